@@ -1,0 +1,234 @@
+package v1alpha1
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// App is one container image that runs as a service, at https://NAME.BASE-DOMAIN and at the hosts of the Domains that name it.
+//
+// Its name is also the first label of its default host, so it is a DNS label of at most 25 characters and unique on the whole platform:
+// of two Apps with the same name in two organizations, the older one has the host.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:resource:path=apps,singular=app,categories=berth
+// +kubebuilder:subresource:status
+// +kubebuilder:subresource:scale:specpath=.spec.replicas,statuspath=.status.replicas,selectorpath=.status.selector
+// +kubebuilder:printcolumn:name="Ready",type="string",JSONPath=".status.conditions[?(@.type=='Ready')].status",description="Whether the App runs as its spec asks for and answers at its URL"
+// +kubebuilder:printcolumn:name="Reason",type="string",JSONPath=".status.conditions[?(@.type=='Ready')].reason",description="Why it is ready, or why not"
+// +kubebuilder:printcolumn:name="Pods",type="integer",JSONPath=".status.readyReplicas",description="How many Pods are ready"
+// +kubebuilder:printcolumn:name="Image",type="string",JSONPath=".spec.image",description="The image that the spec asks for"
+// +kubebuilder:printcolumn:name="URL",type="string",JSONPath=".status.url",description="Where it answers"
+// +kubebuilder:printcolumn:name="Age",type="date",JSONPath=".metadata.creationTimestamp"
+// +kubebuilder:printcolumn:name="Message",type="string",priority=1,JSONPath=".status.conditions[?(@.type=='Ready')].message",description="The Ready condition in words"
+// +kubebuilder:validation:XValidation:rule="self.metadata.name.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$') && self.metadata.name.size() <= 25",message="metadata.name must be a DNS label of at most 25 characters: a to z, 0 to 9 and hyphens, beginning and ending with a letter or digit"
+type App struct {
+	metav1.TypeMeta `json:",inline"`
+	// metadata is the standard object's metadata.
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitempty,omitzero"`
+
+	// spec is what the App shall be.
+	// +required
+	Spec AppSpec `json:"spec,omitzero"`
+
+	// status is what was last seen of it. Berth writes it; nobody else has to.
+	// +optional
+	Status AppStatus `json:"status,omitempty,omitzero"`
+}
+
+// AppList is a list of Apps.
+//
+// +kubebuilder:object:root=true
+type AppList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []App `json:"items"`
+}
+
+// AppSpec is what an App shall be.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.env) || self.env.all(e, !has(e.value) || !has(e.valueFrom))",fieldPath=".env",message="an entry of env has value or valueFrom, not both"
+type AppSpec struct {
+	// image is the reference of the container image, as `docker pull` takes it: a registry host with an optional port, a repository,
+	// and a tag or a digest. Without either, the tag is "latest". A tag is pulled again whenever a Pod starts, so a restart runs what
+	// the tag then means; a digest never changes. Example: "registry.example.com/shop/web:v3".
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	// +kubebuilder:validation:XValidation:rule="!self.contains('://')",message="image is a reference without a scheme, such as registry.example.com/shop/web:v3"
+	// +kubebuilder:validation:XValidation:rule="self.contains('://') || self.matches('^([a-zA-Z0-9]([-a-zA-Z0-9.]*[a-zA-Z0-9])?(:[0-9]{1,5})?/)?[a-z0-9]+(([._]|__|[-]+)[a-z0-9]+)*(/[a-z0-9]+(([._]|__|[-]+)[a-z0-9]+)*)*(:[A-Za-z0-9_][-A-Za-z0-9_.]{0,127})?(@[A-Za-z][A-Za-z0-9]*([-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,})?$')",message="image must be an image reference: [HOST[:PORT]/]REPOSITORY[:TAG][@DIGEST], the repository in lower case"
+	// +required
+	Image string `json:"image,omitempty"`
+
+	// env is the environment of the container, in this order. Names are unique. The values that REST clients give are kept in Secrets,
+	// which the entries then name by valueFrom; a literal value is readable by everybody who may read the App.
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=256
+	// +optional
+	Env []EnvVar `json:"env,omitempty"`
+
+	// dataset says which data the App works on, for accounts and billing. It restarts nothing. Default: production.
+	// +kubebuilder:default=production
+	// +optional
+	Dataset Dataset `json:"dataset,omitempty"`
+
+	// replicas is how many Pods run. 0 stops the App and keeps everything else. `kubectl scale` and a HorizontalPodAutoscaler write it;
+	// with an autoscaler, leave it out of your manifests. Default: 1.
+	// +kubebuilder:default=1
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=1000
+	// +optional
+	Replicas *int32 `json:"replicas,omitempty"`
+
+	// port is the TCP port that the container serves HTTP on; it is also told to the container as the environment variable PORT,
+	// unless env sets that. Default: 80.
+	// +kubebuilder:default=80
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=65535
+	// +optional
+	Port int32 `json:"port,omitempty"`
+
+	// resources are the CPU and memory that each Pod asks for and may use, as in a Pod's container. Without them the Namespace's
+	// LimitRange decides.
+	// +optional
+	Resources *corev1.ResourceRequirements `json:"resources,omitempty"`
+
+	// readinessProbe says when a Pod may get requests, as in a Pod's container. Without it, a Pod is ready once its port accepts
+	// TCP connections.
+	// +optional
+	ReadinessProbe *corev1.Probe `json:"readinessProbe,omitempty"`
+
+	// imagePullSecrets name Secrets of the type kubernetes.io/dockerconfigjson in the same Namespace, with which the image is pulled.
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=16
+	// +optional
+	ImagePullSecrets []ImagePullSecret `json:"imagePullSecrets,omitempty"`
+
+	// registry says how Berth gets credentials for the registry of the image by itself.
+	// +optional
+	Registry *RegistryAccess `json:"registry,omitempty"`
+}
+
+// Dataset says which data an App works on.
+//
+// +kubebuilder:validation:Enum=production;testing
+type Dataset string
+
+const (
+	// DatasetProduction is the data that customers are billed by.
+	DatasetProduction Dataset = "production"
+	// DatasetTesting is data to try things with.
+	DatasetTesting Dataset = "testing"
+)
+
+// EnvVar is one environment variable: a literal value or a reference to one. With neither, the variable is set and empty.
+type EnvVar struct {
+	// name of the variable: letters, digits and underscores, not beginning with a digit, as POSIX has it.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^[A-Za-z_][A-Za-z0-9_]*$`
+	// +required
+	Name string `json:"name,omitempty"`
+
+	// value is taken as it is: $(VAR) is not expanded. Excludes valueFrom.
+	// +kubebuilder:validation:MaxLength=131072
+	// +optional
+	Value *string `json:"value,omitempty"`
+
+	// valueFrom takes the value from a key of a Secret or ConfigMap in the same Namespace. Excludes value.
+	// +optional
+	ValueFrom *EnvVarSource `json:"valueFrom,omitempty"`
+}
+
+// EnvVarSource is where the value of an environment variable lies: exactly one of its fields is set.
+//
+// +kubebuilder:validation:ExactlyOneOf=secretKeyRef;configMapKeyRef
+type EnvVarSource struct {
+	// secretKeyRef is a key of a Secret in the App's Namespace.
+	// +optional
+	SecretKeyRef *KeyRef `json:"secretKeyRef,omitempty"`
+
+	// configMapKeyRef is a key of a ConfigMap in the App's Namespace.
+	// +optional
+	ConfigMapKeyRef *KeyRef `json:"configMapKeyRef,omitempty"`
+}
+
+// KeyRef names one key of a Secret or ConfigMap in the same Namespace. Pods read it when they start: a later change of the value
+// takes effect at the next restart.
+type KeyRef struct {
+	// name of the Secret or ConfigMap.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +required
+	Name string `json:"name,omitempty"`
+
+	// key in its data.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^[-._a-zA-Z0-9]+$`
+	// +required
+	Key string `json:"key,omitempty"`
+
+	// optional lets the Pods start without the variable when the object or the key isn't there. Default: false.
+	// +optional
+	Optional *bool `json:"optional,omitempty"`
+}
+
+// ImagePullSecret names a Secret with registry credentials.
+type ImagePullSecret struct {
+	// name of a Secret of the type kubernetes.io/dockerconfigjson in the App's Namespace.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +required
+	Name string `json:"name,omitempty"`
+}
+
+// RegistryAccess says how Berth gets credentials for a registry.
+type RegistryAccess struct {
+	// roleARN is the AWS IAM role that may read the image's Amazon ECR repository. Its trust policy has to name the organization's
+	// external id. Example: "arn:aws:iam::123456789012:role/shop-pull".
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=2048
+	// +kubebuilder:validation:XValidation:rule="self.matches('^arn:aws[-a-z]*:iam::[0-9]*:[-A-Za-z0-9_+=,.@/]+$')",message="roleARN must be the ARN of an AWS IAM role, such as arn:aws:iam::123456789012:role/shop-pull"
+	// +required
+	RoleARN string `json:"roleARN,omitempty"`
+}
+
+// AppStatus is what was last seen of an App.
+type AppStatus struct {
+	// observedGeneration is the metadata.generation that the rest of the status speaks of.
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+
+	// conditions say how the App is doing: Ready, Reconciling and Stalled as kstatus defines them, and Configured, Available,
+	// Certified and Routed for its parts.
+	// +listType=map
+	// +listMapKey=type
+	// +optional
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+
+	// url is where the App answers by default: https:// and its default host. Empty while another App or Domain has that host.
+	// +optional
+	URL string `json:"url,omitempty"`
+
+	// image is the reference with the digest that the newest ready Pod runs; empty when none does.
+	// +optional
+	Image string `json:"image,omitempty"`
+
+	// replicas is how many Pods there are, ready or not.
+	// +optional
+	Replicas int32 `json:"replicas"`
+
+	// readyReplicas is how many Pods are ready.
+	// +optional
+	ReadyReplicas int32 `json:"readyReplicas"`
+
+	// selector is the label selector of the Pods, as the scale subresource wants it.
+	// +optional
+	Selector string `json:"selector,omitempty"`
+}
+
+// GetConditions returns the conditions, for code that works on any kind.
+func (a *App) GetConditions() []metav1.Condition { return a.Status.Conditions }

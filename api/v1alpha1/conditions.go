@@ -1,0 +1,64 @@
+package v1alpha1
+
+// Condition types. The first three follow kstatus, so that kubectl wait, Flux and Argo CD understand them without help:
+// https://github.com/kubernetes-sigs/cli-utils/blob/master/pkg/kstatus/README.md. Every controller sets all the conditions that it
+// owns on every pass.
+const (
+	// ConditionReady says whether the object does what its spec asks for. It sums up all the others: its reason and message are
+	// those of the first condition, in the order of the phases, that isn't True.
+	ConditionReady = "Ready"
+	// ConditionReconciling is True while Berth or the cluster still works towards the spec, and nobody has to act.
+	ConditionReconciling = "Reconciling"
+	// ConditionStalled is True when the object can't become Ready before a person acts.
+	ConditionStalled = "Stalled"
+
+	// ConditionConfigured, on an App, says whether the Secrets and ConfigMaps that its environment names are there.
+	ConditionConfigured = "Configured"
+	// ConditionAvailable, on an App, says whether the Pods of its current spec run and are ready.
+	ConditionAvailable = "Available"
+	// ConditionRouted, on an App or a Domain, says whether its host name leads to the App.
+	ConditionRouted = "Routed"
+	// ConditionCertified, on an App or a Domain, says whether there is a valid certificate for its host name.
+	ConditionCertified = "Certified"
+)
+
+// Reasons of conditions.
+const (
+	// ReasonSucceeded is the reason of a condition that is as it should be.
+	ReasonSucceeded = "Succeeded"
+	// ReasonProgressing is the reason while the cluster works towards the spec.
+	ReasonProgressing = "Progressing"
+	// ReasonFailed is the reason when the API server refused or failed a request of Berth's; Berth tries again with growing pauses.
+	ReasonFailed = "Failed"
+	// ReasonPending is the reason of a condition whose turn has not come, since one before it is not True.
+	ReasonPending = "Pending"
+
+	// ReasonNoOrganization means that the object lies in a Namespace that is not an organization.
+	ReasonNoOrganization = "NoOrganization"
+	// ReasonNotOwned means that an object that Berth has to write exists already and belongs to somebody else. Berth never takes one over.
+	ReasonNotOwned = "NotOwned"
+	// ReasonHostConflict means that an older App or Domain has the host name.
+	ReasonHostConflict = "HostConflict"
+	// ReasonAppNotFound means that a Domain names an App that isn't in its Namespace.
+	ReasonAppNotFound = "AppNotFound"
+	// ReasonInvalid means that the API server refused what the spec asks for as invalid or forbidden.
+	ReasonInvalid = "Invalid"
+
+	// ReasonSecretNotFound means that the environment names a Secret, or a key of one, that isn't there.
+	ReasonSecretNotFound = "SecretNotFound"
+	// ReasonConfigMapNotFound means that the environment names a ConfigMap, or a key of one, that isn't there.
+	ReasonConfigMapNotFound = "ConfigMapNotFound"
+
+	// ReasonImagePullFailed means that the node can't pull the image.
+	ReasonImagePullFailed = "ImagePullFailed"
+	// ReasonCrashed means that the container started and ended, and is started again with growing pauses.
+	ReasonCrashed = "Crashed"
+	// ReasonUnschedulable means that no node has room for the Pods.
+	ReasonUnschedulable = "Unschedulable"
+	// ReasonUnready means that the container runs and its readiness probe fails.
+	ReasonUnready = "Unready"
+	// ReasonDeadlineExceeded means that a rollout made no progress for longer than its deadline.
+	ReasonDeadlineExceeded = "DeadlineExceeded"
+	// ReasonScaledToZero is the reason of Available=True when the spec asks for no Pods.
+	ReasonScaledToZero = "ScaledToZero"
+)

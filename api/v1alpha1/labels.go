@@ -1,0 +1,44 @@
+package v1alpha1
+
+// Field owners. Each part of Berth writes under a name of its own, so that the API server can tell who set which field.
+const (
+	// FieldOwner is the field owner of everything that the controllers apply.
+	FieldOwner = "berth"
+	// FieldOwnerFacade is the field owner of what REST clients set on Apps and Domains.
+	FieldOwnerFacade = "berth-facade"
+)
+
+// Labels that Berth reads or writes.
+const (
+	// LabelOrganization marks a Namespace as an organization. Its value is the Namespace's own name.
+	LabelOrganization = "berth.dev/organization"
+	// LabelApp is on every object that belongs to an App; its value is the App's name. Deployments and Services select Pods by it.
+	LabelApp = "berth.dev/app"
+	// LabelDomain is on every object that belongs to a Domain alone; its value is the Domain's UID, since a Domain's name can be
+	// longer than a label value.
+	LabelDomain = "berth.dev/domain"
+	// LabelSecret is on every Secret that Berth reads, and says what for: one of the Secret… values. Secrets without it are never
+	// cached.
+	LabelSecret = "berth.dev/secret" //nolint:gosec // The name of a label, not a credential.
+)
+
+// Values of LabelSecret.
+const (
+	// SecretAPIKey marks a Secret in Berth's own namespace that holds the hash of an API key.
+	SecretAPIKey = "api-key"
+	// SecretEnv marks an immutable Secret with the values of an App's environment as a REST client gave them.
+	SecretEnv = "env"
+)
+
+// Annotations that Berth reads or writes.
+const (
+	// AnnotationRestartedAt on an App, an RFC 3339 time, makes its Pods be replaced whenever the value changes. It is carried to the
+	// Pod template under the same name.
+	AnnotationRestartedAt = "berth.dev/restartedAt"
+	// AnnotationExternalID on an organization's Namespace is the external id that customers name in the trust policies of their AWS
+	// roles. It is made once and never changed.
+	AnnotationExternalID = "berth.dev/external-id"
+	// AnnotationLocationPrefix on an App keeps what a REST client wrote in front of the image reference ("https://"), so that it
+	// reads back what it wrote.
+	AnnotationLocationPrefix = "berth.dev/location-prefix"
+)
