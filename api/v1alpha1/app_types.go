@@ -173,7 +173,7 @@ type KeyRef struct {
 
 	// optional lets the Pods start without the variable when the object or the key isn't there. Default: false.
 	// +optional
-	Optional *bool `json:"optional,omitempty"`
+	Optional *bool `json:"optional,omitempty"` //nolint:kubeapilinter // nobools: the field of a Pod's secretKeyRef that everybody knows.
 }
 
 // ImagePullSecret names a Secret with registry credentials.
@@ -198,34 +198,44 @@ type RegistryAccess struct {
 
 // AppStatus is what was last seen of an App.
 type AppStatus struct {
-	// observedGeneration is the metadata.generation that the rest of the status speaks of.
-	// +optional
-	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
-
 	// conditions say how the App is doing: Ready, Reconciling and Stalled as kstatus defines them, and Configured, Available,
 	// Certified and Routed for its parts.
 	// +listType=map
 	// +listMapKey=type
+	// +kubebuilder:validation:MaxItems=32
 	// +optional
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 
-	// url is where the App answers by default: https:// and its default host. Empty while another App or Domain has that host.
+	// observedGeneration is the metadata.generation that the rest of the status speaks of.
+	// +kubebuilder:validation:Minimum=1
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+
+	// url is where the App answers by default: https:// and its default host. Unset while another App or Domain has that host.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=261
 	// +optional
 	URL string `json:"url,omitempty"`
 
-	// image is the reference with the digest that the newest ready Pod runs; empty when none does.
+	// image is the reference with the digest that the newest ready Pod runs; unset when none does.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=2048
 	// +optional
 	Image string `json:"image,omitempty"`
 
-	// replicas is how many Pods there are, ready or not.
+	// replicas is how many Pods there are, ready or not. Unset until they were counted.
+	// +kubebuilder:validation:Minimum=0
 	// +optional
-	Replicas int32 `json:"replicas"`
+	Replicas *int32 `json:"replicas,omitempty"`
 
-	// readyReplicas is how many Pods are ready.
+	// readyReplicas is how many Pods are ready. Unset until they were counted.
+	// +kubebuilder:validation:Minimum=0
 	// +optional
-	ReadyReplicas int32 `json:"readyReplicas"`
+	ReadyReplicas *int32 `json:"readyReplicas,omitempty"`
 
 	// selector is the label selector of the Pods, as the scale subresource wants it.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=256
 	// +optional
 	Selector string `json:"selector,omitempty"`
 }

@@ -84,17 +84,21 @@ type DomainMail struct {
 
 // DomainStatus is what was last seen of a Domain.
 type DomainStatus struct {
-	// observedGeneration is the metadata.generation that the rest of the status speaks of.
-	// +optional
-	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
-
 	// conditions say how the Domain is doing: Ready, Reconciling and Stalled as kstatus defines them, and Certified and Routed for its parts.
 	// +listType=map
 	// +listMapKey=type
+	// +kubebuilder:validation:MaxItems=32
 	// +optional
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 
-	// url is where the host answers: https:// and the host. Empty while another App or Domain has the host.
+	// observedGeneration is the metadata.generation that the rest of the status speaks of.
+	// +kubebuilder:validation:Minimum=1
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+
+	// url is where the host answers: https:// and the host. Unset while another App or Domain has the host.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=261
 	// +optional
 	URL string `json:"url,omitempty"`
 }

@@ -13,18 +13,18 @@ import (
 //
 // AppStatus is what was last seen of an App.
 type AppStatusApplyConfiguration struct {
-	// observedGeneration is the metadata.generation that the rest of the status speaks of.
-	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
 	// conditions say how the App is doing: Ready, Reconciling and Stalled as kstatus defines them, and Configured, Available,
 	// Certified and Routed for its parts.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
-	// url is where the App answers by default: https:// and its default host. Empty while another App or Domain has that host.
+	// observedGeneration is the metadata.generation that the rest of the status speaks of.
+	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
+	// url is where the App answers by default: https:// and its default host. Unset while another App or Domain has that host.
 	URL *string `json:"url,omitempty"`
-	// image is the reference with the digest that the newest ready Pod runs; empty when none does.
+	// image is the reference with the digest that the newest ready Pod runs; unset when none does.
 	Image *string `json:"image,omitempty"`
-	// replicas is how many Pods there are, ready or not.
+	// replicas is how many Pods there are, ready or not. Unset until they were counted.
 	Replicas *int32 `json:"replicas,omitempty"`
-	// readyReplicas is how many Pods are ready.
+	// readyReplicas is how many Pods are ready. Unset until they were counted.
 	ReadyReplicas *int32 `json:"readyReplicas,omitempty"`
 	// selector is the label selector of the Pods, as the scale subresource wants it.
 	Selector *string `json:"selector,omitempty"`
@@ -34,14 +34,6 @@ type AppStatusApplyConfiguration struct {
 // apply.
 func AppStatus() *AppStatusApplyConfiguration {
 	return &AppStatusApplyConfiguration{}
-}
-
-// WithObservedGeneration sets the ObservedGeneration field in the declarative configuration to the given value
-// and returns the receiver, so that objects can be built by chaining "With" function invocations.
-// If called multiple times, the ObservedGeneration field is set to the value of the last call.
-func (b *AppStatusApplyConfiguration) WithObservedGeneration(value int64) *AppStatusApplyConfiguration {
-	b.ObservedGeneration = &value
-	return b
 }
 
 // WithConditions adds the given value to the Conditions field in the declarative configuration
@@ -54,6 +46,14 @@ func (b *AppStatusApplyConfiguration) WithConditions(values ...*v1.ConditionAppl
 		}
 		b.Conditions = append(b.Conditions, *values[i])
 	}
+	return b
+}
+
+// WithObservedGeneration sets the ObservedGeneration field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ObservedGeneration field is set to the value of the last call.
+func (b *AppStatusApplyConfiguration) WithObservedGeneration(value int64) *AppStatusApplyConfiguration {
+	b.ObservedGeneration = &value
 	return b
 }
 

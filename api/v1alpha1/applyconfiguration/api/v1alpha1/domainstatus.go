@@ -13,11 +13,11 @@ import (
 //
 // DomainStatus is what was last seen of a Domain.
 type DomainStatusApplyConfiguration struct {
-	// observedGeneration is the metadata.generation that the rest of the status speaks of.
-	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
 	// conditions say how the Domain is doing: Ready, Reconciling and Stalled as kstatus defines them, and Certified and Routed for its parts.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
-	// url is where the host answers: https:// and the host. Empty while another App or Domain has the host.
+	// observedGeneration is the metadata.generation that the rest of the status speaks of.
+	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
+	// url is where the host answers: https:// and the host. Unset while another App or Domain has the host.
 	URL *string `json:"url,omitempty"`
 }
 
@@ -25,14 +25,6 @@ type DomainStatusApplyConfiguration struct {
 // apply.
 func DomainStatus() *DomainStatusApplyConfiguration {
 	return &DomainStatusApplyConfiguration{}
-}
-
-// WithObservedGeneration sets the ObservedGeneration field in the declarative configuration to the given value
-// and returns the receiver, so that objects can be built by chaining "With" function invocations.
-// If called multiple times, the ObservedGeneration field is set to the value of the last call.
-func (b *DomainStatusApplyConfiguration) WithObservedGeneration(value int64) *DomainStatusApplyConfiguration {
-	b.ObservedGeneration = &value
-	return b
 }
 
 // WithConditions adds the given value to the Conditions field in the declarative configuration
@@ -45,6 +37,14 @@ func (b *DomainStatusApplyConfiguration) WithConditions(values ...*v1.ConditionA
 		}
 		b.Conditions = append(b.Conditions, *values[i])
 	}
+	return b
+}
+
+// WithObservedGeneration sets the ObservedGeneration field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ObservedGeneration field is set to the value of the last call.
+func (b *DomainStatusApplyConfiguration) WithObservedGeneration(value int64) *DomainStatusApplyConfiguration {
+	b.ObservedGeneration = &value
 	return b
 }
 
