@@ -1,0 +1,98 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"github.com/berth-dev/berth/hack/cluster/internal/build"
+	"github.com/berth-dev/berth/hack/cluster/internal/component"
+	"github.com/berth-dev/berth/hack/cluster/internal/doctor"
+)
+
+// built returns the folders of the components, building what is missing. What a build would fail for is
+// said before the first one begins.
+func built(ctx context.Context, comps []component.Component) (map[string]string, error) {
+	cache, err := build.Open(os.Stderr)
+	if err != nil {
+		return nil, err
+	}
+	missing, err := cache.Missing(ctx, comps)
+	if err != nil {
+		return nil, err
+	}
+	if err := doctor.Check(doctor.ToBuild(missing)); err != nil {
+		return nil, err
+	}
+	return cache.Ensure(ctx, comps)
+}
+
+func buildCommand(ctx context.Context, args []string, stdout io.Writer) error {
+	fs := flag.NewFlagSet("build", flag.ContinueOnError)
+	if err := fs.Parse(args); err != nil {
+		return err
+	}
+	comps := component.ForMode(os.Geteuid() == 0)
+	if fs.NArg() > 0 {
+		var err error
+		if comps, err = component.Named(fs.Args()...); err != nil {
+			return err
+		}
+	}
+	dirs, err := built(ctx, comps)
+	if err != nil {
+		return err
+	}
+	for _, c := range comps {
+		fmt.Fprintln(stdout, dirs[c.Name])
+	}
+	return nil
+}
+
+func kubeDir(ctx context.Context) (string, error) {
+	comps, err := component.Named(component.Kube)
+	if err != nil {
+		return "", err
+	}
+	dirs, err := built(ctx, comps)
+	return dirs[component.Kube], err
+}
+
+func assetsCommand(ctx context.Context, _ []string, stdout io.Writer) error {
+	dir, err := kubeDir(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(stdout, dir)
+	return err
+}
+
+func kubectlCommand(ctx context.Context, args []string, _ io.Writer) error {
+	dir, err := kubeDir(ctx)
+	if err != nil {
+		return err
+	}
+	path := filepath.Join(dir, "kubectl")
+	return syscall.Exec(path, append([]string{"kubectl"}, args...), os.Environ())
+}
+
+func doctorCommand(_ context.Context, args []string, stdout io.Writer) error {
+	fs := flag.NewFlagSet("doctor", flag.ContinueOnError)
+	apt := fs.Bool("apt", false, "print the names of missing Debian packages alone, on standard output")
+	if err := fs.Parse(args); err != nil {
+		return err
+	}
+	node := os.Geteuid() == 0
+	needs := append(doctor.ToBuild(component.ForMode(node)), doctor.ToRun(node)...)
+	err := doctor.Check(needs)
+	if *apt {
+		for _, p := range doctor.Packages(needs) {
+			fmt.Fprintln(stdout, p)
+		}
+	}
+	return err
+}

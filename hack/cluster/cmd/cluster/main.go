@@ -1,0 +1,63 @@
+// Command cluster runs a Kubernetes of one node on this machine, for development and tests, out of
+// programs that it builds itself. Its README says how.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+)
+
+// command is one subcommand: what follows its name goes to run.
+type command struct {
+	name, usage, does string
+	run               func(ctx context.Context, args []string, stdout io.Writer) error
+}
+
+func commands() []command {
+	return []command{
+		{"doctor", "[--apt]", "checks what this machine lacks for this user", doctorCommand},
+		{"build", "[component...]", "builds what the cache lacks", buildCommand},
+		{"assets", "", "prints a folder for KUBEBUILDER_ASSETS", assetsCommand},
+		{"kubectl", "ARG...", "runs the cluster's kubectl", kubectlCommand},
+	}
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Args[1:])
+	stop()
+	if err == nil || errors.Is(err, flag.ErrHelp) {
+		return
+	}
+	fmt.Fprintln(os.Stderr, "cluster:", err)
+	os.Exit(1)
+}
+
+func run(ctx context.Context, args []string) error {
+	if len(args) > 0 {
+		for _, c := range commands() {
+			if c.name == args[0] {
+				return c.run(ctx, args[1:], os.Stdout)
+			}
+		}
+	}
+	return errors.New(usage())
+}
+
+func usage() string {
+	var b strings.Builder
+	b.WriteString("usage:\n")
+	for _, c := range commands() {
+		if c.does != "" {
+			fmt.Fprintf(&b, "  cluster %-34s %s\n", c.name+" "+c.usage, c.does)
+		}
+	}
+	return b.String()
+}

@@ -1,0 +1,75 @@
+package build
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"github.com/berth-dev/berth/hack/cluster/internal/component"
+)
+
+// toolchain is what a build's result depends on beside the sources.
+type toolchain struct {
+	GOVERSION, GOOS, GOARCH, GOAMD64, GOARM64 string
+}
+
+// readToolchain asks the Go command of dir's module, which may name a toolchain of its own.
+func readToolchain(ctx context.Context, dir string) (toolchain, error) {
+	var t toolchain
+	out, err := goCommand(ctx, dir, "env", "-json", "GOVERSION", "GOOS", "GOARCH", "GOAMD64", "GOARM64")
+	if err != nil {
+		return t, err
+	}
+	return t, json.Unmarshal(out, &t)
+}
+
+// goCommand runs the Go command in dir and returns what it prints.
+func goCommand(ctx context.Context, dir string, args ...string) ([]byte, error) {
+	var stderr bytes.Buffer
+	cmd := exec.CommandContext(ctx, "go", args...)
+	cmd.Dir, cmd.Stderr = dir, &stderr
+	cmd.Env = environment(false)
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("go %s: %w: %s", args[0], err, stderr.String())
+	}
+	return out, nil
+}
+
+// environment is the caller's, without what would change a build that the hash does not tell.
+func environment(cgo bool) []string {
+	enabled := "0"
+	if cgo {
+		enabled = "1"
+	}
+	return append(os.Environ(), "CGO_ENABLED="+enabled, "GOFLAGS=", "GOWORK=off", "GOEXPERIMENT=")
+}
+
+// buildArgs is the command line of the compiler for b, whose files go to dir.
+func buildArgs(ctx context.Context, module string, b component.Build, dir string) ([]string, error) {
+	ldflags := []string{"-s", "-w"}
+	if b.Cgo {
+		ldflags = append(ldflags, "-extldflags", "-static")
+	}
+	for _, s := range b.Stamps {
+		version, err := goCommand(ctx, module, "list", "-m", "-f", "{{.Version}}", s.Module)
+		if err != nil {
+			return nil, err
+		}
+		value := strings.TrimSpace(string(version))
+		if s.Part != nil {
+			value = s.Part(value)
+		}
+		ldflags = append(ldflags, "-X", s.Variable+"="+value)
+	}
+	args := []string{
+		"build", "-v", "-trimpath", "-buildvcs=false", "-tags=" + strings.Join(b.Tags, ","),
+		"-ldflags", strings.Join(ldflags, " "), "-o", filepath.Join(dir, b.To) + string(filepath.Separator),
+	}
+	return append(args, b.Packages...), nil
+}
