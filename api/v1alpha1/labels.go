@@ -28,6 +28,8 @@ const (
 	SecretAPIKey = "api-key"
 	// SecretEnv marks an immutable Secret with the values of an App's environment as a REST client gave them.
 	SecretEnv = "env"
+	// SecretTLS marks the Secret with the certificate of an App's default host or of a Domain.
+	SecretTLS = "tls"
 )
 
 // Annotations that Berth reads or writes.

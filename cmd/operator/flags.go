@@ -1,0 +1,71 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"log/slog"
+	"strings"
+
+	"github.com/berth-dev/berth/controllers"
+)
+
+// Formats of the log.
+const (
+	logJSON = "json"
+	logText = "text"
+)
+
+// options are what the flags say.
+type options struct {
+	controllers             controllers.Options
+	metricsAddress          string
+	healthAddress           string
+	leaderElect             bool
+	leaderElectionNamespace string
+	logFormat               string
+	logLevel                slog.Level
+}
+
+// parse reads the flags of the command line.
+func parse(flags *flag.FlagSet, args []string) (*options, error) {
+	o := &options{controllers: controllers.Options{IngressAnnotations: map[string]string{}}}
+	c := &o.controllers
+	flags.StringVar(&c.BaseDomain, "base-domain", "", "What the default hosts of Apps end in, such as apps.example.com. Required.")
+	flags.StringVar(&c.Issuer.Name, "issuer-name", "", "The cert-manager issuer that signs certificates. Required.")
+	flags.StringVar(&c.Issuer.Kind, "issuer-kind", "ClusterIssuer", "The kind of the issuer.")
+	flags.StringVar(&c.Issuer.Group, "issuer-group", "cert-manager.io", "The API group of the issuer.")
+	flags.StringVar(&c.IngressClass, "ingress-class", "", "The class of the Ingresses. Empty: the cluster's default class.")
+	flags.Func("ingress-annotation", "An annotation, `NAME=VALUE`, for every Ingress. May be given more than once.", o.annotate)
+	flags.IntVar(&c.Concurrency, "concurrency", 10, "How many objects of a kind are worked on at the same time.")
+	flags.StringVar(&o.metricsAddress, "metrics-bind-address", ":8080", "Where metrics are served, over plain HTTP; 0 serves none.")
+	flags.StringVar(&o.healthAddress, "health-probe-bind-address", ":8081", "Where /healthz and /readyz are served; 0 serves none.")
+	flags.BoolVar(&o.leaderElect, "leader-elect", false, "Let only one of several replicas work at a time.")
+	flags.StringVar(&o.leaderElectionNamespace, "leader-election-namespace", "", "Where the Lease lies. Empty: the Pod's own Namespace.")
+	flags.StringVar(&o.logFormat, "log-format", logJSON, "The format of the log: json or text.")
+	flags.TextVar(&o.logLevel, "log-level", slog.LevelInfo, "The least that is logged: DEBUG, INFO, WARN or ERROR.")
+	if err := flags.Parse(args); err != nil {
+		return nil, err
+	}
+	return o, o.validate()
+}
+
+func (o *options) validate() error {
+	switch {
+	case o.controllers.BaseDomain == "":
+		return fmt.Errorf("--base-domain is required")
+	case o.controllers.Issuer.Name == "":
+		return fmt.Errorf("--issuer-name is required")
+	case o.logFormat != logJSON && o.logFormat != logText:
+		return fmt.Errorf("--log-format is %s or %s, not %q", logJSON, logText, o.logFormat)
+	}
+	return nil
+}
+
+func (o *options) annotate(pair string) error {
+	name, value, ok := strings.Cut(pair, "=")
+	if !ok || name == "" {
+		return fmt.Errorf("want NAME=VALUE")
+	}
+	o.controllers.IngressAnnotations[name] = value
+	return nil
+}

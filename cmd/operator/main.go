@@ -1,0 +1,78 @@
+// Command operator runs Berth's controllers: it makes the cluster hold what Apps and Domains ask for.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"log/slog"
+	"os"
+
+	"github.com/go-logr/logr"
+	"k8s.io/klog/v2"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"github.com/berth-dev/berth/controllers"
+)
+
+// leaderElectionID is the name of the Lease by which replicas agree on which of them works.
+const leaderElectionID = "berth-operator"
+
+func main() {
+	if err := run(ctrl.SetupSignalHandler(), os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "operator:", err)
+		os.Exit(1)
+	}
+}
+
+// run works until the context ends or something fails that a restart may mend.
+func run(ctx context.Context, args []string) error {
+	// controller-runtime has its flag --kubeconfig on the same set.
+	o, err := parse(flag.CommandLine, args)
+	if err != nil {
+		return err
+	}
+	logger := logr.FromSlogHandler(o.logHandler())
+	ctrl.SetLogger(logger)
+	klog.SetLogger(logger)
+
+	config, err := ctrl.GetConfig()
+	if err != nil {
+		return fmt.Errorf("find the cluster: %w", err)
+	}
+	// The API server's own priority and fairness decides what is too much; a limit here would only make waits that nobody sees.
+	config.QPS = -1
+
+	m := controllers.ManagerOptions()
+	m.Metrics = server.Options{BindAddress: o.metricsAddress}
+	m.HealthProbeBindAddress = o.healthAddress
+	m.LeaderElection = o.leaderElect
+	m.LeaderElectionID = leaderElectionID
+	m.LeaderElectionNamespace = o.leaderElectionNamespace
+	m.LeaderElectionReleaseOnCancel = true
+	mgr, err := ctrl.NewManager(config, m)
+	if err != nil {
+		return fmt.Errorf("make the manager: %w", err)
+	}
+	if err := mgr.AddHealthzCheck("ping", healthz.Ping); err != nil {
+		return err
+	}
+	if err := mgr.AddReadyzCheck("ping", healthz.Ping); err != nil {
+		return err
+	}
+	if err := controllers.SetupWithManager(ctx, mgr, o.controllers); err != nil {
+		return err
+	}
+	return mgr.Start(ctx)
+}
+
+// logHandler writes what is logged to standard error.
+func (o *options) logHandler() slog.Handler {
+	h := &slog.HandlerOptions{Level: o.logLevel}
+	if o.logFormat == logText {
+		return slog.NewTextHandler(os.Stderr, h)
+	}
+	return slog.NewJSONHandler(os.Stderr, h)
+}

@@ -1,0 +1,102 @@
+package controllers
+
+import (
+	"context"
+	"errors"
+
+	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/controllers/internal/desired"
+	"github.com/berth-dev/berth/controllers/internal/phase"
+)
+
+// +kubebuilder:rbac:groups=berth.dev,resources=apps,verbs=list;watch
+// +kubebuilder:rbac:groups=berth.dev,resources=apps/status,verbs=patch
+// +kubebuilder:rbac:groups=berth.dev,resources=apps/finalizers,verbs=update
+// +kubebuilder:rbac:groups=apps,resources=deployments,verbs=list;watch;create;patch
+// +kubebuilder:rbac:groups=apps,resources=replicasets,verbs=list;watch
+// +kubebuilder:rbac:groups="",resources=services,verbs=list;watch;create;patch
+// +kubebuilder:rbac:groups="",resources=pods,verbs=list;watch
+// +kubebuilder:rbac:groups="",resources=secrets,verbs=list;watch;patch
+// +kubebuilder:rbac:groups=cert-manager.io,resources=certificates,verbs=list;watch;create;patch;delete
+// +kubebuilder:rbac:groups=cert-manager.io,resources=certificates/finalizers,verbs=update
+// +kubebuilder:rbac:groups=networking.k8s.io,resources=ingresses,verbs=list;watch;create;patch;delete
+// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
+
+// appReconciler makes the cluster run Apps.
+type appReconciler struct {
+	base
+	sites sites
+}
+
+// appScope is what the phases of one reconcile of an App share. Each phase keeps in it what it read or what the API server answered,
+// and the status is made from that.
+type appScope struct {
+	app  *v1alpha1.App
+	site desired.Site
+
+	// deployment as it is now; its UID is empty until the phase has succeeded.
+	deployment appsv1.Deployment
+	// pods of the App that do not end already, of all its versions.
+	pods []corev1.Pod
+	// revision is the Pod template hash of the Deployment's newest version; empty while the Deployment's controller has to make it.
+	revision string
+	// hasHost says that no older App or Domain asks for the default host.
+	hasHost bool
+	// certificate of the default host.
+	certificate cmv1.Certificate
+}
+
+func setupApp(mgr manager.Manager, b base, o controller.Options) error {
+	r := &appReconciler{base: b, sites: newSites(b)}
+	child := handler.EnqueueRequestsFromMapFunc(toApp)
+	return builder.ControllerManagedBy(mgr).
+		Named("app").
+		WithOptions(o).
+		For(&v1alpha1.App{}, builder.WithPredicates(predicate.Or(
+			predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}))).
+		Watches(&appsv1.Deployment{}, child, builder.WithPredicates(ownedOrNew)).
+		Watches(&corev1.Service{}, child, builder.WithPredicates(ownedOrNew)).
+		Watches(&cmv1.Certificate{}, child, builder.WithPredicates(ownedOrNew)).
+		Watches(&networkingv1.Ingress{}, child, builder.WithPredicates(ownedOrNew)).
+		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(labelledApp), builder.WithPredicates(podChanged)).
+		Watches(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(r.appsOfSecret), builder.WithPredicates(comesOrGoes)).
+		Watches(&corev1.Namespace{}, handler.EnqueueRequestsFromMapFunc(r.appsOfNamespace), builder.WithPredicates(comesOrGoes)).
+		Watches(&v1alpha1.App{}, handler.EnqueueRequestsFromMapFunc(r.appsOfHost), builder.WithPredicates(comesOrGoes)).
+		Watches(&v1alpha1.Domain{}, handler.EnqueueRequestsFromMapFunc(r.appsOfHost),
+			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Complete(reconcile.AsReconciler(b.client, r))
+}
+
+// Reconcile makes the cluster hold what the App asks for and writes what came of it into the App's status.
+func (r *appReconciler) Reconcile(ctx context.Context, app *v1alpha1.App) (reconcile.Result, error) {
+	if !app.GetDeletionTimestamp().IsZero() {
+		// The garbage collector removes everything. What was written now would only keep it busy.
+		return reconcile.Result{}, nil
+	}
+	s := &appScope{app: app, site: desired.AppSite(app, r.platform)}
+	outcome := phase.Run(ctx, s,
+		phase.Phase[*appScope]{Name: "organization", Gate: true, Run: r.organization},
+		phase.Phase[*appScope]{Name: "environment", Condition: v1alpha1.ConditionConfigured, Run: r.environment},
+		phase.Phase[*appScope]{Name: "deployment", Condition: v1alpha1.ConditionAvailable, Run: r.deployment},
+		phase.Phase[*appScope]{Name: "pods", Condition: v1alpha1.ConditionAvailable, Run: r.pods},
+		phase.Phase[*appScope]{Name: "service", Condition: v1alpha1.ConditionRouted, Run: r.service},
+		phase.Phase[*appScope]{Name: "host", Condition: v1alpha1.ConditionRouted, Gate: true, Run: r.host},
+		phase.Phase[*appScope]{Name: "certificate", Condition: v1alpha1.ConditionCertified, Run: r.certificate},
+		phase.Phase[*appScope]{Name: "route", Condition: v1alpha1.ConditionRouted, Run: r.route},
+	)
+	recheck, statusErr := r.writeStatus(ctx, s, outcome)
+	result, err := outcome.Result()
+	result.RequeueAfter = phase.Sooner(result.RequeueAfter, recheck)
+	return result, errors.Join(err, statusErr)
+}

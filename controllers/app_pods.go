@@ -1,0 +1,181 @@
+package controllers
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/utils/ptr"
+
+	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/controllers/internal/desired"
+	"github.com/berth-dev/berth/controllers/internal/phase"
+)
+
+// startGrace is for how long a container may run before it counts as Unready.
+const startGrace = 10 * time.Second
+
+// symptom is what keeps a Pod from being ready.
+type symptom struct {
+	reason, message string
+	// config says that the environment can't be read.
+	config bool
+	rank   int
+}
+
+// pullFailures are the reasons of the kubelet's that mean that an image isn't there.
+var pullFailures = []string{
+	"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError", "RegistryUnavailable",
+	"SignatureValidationFailed",
+}
+
+// diagnose returns the gravest symptom of the Pods, or nil, and after what time a container that has just started will count as Unready.
+func diagnose(app *v1alpha1.App, pods []corev1.Pod, now time.Time) (*symptom, time.Duration) {
+	var gravest *symptom
+	var recheck time.Duration
+	for i := range pods {
+		s, after := diagnosePod(app, &pods[i], now)
+		recheck = phase.Sooner(recheck, after)
+		if s != nil && (gravest == nil || cmp.Or(cmp.Compare(s.rank, gravest.rank), cmp.Compare(s.message, gravest.message)) < 0) {
+			gravest = s
+		}
+	}
+	return gravest, recheck
+}
+
+func diagnosePod(app *v1alpha1.App, pod *corev1.Pod, now time.Time) (*symptom, time.Duration) {
+	if isReady(pod) {
+		return nil, 0
+	}
+	if c := podCondition(pod, corev1.PodScheduled); c.Status == corev1.ConditionFalse && c.Reason == corev1.PodReasonUnschedulable {
+		return &symptom{rank: 3, reason: v1alpha1.ReasonUnschedulable, message: "No node takes the Pod: " + c.Message}, 0
+	}
+	container := appContainer(pod)
+	if container == nil {
+		return nil, 0
+	}
+	if w := container.State.Waiting; w != nil {
+		if s := waiting(app, w); s != nil {
+			return s, 0
+		}
+	}
+	if ended := cmp.Or(container.State.Terminated, container.LastTerminationState.Terminated); ended != nil {
+		return &symptom{rank: 2, reason: v1alpha1.ReasonCrashed, message: crash(ended)}, 0
+	}
+	running := container.State.Running
+	if running == nil {
+		return nil, 0
+	}
+	if age := now.Sub(running.StartedAt.Time); age < startGrace {
+		return nil, startGrace - age
+	}
+	return &symptom{rank: 4, reason: v1alpha1.ReasonUnready, message: "The container runs, but its readiness probe fails."}, 0
+}
+
+// waiting returns what a container waits for that its kubelet says it can't have, or nil.
+func waiting(app *v1alpha1.App, w *corev1.ContainerStateWaiting) *symptom {
+	switch {
+	case slices.Contains(pullFailures, w.Reason):
+		return &symptom{rank: 0, reason: v1alpha1.ReasonImagePullFailed, message: "The image can't be pulled: " + pullError(w.Message)}
+	case w.Reason == "CreateContainerConfigError":
+		if reason := missing(app, w.Message); reason != "" {
+			return &symptom{rank: 1, reason: reason, message: "The environment can't be read: " + w.Message + ".", config: true}
+		}
+		return &symptom{rank: 2, reason: v1alpha1.ReasonCrashed, message: "The container can't be made: " + w.Message}
+	case w.Reason == "CreateContainerError", w.Reason == "RunContainerError":
+		return &symptom{rank: 2, reason: v1alpha1.ReasonCrashed, message: "The container can't be started: " + w.Message}
+	}
+	return nil
+}
+
+// pullError returns the registry's answer out of a kubelet's message. The kubelet changes between trying and waiting; what it answers
+// to both is the same from there on, so that the condition doesn't change with each try.
+func pullError(message string) string {
+	_, after, found := strings.Cut(message, "ErrImagePull: ")
+	if found {
+		return after
+	}
+	return message
+}
+
+// missing returns the reason for an object of the App's environment that a kubelet says is missing, or "" if it speaks of something
+// else. The kubelet says so in words alone; they quote the name, which is looked for.
+func missing(app *v1alpha1.App, message string) string {
+	for _, e := range app.Spec.Env {
+		if e.ValueFrom == nil {
+			continue
+		}
+		if ref := e.ValueFrom.SecretKeyRef; ref != nil && mentions(message, "secret", ref.Name) {
+			return v1alpha1.ReasonSecretNotFound
+		}
+		if ref := e.ValueFrom.ConfigMapKeyRef; ref != nil && mentions(message, "configmap", ref.Name) {
+			return v1alpha1.ReasonConfigMapNotFound
+		}
+	}
+	return ""
+}
+
+// mentions reports whether a message names an object of a kind, alone in quotes or behind its Namespace.
+func mentions(message, kind, name string) bool {
+	return strings.Contains(strings.ToLower(message), kind) &&
+		(strings.Contains(message, `"`+name+`"`) || strings.HasSuffix(message, "/"+name))
+}
+
+func crash(t *corev1.ContainerStateTerminated) string {
+	switch t.Reason {
+	case "OOMKilled":
+		return "The container was killed since it used more memory than its limit (OOMKilled)."
+	case "StartError", "ContainerCannotRun":
+		return "The container can't be started: " + t.Message
+	case "Error", "":
+		return fmt.Sprintf("The container ended with exit code %d; its logs may say why.", t.ExitCode)
+	default:
+		return fmt.Sprintf("The container ended with exit code %d (%s); its logs may say why.", t.ExitCode, t.Reason)
+	}
+}
+
+// runningImage returns the reference with the digest that the newest ready Pod runs, or "" if there is none.
+func runningImage(pods []corev1.Pod) string {
+	var newest *corev1.Pod
+	for i := range pods {
+		if p := &pods[i]; isReady(p) && (newest == nil || older(newest, p)) {
+			newest = p
+		}
+	}
+	if newest == nil {
+		return ""
+	}
+	id := ptr.Deref(appContainer(newest), corev1.ContainerStatus{}).ImageID
+	if !strings.Contains(id, "@") {
+		// An image that was loaded into the node by hand has an id of its own, by which no registry knows it.
+		return ""
+	}
+	return id
+}
+
+func isReady(pod *corev1.Pod) bool {
+	return podCondition(pod, corev1.PodReady).Status == corev1.ConditionTrue
+}
+
+// podCondition returns the condition of a type, which is empty if the Pod doesn't have it.
+func podCondition(pod *corev1.Pod, t corev1.PodConditionType) corev1.PodCondition {
+	for _, c := range pod.Status.Conditions {
+		if c.Type == t {
+			return c
+		}
+	}
+	return corev1.PodCondition{}
+}
+
+// appContainer returns the status of the App's container, or nil while there is none.
+func appContainer(pod *corev1.Pod) *corev1.ContainerStatus {
+	for i := range pod.Status.ContainerStatuses {
+		if c := &pod.Status.ContainerStatuses[i]; c.Name == desired.Container {
+			return c
+		}
+	}
+	return nil
+}

@@ -1,0 +1,134 @@
+package controllers
+
+import (
+	"slices"
+
+	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/selection"
+	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/berth-dev/berth/api/v1alpha1"
+)
+
+// cacheOptions say what the controllers keep in memory: of their own objects what they compare and report, of others' next to nothing.
+//
+// Deployments, Services, Certificates and Ingresses are watched without a selector, since one of somebody else's may have the name that
+// an App needs. Thus this is known without asking the API server for each new App, and the App is woken when that object goes.
+func cacheOptions() cache.Options {
+	child := cache.ByObject{Transform: keepOurs}
+	return cache.Options{
+		DefaultTransform: keepOurFields,
+		ByObject: map[client.Object]cache.ByObject{
+			&appsv1.Deployment{}:    child,
+			&corev1.Service{}:       child,
+			&cmv1.Certificate{}:     child,
+			&networkingv1.Ingress{}: child,
+			&appsv1.ReplicaSet{}:    {Label: having(v1alpha1.LabelApp), Transform: keepOfReplicaSet},
+			&corev1.Pod{}:           {Label: having(v1alpha1.LabelApp), Transform: keepOfPod},
+			&corev1.Namespace{}:     {Label: having(v1alpha1.LabelOrganization)},
+			&corev1.Secret{}: {
+				Label:     having(v1alpha1.LabelSecret, v1alpha1.SecretEnv, v1alpha1.SecretTLS),
+				Transform: keepOfSecret,
+			},
+		},
+	}
+}
+
+// having selects by a label that has one of the values, or any value if none is given.
+func having(label string, values ...string) labels.Selector {
+	op := selection.Exists
+	if len(values) > 0 {
+		op = selection.In
+	}
+	requirement, err := labels.NewRequirement(label, op, values)
+	utilruntime.Must(err)
+	return labels.NewSelector().Add(*requirement)
+}
+
+// keepOurFields keeps, of the managed fields, those that the controllers have applied: what is written is compared with them.
+func keepOurFields(in any) (any, error) {
+	if o, err := meta.Accessor(in); err == nil {
+		o.SetManagedFields(slices.DeleteFunc(o.GetManagedFields(), func(f metav1.ManagedFieldsEntry) bool {
+			return f.Manager != v1alpha1.FieldOwner || f.Operation != metav1.ManagedFieldsOperationApply
+		}))
+	}
+	return in, nil
+}
+
+// keepOurs keeps of others' objects only who they are and who controls them.
+func keepOurs(in any) (any, error) {
+	o, err := meta.Accessor(in)
+	if err != nil || berthController(o) != nil {
+		return keepOurFields(in)
+	}
+	bare := metav1.ObjectMeta{
+		Name: o.GetName(), Namespace: o.GetNamespace(), UID: o.GetUID(), ResourceVersion: o.GetResourceVersion(),
+		DeletionTimestamp: o.GetDeletionTimestamp(), OwnerReferences: o.GetOwnerReferences(),
+	}
+	switch in.(type) {
+	case *appsv1.Deployment:
+		return &appsv1.Deployment{ObjectMeta: bare}, nil
+	case *corev1.Service:
+		return &corev1.Service{ObjectMeta: bare}, nil
+	case *cmv1.Certificate:
+		return &cmv1.Certificate{ObjectMeta: bare}, nil
+	case *networkingv1.Ingress:
+		return &networkingv1.Ingress{ObjectMeta: bare}, nil
+	default:
+		return in, nil
+	}
+}
+
+// keepOfReplicaSet keeps of a ReplicaSet which version of what it is and which Secrets its environment names.
+func keepOfReplicaSet(in any) (any, error) {
+	set, ok := in.(*appsv1.ReplicaSet)
+	if !ok {
+		return in, nil
+	}
+	var containers []corev1.Container
+	for _, c := range set.Spec.Template.Spec.Containers {
+		env := slices.DeleteFunc(c.Env, func(e corev1.EnvVar) bool { return e.ValueFrom == nil || e.ValueFrom.SecretKeyRef == nil })
+		containers = append(containers, corev1.Container{Name: c.Name, Env: env})
+	}
+	set.SetManagedFields(nil)
+	set.Spec = appsv1.ReplicaSetSpec{Template: corev1.PodTemplateSpec{Spec: corev1.PodSpec{Containers: containers}}}
+	set.Status = appsv1.ReplicaSetStatus{}
+	return set, nil
+}
+
+// keepOfPod keeps of a Pod whose it is, of which version, and how it is doing.
+func keepOfPod(in any) (any, error) {
+	pod, ok := in.(*corev1.Pod)
+	if !ok {
+		return in, nil
+	}
+	pod.SetManagedFields(nil)
+	pod.SetAnnotations(nil)
+	pod.Spec = corev1.PodSpec{}
+	pod.Status = corev1.PodStatus{Conditions: pod.Status.Conditions, ContainerStatuses: pod.Status.ContainerStatuses}
+	for i := range pod.Status.Conditions {
+		pod.Status.Conditions[i].LastProbeTime = metav1.Time{}
+	}
+	return pod, nil
+}
+
+// keepOfSecret keeps of a Secret which keys it has. No value ever enters the cache.
+func keepOfSecret(in any) (any, error) {
+	secret, ok := in.(*corev1.Secret)
+	if !ok {
+		return in, nil
+	}
+	for key := range secret.Data {
+		secret.Data[key] = nil
+	}
+	secret.SetAnnotations(nil)
+	return keepOurFields(secret)
+}

@@ -1,0 +1,80 @@
+package controllers
+
+import (
+	"context"
+	"errors"
+
+	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/controllers/internal/desired"
+	"github.com/berth-dev/berth/controllers/internal/phase"
+)
+
+// +kubebuilder:rbac:groups=berth.dev,resources=domains,verbs=list;watch
+// +kubebuilder:rbac:groups=berth.dev,resources=domains/status,verbs=patch
+// +kubebuilder:rbac:groups=berth.dev,resources=domains/finalizers,verbs=update
+
+// domainReconciler makes the hosts of Domains lead to their Apps.
+type domainReconciler struct {
+	base
+	sites sites
+}
+
+// domainScope is what the phases of one reconcile of a Domain share.
+type domainScope struct {
+	domain *v1alpha1.Domain
+	site   desired.Site
+
+	// app that the Domain names.
+	app v1alpha1.App
+	// hasHost says that no older App or Domain asks for the host.
+	hasHost bool
+	// mirrors says that the host is the App's own default host: the App serves it, and the Domain says what the App says.
+	mirrors bool
+	// certificate of the host, unless the Domain mirrors.
+	certificate cmv1.Certificate
+}
+
+func setupDomain(mgr manager.Manager, b base, o controller.Options) error {
+	r := &domainReconciler{base: b, sites: newSites(b)}
+	child := handler.EnqueueRequestsFromMapFunc(toDomain)
+	return builder.ControllerManagedBy(mgr).
+		Named("domain").
+		WithOptions(o).
+		For(&v1alpha1.Domain{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&cmv1.Certificate{}, child, builder.WithPredicates(ownedOrNew)).
+		Watches(&networkingv1.Ingress{}, child, builder.WithPredicates(ownedOrNew)).
+		Watches(&corev1.Namespace{}, handler.EnqueueRequestsFromMapFunc(r.domainsOfNamespace), builder.WithPredicates(comesOrGoes)).
+		Watches(&v1alpha1.App{}, handler.EnqueueRequestsFromMapFunc(r.domainsOfApp)).
+		Watches(&v1alpha1.App{}, handler.EnqueueRequestsFromMapFunc(r.domainsOfHost), builder.WithPredicates(comesOrGoes)).
+		Watches(&v1alpha1.Domain{}, handler.EnqueueRequestsFromMapFunc(r.domainsOfHost),
+			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Complete(reconcile.AsReconciler(b.client, r))
+}
+
+// Reconcile makes the Domain's host lead to its App and writes what came of it into the Domain's status.
+func (r *domainReconciler) Reconcile(ctx context.Context, domain *v1alpha1.Domain) (reconcile.Result, error) {
+	if !domain.GetDeletionTimestamp().IsZero() {
+		return reconcile.Result{}, nil
+	}
+	s := &domainScope{domain: domain, site: desired.DomainSite(domain), mirrors: r.sites.mirrors(domain)}
+	outcome := phase.Run(ctx, s,
+		phase.Phase[*domainScope]{Name: "organization", Gate: true, Run: r.organization},
+		phase.Phase[*domainScope]{Name: "app", Gate: true, Run: r.namedApp},
+		phase.Phase[*domainScope]{Name: "host", Condition: v1alpha1.ConditionRouted, Gate: true, Run: r.host},
+		phase.Phase[*domainScope]{Name: "certificate", Condition: v1alpha1.ConditionCertified, Run: r.certificate},
+		phase.Phase[*domainScope]{Name: "route", Condition: v1alpha1.ConditionRouted, Run: r.route},
+	)
+	statusErr := r.writeStatus(ctx, s, outcome)
+	result, err := outcome.Result()
+	return result, errors.Join(err, statusErr)
+}

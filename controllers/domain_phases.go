@@ -1,0 +1,59 @@
+package controllers
+
+import (
+	"context"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/controllers/internal/phase"
+)
+
+// organization lets no Domain serve outside of an organization.
+func (r *domainReconciler) organization(ctx context.Context, s *domainScope) error {
+	return requireOrganization(ctx, r.client, s.domain.GetNamespace())
+}
+
+// namedApp reads the App that the Domain names.
+func (r *domainReconciler) namedApp(ctx context.Context, s *domainScope) error {
+	name := s.domain.Spec.AppRef.Name
+	err := r.client.Get(ctx, client.ObjectKey{Namespace: s.domain.GetNamespace(), Name: name}, &s.app)
+	if apierrors.IsNotFound(err) {
+		return phase.Stall(v1alpha1.ReasonAppNotFound, "There is no App %s in the Namespace.", name)
+	}
+	return err
+}
+
+// host lets the Domain have its host unless an older App or Domain asks for it. A Domain that doesn't have it, or whose App serves it by
+// itself, has no certificate and no route of its own.
+func (r *domainReconciler) host(ctx context.Context, s *domainScope) error {
+	owner, err := r.sites.hostOwner(ctx, s.domain.Spec.Host)
+	if err != nil {
+		return err
+	}
+	s.hasHost = owner == r.sites.claimOfDomain(s.domain)
+	if !s.hasHost || s.mirrors {
+		if err := r.sites.remove(ctx, s.domain, s.site); err != nil {
+			return err
+		}
+	}
+	if !s.hasHost {
+		return hostConflict(s.domain.Spec.Host)
+	}
+	return nil
+}
+
+func (r *domainReconciler) certificate(ctx context.Context, s *domainScope) error {
+	if s.mirrors {
+		return nil
+	}
+	return r.sites.certify(ctx, s.domain, s.site, &s.certificate)
+}
+
+func (r *domainReconciler) route(ctx context.Context, s *domainScope) error {
+	if s.mirrors {
+		return nil
+	}
+	return r.sites.router.Route(ctx, s.domain, s.site)
+}

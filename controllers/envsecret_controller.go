@@ -1,0 +1,70 @@
+package controllers
+
+import (
+	"context"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/berth-dev/berth/api/v1alpha1"
+)
+
+// +kubebuilder:rbac:groups="",resources=secrets,verbs=delete
+
+// envSecretGrace is the age up to which a Secret is kept though nothing names it: whoever made it may be about to write the App.
+const envSecretGrace = 10 * time.Minute
+
+// envSecretReconciler deletes the Secrets with environments that nothing names any more. A REST client's environment is a new Secret
+// each time it changes. The old one is kept for as long as a ReplicaSet names it, so that `kubectl rollout undo` works.
+type envSecretReconciler struct {
+	base
+}
+
+func setupEnvSecret(mgr manager.Manager, b base, o controller.Options) error {
+	named := handler.EnqueueRequestsFromMapFunc(namedSecrets)
+	return builder.ControllerManagedBy(mgr).
+		Named("envsecret").
+		WithOptions(o).
+		For(&corev1.Secret{}, builder.WithPredicates(comesOrGoes)).
+		Watches(&v1alpha1.App{}, named, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&appsv1.ReplicaSet{}, named, builder.WithPredicates(comesOrGoes)).
+		Complete(reconcile.AsReconciler(b.client, &envSecretReconciler{base: b}))
+}
+
+// Reconcile deletes the Secret if it is an old environment that nothing names.
+func (r *envSecretReconciler) Reconcile(ctx context.Context, secret *corev1.Secret) (reconcile.Result, error) {
+	if secret.GetLabels()[v1alpha1.LabelSecret] != v1alpha1.SecretEnv || !secret.GetDeletionTimestamp().IsZero() {
+		return reconcile.Result{}, nil
+	}
+	for _, list := range []client.ObjectList{&v1alpha1.AppList{}, &appsv1.ReplicaSetList{}} {
+		named, err := r.isNamedBy(ctx, list, secret)
+		if err != nil || named {
+			return reconcile.Result{}, err
+		}
+	}
+	if left := envSecretGrace - r.clock.Since(secret.GetCreationTimestamp().Time); left > 0 {
+		return reconcile.Result{RequeueAfter: left}, nil
+	}
+	// The resource version makes the delete fail if somebody has touched the Secret since, to use it again.
+	return reconcile.Result{}, client.IgnoreNotFound(r.client.Delete(ctx, secret, client.Preconditions{
+		UID: ptr.To(secret.GetUID()), ResourceVersion: ptr.To(secret.GetResourceVersion()),
+	}))
+}
+
+// isNamedBy reports whether an object of the list's kind names the Secret.
+func (r *envSecretReconciler) isNamedBy(ctx context.Context, list client.ObjectList, secret *corev1.Secret) (bool, error) {
+	if err := indexed(ctx, r.client, list, secret.GetNamespace(), indexSecret, secret.GetName()); err != nil {
+		return false, err
+	}
+	return meta.LenList(list) > 0, nil
+}

@@ -1,0 +1,88 @@
+package controllers
+
+import (
+	"context"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/controllers/internal/desired"
+)
+
+// Indexes of the cache, by which objects are found without looking at all of them.
+const (
+	// indexHost finds Apps by their default host and Domains by their host.
+	indexHost = "berth.host"
+	// indexApp finds Domains by the App that they name, and Pods and ReplicaSets by the App that they belong to.
+	indexApp = "berth.app"
+	// indexSecret finds Apps and ReplicaSets by the Secrets that their environment names.
+	indexSecret = "berth.secret"
+)
+
+func addIndexes(ctx context.Context, indexer client.FieldIndexer, baseDomain string) error {
+	for _, i := range []struct {
+		obj   client.Object
+		field string
+		keys  client.IndexerFunc
+	}{
+		{&v1alpha1.App{}, indexHost, func(o client.Object) []string { return []string{desired.Host(o.GetName(), baseDomain)} }},
+		{&v1alpha1.App{}, indexSecret, secretNames},
+		{&v1alpha1.Domain{}, indexHost, byDomain(func(s v1alpha1.DomainSpec) string { return s.Host })},
+		{&v1alpha1.Domain{}, indexApp, byDomain(func(s v1alpha1.DomainSpec) string { return s.AppRef.Name })},
+		{&corev1.Pod{}, indexApp, appLabel},
+		{&appsv1.ReplicaSet{}, indexApp, appLabel},
+		{&appsv1.ReplicaSet{}, indexSecret, secretNames},
+	} {
+		if err := indexer.IndexField(ctx, i.obj, i.field, i.keys); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// indexed lists the objects of a Namespace, or of all of them if it is empty, that an index has under a key. It doesn't wait for writes
+// of other workers to arrive in the cache, since none of them changes what the indexes are made of.
+func indexed(ctx context.Context, c client.Reader, list client.ObjectList, namespace, index, key string) error {
+	return c.List(ctx, list, client.InNamespace(namespace), client.MatchingFields{index: key}, client.DisableReadYourWritesConsistency)
+}
+
+func byDomain(key func(v1alpha1.DomainSpec) string) client.IndexerFunc {
+	return func(o client.Object) []string {
+		domain, ok := o.(*v1alpha1.Domain)
+		if !ok {
+			return nil
+		}
+		return []string{key(domain.Spec)}
+	}
+}
+
+func appLabel(o client.Object) []string {
+	if app, ok := o.GetLabels()[v1alpha1.LabelApp]; ok {
+		return []string{app}
+	}
+	return nil
+}
+
+// secretNames returns the names of the Secrets that the environment of an App or a ReplicaSet names.
+func secretNames(o client.Object) []string {
+	var names []string
+	switch o := o.(type) {
+	case *v1alpha1.App:
+		for _, e := range o.Spec.Env {
+			if e.ValueFrom != nil && e.ValueFrom.SecretKeyRef != nil {
+				names = append(names, e.ValueFrom.SecretKeyRef.Name)
+			}
+		}
+	case *appsv1.ReplicaSet:
+		for _, c := range o.Spec.Template.Spec.Containers {
+			for _, e := range c.Env {
+				if e.ValueFrom != nil && e.ValueFrom.SecretKeyRef != nil {
+					names = append(names, e.ValueFrom.SecretKeyRef.Name)
+				}
+			}
+		}
+	}
+	return names
+}

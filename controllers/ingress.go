@@ -1,0 +1,30 @@
+package controllers
+
+import (
+	"context"
+
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	networkingv1ac "k8s.io/client-go/applyconfigurations/networking/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/berth-dev/berth/controllers/internal/desired"
+	"github.com/berth-dev/berth/controllers/internal/ssa"
+)
+
+// ingressRouter routes by Ingresses.
+type ingressRouter struct {
+	client   client.Client
+	platform desired.Platform
+}
+
+// Route applies the Ingress of a site.
+func (r ingressRouter) Route(ctx context.Context, owner metav1.Object, site desired.Site) error {
+	return ssa.Apply(ctx, r.client, owner, desired.Ingress(site, r.platform), &networkingv1.Ingress{}, networkingv1ac.ExtractIngress)
+}
+
+// Unroute deletes the Ingress of a site.
+func (r ingressRouter) Unroute(ctx context.Context, owner metav1.Object, site desired.Site) error {
+	ingress := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: site.Namespace, Name: site.Name}}
+	return ssa.Prune(ctx, r.client, owner, ingress)
+}

@@ -1,0 +1,140 @@
+package desired
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	appsv1ac "k8s.io/client-go/applyconfigurations/apps/v1"
+	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
+	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
+	"k8s.io/utils/ptr"
+
+	"github.com/berth-dev/berth/api/v1alpha1"
+)
+
+const (
+	// Container is the name of the only container of an App's Pods.
+	Container = "app"
+	// PortName is the name of the port that an App serves on, in its Pods and in its Service.
+	PortName = "http"
+
+	// ProgressDeadlineSeconds is for how long a rollout may make no progress before it counts as failed.
+	ProgressDeadlineSeconds = 600
+	// revisionHistoryLimit is how many old versions `kubectl rollout undo` can go back to.
+	revisionHistoryLimit = 3
+	// maxSurge is how many Pods a rollout may start beyond the wanted number. It is rounded up, so it is always at least one.
+	maxSurge = "25%"
+	// drainSeconds is for how long a Pod that shall end still serves, since routers take a moment to notice that it goes.
+	drainSeconds = 5
+	// terminationGracePeriodSeconds leaves the container 30 seconds to end by itself after that.
+	terminationGracePeriodSeconds = drainSeconds + 30
+	// probeFailures is how many failed probes in a row, a second apart, take a Pod out of the routes.
+	probeFailures = 3
+)
+
+var appKind = v1alpha1.GroupVersion.WithKind("App")
+
+// Deployment returns the Deployment of an App.
+//
+// Neither the dataset nor the contents of pull secrets are part of it, so that a change of theirs replaces no Pod; nor are annotations
+// of the template other than Berth's own, so that `kubectl rollout restart` works.
+func Deployment(app *v1alpha1.App) (*appsv1ac.DeploymentApplyConfiguration, error) {
+	c, err := container(app)
+	if err != nil {
+		return nil, fmt.Errorf("container of App %s: %w", app.GetName(), err)
+	}
+	return appsv1ac.Deployment(app.GetName(), app.GetNamespace()).
+		WithLabels(appLabels(app.GetName())).
+		WithOwnerReferences(ownedBy(appKind, app)).
+		WithSpec(appsv1ac.DeploymentSpec().
+			WithReplicas(ptr.Deref(app.Spec.Replicas, 1)).
+			WithRevisionHistoryLimit(revisionHistoryLimit).
+			WithProgressDeadlineSeconds(ProgressDeadlineSeconds).
+			WithSelector(metav1ac.LabelSelector().WithMatchLabels(Selector(app.GetName()))).
+			WithStrategy(appsv1ac.DeploymentStrategy().
+				WithType(appsv1.RollingUpdateDeploymentStrategyType).
+				WithRollingUpdate(appsv1ac.RollingUpdateDeployment().
+					WithMaxUnavailable(intstr.FromInt32(0)).
+					WithMaxSurge(intstr.FromString(maxSurge)))).
+			WithTemplate(template(app).WithSpec(podSpec(app).WithContainers(c)))), nil
+}
+
+func template(app *v1alpha1.App) *corev1ac.PodTemplateSpecApplyConfiguration {
+	t := corev1ac.PodTemplateSpec().WithLabels(appLabels(app.GetName()))
+	if at, ok := app.GetAnnotations()[v1alpha1.AnnotationRestartedAt]; ok {
+		t.WithAnnotations(map[string]string{v1alpha1.AnnotationRestartedAt: at})
+	}
+	return t
+}
+
+func podSpec(app *v1alpha1.App) *corev1ac.PodSpecApplyConfiguration {
+	spec := corev1ac.PodSpec().
+		WithAutomountServiceAccountToken(false).
+		WithEnableServiceLinks(false).
+		WithTerminationGracePeriodSeconds(terminationGracePeriodSeconds).
+		WithSecurityContext(corev1ac.PodSecurityContext().
+			WithSeccompProfile(corev1ac.SeccompProfile().WithType(corev1.SeccompProfileTypeRuntimeDefault)))
+	for _, s := range app.Spec.ImagePullSecrets {
+		spec.WithImagePullSecrets(corev1ac.LocalObjectReference().WithName(s.Name))
+	}
+	return spec
+}
+
+func container(app *v1alpha1.App) (*corev1ac.ContainerApplyConfiguration, error) {
+	probe, err := readiness(app.Spec.ReadinessProbe)
+	if err != nil {
+		return nil, err
+	}
+	c := corev1ac.Container().
+		WithName(Container).
+		WithImage(app.Spec.Image).
+		WithImagePullPolicy(pullPolicy(app.Spec.Image)).
+		WithEnv(environment(app)...).
+		WithPorts(corev1ac.ContainerPort().
+			WithName(PortName).WithContainerPort(app.Spec.Port).WithProtocol(corev1.ProtocolTCP)).
+		WithReadinessProbe(probe).
+		WithLifecycle(corev1ac.Lifecycle().
+			WithPreStop(corev1ac.LifecycleHandler().WithSleep(corev1ac.SleepAction().WithSeconds(drainSeconds)))).
+		WithSecurityContext(corev1ac.SecurityContext().
+			WithAllowPrivilegeEscalation(false).
+			WithCapabilities(corev1ac.Capabilities().WithDrop("ALL").WithAdd("NET_BIND_SERVICE")))
+	if app.Spec.Resources == nil {
+		return c, nil
+	}
+	resources, err := convert[corev1ac.ResourceRequirementsApplyConfiguration](app.Spec.Resources)
+	return c.WithResources(resources), err
+}
+
+// pullPolicy pulls a tag whenever a Pod starts, and a digest, which never means another image, only where it is missing.
+func pullPolicy(image string) corev1.PullPolicy {
+	if strings.Contains(image, "@") {
+		return corev1.PullIfNotPresent
+	}
+	return corev1.PullAlways
+}
+
+// readiness returns the App's own probe, or else one that looks each second whether the port accepts connections.
+func readiness(probe *corev1.Probe) (*corev1ac.ProbeApplyConfiguration, error) {
+	if probe != nil {
+		return convert[corev1ac.ProbeApplyConfiguration](probe)
+	}
+	return corev1ac.Probe().
+		WithTCPSocket(corev1ac.TCPSocketAction().WithPort(intstr.FromString(PortName))).
+		WithPeriodSeconds(1).
+		WithTimeoutSeconds(1).
+		WithFailureThreshold(probeFailures), nil
+}
+
+// convert turns an API type into its apply configuration; zero values stay out of it.
+func convert[T any](from any) (*T, error) {
+	raw, err := json.Marshal(from)
+	if err != nil {
+		return nil, err
+	}
+	to := new(T)
+	return to, json.Unmarshal(raw, to)
+}

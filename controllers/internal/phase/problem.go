@@ -1,0 +1,89 @@
+package phase
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/controllers/internal/ssa"
+)
+
+// recheckAfter is when a stalled object is looked at again if nothing wakes it when the cause goes: a quota that was raised, say.
+const recheckAfter = 5 * time.Minute
+
+// Problem is why a phase didn't succeed. As an error, it is made by Stall or Wait.
+type Problem struct {
+	// Condition is the type of the condition that shows the problem.
+	Condition string
+	// Reason and Message are for that condition. They never contain a value of an environment.
+	Reason, Message string
+	// Stalled means that a person must act.
+	Stalled bool
+
+	failed bool
+	after  time.Duration
+}
+
+// Error returns the message.
+func (p *Problem) Error() string { return p.Message }
+
+// Stall returns the error of a phase that can't go on before a person acts. A watch has to wake the object then.
+func Stall(reason, format string, args ...any) error {
+	return &Problem{Reason: reason, Message: fmt.Sprintf(format, args...), Stalled: true}
+}
+
+// Wait returns the error of a phase that has to be run again after a time, without anything being wrong.
+func Wait(after time.Duration, reason, format string, args ...any) error {
+	return &Problem{Reason: reason, Message: fmt.Sprintf(format, args...), after: after}
+}
+
+// classify turns any error of a phase into a problem.
+func classify(err error) *Problem {
+	if p, ok := errors.AsType[*Problem](err); ok {
+		return p
+	}
+	if e, ok := errors.AsType[*ssa.NotOwnedError](err); ok {
+		return &Problem{Reason: v1alpha1.ReasonNotOwned, Message: upperFirst(e.Error()) + ".", Stalled: true}
+	}
+	if apierrors.IsInvalid(err) || apierrors.IsForbidden(err) {
+		return &Problem{Reason: v1alpha1.ReasonInvalid, Message: refusal(err), Stalled: true, after: recheckAfter}
+	}
+	return &Problem{Reason: v1alpha1.ReasonFailed, Message: "A request to the API server failed and is tried again.", failed: true}
+}
+
+// refusal says why the API server refused a request. What it says of a variable of the environment is left out, since it may quote the
+// value.
+func refusal(err error) string {
+	status, ok := errors.AsType[*apierrors.StatusError](err)
+	if !ok {
+		return "The API server refused the request."
+	}
+	if apierrors.IsForbidden(err) {
+		return "The API server refused: " + status.Status().Message
+	}
+	details := status.Status().Details
+	if details == nil || len(details.Causes) == 0 {
+		return "The API server refused the request as invalid."
+	}
+	causes := make([]string, 0, len(details.Causes))
+	for _, c := range details.Causes {
+		causes = append(causes, describe(c))
+	}
+	return fmt.Sprintf("The API server refused %s %s: %s", details.Kind, details.Name, strings.Join(causes, "; "))
+}
+
+func describe(c metav1.StatusCause) string {
+	if strings.Contains(c.Field, ".env[") {
+		return c.Field + " is invalid"
+	}
+	return c.Field + ": " + c.Message
+}
+
+func upperFirst(s string) string {
+	return strings.ToUpper(s[:1]) + s[1:]
+}

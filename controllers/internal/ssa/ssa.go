@@ -1,0 +1,148 @@
+// Package ssa writes objects by server-side apply, under three rules: what is as it should be is not written, what belongs to somebody
+// else is never touched, and what is no longer wanted is deleted only if it is the owner's own.
+//
+// It reads through the client it is given and takes its answers for the truth, so that client has to read its own writes from its
+// cache (client.CacheOptions.EnableReadYourWritesConsistency), and the cache has to hold the managed fields of v1alpha1.FieldOwner.
+package ssa
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
+
+	"github.com/berth-dev/berth/api/v1alpha1"
+)
+
+// Configuration is a generated apply configuration, such as *appsv1.DeploymentApplyConfiguration.
+type Configuration[C any] interface {
+	runtime.ApplyConfiguration
+	GetName() *string
+	GetNamespace() *string
+	WithUID(types.UID) C
+}
+
+// Extract returns what a field owner has applied of an object: one of the generated functions, such as appsv1.ExtractDeployment.
+type Extract[O client.Object, C any] func(obj O, fieldOwner string) (C, error)
+
+// NotOwnedError says that an object exists already and belongs to somebody else.
+type NotOwnedError struct {
+	// Kind and Name of the object; it lies in its owner's Namespace.
+	Kind, Name string
+}
+
+// Error says which object is in the way.
+func (e *NotOwnedError) Error() string {
+	return fmt.Sprintf("%s %s exists already and belongs to somebody else", e.Kind, e.Name)
+}
+
+// Apply makes an object of the owner be as want says, and reads it into obj. If the object is so already, nothing is written.
+//
+// It returns a *NotOwnedError if the object exists and the owner doesn't control it, and otherwise the API server's error.
+func Apply[O client.Object, C Configuration[C]](ctx context.Context, c client.Client, owner metav1.Object, want C, obj O, extract Extract[O, C]) error {
+	err := c.Get(ctx, client.ObjectKey{Namespace: *want.GetNamespace(), Name: *want.GetName()}, obj)
+	if apierrors.IsNotFound(err) {
+		return create(ctx, c, want, obj)
+	}
+	if err != nil {
+		return err
+	}
+	if !metav1.IsControlledBy(obj, owner) {
+		return notOwned(c, obj)
+	}
+	return update(ctx, c, want, obj, extract)
+}
+
+// Adopt applies to an object that exists already and is not of the owner's making: that it is missing is not an error, and an object
+// without a controller counts as the owner's.
+func Adopt[O client.Object, C Configuration[C]](ctx context.Context, c client.Client, owner metav1.Object, want C, obj O, extract Extract[O, C]) error {
+	err := c.Get(ctx, client.ObjectKey{Namespace: *want.GetNamespace(), Name: *want.GetName()}, obj)
+	if err != nil {
+		return client.IgnoreNotFound(err)
+	}
+	if controller := metav1.GetControllerOfNoCopy(obj); controller != nil && controller.UID != owner.GetUID() {
+		return notOwned(c, obj)
+	}
+	return update(ctx, c, want, obj, extract)
+}
+
+// Prune deletes an object, of which obj has the name and Namespace, if the owner controls it.
+func Prune(ctx context.Context, c client.Client, owner metav1.Object, obj client.Object) error {
+	err := c.Get(ctx, client.ObjectKeyFromObject(obj), obj)
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if !metav1.IsControlledBy(obj, owner) || !obj.GetDeletionTimestamp().IsZero() {
+		return nil
+	}
+	return client.IgnoreNotFound(c.Delete(ctx, obj, client.Preconditions{UID: ptr.To(obj.GetUID())}))
+}
+
+// Same reports whether an object's fields of Berth's are what want says. A field that somebody else has changed is no longer
+// Berth's, so it makes a difference too.
+func Same[O client.Object, C any](obj O, want C, extract Extract[O, C]) (bool, error) {
+	have, err := extract(obj, v1alpha1.FieldOwner)
+	if err != nil {
+		return false, fmt.Errorf("extract what was applied: %w", err)
+	}
+	return equality.Semantic.DeepEqual(have, want), nil
+}
+
+// create applies without force, so that an object that somebody made since the cache was read answers with a conflict for the fields
+// that differ instead of being taken over.
+func create[O client.Object, C Configuration[C]](ctx context.Context, c client.Client, want C, obj O) error {
+	err := c.Apply(ctx, want, client.FieldOwner(v1alpha1.FieldOwner))
+	if apierrors.HasStatusCause(err, metav1.CauseTypeFieldManagerConflict) {
+		obj.SetName(*want.GetName())
+		return notOwned(c, obj)
+	}
+	if err != nil {
+		return err
+	}
+	return answer(want, obj)
+}
+
+// update applies with force: the object has one writer, and what others changed of its fields is set right. The UID makes sure that it
+// is still the object that was looked at.
+func update[O client.Object, C Configuration[C]](ctx context.Context, c client.Client, want C, obj O, extract Extract[O, C]) error {
+	same, err := Same(obj, want, extract)
+	if err != nil || same {
+		return err
+	}
+	err = c.Apply(ctx, want.WithUID(obj.GetUID()), client.FieldOwner(v1alpha1.FieldOwner), client.ForceOwnership)
+	if err != nil {
+		return err
+	}
+	return answer(want, obj)
+}
+
+// answer reads what the API server answered, which the client left in the apply configuration, into obj.
+func answer[O client.Object, C any](applied C, obj O) error {
+	raw, err := json.Marshal(applied)
+	if err != nil {
+		return fmt.Errorf("read the answer: %w", err)
+	}
+	if err := json.Unmarshal(raw, obj); err != nil {
+		return fmt.Errorf("read the answer: %w", err)
+	}
+	return nil
+}
+
+func notOwned(c client.Client, obj client.Object) error {
+	gvk, err := apiutil.GVKForObject(obj, c.Scheme())
+	if err != nil {
+		return err
+	}
+	return &NotOwnedError{Kind: gvk.Kind, Name: obj.GetName()}
+}

@@ -1,0 +1,127 @@
+// Package controllers holds the controllers of Berth: they make the cluster hold what Apps and Domains ask for, and write into their
+// status what came of it.
+//
+// Each reconcile is an ordered list of phases over a scope. It reads from caches alone and writes nothing when nothing has to change.
+// It ends in one of three outcomes: waiting, stalled or failed; see package phase.
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/tools/events"
+	"k8s.io/utils/clock"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+
+	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/controllers/internal/desired"
+)
+
+// reconcileTimeout bounds one reconcile, so that an API server that doesn't answer holds no worker for ever.
+const reconcileTimeout = time.Minute
+
+// Issuer is the cert-manager issuer that signs certificates.
+type Issuer = desired.Issuer
+
+// Options say how the controllers work.
+type Options struct {
+	// BaseDomain is what the default hosts of Apps end in. Required.
+	BaseDomain string
+	// Issuer signs the certificates. Its Name is required; Kind defaults to ClusterIssuer and Group to cert-manager.io.
+	Issuer Issuer
+	// IngressClass is the class of the Ingresses. Empty leaves it to the cluster's default class.
+	IngressClass string
+	// IngressAnnotations are put on every Ingress.
+	IngressAnnotations map[string]string
+	// Concurrency is how many objects of a kind are reconciled at the same time. Default: 1.
+	Concurrency int
+	// Clock is what time is read from. Default: the real one.
+	Clock clock.PassiveClock
+}
+
+// Scheme returns the kinds that the controllers work with.
+func Scheme() *runtime.Scheme {
+	scheme := runtime.NewScheme()
+	utilruntime.Must(clientgoscheme.AddToScheme(scheme))
+	utilruntime.Must(cmv1.AddToScheme(scheme))
+	utilruntime.Must(v1alpha1.AddToScheme(scheme))
+	return scheme
+}
+
+// ManagerOptions returns the options that a manager needs for the controllers to work in it. The caller adds where it listens and
+// whether it elects a leader.
+func ManagerOptions() manager.Options {
+	return manager.Options{
+		Scheme: Scheme(),
+		Cache:  cacheOptions(),
+		// The controllers take what they read for the truth. Without this, they would write once more whatever is not in the cache yet.
+		Client: client.Options{Cache: &client.CacheOptions{EnableReadYourWritesConsistency: ptr.To(true)}},
+	}
+}
+
+// SetupWithManager adds the controllers to a manager that was made with ManagerOptions.
+func SetupWithManager(ctx context.Context, mgr manager.Manager, o Options) error {
+	if o.BaseDomain == "" || o.Issuer.Name == "" {
+		return fmt.Errorf("controllers need a base domain and the name of an issuer")
+	}
+	o = o.withDefaults()
+	if err := addIndexes(ctx, mgr.GetFieldIndexer(), o.BaseDomain); err != nil {
+		return fmt.Errorf("add indexes: %w", err)
+	}
+	b := base{
+		client:   mgr.GetClient(),
+		recorder: mgr.GetEventRecorder("berth-operator"),
+		clock:    o.Clock,
+		platform: o.platform(),
+	}
+	c := controller.Options{MaxConcurrentReconciles: o.Concurrency, ReconciliationTimeout: reconcileTimeout}
+	for name, setup := range map[string]func(manager.Manager, base, controller.Options) error{
+		"App":          setupApp,
+		"Domain":       setupDomain,
+		"Organization": setupOrganization,
+		"EnvSecret":    setupEnvSecret,
+	} {
+		if err := setup(mgr, b, c); err != nil {
+			return fmt.Errorf("add the %s controller: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// base is what every controller has.
+type base struct {
+	client   client.Client
+	recorder events.EventRecorder
+	clock    clock.PassiveClock
+	platform desired.Platform
+}
+
+func (o Options) withDefaults() Options {
+	if o.Issuer.Kind == "" {
+		o.Issuer.Kind = cmv1.ClusterIssuerKind
+	}
+	if o.Issuer.Group == "" {
+		o.Issuer.Group = cmv1.SchemeGroupVersion.Group
+	}
+	if o.Clock == nil {
+		o.Clock = clock.RealClock{}
+	}
+	return o
+}
+
+func (o Options) platform() desired.Platform {
+	return desired.Platform{
+		BaseDomain:         o.BaseDomain,
+		Issuer:             o.Issuer,
+		IngressClass:       o.IngressClass,
+		IngressAnnotations: o.IngressAnnotations,
+	}
+}

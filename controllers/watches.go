@@ -1,0 +1,140 @@
+package controllers
+
+import (
+	"context"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/controllers/internal/desired"
+)
+
+// comesOrGoes lets through that an object enters or leaves the cache, and none of its changes.
+var comesOrGoes = predicate.Funcs{UpdateFunc: func(event.UpdateEvent) bool { return false }}
+
+// ownedOrNew lets through all that happens to Berth's own objects, and that objects of others come and go: an App may wait for the name
+// of one.
+var ownedOrNew = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+	return berthController(e.ObjectOld) != nil || berthController(e.ObjectNew) != nil
+}}
+
+// podChanged lets through what the status of an App is made of. Pods are stripped of the rest when they enter the cache.
+var podChanged = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+	before, ok := e.ObjectOld.(*corev1.Pod)
+	after, alsoOK := e.ObjectNew.(*corev1.Pod)
+	return ok && alsoOK && (!equality.Semantic.DeepEqual(before.Status, after.Status) ||
+		before.GetDeletionTimestamp().IsZero() != after.GetDeletionTimestamp().IsZero())
+}}
+
+// berthController returns the reference to the App or Domain that controls an object, or nil.
+func berthController(o metav1.Object) *metav1.OwnerReference {
+	ref := metav1.GetControllerOfNoCopy(o)
+	if ref == nil || ref.APIVersion != v1alpha1.GroupVersion.String() {
+		return nil
+	}
+	return ref
+}
+
+// toApp returns the App that controls an object. An object that nothing of Berth's controls may be in the way of the App of its name.
+func toApp(_ context.Context, o client.Object) []reconcile.Request {
+	ref := berthController(o)
+	switch {
+	case ref == nil:
+		return request(o.GetNamespace(), o.GetName())
+	case ref.Kind == "App":
+		return request(o.GetNamespace(), ref.Name)
+	default:
+		return nil
+	}
+}
+
+// toDomain returns the Domain that controls an object.
+func toDomain(_ context.Context, o client.Object) []reconcile.Request {
+	if ref := berthController(o); ref != nil && ref.Kind == "Domain" {
+		return request(o.GetNamespace(), ref.Name)
+	}
+	return nil
+}
+
+// labelledApp returns the App that an object's label names.
+func labelledApp(_ context.Context, o client.Object) []reconcile.Request {
+	return request(o.GetNamespace(), o.GetLabels()[v1alpha1.LabelApp])
+}
+
+// namedSecrets returns the Secrets that the environment of an App or a ReplicaSet names.
+func namedSecrets(_ context.Context, o client.Object) []reconcile.Request {
+	var requests []reconcile.Request
+	for _, name := range secretNames(o) {
+		requests = append(requests, request(o.GetNamespace(), name)...)
+	}
+	return requests
+}
+
+// appsOfSecret returns the Apps whose environment names a Secret.
+func (r *appReconciler) appsOfSecret(ctx context.Context, o client.Object) []reconcile.Request {
+	return requests(ctx, r.client, &v1alpha1.AppList{}, o.GetNamespace(), client.MatchingFields{indexSecret: o.GetName()})
+}
+
+// appsOfNamespace returns all Apps of a Namespace.
+func (r *appReconciler) appsOfNamespace(ctx context.Context, o client.Object) []reconcile.Request {
+	return requests(ctx, r.client, &v1alpha1.AppList{}, o.GetName())
+}
+
+// appsOfHost returns the Apps that ask for the same host as an App or a Domain.
+func (r *appReconciler) appsOfHost(ctx context.Context, o client.Object) []reconcile.Request {
+	return requests(ctx, r.client, &v1alpha1.AppList{}, metav1.NamespaceAll, client.MatchingFields{indexHost: hostOf(o, r.platform)})
+}
+
+// domainsOfNamespace returns all Domains of a Namespace.
+func (r *domainReconciler) domainsOfNamespace(ctx context.Context, o client.Object) []reconcile.Request {
+	return requests(ctx, r.client, &v1alpha1.DomainList{}, o.GetName())
+}
+
+// domainsOfApp returns the Domains that name an App.
+func (r *domainReconciler) domainsOfApp(ctx context.Context, o client.Object) []reconcile.Request {
+	return requests(ctx, r.client, &v1alpha1.DomainList{}, o.GetNamespace(), client.MatchingFields{indexApp: o.GetName()})
+}
+
+// domainsOfHost returns the Domains that ask for the same host as an App or a Domain.
+func (r *domainReconciler) domainsOfHost(ctx context.Context, o client.Object) []reconcile.Request {
+	return requests(ctx, r.client, &v1alpha1.DomainList{}, metav1.NamespaceAll, client.MatchingFields{indexHost: hostOf(o, r.platform)})
+}
+
+func hostOf(o client.Object, p desired.Platform) string {
+	if d, ok := o.(*v1alpha1.Domain); ok {
+		return d.Spec.Host
+	}
+	return desired.Host(o.GetName(), p.BaseDomain)
+}
+
+func request(namespace, name string) []reconcile.Request {
+	return []reconcile.Request{{NamespacedName: types.NamespacedName{Namespace: namespace, Name: name}}}
+}
+
+// requests returns a request for each object of the list's kind in a Namespace that the options select.
+func requests(ctx context.Context, c client.Reader, list client.ObjectList, namespace string, opts ...client.ListOption) []reconcile.Request {
+	opts = append(opts, client.InNamespace(namespace), client.DisableReadYourWritesConsistency)
+	if err := c.List(ctx, list, opts...); err != nil {
+		// A list of the cache fails only before the cache has started, and then each object is reconciled anyway.
+		log.FromContext(ctx).Error(err, "Cannot list what an event concerns")
+		return nil
+	}
+	var all []reconcile.Request
+	_ = meta.EachListItem(list, func(o runtime.Object) error {
+		if accessor, err := meta.Accessor(o); err == nil {
+			all = append(all, request(accessor.GetNamespace(), accessor.GetName())...)
+		}
+		return nil
+	})
+	return all
+}

@@ -1,0 +1,71 @@
+// Package testenv gives tests a real API server, with Berth's and cert-manager's custom resources in it. Nothing else runs: no
+// controllers, no kubelet.
+package testenv
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
+)
+
+// assetsVariable names the folder with the programs etcd and kube-apiserver.
+const assetsVariable = "KUBEBUILDER_ASSETS"
+
+// config is how the server that Run has started is reached.
+var config *rest.Config
+
+// Run starts an API server, runs the tests and stops the server. It returns the exit code, for use as
+//
+//	func TestMain(m *testing.M) { os.Exit(testenv.Run(m)) }
+func Run(m *testing.M) int {
+	code, err := run(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "testenv:", err)
+		return 1
+	}
+	return code
+}
+
+// Config returns a copy of the server's client configuration, as an administrator without any limit on requests.
+func Config() *rest.Config {
+	return rest.CopyConfig(config)
+}
+
+func run(m *testing.M) (code int, err error) {
+	if os.Getenv(assetsVariable) == "" {
+		return 0, fmt.Errorf("%s isn't set: it names the folder with etcd and kube-apiserver; `make test` sets it", assetsVariable)
+	}
+	crds, err := crdFolders()
+	if err != nil {
+		return 0, err
+	}
+	env := &envtest.Environment{CRDDirectoryPaths: crds, ErrorIfCRDPathMissing: true}
+	config, err = env.Start()
+	if err != nil {
+		return 0, fmt.Errorf("start the API server: %w", err)
+	}
+	defer func() { err = errors.Join(err, env.Stop()) }()
+	config.QPS = -1
+	return m.Run(), nil
+}
+
+// crdFolders returns where the custom resource definitions of Berth and of cert-manager's module lie.
+func crdFolders() ([]string, error) {
+	list := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/berth-dev/berth", "github.com/cert-manager/cert-manager")
+	out, err := list.Output()
+	if err != nil {
+		return nil, fmt.Errorf("find the modules: %w", err)
+	}
+	dirs := strings.Fields(string(out))
+	if len(dirs) != 2 {
+		return nil, fmt.Errorf("find the modules: want two folders, got %q", dirs)
+	}
+	return []string{filepath.Join(dirs[0], "config", "crd"), filepath.Join(dirs[1], "deploy", "crds")}, nil
+}
