@@ -12,6 +12,9 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+
+	"github.com/berth-dev/berth/hack/cluster/internal/cluster"
+	"github.com/berth-dev/berth/hack/cluster/internal/sandbox"
 )
 
 // command is one subcommand: what follows its name goes to run.
@@ -24,8 +27,15 @@ func commands() []command {
 	return []command{
 		{"doctor", "[--apt]", "checks what this machine lacks for this user", doctorCommand},
 		{"build", "[component...]", "builds what the cache lacks", buildCommand},
+		{"start", "--dir DIR [flags]", "runs a cluster in the foreground", startCommand},
+		{"stop", "--dir DIR", "ends the cluster of a folder and removes its data", stopCommand},
+		{"push", "--registry HOST:PORT NAME:TAG BINARY [ARG...]", "pushes an image of one static program", pushCommand},
 		{"assets", "", "prints a folder for KUBEBUILDER_ASSETS", assetsCommand},
 		{"kubectl", "ARG...", "runs the cluster's kubectl", kubectlCommand},
+		// What start runs of itself.
+		{sandbox.InitCommand, "", "", initCommand},
+		{cluster.NodeCommand, "", "", nodeCommand},
+		{cluster.WatchCommand, "", "", watchCommand},
 	}
 }
 

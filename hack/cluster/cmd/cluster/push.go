@@ -1,0 +1,56 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+
+	"github.com/berth-dev/berth/hack/cluster/internal/image"
+)
+
+// caBundle is where Debian and its kin keep the certificates of the authorities that the machine trusts.
+const caBundle = "/etc/ssl/certs/ca-certificates.crt"
+
+func pushCommand(ctx context.Context, args []string, stdout io.Writer) error {
+	spec := image.Spec{Labels: map[string]string{}}
+	fs := flag.NewFlagSet("push", flag.ContinueOnError)
+	registry := fs.String("registry", "", "host:port of the registry, REGISTRY in a cluster's env file; needed")
+	cacerts := fs.Bool("cacerts", false, "add this machine's bundle of certificate authorities")
+	fs.Func("env", "K=V: variable of the image; may be given again", func(v string) error {
+		spec.Env = append(spec.Env, v)
+		return nil
+	})
+	fs.Func("expose", "port that the image documents, such as 8080/tcp; may be given again", func(v string) error {
+		spec.Ports = append(spec.Ports, v)
+		return nil
+	})
+	fs.Func("label", "K=V: label of the image; may be given again", func(v string) error {
+		key, value, ok := strings.Cut(v, "=")
+		if !ok {
+			return fmt.Errorf("%q is not K=V", v)
+		}
+		spec.Labels[key] = value
+		return nil
+	})
+	if err := fs.Parse(args); err != nil {
+		return err
+	}
+	if *registry == "" || fs.NArg() < 2 {
+		return fmt.Errorf("usage: cluster push --registry HOST:PORT [flags] NAME:TAG BINARY [ARG...]")
+	}
+	if *cacerts {
+		spec.CACerts = caBundle
+	}
+	spec.Binary, spec.Args = fs.Arg(1), fs.Args()[2:]
+	ref := *registry + "/" + fs.Arg(0)
+	digest, err := image.Push(ref, spec, remote.WithContext(ctx))
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(stdout, "%s@%s\n", ref, digest)
+	return err
+}

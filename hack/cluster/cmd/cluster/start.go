@@ -1,0 +1,81 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/berth-dev/berth/hack/cluster/internal/cluster"
+	"github.com/berth-dev/berth/hack/cluster/internal/component"
+	"github.com/berth-dev/berth/hack/cluster/internal/doctor"
+	"github.com/berth-dev/berth/hack/cluster/internal/sandbox"
+)
+
+func startCommand(ctx context.Context, args []string, _ io.Writer) error {
+	o := cluster.Options{Started: time.Now()}
+	listen := map[cluster.PortName]*string{}
+	fs := flag.NewFlagSet("start", flag.ContinueOnError)
+	fs.StringVar(&o.Dir, "dir", "", "folder for all that the cluster writes; needed")
+	fs.BoolVar(&o.ControlPlane, "control-plane", os.Geteuid() != 0, "leave out the node, which takes root")
+	fs.StringVar(&o.AuditPolicy, "audit-policy", "", "file of an audit policy; the log is audit.log in the folder")
+	fs.BoolVar(&o.OutliveParent, "outlive-parent", false, "go on when the process that started this one has ended")
+	fs.Func("forward", "NAME=LISTEN,TARGET: listen outside for an address in the node's network; FORWARD_NAME in the env file tells where", func(text string) error {
+		p, err := cluster.ParseForward(text)
+		o.Forwards = append(o.Forwards, p)
+		return err
+	})
+	for _, name := range []cluster.PortName{cluster.APIPort, cluster.RegistryPort, cluster.HTTPPort, cluster.HTTPSPort} {
+		listen[name] = fs.String("listen-"+string(name), cluster.DefaultListen, "host:port for "+string(name)+"; port 0 is a free one")
+	}
+	if err := fs.Parse(args); err != nil {
+		return err
+	}
+	if o.Dir == "" || fs.NArg() > 0 {
+		return fmt.Errorf("usage: cluster start --dir DIR [flags]")
+	}
+	o.Listen = make(map[cluster.PortName]string, len(listen))
+	for name, value := range listen {
+		o.Listen[name] = *value
+	}
+	if err := doctor.Check(doctor.ToRun(!o.ControlPlane)); err != nil {
+		return err
+	}
+	var err error
+	if o.Programs, err = built(ctx, component.ForMode(!o.ControlPlane)); err != nil {
+		return err
+	}
+	return cluster.Start(ctx, o)
+}
+
+func stopCommand(_ context.Context, args []string, _ io.Writer) error {
+	fs := flag.NewFlagSet("stop", flag.ContinueOnError)
+	dir := fs.String("dir", "", "folder of the cluster; needed")
+	if err := fs.Parse(args); err != nil {
+		return err
+	}
+	if *dir == "" || fs.NArg() > 0 {
+		return fmt.Errorf("usage: cluster stop --dir DIR")
+	}
+	return cluster.Stop(*dir)
+}
+
+// initCommand is what the first process of a sandbox runs. Its program says itself what went wrong.
+func initCommand(_ context.Context, args []string, _ io.Writer) error {
+	code, err := sandbox.Init(args)
+	if err != nil {
+		return err
+	}
+	os.Exit(code)
+	return nil
+}
+
+func nodeCommand(ctx context.Context, args []string, _ io.Writer) error {
+	return cluster.RunNode(ctx, args[0])
+}
+
+func watchCommand(_ context.Context, args []string, _ io.Writer) error {
+	return cluster.Watch(args[0], os.Stdin)
+}

@@ -1,0 +1,149 @@
+// Package addon runs what makes a bare cluster useful: cert-manager with an issuer, and an ingress
+// controller. They are programs beside the cluster rather than pods, so that they need no images and work
+// where no pod can.
+package addon
+
+import (
+	"bytes"
+	"context"
+	_ "embed"
+	"encoding/base64"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/berth-dev/berth/hack/cluster/internal/component"
+	"github.com/berth-dev/berth/hack/cluster/internal/kubectl"
+	"github.com/berth-dev/berth/hack/cluster/internal/pki"
+	"github.com/berth-dev/berth/hack/cluster/internal/supervise"
+)
+
+// Issuer is the name of the ClusterIssuer, and of the Secret with its certificate authority.
+const Issuer = "local-ca"
+
+// certManagerNamespace is where the Secrets of ClusterIssuers lie.
+const certManagerNamespace = "cert-manager"
+
+//go:embed manifests/base.yaml
+var baseManifests []byte
+
+//go:embed manifests/issuer.yaml
+var issuerManifests []byte
+
+// Addons are the add-ons of one cluster.
+type Addons struct{ o Options }
+
+// Options say what the add-ons work for and where they listen.
+type Options struct {
+	// Server is the API server's URL, Authority what signs the add-ons' certificates for it.
+	Server    string
+	Authority *pki.Authority
+	// Kubectl acts as an administrator.
+	Kubectl kubectl.Client
+	// HTTP and HTTPS are the host:ports of the ingress controller.
+	HTTP, HTTPS string
+	// IngressIP is written into the status of every Ingress.
+	IngressIP string
+	// Programs are the folders of the components by their names.
+	Programs map[string]string
+	// Supervisor runs the programs.
+	Supervisor *supervise.Supervisor
+}
+
+// New returns add-ons that do not run yet.
+func New(o Options) *Addons { return &Addons{o: o} }
+
+// Install applies the objects that the add-ons need, CRDs included.
+func (a *Addons) Install(ctx context.Context) error {
+	files, err := filepath.Glob(filepath.Join(a.o.Programs[component.CertManager], "crds", "*.yaml"))
+	if err != nil {
+		return err
+	}
+	manifests := [][]byte{baseManifests}
+	for _, f := range files {
+		text, err := os.ReadFile(f)
+		if err != nil {
+			return err
+		}
+		manifests = append(manifests, text)
+	}
+	return a.o.Kubectl.Apply(ctx, bytes.Join(manifests, []byte("\n---\n")))
+}
+
+// Start runs the add-ons.
+func (a *Addons) Start() error {
+	if err := a.startCertManager(); err != nil {
+		return err
+	}
+	return a.startTraefik()
+}
+
+// MakeIssuer makes the local certificate authority, waits until it can issue, and writes its certificate
+// to caFile.
+func (a *Addons) MakeIssuer(ctx context.Context, caFile string) error {
+	crds := []string{"crd/issuers.cert-manager.io", "crd/clusterissuers.cert-manager.io", "crd/certificates.cert-manager.io"}
+	if err := a.o.Kubectl.Wait(ctx, "Established", crds...); err != nil {
+		return err
+	}
+	if err := a.o.Kubectl.Apply(ctx, issuerManifests); err != nil {
+		return err
+	}
+	if err := a.o.Kubectl.Wait(ctx, "Ready", "clusterissuer/"+Issuer); err != nil {
+		return err
+	}
+	encoded, err := a.o.Kubectl.Field(ctx, certManagerNamespace, "secret/"+Issuer, `{.data.tls\.crt}`)
+	if err != nil {
+		return err
+	}
+	text, err := base64.StdEncoding.DecodeString(encoded)
+	if err != nil {
+		return fmt.Errorf("certificate of %s: %w", Issuer, err)
+	}
+	return os.WriteFile(caFile, text, 0o644)
+}
+
+func (a *Addons) startCertManager() error {
+	path := filepath.Join(a.o.Programs[component.CertManager], "certmanager")
+	controller, err := a.kubeconfig("cert-manager")
+	if err != nil {
+		return err
+	}
+	err = a.o.Supervisor.Start(supervise.Program{Name: "cert-manager", Path: path, Args: []string{
+		"controller", "--kubeconfig=" + controller, "--cluster-resource-namespace=" + certManagerNamespace,
+		"--acme-http01-solver-image=" + component.SolverImage,
+	}})
+	if err != nil {
+		return err
+	}
+	injector, err := a.kubeconfig("cainjector")
+	if err != nil {
+		return err
+	}
+	return a.o.Supervisor.Start(supervise.Program{Name: "cainjector", Path: path, Args: []string{"cainjector", "--kubeconfig=" + injector}})
+}
+
+func (a *Addons) startTraefik() error {
+	kubeconfig, err := a.kubeconfig("traefik")
+	if err != nil {
+		return err
+	}
+	return a.o.Supervisor.Start(supervise.Program{
+		Name: "traefik",
+		Path: filepath.Join(a.o.Programs[component.Traefik], "traefik"),
+		Env:  []string{"KUBECONFIG=" + kubeconfig},
+		Args: []string{
+			"--entrypoints.web.address=" + a.o.HTTP, "--entrypoints.websecure.address=" + a.o.HTTPS,
+			"--entrypoints.websecure.http.tls=true",
+			"--providers.kubernetesingress=true",
+			"--providers.kubernetesingress.ingressendpoint.ip=" + a.o.IngressIP,
+			// A Service without a ready pod answers 503, which is the truth, and not 404.
+			"--providers.kubernetesingress.allowemptyservices=true",
+			"--log.level=INFO", "--global.checknewversion=false", "--global.sendanonymoususage=false",
+		},
+	})
+}
+
+// kubeconfig makes the add-on's user, whose rights are in the manifests.
+func (a *Addons) kubeconfig(name string) (file string, err error) {
+	return a.o.Authority.Kubeconfig(name, a.o.Server, pki.Subject{User: "cluster:" + name})
+}

@@ -1,0 +1,60 @@
+package cluster
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/berth-dev/berth/hack/cluster/internal/addon"
+	"github.com/berth-dev/berth/hack/cluster/internal/address"
+	"github.com/berth-dev/berth/hack/cluster/internal/component"
+)
+
+// writeEnv writes the file that tells others how to reach the cluster. It appears as a whole, since others
+// wait for it.
+func (r *runner) writeEnv() error {
+	s := r.spec
+	kubeconfig := s.path(kubeconfigFile)
+	if err := r.control.Authority.WriteKubeconfig(kubeconfig, "admin", "https://"+s.listen(APIPort)); err != nil {
+		return err
+	}
+	mode, ip := "control-plane", address.Loopback
+	if s.Node {
+		mode, ip = "node", address.Node
+	}
+	vars := []variable{
+		{"KUBECONFIG", kubeconfig},
+		{"CLUSTER_MODE", mode},
+		{"CLUSTER_PID", strconv.Itoa(s.PID)},
+		{"CLUSTER_BIN", s.Programs[component.Kube]},
+		{"CLUSTER_ISSUER", addon.Issuer},
+		{"CLUSTER_CA_INGRESS", s.path(caFile)},
+		{"NODE_IP", ip},
+	}
+	if s.Node {
+		vars = append(vars, variable{"CLUSTER_HOSTS", s.path(nodeDir, "hosts")})
+	}
+	for _, p := range s.Ports {
+		if p.Variable != "" {
+			vars = append(vars, variable{p.Variable, p.Listen})
+		}
+	}
+	tmp := s.path(envFile + ".tmp")
+	if err := os.WriteFile(tmp, []byte(assignments(vars)), 0o644); err != nil {
+		return err
+	}
+	return os.Rename(tmp, filepath.Join(s.Dir, envFile))
+}
+
+type variable struct{ name, value string }
+
+// assignments are variables in the words of every POSIX shell.
+func assignments(vars []variable) string {
+	var b strings.Builder
+	for _, v := range vars {
+		fmt.Fprintf(&b, "%s='%s'\n", v.name, strings.ReplaceAll(v.value, "'", `'\''`))
+	}
+	return b.String()
+}
