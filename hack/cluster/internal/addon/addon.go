@@ -138,7 +138,7 @@ func (a *Addons) startTraefik() error {
 			"--providers.kubernetesingress.ingressendpoint.ip=" + a.o.IngressIP,
 			// A Service without a ready pod answers 503, which is the truth, and not 404.
 			"--providers.kubernetesingress.allowemptyservices=true",
-			"--log.level=INFO", "--global.checknewversion=false", "--global.sendanonymoususage=false",
+			"--log.level=INFO", "--log.nocolor=true", "--global.checknewversion=false", "--global.sendanonymoususage=false",
 		},
 	})
 }

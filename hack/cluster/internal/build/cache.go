@@ -2,8 +2,10 @@ package build
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -80,7 +82,8 @@ func (c *Cache) Ensure(ctx context.Context, all []component.Component) (map[stri
 			return nil, err
 		}
 		now := time.Now()
-		if err := os.Chtimes(dir, now, now); err != nil {
+		// Only the owner of a shared cache can mark its folders as used.
+		if err := os.Chtimes(dir, now, now); err != nil && !errors.Is(err, fs.ErrPermission) {
 			return nil, err
 		}
 		dirs[comp.Name] = dir

@@ -10,6 +10,7 @@ import (
 	"github.com/berth-dev/berth/hack/cluster/internal/addon"
 	"github.com/berth-dev/berth/hack/cluster/internal/address"
 	"github.com/berth-dev/berth/hack/cluster/internal/component"
+	"github.com/berth-dev/berth/hack/cluster/internal/node"
 )
 
 // writeEnv writes the file that tells others how to reach the cluster. It appears as a whole, since others
@@ -34,7 +35,7 @@ func (r *runner) writeEnv() error {
 		{"NODE_IP", ip},
 	}
 	if s.Node {
-		vars = append(vars, variable{"CLUSTER_HOSTS", s.path(nodeDir, "hosts")})
+		vars = append(vars, variable{"CLUSTER_HOSTS", s.path(nodeDir, node.HostsFile)})
 	}
 	for _, p := range s.Ports {
 		if p.Variable != "" {

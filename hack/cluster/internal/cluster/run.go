@@ -26,7 +26,7 @@ import (
 
 // programGrace is how long programs get to end by themselves. What is left of a node dies with its
 // namespaces.
-const programGrace = 1500 * time.Millisecond
+const programGrace = 500 * time.Millisecond
 
 // RunNode runs a cluster inside the sandbox that Start made, until ctx ends or it cannot go on.
 func RunNode(ctx context.Context, text string) error {
@@ -185,6 +185,11 @@ func (r *runner) startNode(ctx context.Context) error {
 func (r *runner) startAddons(ctx context.Context) error {
 	if err := r.step("rights and CRDs applied", r.addons.Install(ctx)); err != nil {
 		return err
+	}
+	if r.node != nil {
+		if err := r.node.StartDNS(); err != nil {
+			return err
+		}
 	}
 	if err := r.addons.Start(); err != nil {
 		return err

@@ -22,6 +22,10 @@ import (
 // dnsUser is the API server's user of the DNS server. Its rights are in the addon package's manifests.
 const dnsUser = "cluster:coredns"
 
+// HostsFile is the file in the node's folder, in the form of hosts(5), with the names that the DNS server
+// knows beside the cluster's own. A change is seen within a second.
+const HostsFile = "hosts"
+
 // Node is the one node of a cluster.
 type Node struct {
 	dir, pki, server string
@@ -118,14 +122,12 @@ func (n *Node) importImages(ctx context.Context) error {
 	return nil
 }
 
-// StartAgents runs the kubelet, kube-proxy and the DNS server, for an API server that is ready.
+// StartAgents runs the kubelet and kube-proxy, for an API server that is ready.
 func (n *Node) StartAgents() error {
-	for _, start := range []func() error{n.startKubelet, n.startProxy, n.startDNS} {
-		if err := start(); err != nil {
-			return err
-		}
+	if err := n.startKubelet(); err != nil {
+		return err
 	}
-	return nil
+	return n.startProxy()
 }
 
 func (n *Node) startKubelet() error {
@@ -167,13 +169,17 @@ func (n *Node) startProxy() error {
 	})
 }
 
-func (n *Node) startDNS() error {
+// StartDNS runs the DNS server, whose user must have its rights by now: it is slow to ask again.
+func (n *Node) StartDNS() error {
 	kubeconfig, err := n.authority.Kubeconfig("coredns", n.server, pki.Subject{User: dnsUser})
 	if err != nil {
 		return err
 	}
 	v := n.values(kubeconfig)
 	if _, err := n.write("root.zone", "root.zone", v); err != nil {
+		return err
+	}
+	if err := n.makeHosts(); err != nil {
 		return err
 	}
 	config, err := n.write("Corefile", "Corefile", v)
@@ -185,6 +191,15 @@ func (n *Node) startDNS() error {
 		Path: filepath.Join(n.programs[component.CoreDNS], "coredns"),
 		Args: []string{"-conf", config},
 	})
+}
+
+// makeHosts makes the file of names that a person may add to, without touching one that is there.
+func (n *Node) makeHosts() error {
+	f, err := os.OpenFile(filepath.Join(n.dir, HostsFile), os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	return f.Close()
 }
 
 // waitSocket returns when something listens on a Unix socket.

@@ -3,8 +3,8 @@
 package supervise
 
 import (
+	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -48,6 +48,9 @@ type Options struct {
 	// OuterPID, if set, translates a process into the process id that is written down.
 	OuterPID func(pidfd int) (int, error)
 }
+
+// errStopping refuses a start after Stop.
+var errStopping = errors.New("the supervisor is stopping")
 
 // New returns a supervisor that runs nothing yet.
 func New(o Options) (*Supervisor, error) {
@@ -123,7 +126,10 @@ func (s *Supervisor) keep(p Program, cmd *exec.Cmd) {
 		case <-s.stopping:
 			return
 		}
-		if cmd, err = s.run(p); err != nil {
+		if cmd, err = s.run(p); errors.Is(err, errStopping) {
+			return
+		}
+		if err != nil {
 			s.fail(fmt.Errorf("start %s again: %w", p.Name, err))
 			return
 		}
@@ -149,7 +155,7 @@ func (s *Supervisor) run(p Program) (*exec.Cmd, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.isStopping() {
-		return nil, io.ErrClosedPipe
+		return nil, errStopping
 	}
 	if err := s.startOnSpawner(cmd); err != nil {
 		return nil, err

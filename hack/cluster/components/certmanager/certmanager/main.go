@@ -12,10 +12,9 @@ import (
 	"os/signal"
 	"syscall"
 
+	logf "github.com/cert-manager/cert-manager/pkg/logs"
 	"k8s.io/klog/v2"
 	ctrl "sigs.k8s.io/controller-runtime"
-
-	logf "github.com/cert-manager/cert-manager/pkg/logs"
 )
 
 func main() {
