@@ -134,6 +134,8 @@ func (a *Addons) startTraefik() error {
 		Args: []string{
 			"--entrypoints.web.address=" + a.o.HTTP, "--entrypoints.websecure.address=" + a.o.HTTPS,
 			"--entrypoints.websecure.http.tls=true",
+			// HTTP leads to HTTPS, unless an Ingress asks for it by a rule, as cert-manager's solver does.
+			"--entrypoints.web.http.redirections.entrypoint.to=websecure", "--entrypoints.web.http.redirections.entrypoint.priority=1",
 			"--providers.kubernetesingress=true",
 			"--providers.kubernetesingress.ingressendpoint.ip=" + a.o.IngressIP,
 			// A Service without a ready pod answers 503, which is the truth, and not 404.
