@@ -3,6 +3,7 @@
 package testenv
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -21,11 +22,14 @@ const assetsVariable = "KUBEBUILDER_ASSETS"
 // config is how the server that Run has started is reached.
 var config *rest.Config
 
-// Run starts an API server, runs the tests and stops the server. It returns the exit code, for use as
+// Setup prepares something that all tests of a package share. Its context ends before the server stops.
+type Setup func(ctx context.Context, config *rest.Config) error
+
+// Run starts an API server, prepares what the tests share, runs the tests and stops the server. It returns the exit code, for use as
 //
 //	func TestMain(m *testing.M) { os.Exit(testenv.Run(m)) }
-func Run(m *testing.M) int {
-	code, err := run(m)
+func Run(m *testing.M, setups ...Setup) int {
+	code, err := run(m, setups)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "testenv:", err)
 		return 1
@@ -38,7 +42,7 @@ func Config() *rest.Config {
 	return rest.CopyConfig(config)
 }
 
-func run(m *testing.M) (code int, err error) {
+func run(m *testing.M, setups []Setup) (code int, err error) {
 	if os.Getenv(assetsVariable) == "" {
 		return 0, fmt.Errorf("%s isn't set: it names the folder with etcd and kube-apiserver; `make test` sets it", assetsVariable)
 	}
@@ -53,6 +57,13 @@ func run(m *testing.M) (code int, err error) {
 	}
 	defer func() { err = errors.Join(err, env.Stop()) }()
 	config.QPS = -1
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	for _, setup := range setups {
+		if err := setup(ctx, Config()); err != nil {
+			return 0, fmt.Errorf("set the tests up: %w", err)
+		}
+	}
 	return m.Run(), nil
 }
 

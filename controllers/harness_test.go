@@ -1,0 +1,191 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/berth-dev/berth/api/v1alpha1"
+)
+
+const (
+	patience = 15 * time.Second
+	poll     = 20 * time.Millisecond
+	// quiet is for how long nothing may happen for a test to believe that nothing will.
+	quiet = 500 * time.Millisecond
+)
+
+// noEvents takes events and forgets them.
+type noEvents struct{}
+
+func (noEvents) Eventf(runtime.Object, runtime.Object, string, string, string, string, ...any) {}
+
+// organization makes a Namespace that is an organization.
+func organization(t *testing.T) string {
+	t.Helper()
+	ns := namespace(t, nil)
+	patch(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns}}, func(o client.Object) {
+		o.SetLabels(map[string]string{v1alpha1.LabelOrganization: ns})
+	})
+	return ns
+}
+
+func namespace(t *testing.T, labels map[string]string) string {
+	t.Helper()
+	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "test-", Labels: labels}}
+	create(t, ns)
+	return ns.Name
+}
+
+// newApp makes an App. Its name is part of the Namespace's, since default hosts are unique on the whole platform.
+func newApp(t *testing.T, ns string, changes ...func(*v1alpha1.App)) *v1alpha1.App {
+	t.Helper()
+	app := &v1alpha1.App{
+		ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "app-" + ns[len(ns)-5:]},
+		Spec:       v1alpha1.AppSpec{Image: "registry.example.com/shop/web:v1"},
+	}
+	for _, change := range changes {
+		change(app)
+	}
+	create(t, app)
+	return app
+}
+
+func create(t *testing.T, o client.Object) {
+	t.Helper()
+	if err := api.Create(t.Context(), o); err != nil {
+		t.Fatalf("create: %v", err)
+	}
+}
+
+// patch changes an object as somebody else than Berth.
+func patch[O client.Object](t *testing.T, o O, change func(client.Object)) {
+	t.Helper()
+	get(t, o)
+	before, ok := o.DeepCopyObject().(client.Object)
+	if !ok {
+		t.Fatalf("%T is no object", o)
+	}
+	change(o)
+	if err := api.Patch(t.Context(), o, client.MergeFrom(before)); err != nil {
+		t.Fatalf("patch: %v", err)
+	}
+}
+
+func get(t *testing.T, o client.Object) {
+	t.Helper()
+	if err := api.Get(t.Context(), client.ObjectKeyFromObject(o), o); err != nil {
+		t.Fatalf("get: %v", err)
+	}
+}
+
+func remove(t *testing.T, o client.Object) {
+	t.Helper()
+	if err := api.Delete(t.Context(), o); err != nil {
+		t.Fatalf("delete: %v", err)
+	}
+}
+
+// eventually waits until the check finds nothing to complain about.
+func eventually(t *testing.T, check func(ctx context.Context) error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	for {
+		err := check(ctx)
+		if err == nil {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			t.Fatalf("after %s: %v", patience, err)
+		case <-time.After(poll):
+		}
+	}
+}
+
+// condition is what a test says of a condition.
+type condition struct {
+	Status metav1.ConditionStatus
+	Reason string
+}
+
+// Conditions that many tests want.
+var (
+	succeeded = condition{metav1.ConditionTrue, v1alpha1.ReasonSucceeded}
+	working   = condition{metav1.ConditionFalse, v1alpha1.ReasonProgressing}
+	pending   = condition{metav1.ConditionUnknown, v1alpha1.ReasonPending}
+)
+
+func failing(reason string) condition { return condition{metav1.ConditionFalse, reason} }
+
+// hasConditions is what both kinds are.
+type hasConditions interface {
+	client.Object
+	GetConditions() []metav1.Condition
+}
+
+// expect waits until an object has the conditions, all of the present generation, and tools that know only kstatus agree.
+func expect(t *testing.T, o hasConditions, kstatus status.Status, want map[string]condition) {
+	t.Helper()
+	eventually(t, func(ctx context.Context) error {
+		if err := api.Get(ctx, client.ObjectKeyFromObject(o), o); err != nil {
+			return err
+		}
+		got := map[string]condition{}
+		for _, c := range o.GetConditions() {
+			if c.ObservedGeneration != o.GetGeneration() {
+				return fmt.Errorf("%s speaks of generation %d, want %d", c.Type, c.ObservedGeneration, o.GetGeneration())
+			}
+			if _, ok := want[c.Type]; ok {
+				got[c.Type] = condition{c.Status, c.Reason}
+			}
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			return fmt.Errorf("conditions (-want +got):\n%s\n%+v", diff, o.GetConditions())
+		}
+		result, err := compute(o)
+		if err != nil {
+			return err
+		}
+		if result.Status != kstatus {
+			return fmt.Errorf("kstatus %s (%s), want %s", result.Status, result.Message, kstatus)
+		}
+		return nil
+	})
+}
+
+func compute(o client.Object) (*status.Result, error) {
+	gvk, err := api.GroupVersionKindFor(o)
+	if err != nil {
+		return nil, err
+	}
+	raw, err := runtime.DefaultUnstructuredConverter.ToUnstructured(o)
+	if err != nil {
+		return nil, err
+	}
+	u := &unstructured.Unstructured{Object: raw}
+	u.SetGroupVersionKind(gvk)
+	return status.Compute(u)
+}
+
+// message returns the message of a condition.
+func message(o hasConditions, conditionType string) string {
+	c := meta.FindStatusCondition(o.GetConditions(), conditionType)
+	if c == nil {
+		return ""
+	}
+	return c.Message
+}
+
+func key(o client.Object) client.ObjectKey { return client.ObjectKeyFromObject(o) }

@@ -1,0 +1,107 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+
+	"k8s.io/client-go/rest"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"github.com/berth-dev/berth/internal/testenv"
+)
+
+const baseDomain = "apps.example.com"
+
+// What the tests share: one API server with the controllers at work. Each test has Namespaces of its own.
+var (
+	// api asks the API server directly, as a user would.
+	api client.Client
+	// cached is the controllers' own client.
+	cached client.Client
+	// sent is what the controllers have asked the API server for.
+	sent = &traffic{}
+)
+
+func TestMain(m *testing.M) { os.Exit(testenv.Run(m, startControllers)) }
+
+func startControllers(ctx context.Context, config *rest.Config) error {
+	var err error
+	if api, err = client.New(config, client.Options{Scheme: Scheme()}); err != nil {
+		return err
+	}
+	config = rest.CopyConfig(config)
+	config.Wrap(sent.watch)
+	o := ManagerOptions()
+	o.Metrics = server.Options{BindAddress: "0"}
+	mgr, err := ctrl.NewManager(config, o)
+	if err != nil {
+		return err
+	}
+	cached = mgr.GetClient()
+	err = SetupWithManager(ctx, mgr, Options{
+		BaseDomain:         baseDomain,
+		Issuer:             Issuer{Name: "local-ca"},
+		IngressClass:       "traefik",
+		IngressAnnotations: map[string]string{"example.com/entrypoint": "websecure"},
+		Concurrency:        4,
+	})
+	if err != nil {
+		return err
+	}
+	go func() {
+		if err := mgr.Start(ctx); err != nil {
+			fmt.Fprintln(os.Stderr, "the manager ended:", err)
+		}
+	}()
+	return nil
+}
+
+// testBase returns what a controller of a test's own needs to work beside the running ones.
+func testBase(t *testing.T, c clock.PassiveClock) base {
+	t.Helper()
+	platform := Options{BaseDomain: baseDomain, Issuer: Issuer{Name: "local-ca"}, IngressClass: "traefik",
+		IngressAnnotations: map[string]string{"example.com/entrypoint": "websecure"}}.withDefaults().platform()
+	return base{client: cached, recorder: noEvents{}, clock: c, platform: platform}
+}
+
+// traffic remembers requests.
+type traffic struct {
+	mu   sync.Mutex
+	seen []string
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+func (t *traffic) watch(next http.RoundTripper) http.RoundTripper {
+	return roundTripper(func(r *http.Request) (*http.Response, error) {
+		t.mu.Lock()
+		t.seen = append(t.seen, r.Method+" "+r.URL.Path)
+		t.mu.Unlock()
+		return next.RoundTrip(r)
+	})
+}
+
+// in returns the requests for objects of a Namespace, in their order, but not those that report events.
+func (t *traffic) in(namespace string) []string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var requests []string
+	for _, r := range t.seen {
+		method, path, _ := strings.Cut(r, " ")
+		_, object, ok := strings.Cut(path, "/namespaces/"+namespace+"/")
+		if ok && !strings.HasPrefix(object, "events") {
+			requests = append(requests, method+" "+object)
+		}
+	}
+	return requests
+}

@@ -1,0 +1,171 @@
+package controllers
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
+	cmmeta "github.com/cert-manager/cert-manager/pkg/apis/meta/v1"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/berth-dev/berth/api/v1alpha1"
+)
+
+// The world around the controllers, played by the tests: what the Deployment controller, kubelets and cert-manager write.
+
+const digest = "registry.example.com/shop/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+// rollout plays the Deployment controller for the present spec of an App: it makes a ReplicaSet and its Pods, which are as the states
+// say. The Deployment's status counts those that are ready.
+func rollout(t *testing.T, app *v1alpha1.App, revision string, pods ...corev1.PodStatus) []*corev1.Pod {
+	t.Helper()
+	d := awaitDeployment(t, app)
+	patch(t, d, func(o client.Object) { metav1.SetMetaDataAnnotation(&d.ObjectMeta, revisionAnnotation, revision) })
+	labels := map[string]string{v1alpha1.LabelApp: app.Name, appsv1.DefaultDeploymentUniqueLabelKey: "hash" + revision}
+	template := d.Spec.Template.DeepCopy()
+	template.Labels = labels
+	set := &appsv1.ReplicaSet{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: app.Namespace, Name: app.Name + "-" + revision, Labels: labels,
+			Annotations:     map[string]string{revisionAnnotation: revision},
+			OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(d, appsv1.SchemeGroupVersion.WithKind("Deployment"))},
+		},
+		Spec: appsv1.ReplicaSetSpec{Selector: &metav1.LabelSelector{MatchLabels: labels}, Template: *template},
+	}
+	create(t, set)
+	made := make([]*corev1.Pod, len(pods))
+	var ready int32
+	for i := range pods {
+		made[i] = startPod(t, set, pods[i])
+		if isReady(made[i]) {
+			ready++
+		}
+	}
+	report(t, d, appsv1.DeploymentStatus{
+		Replicas: int32(len(pods)), UpdatedReplicas: int32(len(pods)), ReadyReplicas: ready, AvailableReplicas: ready,
+	})
+	return made
+}
+
+// report writes the status of a Deployment, as of its present generation.
+func report(t *testing.T, d *appsv1.Deployment, s appsv1.DeploymentStatus) {
+	t.Helper()
+	get(t, d)
+	s.ObservedGeneration = d.Generation
+	d.Status = s
+	if err := api.Status().Update(t.Context(), d); err != nil {
+		t.Fatalf("report: %v", err)
+	}
+}
+
+func startPod(t *testing.T, set *appsv1.ReplicaSet, s corev1.PodStatus) *corev1.Pod {
+	t.Helper()
+	pod := &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Namespace: set.Namespace, GenerateName: set.Name + "-", Labels: set.Labels},
+		Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "app", Image: "registry.example.com/shop/web:v1"}}},
+	}
+	create(t, pod)
+	pod.Status = s
+	if err := api.Status().Update(t.Context(), pod); err != nil {
+		t.Fatalf("update Pod status: %v", err)
+	}
+	return pod
+}
+
+// awaitDeployment waits for the Deployment of the App's present spec.
+func awaitDeployment(t *testing.T, app *v1alpha1.App) *appsv1.Deployment {
+	t.Helper()
+	awaitStatus(t, app)
+	d := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: app.Namespace, Name: app.Name}}
+	get(t, d)
+	return d
+}
+
+// awaitStatus waits until the status speaks of the App's present spec.
+func awaitStatus(t *testing.T, app *v1alpha1.App) {
+	t.Helper()
+	eventually(t, func(ctx context.Context) error {
+		if err := api.Get(ctx, client.ObjectKeyFromObject(app), app); err != nil {
+			return err
+		}
+		if app.Status.ObservedGeneration != app.Generation {
+			return errNotYet
+		}
+		return nil
+	})
+}
+
+// certify plays cert-manager: it issues a Certificate and writes its Secret.
+func certify(t *testing.T, ns, name string) {
+	t.Helper()
+	c := &cmv1.Certificate{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: name}}
+	eventually(t, func(ctx context.Context) error { return api.Get(ctx, client.ObjectKeyFromObject(c), c) })
+	create(t, &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: c.Spec.SecretName, Labels: c.Spec.SecretTemplate.Labels},
+		Type:       corev1.SecretTypeTLS,
+		Data:       map[string][]byte{"tls.crt": []byte("certificate"), "tls.key": []byte("key")},
+	})
+	certificateStatus(t, c, cmv1.CertificateCondition{Type: cmv1.CertificateConditionReady, Status: cmmeta.ConditionTrue})
+}
+
+func certificateStatus(t *testing.T, c *cmv1.Certificate, condition cmv1.CertificateCondition) {
+	t.Helper()
+	get(t, c)
+	condition.ObservedGeneration = c.Generation
+	condition.LastTransitionTime = ptr.To(metav1.Now())
+	c.Status.Conditions = []cmv1.CertificateCondition{condition}
+	if err := api.Status().Update(t.Context(), c); err != nil {
+		t.Fatalf("update Certificate status: %v", err)
+	}
+}
+
+// What kubelets say of Pods.
+
+func podReady() corev1.PodStatus {
+	return corev1.PodStatus{
+		Phase:      corev1.PodRunning,
+		Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}},
+		ContainerStatuses: []corev1.ContainerStatus{{
+			Name: "app", Ready: true, ImageID: digest,
+			State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metav1.Now()}},
+		}},
+	}
+}
+
+func podWaiting(reason, message string) corev1.PodStatus {
+	return corev1.PodStatus{
+		Phase:      corev1.PodPending,
+		Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionFalse}},
+		ContainerStatuses: []corev1.ContainerStatus{{
+			Name:  "app",
+			State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason, Message: message}},
+		}},
+	}
+}
+
+func podCrashed(ended corev1.ContainerStateTerminated) corev1.PodStatus {
+	s := podWaiting("CrashLoopBackOff", "back-off 10s restarting failed container")
+	s.Phase = corev1.PodRunning
+	s.ContainerStatuses[0].RestartCount = 3
+	s.ContainerStatuses[0].LastTerminationState = corev1.ContainerState{Terminated: &ended}
+	return s
+}
+
+func podRunningFor(d time.Duration, now time.Time) corev1.PodStatus {
+	s := podReady()
+	s.Conditions[0].Status = corev1.ConditionFalse
+	s.ContainerStatuses[0].Ready = false
+	s.ContainerStatuses[0].State.Running.StartedAt = metav1.NewTime(now.Add(-d))
+	return s
+}
+
+func podUnschedulable(message string) corev1.PodStatus {
+	return corev1.PodStatus{Phase: corev1.PodPending, Conditions: []corev1.PodCondition{{
+		Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable, Message: message,
+	}}}
+}
