@@ -1,0 +1,103 @@
+package desired
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/berth-dev/berth/api/v1alpha1"
+)
+
+// What must not replace Pods must not change their template.
+func TestDeploymentStaysTheSame(t *testing.T) {
+	t.Parallel()
+	before, err := Deployment(testApp())
+	if err != nil {
+		t.Fatal(err)
+	}
+	cases := map[string]func(*v1alpha1.App){
+		"Dataset":          func(a *v1alpha1.App) { a.Spec.Dataset = v1alpha1.DatasetTesting },
+		"Registry":         func(a *v1alpha1.App) { a.Spec.Registry = &v1alpha1.RegistryAccess{RoleARN: "arn:aws:iam::1:role/pull"} },
+		"OtherAnnotations": func(a *v1alpha1.App) { a.Annotations = map[string]string{v1alpha1.AnnotationLocationPrefix: "https://"} },
+		"Status":           func(a *v1alpha1.App) { a.Status.Image = "registry.example.com/other@sha256:00" },
+		"DefaultReplicas":  func(a *v1alpha1.App) { a.Spec.Replicas = nil },
+	}
+	for name, change := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			after, err := Deployment(testApp(change))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(before, after); diff != "" {
+				t.Errorf("Deployment (-before +after):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestPullPolicy(t *testing.T) {
+	t.Parallel()
+	cases := map[string]struct {
+		image string
+		want  corev1.PullPolicy
+	}{
+		"Latest":       {image: "web", want: corev1.PullAlways},
+		"Tag":          {image: "localhost:5000/web:v1", want: corev1.PullAlways},
+		"Digest":       {image: "web@sha256:00", want: corev1.PullIfNotPresent},
+		"TagAndDigest": {image: "web:v1@sha256:00", want: corev1.PullIfNotPresent},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if got := pullPolicy(tc.image); got != tc.want {
+				t.Errorf("pullPolicy(%q) = %s, want %s", tc.image, got, tc.want)
+			}
+		})
+	}
+}
+
+// expand is what the kubelet does to a value, as its documentation has it: $$ is one $, and $(NAME) the value of NAME.
+func expand(value string) string {
+	return strings.NewReplacer("$$", "$", "$(NAME)", "expanded").Replace(value)
+}
+
+func TestLiteral(t *testing.T) {
+	t.Parallel()
+	for _, value := range []string{"plain", "$(NAME)", "$$(NAME)", "$$$(NAME)", "a$", "$$", "$NAME", "${NAME}", "$($(NAME))"} {
+		t.Run(value, func(t *testing.T) {
+			t.Parallel()
+			if got := expand(literal(value)); got != value {
+				t.Errorf("the container gets %q, want %q", got, value)
+			}
+		})
+	}
+}
+
+func TestNames(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("a", validation.DNS1123SubdomainMaxLength-len(".example.com")) + ".example.com"
+	almost := "b" + long[1:]
+	names := map[string]string{}
+	for _, n := range []struct{ of, name string }{
+		{"App x", "x"},
+		{"Domain x", DomainObject("x")},
+		{"Domain x.domain", DomainObject("x.domain")},
+		{"long Domain", DomainObject(long)},
+		{"another long Domain", DomainObject(almost)},
+		{"Secret of App x", TLSSecret("x")},
+		{"Secret of Domain x", DomainTLSSecret("x")},
+		{"Secret of long Domain", DomainTLSSecret(long)},
+	} {
+		if other, taken := names[n.name]; taken {
+			t.Errorf("%s and %s are both named %s", n.of, other, n.name)
+		}
+		names[n.name] = n.of
+		if problems := validation.IsDNS1123Subdomain(n.name); len(problems) > 0 {
+			t.Errorf("the name of %s: %v", n.of, problems)
+		}
+	}
+}

@@ -1,0 +1,160 @@
+package desired
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/yaml"
+
+	"github.com/berth-dev/berth/api/v1alpha1"
+)
+
+var update = flag.Bool("update", false, "write testdata/*.yaml instead of comparing with them")
+
+var platform = Platform{
+	BaseDomain:         "apps.example.com",
+	Issuer:             Issuer{Name: "letsencrypt", Kind: "ClusterIssuer", Group: "cert-manager.io"},
+	IngressClass:       "traefik",
+	IngressAnnotations: map[string]string{"traefik.ingress.kubernetes.io/router.entrypoints": "websecure"},
+}
+
+// golden compares an object with testdata/NAME.yaml.
+func golden(t *testing.T, name string, got any) {
+	t.Helper()
+	raw, err := yaml.Marshal(got)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join("testdata", name+".yaml")
+	if *update {
+		if err := os.WriteFile(path, raw, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), string(raw)); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", path, diff)
+	}
+}
+
+// testApp returns an App as the API server has it when its user gave nothing but an image.
+func testApp(changes ...func(*v1alpha1.App)) *v1alpha1.App {
+	app := &v1alpha1.App{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", UID: types.UID("11111111-1111-1111-1111-111111111111")},
+		Spec: v1alpha1.AppSpec{
+			Image: "registry.example.com/shop/web:v1", Dataset: v1alpha1.DatasetProduction, Replicas: ptr.To[int32](1), Port: 80,
+		},
+	}
+	for _, change := range changes {
+		change(app)
+	}
+	return app
+}
+
+func testDomain(name, host string) *v1alpha1.Domain {
+	return &v1alpha1.Domain{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name, UID: types.UID("22222222-2222-2222-2222-222222222222")},
+		Spec:       v1alpha1.DomainSpec{Host: host, AppRef: v1alpha1.AppRef{Name: "web"}},
+	}
+}
+
+func withEnv(env ...v1alpha1.EnvVar) func(*v1alpha1.App) {
+	return func(app *v1alpha1.App) { app.Spec.Env = env }
+}
+
+func TestDeployment(t *testing.T) {
+	t.Parallel()
+	fromSecret := func(key string, optional *bool) *v1alpha1.EnvVarSource {
+		return &v1alpha1.EnvVarSource{SecretKeyRef: &v1alpha1.KeyRef{Name: "web-env-1a2b3c", Key: key, Optional: optional}}
+	}
+	fromConfigMap := &v1alpha1.EnvVarSource{ConfigMapKeyRef: &v1alpha1.KeyRef{Name: "settings", Key: "level"}}
+	cases := map[string]struct {
+		app *v1alpha1.App
+	}{
+		"minimal": {app: testApp()},
+		"digest": {app: testApp(func(a *v1alpha1.App) {
+			a.Spec.Image = "registry.example.com:5000/shop/web:v1@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+		})},
+		"port":       {app: testApp(func(a *v1alpha1.App) { a.Spec.Port = 8080 })},
+		"no-pods":    {app: testApp(func(a *v1alpha1.App) { a.Spec.Replicas = ptr.To[int32](0) })},
+		"autoscaled": {app: testApp(func(a *v1alpha1.App) { a.Spec.Replicas = ptr.To[int32](7) })},
+		"restarted": {app: testApp(func(a *v1alpha1.App) {
+			a.Annotations = map[string]string{v1alpha1.AnnotationRestartedAt: "2026-03-01T12:00:00Z", "example.com/other": "stays out"}
+		})},
+		"env-literal": {app: testApp(withEnv(
+			v1alpha1.EnvVar{Name: "GREETING", Value: ptr.To("costs 5$ or $(PRICE) or $$(PRICE)")},
+			v1alpha1.EnvVar{Name: "EMPTY", Value: ptr.To("")},
+			v1alpha1.EnvVar{Name: "UNSET"},
+		))},
+		"env-from": {app: testApp(withEnv(
+			v1alpha1.EnvVar{Name: "PASSWORD", ValueFrom: fromSecret("PASSWORD", nil)},
+			v1alpha1.EnvVar{Name: "TOKEN", ValueFrom: fromSecret("TOKEN", ptr.To(true))},
+			v1alpha1.EnvVar{Name: "LEVEL", ValueFrom: fromConfigMap},
+		))},
+		"env-port": {app: testApp(withEnv(
+			v1alpha1.EnvVar{Name: "FIRST", Value: ptr.To("1")},
+			v1alpha1.EnvVar{Name: "PORT", Value: ptr.To("9000")},
+		))},
+		"resources": {app: testApp(func(a *v1alpha1.App) {
+			a.Spec.Resources = &corev1.ResourceRequirements{
+				Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("250m")},
+				Limits:   corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("256Mi")},
+			}
+		})},
+		"probe": {app: testApp(func(a *v1alpha1.App) {
+			a.Spec.ReadinessProbe = &corev1.Probe{
+				ProbeHandler: corev1.ProbeHandler{
+					HTTPGet: &corev1.HTTPGetAction{Path: "/healthz", Port: intstr.FromString("http")},
+				},
+				PeriodSeconds: 5,
+			}
+		})},
+		"pull-secrets": {app: testApp(func(a *v1alpha1.App) {
+			a.Spec.ImagePullSecrets = []v1alpha1.ImagePullSecret{{Name: "first"}, {Name: "second"}}
+		})},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, err := Deployment(tc.app)
+			if err != nil {
+				t.Fatal(err)
+			}
+			golden(t, "deployment-"+name, got)
+		})
+	}
+}
+
+func TestOthers(t *testing.T) {
+	t.Parallel()
+	app := testApp()
+	domain := testDomain("www", "www.example.com")
+	bare := Platform{BaseDomain: "apps.example.com", Issuer: platform.Issuer}
+	cases := map[string]any{
+		"service":            Service(app),
+		"certificate":        Certificate(AppSite(app, platform), platform),
+		"certificate-domain": Certificate(DomainSite(domain), platform),
+		"ingress":            Ingress(AppSite(app, platform), platform),
+		"ingress-domain":     Ingress(DomainSite(domain), platform),
+		"ingress-bare":       Ingress(AppSite(app, bare), bare),
+		"env-secret":         EnvSecret(app, "web-env-1a2b3c"),
+	}
+	for name, got := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			golden(t, name, got)
+		})
+	}
+}
