@@ -1,0 +1,99 @@
+package facade
+
+import (
+	"context"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/berth-dev/berth/facade/internal/auth"
+	"github.com/berth-dev/berth/facade/internal/store"
+	"github.com/berth-dev/berth/facade/internal/translate"
+	"github.com/berth-dev/berth/facade/internal/web"
+	"github.com/berth-dev/berth/facade/internal/wire"
+)
+
+// appStore is where apps are read and written; store.Store says how.
+type appStore interface {
+	Organization(ctx context.Context, name string) error
+	List(ctx context.Context, organization string, window func(total int) (first, end int, err error)) ([]translate.Observed, int, error)
+	Get(ctx context.Context, organization, slug string) (translate.Observed, error)
+	Create(ctx context.Context, principal auth.Principal, organization string, body wire.AppBody) (translate.Observed, error)
+	Change(ctx context.Context, principal auth.Principal, organization, slug string, plan store.Planner) (translate.Observed, error)
+	Delete(ctx context.Context, principal auth.Principal, organization, slug string) error
+}
+
+// appHandlers serve the calls about apps.
+type appHandlers struct {
+	platform translate.Platform
+	apps     appStore
+}
+
+func (h *appHandlers) list(c *gin.Context) (any, error) {
+	request, err := web.ParsePage(c.Request)
+	if err != nil {
+		return nil, err
+	}
+	observed, total, err := h.apps.List(c.Request.Context(), c.Param("org"), request.Window)
+	if err != nil {
+		return nil, err
+	}
+	results := make([]wire.App, 0, len(observed))
+	for i := range observed {
+		results = append(results, translate.ToWire(h.platform, observed[i]))
+	}
+	return web.Page(request, total, results), nil
+}
+
+func (h *appHandlers) get(c *gin.Context) (any, error) {
+	return h.show(h.apps.Get(c.Request.Context(), c.Param("org"), c.Param("app")))
+}
+
+func (h *appHandlers) create(c *gin.Context) (any, error) {
+	// What doesn't exist is told before what is wrong with the body.
+	if err := h.apps.Organization(c.Request.Context(), c.Param("org")); err != nil {
+		return nil, err
+	}
+	body, err := appBody(c)
+	if err != nil {
+		return nil, err
+	}
+	return h.show(h.apps.Create(c.Request.Context(), auth.PrincipalOf(c), c.Param("org"), body))
+}
+
+func (h *appHandlers) put(c *gin.Context) (any, error) { return h.change(c, false) }
+
+func (h *appHandlers) restart(c *gin.Context) (any, error) { return h.change(c, true) }
+
+func (h *appHandlers) change(c *gin.Context, restart bool) (any, error) {
+	if _, err := h.apps.Get(c.Request.Context(), c.Param("org"), c.Param("app")); err != nil {
+		return nil, err
+	}
+	body, err := appBody(c)
+	if err != nil {
+		return nil, err
+	}
+	plan := func(platform translate.Platform, observed translate.Observed, fresh translate.Fresh) (translate.Plan, error) {
+		return translate.Change(platform, observed, body, restart, fresh)
+	}
+	return h.show(h.apps.Change(c.Request.Context(), auth.PrincipalOf(c), c.Param("org"), c.Param("app"), plan))
+}
+
+func (h *appHandlers) delete(c *gin.Context) (any, error) {
+	return nil, h.apps.Delete(c.Request.Context(), auth.PrincipalOf(c), c.Param("org"), c.Param("app"))
+}
+
+// show is what clients see of an app.
+func (h *appHandlers) show(observed translate.Observed, err error) (any, error) {
+	if err != nil {
+		return nil, err
+	}
+	return translate.ToWire(h.platform, observed), nil
+}
+
+func appBody(c *gin.Context) (wire.AppBody, error) {
+	members, err := web.Bind(c.Request)
+	if err != nil {
+		return wire.AppBody{}, err
+	}
+	return wire.ParseApp(members)
+}

@@ -1,0 +1,120 @@
+// Package mw is the middleware that every request passes: its id, the access log, recovery from panics and the limit of its body.
+package mw
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"regexp"
+	"runtime/debug"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/berth-dev/berth/facade/internal/apierr"
+	"github.com/berth-dev/berth/facade/internal/auth"
+	"github.com/berth-dev/berth/facade/internal/web"
+)
+
+const (
+	requestIDHeader = "X-Request-Id"
+	requestIDKey    = "berth.dev/request-id"
+)
+
+// saneRequestID is what a client's own request id may look like; it goes into the log as it is.
+var saneRequestID = regexp.MustCompile(`^[-A-Za-z0-9_.:]{1,128}$`)
+
+// RequestID gives each request an id, the client's own if it sent a sane one, and answers with it.
+func RequestID() gin.HandlerFunc {
+	return func(c *gin.Context) {
+		id := c.GetHeader(requestIDHeader)
+		if !saneRequestID.MatchString(id) {
+			id = rand.Text()
+		}
+		c.Set(requestIDKey, id)
+		c.Header(requestIDHeader, id)
+	}
+}
+
+// Headers says on every answer that it is as private and as inert as it is: answers hold secrets, and nothing of them is a script.
+func Headers() gin.HandlerFunc {
+	return func(c *gin.Context) {
+		c.Header("Cache-Control", "no-store")
+		c.Header("X-Content-Type-Options", "nosniff")
+	}
+}
+
+// Log writes one line for each request. Neither the query nor a body nor a header is in it: they may hold secrets.
+func Log(log *slog.Logger) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		start := time.Now()
+		c.Next()
+		status := c.Writer.Status()
+		attributes := []slog.Attr{
+			slog.String("requestID", c.GetString(requestIDKey)),
+			slog.String("method", c.Request.Method),
+			slog.String("path", c.Request.URL.Path),
+			slog.String("route", c.FullPath()),
+			slog.Int("status", status),
+			slog.Int("bytes", max(0, c.Writer.Size())),
+			slog.Duration("duration", time.Since(start)),
+			slog.String("remote", c.Request.RemoteAddr),
+			slog.String("key", auth.PrincipalOf(c).ID),
+		}
+		level := slog.LevelInfo
+		if status >= http.StatusInternalServerError {
+			level = slog.LevelError
+			attributes = append(attributes, slog.String("error", c.Errors.String()))
+		}
+		log.LogAttrs(c.Request.Context(), level, "request", attributes...)
+	}
+}
+
+// Recover turns a panic into the answer 500 and a log line with its stack.
+func Recover(log *slog.Logger) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		defer func() {
+			cause := recover()
+			if cause == nil {
+				return
+			}
+			log.ErrorContext(c.Request.Context(), "panic", "requestID", c.GetString(requestIDKey), "cause", fmt.Sprint(cause), "stack", string(debug.Stack()))
+			if c.Writer.Written() {
+				// Half an answer is out: only breaking the connection tells the client that it isn't whole.
+				panic(http.ErrAbortHandler)
+			}
+			web.Fail(c, apierr.Internal(fmt.Errorf("panic: %v", cause)))
+		}()
+		c.Next()
+	}
+}
+
+// LimitBody refuses to read more than limit bytes of a request's body.
+func LimitBody(limit int64) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, limit)
+	}
+}
+
+// WhenReady answers 503 until ready says that there is something to serve from: an empty cache would say that nothing exists.
+func WhenReady(ready func() bool) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		if !ready() {
+			web.Fail(c, apierr.Unavailable(errors.New("the caches are not filled yet")))
+		}
+	}
+}
+
+// Head serves HEAD requests as GET requests whose body goes nowhere.
+func Head(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodHead {
+			// net/http still knows the request as HEAD by its own copy, and drops the body.
+			r = r.WithContext(r.Context())
+			r.Method = http.MethodGet
+		}
+		next.ServeHTTP(w, r)
+	})
+}

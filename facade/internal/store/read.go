@@ -1,0 +1,170 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/facade/apikey"
+	"github.com/berth-dev/berth/facade/internal/apierr"
+	"github.com/berth-dev/berth/facade/internal/translate"
+)
+
+// Indexes of the cache.
+const (
+	indexHost = "spec.host"
+	indexApp  = "spec.appRef.name"
+	indexHash = "data.sha256"
+)
+
+// +kubebuilder:rbac:groups=berth.dev,resources=apps;domains,verbs=get;list;watch
+// +kubebuilder:rbac:groups="",resources=namespaces;secrets,verbs=get;list;watch
+
+func (s *Store) addIndexes(ctx context.Context) error {
+	for _, index := range []struct {
+		object client.Object
+		field  string
+		values client.IndexerFunc
+	}{
+		{&v1alpha1.Domain{}, indexHost, func(o client.Object) []string { return []string{o.(*v1alpha1.Domain).Spec.Host} }},
+		{&v1alpha1.Domain{}, indexApp, func(o client.Object) []string { return []string{o.(*v1alpha1.Domain).Spec.AppRef.Name} }},
+		{&corev1.Secret{}, indexHash, s.keyHashes},
+	} {
+		if err := s.cache.IndexField(ctx, index.object, index.field, index.values); err != nil {
+			return fmt.Errorf("index %T by %s: %w", index.object, index.field, err)
+		}
+	}
+	return nil
+}
+
+// keyHashes are the hashes that a Secret is found by: that of the key that it stands for.
+func (s *Store) keyHashes(object client.Object) []string {
+	if object.GetNamespace() != s.namespace {
+		return nil
+	}
+	key, err := apikey.FromSecret(object.(*corev1.Secret))
+	if err != nil {
+		return nil
+	}
+	return []string{key.Hash}
+}
+
+// KeyByHash finds an API key by apikey.Hash of its token.
+func (s *Store) KeyByHash(ctx context.Context, hash string) (apikey.Key, bool) {
+	secrets := &corev1.SecretList{}
+	err := s.cache.List(ctx, secrets, client.InNamespace(s.namespace), client.MatchingFields{indexHash: hash}, client.UnsafeDisableDeepCopy)
+	if err != nil || len(secrets.Items) == 0 {
+		return apikey.Key{}, false
+	}
+	key, err := apikey.FromSecret(&secrets.Items[0])
+	return key, err == nil
+}
+
+// Organization is nil if there is an organization of this name, and the 404 if not.
+func (s *Store) Organization(ctx context.Context, name string) error {
+	_, err := s.externalID(ctx, name)
+	return err
+}
+
+// Get returns an app with what belongs to it; the error is the 404 if there is none.
+func (s *Store) Get(ctx context.Context, organization, slug string) (translate.Observed, error) {
+	externalID, err := s.externalID(ctx, organization)
+	if err != nil {
+		return translate.Observed{}, err
+	}
+	app := s.apps.get(organization, slug)
+	if app == nil {
+		return translate.Observed{}, apierr.NotFound()
+	}
+	return s.observe(ctx, app, externalID)
+}
+
+// List returns the apps of an organization that window picks out of their number, by slug, and the number. The error is the 404 if there is no
+// such organization, or what window says.
+func (s *Store) List(ctx context.Context, organization string, window func(total int) (first, end int, err error)) ([]translate.Observed, int, error) {
+	externalID, err := s.externalID(ctx, organization)
+	if err != nil {
+		return nil, 0, err
+	}
+	apps, total, err := s.apps.page(organization, window)
+	if err != nil {
+		return nil, 0, err
+	}
+	all := make([]translate.Observed, 0, len(apps))
+	for _, app := range apps {
+		observed, err := s.observe(ctx, app, externalID)
+		if err != nil {
+			return nil, 0, err
+		}
+		all = append(all, observed)
+	}
+	return all, total, nil
+}
+
+// externalID returns the external id of an organization; the error is the 404 if it is none.
+func (s *Store) externalID(ctx context.Context, organization string) (string, error) {
+	namespace := &corev1.Namespace{}
+	if err := s.cache.Get(ctx, client.ObjectKey{Name: organization}, namespace, client.UnsafeDisableDeepCopy); err != nil {
+		return "", err
+	}
+	return namespace.Annotations[v1alpha1.AnnotationExternalID], nil
+}
+
+func (s *Store) observe(ctx context.Context, app *v1alpha1.App, externalID string) (translate.Observed, error) {
+	observed := translate.Observed{App: app, ExternalID: externalID, Secrets: map[string]*corev1.Secret{}}
+	domains := &v1alpha1.DomainList{}
+	err := s.cache.List(ctx, domains, client.InNamespace(app.Namespace), client.MatchingFields{indexApp: app.Name}, client.UnsafeDisableDeepCopy)
+	if err != nil {
+		return observed, fmt.Errorf("find the Domains of %s: %w", app.Name, err)
+	}
+	observed.Domain = translate.Primary(app, live(domains.Items))
+	for _, name := range translate.EnvSecrets(app) {
+		secret := &corev1.Secret{}
+		err := s.cache.Get(ctx, client.ObjectKey{Namespace: app.Namespace, Name: name}, secret, client.UnsafeDisableDeepCopy)
+		if client.IgnoreNotFound(err) != nil {
+			return observed, fmt.Errorf("find the Secrets of %s: %w", app.Name, err)
+		}
+		if err == nil && secret.Labels[v1alpha1.LabelSecret] == v1alpha1.SecretEnv {
+			observed.Secrets[name] = secret
+		}
+	}
+	return observed, nil
+}
+
+func live(domains []v1alpha1.Domain) []*v1alpha1.Domain {
+	var all []*v1alpha1.Domain
+	for i := range domains {
+		if domains[i].DeletionTimestamp.IsZero() {
+			all = append(all, &domains[i])
+		}
+	}
+	return all
+}
+
+// taken tells whether a host belongs to somebody other than the app of this organization and slug: a Domain that names another app, or an app
+// whose default host it is.
+func (s *Store) taken(ctx context.Context, host, organization, slug string) (bool, error) {
+	domains := &v1alpha1.DomainList{}
+	if err := s.cache.List(ctx, domains, client.MatchingFields{indexHost: host}, client.UnsafeDisableDeepCopy); err != nil {
+		return false, fmt.Errorf("find the Domains with the host %s: %w", host, err)
+	}
+	for i := range domains.Items {
+		if domains.Items[i].Namespace != organization || domains.Items[i].Spec.AppRef.Name != slug {
+			return true, nil
+		}
+	}
+	label, found := strings.CutSuffix(host, "."+s.platform.BaseDomain)
+	if !found {
+		return false, nil
+	}
+	for _, app := range s.apps.withName(label) {
+		if app.Namespace != organization || app.Name != slug {
+			return true, nil
+		}
+	}
+	return false, nil
+}

@@ -1,0 +1,147 @@
+// Package store is the facade's view of the cluster: every read comes from caches and costs the API server nothing; every write goes to the
+// API server under the field owner of the facade and is seen by the reads that follow it.
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/selection"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	toolscache "k8s.io/client-go/tools/cache"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/facade/internal/auth"
+	"github.com/berth-dev/berth/facade/internal/translate"
+)
+
+// Clients returns the client that writes for a principal.
+type Clients func(auth.Principal) (client.Client, error)
+
+// Options say what a Store reads and how.
+type Options struct {
+	// Config reaches the API server.
+	Config *rest.Config
+	// Namespace is Berth's own, which holds the API keys. Keys elsewhere are none: whoever may write Secrets in an organization must not be
+	// able to make one.
+	Namespace string
+	// Platform is what holds for every app.
+	Platform translate.Platform
+}
+
+// Store reads and writes Apps with what belongs to them.
+type Store struct {
+	cache     cache.Cache
+	clients   Clients
+	namespace string
+	platform  translate.Platform
+	apps      appIndex
+	changes   changes
+	locks     locks
+	now       func() time.Time
+
+	registrations []toolscache.ResourceEventHandlerRegistration
+}
+
+// New makes a Store. It reads no object before Start, but asks the API server which kinds it serves.
+func New(ctx context.Context, options Options) (*Store, error) {
+	scheme := NewScheme()
+	informers, err := cache.New(options.Config, cacheOptions(scheme))
+	if err != nil {
+		return nil, fmt.Errorf("make the cache: %w", err)
+	}
+	writer, err := client.New(options.Config, client.Options{Scheme: scheme})
+	if err != nil {
+		return nil, fmt.Errorf("make the client: %w", err)
+	}
+	strict := client.WithFieldValidation(client.WithFieldOwner(writer, v1alpha1.FieldOwnerFacade), metav1.FieldValidationStrict)
+	s := &Store{
+		cache:     informers,
+		clients:   func(auth.Principal) (client.Client, error) { return strict, nil },
+		namespace: options.Namespace,
+		platform:  options.Platform,
+		changes:   changes{happened: make(chan struct{})},
+		now:       time.Now,
+	}
+	return s, s.watch(ctx)
+}
+
+// NewScheme knows the kinds that the facade works with.
+func NewScheme() *runtime.Scheme {
+	scheme := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, v1alpha1.AddToScheme} {
+		if err := add(scheme); err != nil {
+			panic(err) // Two packages register one kind differently: a mistake that no input can bring about.
+		}
+	}
+	return scheme
+}
+
+// cacheOptions say what is kept in memory: all Apps and Domains, the Namespaces that are organizations, and of Secrets only those with Berth's
+// label.
+func cacheOptions(scheme *runtime.Scheme) cache.Options {
+	stripped := cache.TransformStripManagedFields()
+	return cache.Options{
+		Scheme:                      scheme,
+		ReaderFailOnMissingInformer: true,
+		ByObject: map[client.Object]cache.ByObject{
+			&v1alpha1.App{}:     {},
+			&v1alpha1.Domain{}:  {},
+			&corev1.Namespace{}: {Label: mustSelect(v1alpha1.LabelOrganization, selection.Exists), Transform: stripped},
+			&corev1.Secret{}: {
+				Label:     mustSelect(v1alpha1.LabelSecret, selection.In, v1alpha1.SecretAPIKey, v1alpha1.SecretEnv),
+				Transform: stripped,
+			},
+		},
+	}
+}
+
+func mustSelect(label string, operator selection.Operator, values ...string) labels.Selector {
+	requirement, err := labels.NewRequirement(label, operator, values)
+	if err != nil {
+		panic(err) // The labels are constants.
+	}
+	return labels.NewSelector().Add(*requirement)
+}
+
+// Start fills the caches and keeps them up to date until ctx ends.
+func (s *Store) Start(ctx context.Context) error { return s.cache.Start(ctx) }
+
+// Synced tells whether the caches are filled. Before that, nothing can be found.
+func (s *Store) Synced() bool {
+	for _, registration := range s.registrations {
+		if !registration.HasSynced() {
+			return false
+		}
+	}
+	return true
+}
+
+// watch sets up what is kept in memory beside the objects themselves.
+func (s *Store) watch(ctx context.Context) error {
+	for object, handler := range map[client.Object]toolscache.ResourceEventHandler{
+		&v1alpha1.App{}:     appHandler{apps: &s.apps, changes: &s.changes},
+		&v1alpha1.Domain{}:  s.changes.handler(),
+		&corev1.Secret{}:    s.changes.handler(),
+		&corev1.Namespace{}: s.changes.handler(),
+	} {
+		informer, err := s.cache.GetInformer(ctx, object)
+		if err != nil {
+			return fmt.Errorf("watch %T: %w", object, err)
+		}
+		registration, err := informer.AddEventHandler(handler)
+		if err != nil {
+			return fmt.Errorf("watch %T: %w", object, err)
+		}
+		s.registrations = append(s.registrations, registration)
+	}
+	return s.addIndexes(ctx)
+}

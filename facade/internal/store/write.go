@@ -1,0 +1,239 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/util/rand"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/facade/internal/apierr"
+	"github.com/berth-dev/berth/facade/internal/auth"
+	"github.com/berth-dev/berth/facade/internal/translate"
+	"github.com/berth-dev/berth/facade/internal/wire"
+)
+
+const (
+	// writeTimeout bounds all the requests of one write. A write that has begun isn't ended by its client's going away, which would leave half
+	// of it.
+	writeTimeout = 30 * time.Second
+	// seenTimeout is how long an answer to a write is held back for the caches to see it, so that the client's next read does.
+	seenTimeout = 2 * time.Second
+	// attempts is how often a change is planned anew since somebody else's came in between.
+	attempts = 8
+	// suffixLength is that of the chance part of a Secret's name.
+	suffixLength = 10
+)
+
+// Create makes an app. The error is a 400 that names the slug or the domain if it is taken. All of the app is made, or nothing.
+func (s *Store) Create(ctx context.Context, principal auth.Principal, organization string, body wire.AppBody) (translate.Observed, error) {
+	externalID, err := s.externalID(ctx, organization)
+	if err != nil {
+		return translate.Observed{}, err
+	}
+	plan, err := translate.Create(s.platform, organization, body, s.fresh())
+	if err != nil {
+		return translate.Observed{}, err
+	}
+	defer s.locks.lock(*body.Slug)()
+	if err := s.checkSlug(ctx, organization, *body.Slug); err != nil {
+		return translate.Observed{}, err
+	}
+	if err := s.checkHost(ctx, organization, *body.Slug, plan.Host); err != nil {
+		return translate.Observed{}, err
+	}
+	w, done, err := s.begin(ctx, principal)
+	if err != nil {
+		return translate.Observed{}, err
+	}
+	defer done()
+	plan.App.WithResourceVersion(absent)
+	observed := translate.Observed{ExternalID: externalID, Secrets: map[string]*corev1.Secret{}}
+	if err := w.secret(plan.Secret, &observed); err != nil {
+		return translate.Observed{}, err
+	}
+	if err := w.app(plan, &observed); err != nil {
+		w.undoSecret(plan.Secret, err)
+		if apierrors.IsConflict(err) {
+			return translate.Observed{}, slugTaken()
+		}
+		return translate.Observed{}, err
+	}
+	if err := w.domain(plan, &observed); err != nil {
+		w.undoApp(observed.App)
+		w.undoSecret(plan.Secret, err)
+		return translate.Observed{}, err
+	}
+	s.awaitSeen(ctx, observed)
+	return observed, nil
+}
+
+// Change changes an app as plan says, which is asked again if somebody else's change came in between. The error is the 404 if there is no such
+// app, a 400 if a host is taken, or a 409 that names who else has set a field.
+func (s *Store) Change(ctx context.Context, principal auth.Principal, organization, slug string, plan Planner) (translate.Observed, error) {
+	defer s.locks.lock(slug)()
+	var conflict error
+	for range attempts {
+		observed, err := s.Get(ctx, organization, slug)
+		if err != nil {
+			return observed, err
+		}
+		changes, err := plan(s.platform, observed, s.fresh())
+		if err != nil || changes.Empty() {
+			return observed, err
+		}
+		changed, err := s.change(ctx, principal, observed, changes)
+		if err == nil {
+			s.awaitSeen(ctx, changed)
+			return changed, nil
+		}
+		if !apierrors.IsConflict(err) {
+			return observed, err
+		}
+		conflict = err
+		if !s.awaitNewer(ctx, observed) {
+			break
+		}
+	}
+	return translate.Observed{}, conflict
+}
+
+// Planner plans the change of an app.
+type Planner func(platform translate.Platform, observed translate.Observed, fresh translate.Fresh) (translate.Plan, error)
+
+// change writes a plan. The Domain comes before the App, since it is what can still be refused: what the App is to be has been looked at
+// already.
+func (s *Store) change(ctx context.Context, principal auth.Principal, observed translate.Observed, plan translate.Plan) (translate.Observed, error) {
+	if err := s.checkHost(ctx, observed.App.Namespace, observed.App.Name, plan.Host); err != nil {
+		return observed, err
+	}
+	w, done, err := s.begin(ctx, principal)
+	if err != nil {
+		return observed, err
+	}
+	defer done()
+	if err := w.domain(plan, &observed); err != nil {
+		return observed, err
+	}
+	if err := w.secret(plan.Secret, &observed); err != nil {
+		return observed, err
+	}
+	if err := w.app(plan, &observed); err != nil {
+		w.undoSecret(plan.Secret, err)
+		return observed, err
+	}
+	return observed, nil
+}
+
+// Delete deletes an app; what belongs to it goes with it. The error is the 404 if there is none.
+func (s *Store) Delete(ctx context.Context, principal auth.Principal, organization, slug string) error {
+	defer s.locks.lock(slug)()
+	observed, err := s.Get(ctx, organization, slug)
+	if err != nil {
+		return err
+	}
+	w, done, err := s.begin(ctx, principal)
+	if err != nil {
+		return err
+	}
+	defer done()
+	if err := w.delete(observed.App); client.IgnoreNotFound(err) != nil {
+		return err
+	}
+	s.changes.await(w.ctx, func() bool {
+		app := s.apps.get(organization, slug)
+		return app == nil || app.UID != observed.App.UID
+	})
+	return nil
+}
+
+func (s *Store) fresh() translate.Fresh {
+	return translate.Fresh{Now: s.now(), Suffix: rand.String(suffixLength)}
+}
+
+// checkSlug is the 400 about a slug that can't be had: it is an app's on this platform, or its default host is somebody's domain. It doesn't
+// tell whose.
+func (s *Store) checkSlug(ctx context.Context, organization, slug string) error {
+	for _, app := range s.apps.withName(slug) {
+		if app.Namespace == organization && !app.DeletionTimestamp.IsZero() {
+			return apierr.Field("slug", "The app with this slug is still being deleted; try again.")
+		}
+		return slugTaken()
+	}
+	taken, err := s.taken(ctx, s.platform.DefaultHost(slug), organization, slug)
+	if err == nil && taken {
+		err = slugTaken()
+	}
+	return err
+}
+
+func slugTaken() error { return apierr.Field("slug", "This slug is taken.") }
+
+// checkHost is the 400 about a host that is somebody else's. The empty host is nobody's.
+func (s *Store) checkHost(ctx context.Context, organization, slug, host string) error {
+	if host == "" {
+		return nil
+	}
+	taken, err := s.taken(ctx, host, organization, slug)
+	if err == nil && taken {
+		err = apierr.Field("domain", "This domain is taken.")
+	}
+	return err
+}
+
+// awaitSeen waits for the caches to have what was written. If they are late, the client's next read may be, too.
+func (s *Store) awaitSeen(ctx context.Context, written translate.Observed) {
+	ctx, cancel := context.WithTimeout(ctx, seenTimeout)
+	defer cancel()
+	s.changes.await(ctx, func() bool {
+		app := s.apps.get(written.App.Namespace, written.App.Name)
+		if app == nil || !reached(app.ResourceVersion, written.App.ResourceVersion) {
+			return false
+		}
+		if !s.domainSeen(ctx, written.Domain) {
+			return false
+		}
+		for _, name := range translate.EnvSecrets(written.App) {
+			if written.Secrets[name] == nil {
+				continue
+			}
+			if s.cache.Get(ctx, client.ObjectKey{Namespace: app.Namespace, Name: name}, &corev1.Secret{}, client.UnsafeDisableDeepCopy) != nil {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+func (s *Store) domainSeen(ctx context.Context, written *v1alpha1.Domain) bool {
+	if written == nil {
+		return true
+	}
+	domain := &v1alpha1.Domain{}
+	err := s.cache.Get(ctx, client.ObjectKeyFromObject(written), domain, client.UnsafeDisableDeepCopy)
+	return err == nil && reached(domain.ResourceVersion, written.ResourceVersion)
+}
+
+// awaitNewer waits, not for long, for the cache to have another version of an app or its Domain than the one that a plan was made for, and
+// tells whether it does.
+func (s *Store) awaitNewer(ctx context.Context, old translate.Observed) bool {
+	ctx, cancel := context.WithTimeout(ctx, seenTimeout)
+	defer cancel()
+	return s.changes.await(ctx, func() bool {
+		now, err := s.Get(ctx, old.App.Namespace, old.App.Name)
+		if err != nil || now.App.ResourceVersion != old.App.ResourceVersion {
+			return true
+		}
+		return versionOf(now.Domain) != versionOf(old.Domain)
+	})
+}
+
+func versionOf(domain *v1alpha1.Domain) string {
+	if domain == nil {
+		return ""
+	}
+	return domain.ResourceVersion
+}

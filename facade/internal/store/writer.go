@@ -1,0 +1,132 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	metaac "k8s.io/client-go/applyconfigurations/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/facade/internal/auth"
+	"github.com/berth-dev/berth/facade/internal/translate"
+)
+
+// +kubebuilder:rbac:groups=berth.dev,resources=apps,verbs=create;patch;delete
+// +kubebuilder:rbac:groups=berth.dev,resources=domains,verbs=create;patch
+// +kubebuilder:rbac:groups="",resources=secrets,verbs=create;delete
+
+// absent is a resource version that no App or Domain ever has, since etcd counts from 1 and much is written before the first of them. The API
+// server ignores the version when an apply makes an object, and refuses an apply to an object with another version: so an apply with this one
+// makes an object, under the facade's own field owner, and never changes one.
+const absent = "1"
+
+// writer makes the single requests of one write.
+type writer struct {
+	ctx    context.Context //nolint:containedctx // It lives as long as the write that the writer is made for.
+	client client.Client
+}
+
+// begin returns the writer for a principal, and what ends its time.
+func (s *Store) begin(ctx context.Context, principal auth.Principal) (*writer, context.CancelFunc, error) {
+	c, err := s.clients(principal)
+	if err != nil {
+		return nil, nil, err
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
+	return &writer{ctx: ctx, client: c}, cancel, nil
+}
+
+// secret makes the Secret, if there is one, and notes it in observed.
+func (w *writer) secret(secret *corev1.Secret, observed *translate.Observed) error {
+	if secret == nil {
+		return nil
+	}
+	if err := w.client.Create(w.ctx, secret); err != nil {
+		return withoutValues(err)
+	}
+	secrets := maps.Clone(observed.Secrets)
+	secrets[secret.Name] = secret
+	observed.Secrets = secrets
+	return nil
+}
+
+// withoutValues keeps what the API server says about a Secret that it refuses out of answers and logs, where its values could be.
+func withoutValues(err error) error {
+	if apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) {
+		return errors.New("the API server refused the Secret with the values of the environment")
+	}
+	return err
+}
+
+// app applies the App, if it changes, and notes what the API server made of it in observed.
+func (w *writer) app(plan translate.Plan, observed *translate.Observed) error {
+	if plan.App == nil {
+		return nil
+	}
+	options := []client.ApplyOption{client.FieldOwner(v1alpha1.FieldOwnerFacade)}
+	if plan.Force {
+		options = append(options, client.ForceOwnership)
+	}
+	if err := w.client.Apply(w.ctx, plan.App, options...); err != nil {
+		return err
+	}
+	observed.App = &v1alpha1.App{}
+	return convert(plan.App, observed.App)
+}
+
+// domain applies the Domain, if it changes, and notes what the API server made of it in observed. A new one belongs to the App.
+func (w *writer) domain(plan translate.Plan, observed *translate.Observed) error {
+	if plan.Domain == nil {
+		return nil
+	}
+	if plan.NewDomain {
+		owner := metaac.OwnerReference().
+			WithAPIVersion(v1alpha1.GroupVersion.String()).WithKind("App").
+			WithName(observed.App.Name).WithUID(observed.App.UID)
+		plan.Domain.WithOwnerReferences(owner).WithResourceVersion(absent)
+	}
+	if err := w.client.Apply(w.ctx, plan.Domain, client.FieldOwner(v1alpha1.FieldOwnerFacade)); err != nil {
+		return err
+	}
+	observed.Domain = &v1alpha1.Domain{}
+	return convert(plan.Domain, observed.Domain)
+}
+
+// convert reads an apply configuration, which holds the whole object after an apply, as the object.
+func convert(applied, object any) error {
+	encoded, err := json.Marshal(applied)
+	if err != nil {
+		return fmt.Errorf("read what was applied: %w", err)
+	}
+	if err := json.Unmarshal(encoded, object); err != nil {
+		return fmt.Errorf("read what was applied: %w", err)
+	}
+	return nil
+}
+
+// delete deletes this App, and none that has its name later.
+func (w *writer) delete(app *v1alpha1.App) error {
+	return w.client.Delete(w.ctx, &v1alpha1.App{ObjectMeta: metav1.ObjectMeta{Namespace: app.Namespace, Name: app.Name}},
+		client.Preconditions{UID: &app.UID}, client.PropagationPolicy(metav1.DeletePropagationBackground))
+}
+
+// undoApp deletes an App that was made a moment ago. If that fails, it is left, as an app that its client may delete.
+func (w *writer) undoApp(app *v1alpha1.App) { _ = w.delete(app) }
+
+// undoSecret deletes a Secret whose App wasn't written, if that is certain: without an answer from the API server it may have been. What is
+// left, the controllers collect.
+func (w *writer) undoSecret(secret *corev1.Secret, cause error) {
+	var status apierrors.APIStatus
+	if secret == nil || !errors.As(cause, &status) || status.Status().Code >= http.StatusInternalServerError {
+		return
+	}
+	_ = w.client.Delete(w.ctx, secret)
+}

@@ -1,0 +1,216 @@
+package translate
+
+import (
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/berth-dev/berth/api/v1alpha1"
+	ac "github.com/berth-dev/berth/api/v1alpha1/applyconfiguration/api/v1alpha1"
+	"github.com/berth-dev/berth/facade/internal/wire"
+)
+
+const fieldOwner = v1alpha1.FieldOwnerFacade
+
+// change is one change on its way. It begins with the fields that the facade owns already and leaves alone every field whose value is as
+// the client wants it: who set it keeps it.
+type change struct {
+	// desired is what the facade will own of the App.
+	desired *ac.AppApplyConfiguration
+	// observed is what there is.
+	observed Observed
+	// others are who else owns fields of the App.
+	others owners
+	fresh  Fresh
+
+	// changed says that desired is worth a write.
+	changed bool
+	plan    Plan
+}
+
+func newChange(desired *ac.AppApplyConfiguration, observed Observed, fresh Fresh) *change {
+	return &change{desired: desired, observed: observed, fresh: fresh}
+}
+
+// spec is the desired spec, to set a field of.
+func (c *change) spec() *ac.AppSpecApplyConfiguration {
+	if c.desired.Spec == nil {
+		c.desired.WithSpec(ac.AppSpec())
+	}
+	return c.desired.Spec
+}
+
+// emptyApp is what there is before an App is made.
+func emptyApp(organization, slug string) Observed {
+	return Observed{App: &v1alpha1.App{ObjectMeta: metav1.ObjectMeta{Namespace: organization, Name: slug}}}
+}
+
+// app takes over what the body says of the App itself.
+func (c *change) app(body wire.AppBody) error {
+	if body.Location != nil {
+		if err := c.location(*body.Location); err != nil {
+			return err
+		}
+	}
+	if body.RoleName != nil {
+		if err := c.role(*body.RoleName); err != nil {
+			return err
+		}
+	}
+	if body.Dataset != nil {
+		if err := c.dataset(v1alpha1.Dataset(*body.Dataset)); err != nil {
+			return err
+		}
+	}
+	if body.Env != nil {
+		return c.env(*body.Env)
+	}
+	return nil
+}
+
+func (c *change) location(location string) error {
+	prefix, image := wire.SplitLocation(location)
+	if image != c.observed.App.Spec.Image {
+		if err := c.others.refuse(imagePath); err != nil {
+			return err
+		}
+		c.spec().WithImage(image)
+		c.changed = true
+	}
+	if prefix == c.observed.App.Annotations[v1alpha1.AnnotationLocationPrefix] {
+		return nil
+	}
+	if err := c.others.refuse(annotationPath(v1alpha1.AnnotationLocationPrefix)); err != nil {
+		return err
+	}
+	c.annotate(v1alpha1.AnnotationLocationPrefix, prefix)
+	return nil
+}
+
+// annotate sets an annotation, or drops the facade's own if value is empty.
+func (c *change) annotate(name, value string) {
+	c.changed = true
+	if value == "" {
+		delete(c.desired.Annotations, name)
+		return
+	}
+	c.desired.WithAnnotations(map[string]string{name: value})
+}
+
+func (c *change) role(role string) error {
+	if role == roleOf(c.observed.App) {
+		return nil
+	}
+	if err := c.others.refuse(registryPath); err != nil {
+		return err
+	}
+	c.changed = true
+	c.spec().Registry = nil
+	if role != "" {
+		c.spec().WithRegistry(ac.RegistryAccess().WithRoleARN(role))
+	}
+	return nil
+}
+
+func (c *change) dataset(dataset v1alpha1.Dataset) error {
+	if dataset == c.observed.App.Spec.Dataset {
+		return nil
+	}
+	if err := c.others.refuse(datasetPath); err != nil {
+		return err
+	}
+	c.changed = true
+	c.spec().WithDataset(dataset)
+	return nil
+}
+
+// restart makes the Pods be replaced.
+//
+// A restart is an event, not something that one party declares and others must not touch: kubectl annotate before must not keep REST clients
+// from restarting. So the annotation is taken over from whoever set it, but not from one who declares it, as Git would: that would fight.
+func (c *change) restart() error {
+	path := annotationPath(v1alpha1.AnnotationRestartedAt)
+	for i := range c.others {
+		if !c.others[i].has(path) {
+			continue
+		}
+		if c.others[i].declares {
+			return c.others[i:].refuse(path)
+		}
+		c.plan.Force = true
+	}
+	c.annotate(v1alpha1.AnnotationRestartedAt, c.fresh.Now.UTC().Format(time.RFC3339Nano))
+	return nil
+}
+
+// env replaces the environment. All the values that REST clients gave are in one Secret, which is never changed: new values are a new Secret,
+// so that the App's Pods see either all the old ones or all the new ones.
+func (c *change) env(want []wire.EnvVar) error {
+	have := envOf(c.observed)
+	if slices.Equal(want, have) {
+		return nil
+	}
+	if err := c.refuseRemoval(want, have); err != nil {
+		return err
+	}
+	name := c.observed.App.Name + "-env-" + c.fresh.Suffix
+	data := map[string][]byte{}
+	entries := make([]ac.EnvVarApplyConfiguration, 0, len(want))
+	for _, variable := range want {
+		if slices.Contains(have, variable) && !c.owns(variable.Name) {
+			continue // It is as Git or kubectl has it, and theirs it stays.
+		}
+		if err := c.others.refuse(envPath(variable.Name)); err != nil {
+			return err
+		}
+		ref := ac.KeyRef().WithName(name).WithKey(variable.Name)
+		entries = append(entries, *ac.EnvVar().WithName(variable.Name).WithValueFrom(ac.EnvVarSource().WithSecretKeyRef(ref)))
+		data[variable.Name] = []byte(variable.Value)
+	}
+	if len(entries) == 0 && !c.ownsAny() {
+		return nil // Only the order of somebody else's variables differs.
+	}
+	c.changed = true
+	c.spec().Env = entries
+	if len(data) > 0 {
+		c.plan.Secret = envSecret(c.observed.App, name, data)
+	}
+	return nil
+}
+
+// refuseRemoval is the 409 about a variable that is to go and is somebody else's.
+func (c *change) refuseRemoval(want, have []wire.EnvVar) error {
+	for _, variable := range have {
+		wanted := slices.ContainsFunc(want, func(w wire.EnvVar) bool { return w.Name == variable.Name })
+		if wanted {
+			continue
+		}
+		if err := c.others.refuse(envPath(variable.Name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// owns tells whether a variable is one that the facade set.
+func (c *change) owns(name string) bool {
+	return c.desired.Spec != nil && slices.ContainsFunc(c.desired.Spec.Env, func(e ac.EnvVarApplyConfiguration) bool { return e.Name != nil && *e.Name == name })
+}
+
+// ownsAny tells whether there is a variable that the facade set.
+func (c *change) ownsAny() bool { return c.desired.Spec != nil && len(c.desired.Spec.Env) > 0 }
+
+func envSecret(app *v1alpha1.App, name string, data map[string][]byte) *corev1.Secret {
+	return &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: app.Namespace,
+			Name:      name,
+			Labels:    map[string]string{v1alpha1.LabelSecret: v1alpha1.SecretEnv, v1alpha1.LabelApp: app.Name},
+		},
+		Immutable: new(true),
+		Type:      corev1.SecretTypeOpaque,
+		Data:      data,
+	}
+}

@@ -1,0 +1,90 @@
+package translate
+
+import (
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	ac "github.com/berth-dev/berth/api/v1alpha1/applyconfiguration/api/v1alpha1"
+	"github.com/berth-dev/berth/facade/internal/apierr"
+	"github.com/berth-dev/berth/facade/internal/wire"
+)
+
+// Fresh is what one change must have of its own, drawn by the caller since this package is pure.
+type Fresh struct {
+	// Now is the time of the change.
+	Now time.Time
+	// Suffix makes the name of a Secret unique in its Namespace: lower-case letters and digits.
+	//
+	// It is chance and not a hash of the values: whoever may read an App, and not its Secrets, could try likely values against a hash.
+	// What is in the cluster already is told by comparing values, not names.
+	Suffix string
+}
+
+// Plan is what has to be written for a change. Parts that are nil need no write.
+type Plan struct {
+	// Secret holds the new values of the environment; it must be there before the App names it.
+	Secret *corev1.Secret
+	App    *ac.AppApplyConfiguration
+	Domain *ac.DomainApplyConfiguration
+	// NewDomain says that Domain doesn't exist yet; it is to be owned by the App.
+	NewDomain bool
+	// Host is the host name that Domain claims anew; empty if it claims none.
+	Host string
+	// Force lets the apply of App take fields over that others have set. It is set only after a look at who owns what, which the resource
+	// version of App must hold to.
+	Force bool
+}
+
+// Empty tells that there is nothing to write.
+func (p Plan) Empty() bool { return p.App == nil && p.Domain == nil }
+
+// Create plans a new App. The error is a 400 if the body lacks a required field.
+func Create(platform Platform, organization string, body wire.AppBody, fresh Fresh) (Plan, error) {
+	missing := apierr.Fields{}
+	for name, value := range map[string]*string{"slug": body.Slug, "location": body.Location} {
+		if value == nil {
+			missing.Add(name, "This field is required.")
+		}
+	}
+	if err := missing.Err(); err != nil {
+		return Plan{}, err
+	}
+	// A new App is a change of one with no fields, which nobody owns anything of.
+	c := newChange(ac.App(*body.Slug, organization), emptyApp(organization, *body.Slug), fresh)
+	if err := c.app(body); err != nil {
+		return Plan{}, err
+	}
+	c.plan.App = c.desired
+	err := c.domain(platform, body)
+	return c.plan, err
+}
+
+// Change plans a change of an App that exists. It names the fields that somebody else has set and the change would touch by a 409.
+//
+// restart asks for new Pods whatever changes; without it, a new role restarts, since it changes nothing in the Pods by itself.
+func Change(platform Platform, o Observed, body wire.AppBody, restart bool, fresh Fresh) (Plan, error) {
+	desired, err := ac.ExtractApp(o.App, fieldOwner)
+	if err != nil {
+		return Plan{}, err
+	}
+	c := newChange(desired, o, fresh)
+	if c.others, err = ownersOf(&o.App.ObjectMeta); err != nil {
+		return Plan{}, err
+	}
+	roleChanges := body.RoleName != nil && *body.RoleName != roleOf(o.App)
+	if err := c.app(body); err != nil {
+		return Plan{}, err
+	}
+	if restart || roleChanges {
+		if err := c.restart(); err != nil {
+			return Plan{}, err
+		}
+	}
+	if c.changed {
+		// The plan is made for this version: another client's change since then must not be undone by what is extracted from it.
+		c.plan.App = desired.WithResourceVersion(o.App.ResourceVersion)
+	}
+	err = c.domain(platform, body)
+	return c.plan, err
+}

@@ -1,0 +1,141 @@
+package web
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"maps"
+	"mime"
+	"mime/multipart"
+	"net/http"
+	"net/url"
+	"unicode/utf8"
+
+	"github.com/berth-dev/berth/facade/internal/apierr"
+)
+
+// maxDepth is how deeply a JSON body may be nested; the deepest that anything reads is 3.
+const maxDepth = 32
+
+// Bind reads the members of a request's body: a JSON object, a form or a multipart form, by its Content-Type. A body that is empty has none.
+//
+// JSON gives what encoding/json does, numbers as json.Number. A form gives strings, the last of a name that is repeated; names like
+// env[0]name make a list of objects; an uploaded file gives a value of no type that a field can have.
+func Bind(r *http.Request) (map[string]any, error) {
+	body, err := io.ReadAll(r.Body)
+	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
+		return nil, apierr.TooLarge()
+	} else if err != nil {
+		return nil, apierr.BadRequest("The body of the request could not be read.")
+	}
+	if len(body) == 0 {
+		return map[string]any{}, nil
+	}
+	if encoding := r.Header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
+		return nil, apierr.UnsupportedMediaType(encoding)
+	}
+	contentType := r.Header.Get("Content-Type")
+	mediaType, params, err := mime.ParseMediaType(contentType)
+	if err != nil {
+		return nil, apierr.UnsupportedMediaType(contentType)
+	}
+	switch mediaType {
+	case "application/json":
+		return bindJSON(body)
+	case "application/x-www-form-urlencoded":
+		return bindForm(body)
+	case "multipart/form-data":
+		return bindMultipart(body, params["boundary"])
+	default:
+		return nil, apierr.UnsupportedMediaType(contentType)
+	}
+}
+
+func bindJSON(body []byte) (map[string]any, error) {
+	if !utf8.Valid(body) {
+		return nil, apierr.BadRequest("JSON parse error: the body is not valid UTF-8.")
+	}
+	if nestedDeeper(body, maxDepth) {
+		return nil, apierr.BadRequest("JSON parse error: the body is nested too deeply.")
+	}
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	decoder.UseNumber()
+	var value any
+	if err := decoder.Decode(&value); err != nil {
+		return nil, apierr.BadRequest("JSON parse error: " + err.Error() + ".")
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return nil, apierr.BadRequest("JSON parse error: there is more after the first value.")
+	}
+	members, ok := value.(map[string]any)
+	if !ok {
+		return nil, apierr.BadRequest("The body must be a JSON object.")
+	}
+	return members, nil
+}
+
+// nestedDeeper tells whether arrays and objects are nested deeper than depth, without building them.
+func nestedDeeper(body []byte, depth int) bool {
+	level, quoted := 0, false
+	for i := 0; i < len(body); i++ {
+		switch char := body[i]; {
+		case quoted && char == '\\':
+			i++
+		case char == '"':
+			quoted = !quoted
+		case quoted:
+		case char == '[' || char == '{':
+			if level++; level > depth {
+				return true
+			}
+		case char == ']' || char == '}':
+			level--
+		}
+	}
+	return false
+}
+
+func bindForm(body []byte) (map[string]any, error) {
+	values, err := url.ParseQuery(string(body))
+	if err != nil {
+		return nil, apierr.BadRequest("Form parse error: the body is not form-encoded.")
+	}
+	return fromForm(values)
+}
+
+func bindMultipart(body []byte, boundary string) (map[string]any, error) {
+	malformed := apierr.BadRequest("Multipart form parse error: the body is not what its Content-Type says.")
+	if boundary == "" {
+		return nil, malformed
+	}
+	// The whole body is in memory and bounded already, so no part goes to a file.
+	form, err := multipart.NewReader(bytes.NewReader(body), boundary).ReadForm(int64(len(body)))
+	if err != nil {
+		return nil, malformed
+	}
+	members, err := fromForm(form.Value)
+	if err != nil {
+		return nil, err
+	}
+	for name, files := range form.File {
+		members[name] = files
+	}
+	return members, nil
+}
+
+// fromForm makes members of a form's values.
+func fromForm(values map[string][]string) (map[string]any, error) {
+	members, lists := map[string]any{}, lists{}
+	for name, all := range values {
+		value := all[len(all)-1]
+		if !utf8.ValidString(name) || !utf8.ValidString(value) {
+			return nil, apierr.BadRequest("Form parse error: the body is not valid UTF-8.")
+		}
+		if !lists.add(name, value) {
+			members[name] = value
+		}
+	}
+	maps.Copy(members, lists.members())
+	return members, nil
+}

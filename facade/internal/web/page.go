@@ -1,0 +1,92 @@
+package web
+
+import (
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"github.com/berth-dev/berth/facade/internal/apierr"
+	"github.com/berth-dev/berth/facade/internal/wire"
+)
+
+const (
+	defaultPageSize = 25
+	maxPageSize     = 100
+)
+
+// PageRequest is the page of a list that a client asks for.
+type PageRequest struct {
+	// number counts from 1; 0 is the last page.
+	number int
+	// size is how many items a page has.
+	size int
+	// url is what was asked for, absolute.
+	url url.URL
+}
+
+// ParsePage reads ?page= (a number from 1, or "last"; default: 1) and ?page_size= (1 to 100; default, also for anything that isn't such a
+// number: 25). The error is the 404 of a page that there can't be.
+func ParsePage(r *http.Request) (PageRequest, error) {
+	request := PageRequest{number: 1, size: defaultPageSize, url: *r.URL}
+	request.url.Scheme, request.url.Host = "https", r.Host
+	query := r.URL.Query()
+	if size, err := strconv.Atoi(query.Get("page_size")); err == nil && size > 0 {
+		request.size = min(size, maxPageSize)
+	}
+	switch page := query.Get("page"); page {
+	case "":
+	case "last":
+		request.number = 0
+	default:
+		number, err := strconv.Atoi(page)
+		if err != nil || number < 1 {
+			return PageRequest{}, apierr.InvalidPage()
+		}
+		request.number = number
+	}
+	return request, nil
+}
+
+// Window returns which of total items the page shows, from the first to the one before end. The error is the 404 of a page out of range;
+// page 1 is always there.
+func (p PageRequest) Window(total int) (first, end int, err error) {
+	number := p.numberOf(total)
+	if number > p.pages(total) {
+		return 0, 0, apierr.InvalidPage()
+	}
+	first = (number - 1) * p.size
+	return first, min(first+p.size, total), nil
+}
+
+func (p PageRequest) pages(total int) int { return max(1, (total+p.size-1)/p.size) }
+
+func (p PageRequest) numberOf(total int) int {
+	if p.number == 0 {
+		return p.pages(total)
+	}
+	return p.number
+}
+
+// Page wraps the results of a page, out of total.
+func Page[T any](p PageRequest, total int, results []T) wire.Page[T] {
+	page := wire.Page[T]{Count: total, Results: results}
+	number := p.numberOf(total)
+	if number < p.pages(total) {
+		page.Next = p.link(number + 1)
+	}
+	if number > 1 {
+		page.Previous = p.link(number - 1)
+	}
+	return page
+}
+
+// link returns the absolute URL of another page of the same list; page 1 goes without its number.
+func (p PageRequest) link(number int) *string {
+	query := p.url.Query()
+	query.Del("page")
+	if number > 1 {
+		query.Set("page", strconv.Itoa(number))
+	}
+	p.url.RawQuery = query.Encode()
+	return new(p.url.String())
+}

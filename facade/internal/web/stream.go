@@ -1,0 +1,49 @@
+package web
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/gin-gonic/gin"
+)
+
+// streamWriteTimeout is how long a client of a stream may take to accept what is written before it is given up.
+const streamWriteTimeout = 30 * time.Second
+
+// stream sends what s writes. The time limits of an ordinary request don't fit one that is meant to last, so a limit for each write takes
+// their place.
+func stream(c *gin.Context, status int, s Stream) {
+	control := http.NewResponseController(c.Writer)
+	if err := control.SetReadDeadline(time.Time{}); err != nil {
+		Fail(c, err)
+		return
+	}
+	c.Header("Content-Type", "text/plain; charset=utf-8")
+	c.Status(status)
+	out := &flusher{writer: c.Writer, control: control}
+	// The headers go out at once: a client sees that it is being served before there is a first line.
+	if _, err := out.Write(nil); err != nil {
+		_ = c.Error(err)
+		return
+	}
+	if err := s(out); err != nil {
+		_ = c.Error(err)
+	}
+}
+
+// flusher sends each write at once, and not later than streamWriteTimeout.
+type flusher struct {
+	writer  http.ResponseWriter
+	control *http.ResponseController
+}
+
+func (f *flusher) Write(data []byte) (int, error) {
+	if err := f.control.SetWriteDeadline(time.Now().Add(streamWriteTimeout)); err != nil {
+		return 0, err
+	}
+	n, err := f.writer.Write(data)
+	if err != nil {
+		return n, err
+	}
+	return n, f.control.Flush()
+}

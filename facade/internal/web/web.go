@@ -1,0 +1,63 @@
+// Package web is what the facade knows of HTTP: reading bodies, pages, rendering answers and errors. It knows nothing of apps or Kubernetes.
+package web
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"maps"
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/berth-dev/berth/facade/internal/apierr"
+)
+
+// Handler serves a request: it returns what the answer shows, or why there is none. A nil value is an answer without a body; a Stream writes
+// its own.
+type Handler func(c *gin.Context) (any, error)
+
+// Stream is an answer of plain text that goes on until the client or the source of it ends. What write is given is sent at once.
+type Stream func(write io.Writer) error
+
+// Handle is the one adapter between handlers and gin: it renders what h returns, a success with this status.
+func Handle(status int, h Handler) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		value, err := h(c)
+		if err != nil {
+			Fail(c, err)
+			return
+		}
+		switch v := value.(type) {
+		case nil:
+			c.Status(status)
+			c.Writer.WriteHeaderNow()
+		case Stream:
+			stream(c, status, v)
+		default:
+			render(c, status, v)
+		}
+	}
+}
+
+// Fail answers with an error and ends the request. The error itself goes to the log.
+func Fail(c *gin.Context, err error) {
+	e := apierr.From(err)
+	_ = c.Error(e)
+	maps.Copy(c.Writer.Header(), e.Header)
+	render(c, e.Status, e)
+	c.Abort()
+}
+
+func render(c *gin.Context, status int, value any) {
+	var body bytes.Buffer
+	encoder := json.NewEncoder(&body)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(value); err != nil {
+		_ = c.Error(err)
+		status = http.StatusInternalServerError
+		body.Reset()
+		body.WriteString(`{"detail":"Internal server error."}`)
+	}
+	c.Data(status, "application/json", body.Bytes())
+}

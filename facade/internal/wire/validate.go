@@ -1,0 +1,122 @@
+package wire
+
+import (
+	"fmt"
+	"net/netip"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/berth-dev/berth/facade/internal/apierr"
+)
+
+// What an App and a Domain can hold. The custom resources' own rules say the same and have the last word; to know it here lets bad input be
+// refused before anything is written, in words that name the client's field.
+const (
+	maxSlug      = 25
+	maxLocation  = 1024
+	maxRoleName  = 2048
+	maxEnv       = 256
+	maxEnvName   = 253
+	maxEnvValue  = 128 << 10 // Linux passes no longer string to a program, name and "=" included.
+	maxEnvTotal  = 1000 << 10
+	maxHost      = 253
+	minFromEmail = 3
+	maxFromEmail = 254
+)
+
+var (
+	slugPattern    = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`)
+	imagePattern   = regexp.MustCompile(`^([a-zA-Z0-9]([-a-zA-Z0-9.]*[a-zA-Z0-9])?(:[0-9]{1,5})?/)?[a-z0-9]+(([._]|__|[-]+)[a-z0-9]+)*(/[a-z0-9]+(([._]|__|[-]+)[a-z0-9]+)*)*(:[A-Za-z0-9_][-A-Za-z0-9_.]{0,127})?(@[A-Za-z][A-Za-z0-9]*([-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,})?$`)
+	roleARNPattern = regexp.MustCompile(`^arn:aws[-a-z]*:iam::[0-9]*:[-A-Za-z0-9_+=,.@/]+$`)
+	envNamePattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+	hostPattern    = regexp.MustCompile(`^([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?[.])+[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
+	emailPattern   = regexp.MustCompile(`^[^@\s]+@[^@\s]+$`)
+
+	// datasets are the choices of dataset; the first is the default.
+	datasets = []string{"production", "testing"}
+)
+
+// schemePrefix may stand in front of a location, in any case.
+const schemePrefix = "https://"
+
+// SplitLocation parts a location into what may stand in front of an image reference and the reference.
+func SplitLocation(location string) (prefix, image string) {
+	if len(location) >= len(schemePrefix) && strings.EqualFold(location[:len(schemePrefix)], schemePrefix) {
+		return location[:len(schemePrefix)], location[len(schemePrefix):]
+	}
+	return "", location
+}
+
+// normalize writes a host in the one way that names it.
+func (b *AppBody) normalize() {
+	if b.Domain != nil {
+		*b.Domain = strings.TrimSuffix(strings.ToLower(*b.Domain), ".")
+	}
+}
+
+func (b *AppBody) validate(errors apierr.Fields) {
+	check(errors, "slug", b.Slug, validSlug, "A slug is 1 to 25 characters: a to z, 0 to 9 and hyphens, beginning and ending with a letter or digit.")
+	check(errors, "location", b.Location, validLocation, "A location is an image reference: [https://][HOST[:PORT]/]REPOSITORY[:TAG][@DIGEST], the repository in lower case.")
+	check(errors, "role_name", b.RoleName, validRoleName, "A role name is the ARN of an AWS IAM role, such as arn:aws:iam::123456789012:role/shop-pull.")
+	check(errors, "domain", b.Domain, validDomain, "A domain is a host name with at least two labels, such as www.example.com.")
+	check(errors, "from_email", b.FromEmail, validFromEmail, "Enter a valid email address.")
+	if b.Dataset != nil && !slices.Contains(datasets, *b.Dataset) {
+		errors.Add("dataset", fmt.Sprintf("%q is not a valid choice.", *b.Dataset))
+	}
+	if b.Env != nil {
+		validateEnv(errors, *b.Env)
+	}
+}
+
+func check(errors apierr.Fields, name string, value *string, valid func(string) bool, message string) {
+	if value != nil && !valid(*value) {
+		errors.Add(name, message)
+	}
+}
+
+func validSlug(slug string) bool { return len(slug) <= maxSlug && slugPattern.MatchString(slug) }
+
+func validLocation(location string) bool {
+	_, image := SplitLocation(location)
+	return len(image) <= maxLocation && imagePattern.MatchString(image)
+}
+
+func validRoleName(role string) bool {
+	return role == "" || len(role) <= maxRoleName && roleARNPattern.MatchString(role)
+}
+
+func validDomain(host string) bool {
+	if host == "" {
+		return true
+	}
+	_, err := netip.ParseAddr(host)
+	return err != nil && len(host) <= maxHost && hostPattern.MatchString(host)
+}
+
+func validFromEmail(address string) bool {
+	return address == "" || len(address) >= minFromEmail && len(address) <= maxFromEmail && emailPattern.MatchString(address)
+}
+
+func validateEnv(errors apierr.Fields, env []EnvVar) {
+	if len(env) > maxEnv {
+		errors.Add("env", fmt.Sprintf("At most %d variables can be set.", maxEnv))
+		return
+	}
+	seen, total := make(map[string]bool, len(env)), 0
+	for i, variable := range env {
+		total += len(variable.Name) + len(variable.Value)
+		switch {
+		case len(variable.Name) > maxEnvName || !envNamePattern.MatchString(variable.Name):
+			errors.Add("env", fmt.Sprintf("env[%d].name: A name is letters, digits and underscores, not beginning with a digit.", i))
+		case seen[variable.Name]:
+			errors.Add("env", fmt.Sprintf("env[%d].name: %s is there twice.", i, variable.Name))
+		case len(variable.Name)+1+len(variable.Value) >= maxEnvValue:
+			errors.Add("env", fmt.Sprintf("env[%d].value: At most 128 KiB, the name included.", i))
+		}
+		seen[variable.Name] = true
+	}
+	if total > maxEnvTotal {
+		errors.Add("env", "All variables together have at most 1000 KiB.")
+	}
+}

@@ -1,0 +1,117 @@
+// Package facade is Berth's REST API: the calls that existing clients know, answered from and written to the App and Domain resources of a
+// Kubernetes cluster. It keeps no state of its own.
+package facade
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/certwatcher"
+
+	"github.com/berth-dev/berth/facade/internal/auth"
+	"github.com/berth-dev/berth/facade/internal/mw"
+	"github.com/berth-dev/berth/facade/internal/store"
+	"github.com/berth-dev/berth/facade/internal/translate"
+	"github.com/berth-dev/berth/facade/internal/web"
+)
+
+// Options say what a Server serves, and where.
+type Options struct {
+	// Config reaches the API server.
+	Config *rest.Config
+	// Namespace is Berth's own, which holds the API keys.
+	Namespace string
+	// BaseDomain is the domain that apps have their default hosts under, such as "apps.example.com".
+	BaseDomain string
+	// DefaultFromEmail is the address that notifications come from where an app names none; may be empty.
+	DefaultFromEmail string
+	// Listener is where HTTPS is served. Run closes it.
+	Listener net.Listener
+	// HealthListener is where /healthz and /readyz are served, without TLS. Run closes it.
+	HealthListener net.Listener
+	// Certificate is what HTTPS is served with. Run keeps it up to date with its files.
+	Certificate *certwatcher.CertWatcher
+	// DrainDelay is how long the server still serves after it has been told to stop and /readyz says so, for load balancers to notice.
+	DrainDelay time.Duration
+	// Log gets the access log and what goes wrong.
+	Log *slog.Logger
+}
+
+// Server serves the REST API.
+type Server struct {
+	options    Options
+	log        *slog.Logger
+	store      *store.Store
+	authorizer auth.Authorizer
+	platform   translate.Platform
+	stopping   atomic.Bool
+}
+
+// New makes a Server. It asks the API server which kinds it serves, so the custom resources must be installed.
+func New(ctx context.Context, options Options) (*Server, error) {
+	platform := translate.Platform{BaseDomain: options.BaseDomain, FromEmail: options.DefaultFromEmail}
+	s, err := store.New(ctx, store.Options{Config: options.Config, Namespace: options.Namespace, Platform: platform})
+	if err != nil {
+		return nil, err
+	}
+	return &Server{options: options, log: options.Log, store: s, authorizer: auth.Roles{}, platform: platform}, nil
+}
+
+// Run serves until ctx ends, then lets the requests that are being served finish. It returns nil after such an end.
+func (s *Server) Run(ctx context.Context) error {
+	// The caches and the certificate outlast ctx: requests are served for a while after it.
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	group, failed := errgroup.WithContext(background)
+	group.Go(func() error { return s.store.Start(failed) })
+	group.Go(func() error { return s.options.Certificate.Start(failed) })
+	api := s.apiServer()
+	health := &http.Server{Handler: s.healthHandler(), ReadTimeout: probeTimeout, WriteTimeout: probeTimeout}
+	group.Go(func() error { return closed(api.ServeTLS(web.RefusePlainHTTP(s.options.Listener), "", "")) })
+	group.Go(func() error { return closed(health.Serve(s.options.HealthListener)) })
+	s.log.Info("serving", "address", s.options.Listener.Addr().String(), "health", s.options.HealthListener.Addr().String())
+	select {
+	case <-ctx.Done():
+	case <-failed.Done():
+	}
+	err := s.drain(failed, api)
+	stop()
+	_ = health.Close()
+	return errors.Join(group.Wait(), err)
+}
+
+func closed(err error) error {
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
+}
+
+// drain ends the API server gently: first /readyz fails, then, when load balancers have seen that, no more connections are taken.
+func (s *Server) drain(ctx context.Context, api *http.Server) error {
+	s.stopping.Store(true)
+	s.log.Info("stopping", "drainDelay", s.options.DrainDelay)
+	select {
+	case <-time.After(s.options.DrainDelay):
+	case <-ctx.Done():
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
+	defer cancel()
+	if err := api.Shutdown(ctx); err != nil {
+		return fmt.Errorf("finish the requests being served: %w", errors.Join(err, api.Close()))
+	}
+	return nil
+}
+
+// Ready tells whether the server has filled its caches and hasn't been told to stop.
+func (s *Server) Ready() bool { return s.store.Synced() && !s.stopping.Load() }
+
+func (s *Server) handler() http.Handler { return mw.Head(s.router()) }

@@ -1,0 +1,285 @@
+package facade
+
+import (
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/big"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/certwatcher"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/facade/apikey"
+	"github.com/berth-dev/berth/facade/internal/store"
+	"github.com/berth-dev/berth/internal/testenv"
+)
+
+const (
+	baseDomain  = "apps.example.com"
+	fromEmail   = "hello@example.com"
+	systemSpace = "berth-system"
+)
+
+// suite is what all tests of the package share: a server on a real API server, called over TLS.
+var suite struct {
+	server *Server
+	// url is where the server answers, without a path; health where its probes do.
+	url, health string
+	// client calls the server; every answer is held against the contract.
+	client *http.Client
+	// cluster is an administrator's client, without a cache.
+	cluster client.Client
+	// host is an API key of host staff.
+	host string
+	// log is everything that the server logged.
+	log *lockedBuffer
+}
+
+func TestMain(m *testing.M) { os.Exit(testenv.Run(m, setup)) }
+
+func setup(ctx context.Context, config *rest.Config) error {
+	var err error
+	if suite.cluster, err = client.New(config, client.Options{Scheme: store.NewScheme()}); err != nil {
+		return err
+	}
+	if err := suite.cluster.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: systemSpace}}); err != nil {
+		return err
+	}
+	if suite.host, err = newKey(ctx, apikey.RoleHost); err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "facade")
+	if err != nil {
+		return err
+	}
+	roots, err := writeCertificate(dir, "localhost")
+	if err != nil {
+		return err
+	}
+	suite.log = &lockedBuffer{}
+	if suite.server, err = start(ctx, config, dir, suite.log); err != nil {
+		return err
+	}
+	suite.url = "https://" + suite.server.options.Listener.Addr().String()
+	suite.health = "http://" + suite.server.options.HealthListener.Addr().String()
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, ServerName: "localhost"}, ForceAttemptHTTP2: true}
+	suite.client = &http.Client{Transport: transport, Timeout: time.Minute}
+	return poll(ctx, suite.server.Ready)
+}
+
+// start runs a server with the certificate in dir until ctx ends.
+func start(ctx context.Context, config *rest.Config, dir string, log io.Writer) (*Server, error) {
+	certificate, err := certwatcher.New(filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key"))
+	if err != nil {
+		return nil, err
+	}
+	listen := net.ListenConfig{}
+	listener, err := listen.Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	health, err := listen.Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	server, err := New(ctx, Options{
+		Config:           config,
+		Namespace:        systemSpace,
+		BaseDomain:       baseDomain,
+		DefaultFromEmail: fromEmail,
+		Listener:         listener,
+		HealthListener:   health,
+		Certificate:      certificate.WithWatchInterval(100 * time.Millisecond),
+		Log:              slog.New(slog.NewJSONHandler(log, nil)),
+	})
+	if err != nil {
+		return nil, err
+	}
+	go func() {
+		if err := server.Run(ctx); err != nil {
+			fmt.Fprintln(os.Stderr, "the server failed:", err)
+		}
+	}()
+	return server, nil
+}
+
+// poll waits until done says true.
+func poll(ctx context.Context, done func() bool) error {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	for !done() {
+		select {
+		case <-ctx.Done():
+			return errors.New("it didn't happen in time")
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+	return nil
+}
+
+// eventually waits until done says true, and fails the test if it doesn't.
+func eventually(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	if err := poll(t.Context(), done); err != nil {
+		t.Fatalf("%s: %v", what, err)
+	}
+}
+
+// writeCertificate writes a new self-signed certificate for a name and its key into dir.
+func writeCertificate(dir, name string) (*x509.CertPool, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(time.Now().UnixNano()),
+		DNSNames:     []string{name},
+		NotAfter:     time.Now().Add(time.Hour),
+		IsCA:         true, BasicConstraintsValid: true,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		return nil, err
+	}
+	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return nil, err
+	}
+	certificate := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	for file, content := range map[string][]byte{
+		"tls.crt": certificate,
+		"tls.key": pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER}),
+	} {
+		if err := os.WriteFile(filepath.Join(dir, file), content, 0o600); err != nil {
+			return nil, err
+		}
+	}
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(certificate)
+	return pool, nil
+}
+
+// newKey makes an API key and returns its token.
+func newKey(ctx context.Context, role apikey.Role, organizations ...string) (string, error) {
+	key, token, err := apikey.New("ann@example.com", role, organizations...)
+	if err != nil {
+		return "", err
+	}
+	return token, suite.cluster.Create(ctx, key.Secret(systemSpace))
+}
+
+// organization makes an organization with a name of its own and returns it with the token of one of its managers.
+func organization(t *testing.T) (name, token string) {
+	t.Helper()
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
+		GenerateName: "org-",
+		Labels:       map[string]string{v1alpha1.LabelOrganization: ""},
+		Annotations:  map[string]string{v1alpha1.AnnotationExternalID: "external-id-of-the-organization"},
+	}}
+	if err := suite.cluster.Create(t.Context(), namespace); err != nil {
+		t.Fatal(err)
+	}
+	return namespace.Name, member(t, apikey.RoleManager, namespace.Name)
+}
+
+// member makes an API key for an organization, waits for the server to know both, and returns its token.
+func member(t *testing.T, role apikey.Role, organization string) string {
+	t.Helper()
+	token, err := newKey(t.Context(), role, organization)
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the server knows the organization and the key", func() bool {
+		return call(t, token, http.MethodGet, appsPath(organization), nil).status == http.StatusOK
+	})
+	return token
+}
+
+func appsPath(organization string) string { return "/api/containers/" + organization + "/apps/" }
+
+func appPath(organization, app string) string { return appsPath(organization) + app + "/" }
+
+// answer is what the server answered.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+// json returns the answer's body as JSON decodes it.
+func (a answer) json(t *testing.T) map[string]any {
+	t.Helper()
+	var value map[string]any
+	if err := json.Unmarshal(a.body, &value); err != nil {
+		t.Fatalf("the answer %d %s isn't a JSON object: %v", a.status, a.body, err)
+	}
+	return value
+}
+
+// call calls the server with a JSON body, or none if it is nil.
+func call(t *testing.T, token, method, path string, body any) answer {
+	t.Helper()
+	if body == nil {
+		return send(t, token, method, path, "", nil)
+	}
+	encoded, err := json.Marshal(body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return send(t, token, method, path, "application/json", encoded)
+}
+
+// send calls the server with any body.
+func send(t *testing.T, token, method, path, contentType string, body []byte) answer {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), method, suite.url+path, bytes.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if token != "" {
+		request.SetBasicAuth(token, "")
+	}
+	if contentType != "" {
+		request.Header.Set("Content-Type", contentType)
+	}
+	response, err := suite.client.Do(request)
+	if err != nil {
+		t.Fatalf("%s %s: %v", method, path, err)
+	}
+	defer response.Body.Close()
+	content, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatalf("%s %s: %v", method, path, err)
+	}
+	return answer{status: response.StatusCode, header: response.Header, body: content}
+}
+
+// want fails the test unless the answer has this status.
+func (a answer) want(t *testing.T, status int) answer {
+	t.Helper()
+	if a.status != status {
+		t.Fatalf("got the answer %d %s, want %d", a.status, strings.TrimSpace(string(a.body)), status)
+	}
+	return a
+}
