@@ -1,0 +1,74 @@
+package v1alpha1_test
+
+import (
+	"strings"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/berth-dev/berth/api/v1alpha1"
+)
+
+func TestDomain(t *testing.T) {
+	t.Parallel()
+	host := func(host string) func(*v1alpha1.DomainSpec) {
+		return func(s *v1alpha1.DomainSpec) { s.Host = host }
+	}
+	app := func(name string) func(*v1alpha1.DomainSpec) {
+		return func(s *v1alpha1.DomainSpec) { s.AppRef.Name = name }
+	}
+	from := func(address string) func(*v1alpha1.DomainSpec) {
+		return func(s *v1alpha1.DomainSpec) { s.Mail = &v1alpha1.DomainMail{From: address} }
+	}
+	labels := strings.Repeat("abcdefg.", 31)
+	cases := map[string]struct {
+		change  func(*v1alpha1.DomainSpec)
+		refused string
+	}{
+		"Host":           {change: host("www.example.com")},
+		"TwoLabels":      {change: host("a.b")},
+		"Punycode":       {change: host("xn--bcher-kva.example")},
+		"LongestLabel":   {change: host(repeat(63) + ".example.com")},
+		"LongestHost":    {change: host(labels + "abcde")},
+		"OneLabel":       {change: host("localhost"), refused: "spec.host"},
+		"UpperCase":      {change: host("WWW.example.com"), refused: "spec.host"},
+		"Wildcard":       {change: host("*.example.com"), refused: "spec.host"},
+		"IPv4":           {change: host("192.0.2.1"), refused: "spec.host"},
+		"IPv6":           {change: host("2001:db8::1"), refused: "spec.host"},
+		"TrailingDot":    {change: host("www.example.com."), refused: "spec.host"},
+		"LeadingDot":     {change: host(".example.com"), refused: "spec.host"},
+		"LeadingHyphen":  {change: host("-www.example.com"), refused: "spec.host"},
+		"TrailingHyphen": {change: host("www-.example.com"), refused: "spec.host"},
+		"Underscore":     {change: host("my_app.example.com"), refused: "spec.host"},
+		"Port":           {change: host("www.example.com:443"), refused: "spec.host"},
+		"Scheme":         {change: host("https://www.example.com"), refused: "spec.host"},
+		"Umlaut":         {change: host("bücher.example"), refused: "spec.host"},
+		"LabelTooLong":   {change: host(repeat(64) + ".example.com"), refused: "spec.host"},
+		"HostTooLong":    {change: host(labels + "abcdef"), refused: "spec.host"},
+		"NoHost":         {change: host(""), refused: "spec.host"},
+		"LongestApp":     {change: app(repeat(25))},
+		"AppTooLong":     {change: app(repeat(26)), refused: "spec.appRef.name"},
+		"NoApp":          {change: app(""), refused: "spec.appRef"},
+		"Mail":           {change: from("support@example.com")},
+		"LongestMail":    {change: from("a@" + repeat(252))},
+		"MailTooLong":    {change: from("a@" + repeat(253)), refused: "spec.mail.from"},
+		"MailTooShort":   {change: from("a@"), refused: "spec.mail.from"},
+		"NoAddress":      {change: from("support"), refused: "spec.mail.from"},
+		"TwoAts":         {change: from("a@b@c"), refused: "spec.mail.from"},
+		"SpaceInAddress": {change: from("a b@example.com"), refused: "spec.mail.from"},
+		"NewlineInMail":  {change: from("a@example.com\nBcc:x@example.com"), refused: "spec.mail.from"},
+		"EmptyMail":      {change: from(""), refused: "spec.mail"},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			domain := &v1alpha1.Domain{
+				ObjectMeta: metav1.ObjectMeta{Namespace: metav1.NamespaceDefault, Name: "www"},
+				Spec:       v1alpha1.DomainSpec{Host: "www.example.com", AppRef: v1alpha1.AppRef{Name: "web"}},
+			}
+			tc.change(&domain.Spec)
+			refused(t, api.Create(t.Context(), domain, client.DryRunAll), tc.refused)
+		})
+	}
+}
