@@ -21,6 +21,7 @@ func (s *Server) router() *gin.Engine {
 	engine := newEngine(s.log)
 	containers := engine.Group("/api/containers/:org", mw.WhenReady(s.store.Synced), auth.Authenticate(s.store))
 	handlers := &appHandlers{platform: s.platform, apps: s.store}
+	logs := &logHandlers{apps: s.store, logs: s.logs, stopping: s.streams}
 	for _, route := range []struct {
 		method, path   string
 		verb, resource string
@@ -33,6 +34,7 @@ func (s *Server) router() *gin.Engine {
 		{http.MethodPost, "/apps/:app", "patch", "apps", http.StatusCreated, handlers.restart},
 		{http.MethodPut, "/apps/:app", "patch", "apps", http.StatusOK, handlers.put},
 		{http.MethodDelete, "/apps/:app", "delete", "apps", http.StatusNoContent, handlers.delete},
+		{http.MethodGet, "/apps/:app/logs", "get", "pods/log", http.StatusOK, logs.get},
 	} {
 		// Both forms are served directly: a redirect would lose the body of a POST in many a client.
 		for _, path := range []string{route.path, route.path + "/"} {

@@ -13,11 +13,13 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/certwatcher"
 
 	"github.com/berth-dev/berth/facade/internal/auth"
 	"github.com/berth-dev/berth/facade/internal/mw"
+	"github.com/berth-dev/berth/facade/internal/podlogs"
 	"github.com/berth-dev/berth/facade/internal/store"
 	"github.com/berth-dev/berth/facade/internal/translate"
 	"github.com/berth-dev/berth/facade/internal/web"
@@ -52,7 +54,11 @@ type Server struct {
 	store      *store.Store
 	authorizer auth.Authorizer
 	platform   translate.Platform
+	logs       *podlogs.Reader
 	stopping   atomic.Bool
+	// streams ends when answers that would go on for ever have to end, which is when the server has stopped taking connections.
+	streams    context.Context //nolint:containedctx // It is the server's own, not a call's.
+	endStreams context.CancelFunc
 }
 
 // New makes a Server. It asks the API server which kinds it serves, so the custom resources must be installed.
@@ -62,7 +68,16 @@ func New(ctx context.Context, options Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Server{options: options, log: options.Log, store: s, authorizer: auth.Roles{}, platform: platform}, nil
+	core, err := corev1client.NewForConfig(options.Config)
+	if err != nil {
+		return nil, fmt.Errorf("make the client for logs: %w", err)
+	}
+	streams, endStreams := context.WithCancel(context.WithoutCancel(ctx))
+	return &Server{
+		options: options, log: options.Log,
+		store: s, authorizer: auth.Roles{}, platform: platform, logs: podlogs.NewReader(core),
+		streams: streams, endStreams: endStreams,
+	}, nil
 }
 
 // Run serves until ctx ends, then lets the requests that are being served finish. It returns nil after such an end.
@@ -74,6 +89,7 @@ func (s *Server) Run(ctx context.Context) error {
 	group.Go(func() error { return s.store.Start(failed) })
 	group.Go(func() error { return s.options.Certificate.Start(failed) })
 	api := s.apiServer()
+	api.RegisterOnShutdown(s.endStreams)
 	health := &http.Server{Handler: s.healthHandler(), ReadTimeout: probeTimeout, WriteTimeout: probeTimeout}
 	group.Go(func() error { return closed(api.ServeTLS(web.RefusePlainHTTP(s.options.Listener), "", "")) })
 	group.Go(func() error { return closed(health.Serve(s.options.HealthListener)) })

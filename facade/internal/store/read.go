@@ -114,6 +114,14 @@ func (s *Store) externalID(ctx context.Context, organization string) (string, er
 	return namespace.Annotations[v1alpha1.AnnotationExternalID], nil
 }
 
+// AwaitGone returns when an App is gone or being deleted, or ctx ends.
+func (s *Store) AwaitGone(ctx context.Context, app *v1alpha1.App) {
+	s.changes.await(ctx, func() bool {
+		now := s.apps.get(app.Namespace, app.Name)
+		return now == nil || now.UID != app.UID
+	})
+}
+
 func (s *Store) observe(ctx context.Context, app *v1alpha1.App, externalID string) (translate.Observed, error) {
 	observed := translate.Observed{App: app, ExternalID: externalID, Secrets: map[string]*corev1.Secret{}}
 	domains := &v1alpha1.DomainList{}

@@ -143,10 +143,7 @@ func (s *Store) Delete(ctx context.Context, principal auth.Principal, organizati
 	if err := w.delete(observed.App); client.IgnoreNotFound(err) != nil {
 		return err
 	}
-	s.changes.await(w.ctx, func() bool {
-		app := s.apps.get(organization, slug)
-		return app == nil || app.UID != observed.App.UID
-	})
+	s.AwaitGone(w.ctx, observed.App)
 	return nil
 }
 

@@ -1,0 +1,189 @@
+package podlogs
+
+import (
+	"context"
+	"io"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/watch"
+	toolscache "k8s.io/client-go/tools/cache"
+	watchtools "k8s.io/client-go/tools/watch"
+
+	"github.com/berth-dev/berth/api/v1alpha1"
+)
+
+const (
+	// buffered is how many lines wait for a client that reads slowly; then the Pods' streams wait.
+	buffered = 256
+	// maxWrite bounds how many lines are sent at once.
+	maxWrite = 1000
+	// retryPause is how long to wait before a stream that broke is opened again.
+	retryPause = time.Second
+)
+
+// Follow writes the lines that options ask for, then each new line as it comes, of Pods that a rollout brings as well, until ctx ends or the
+// client is gone, which is an error of write.
+func (r *Reader) Follow(ctx context.Context, app *v1alpha1.App, options Options, write io.Writer) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	snapshot, err := r.snapshot(ctx, app, options)
+	if err != nil {
+		return err
+	}
+	if _, err := io.WriteString(write, text(snapshot.lines)); err != nil {
+		return err
+	}
+	f := &follower{
+		reader:   r,
+		lines:    make(chan line, buffered),
+		pods:     make(chan *corev1.Pod),
+		followed: map[string]bool{},
+		noted:    map[string]bool{},
+		last:     snapshot.last,
+	}
+	for _, l := range snapshot.lines {
+		f.noted[l.key()] = true
+	}
+	go f.watch(ctx, app)
+	return f.run(ctx, write)
+}
+
+// follower follows the containers of an App. Its maps belong to run alone.
+type follower struct {
+	reader *Reader
+	lines  chan line
+	pods   chan *corev1.Pod
+
+	// followed are the ids of the containers whose streams are open, or have come to their end.
+	followed map[string]bool
+	// noted are the keys of the notes that have been written.
+	noted map[string]bool
+	// last is the time of the last line of each container that was written before it was followed.
+	last map[string]time.Time
+}
+
+// watch sends each Pod of the App whenever it changes.
+func (f *follower) watch(ctx context.Context, app *v1alpha1.App) {
+	pods := toolscache.NewFilteredListWatchFromClient(f.reader.client.RESTClient(), "pods", app.Namespace, func(options *metav1.ListOptions) {
+		options.LabelSelector = selector(app)
+	})
+	// It ends with ctx alone: the informer behind it starts anew what breaks.
+	_, _ = watchtools.UntilWithSync(ctx, pods, &corev1.Pod{}, nil, func(event watch.Event) (bool, error) {
+		pod, ok := event.Object.(*corev1.Pod)
+		if !ok || event.Type == watch.Deleted {
+			return false, nil
+		}
+		select {
+		case f.pods <- pod:
+		case <-ctx.Done():
+		}
+		return false, nil
+	})
+}
+
+func (f *follower) run(ctx context.Context, write io.Writer) error {
+	for {
+		var lines []line
+		select {
+		case <-ctx.Done():
+			return nil
+		case pod := <-f.pods:
+			f.attach(ctx, pod)
+			lines = f.news(pod)
+		case l := <-f.lines:
+			lines = f.batch(l)
+		}
+		if len(lines) == 0 {
+			continue
+		}
+		if _, err := io.WriteString(write, text(lines)); err != nil {
+			return err
+		}
+	}
+}
+
+// attach follows the container of a Pod if it isn't followed yet.
+func (f *follower) attach(ctx context.Context, pod *corev1.Pod) {
+	id := currentID(pod)
+	if id == "" || f.followed[id] {
+		return
+	}
+	f.followed[id] = true
+	last := f.last[id]
+	delete(f.last, id)
+	go f.stream(ctx, pod.DeepCopy(), last)
+}
+
+// news are the notes about a Pod that haven't been written.
+func (f *follower) news(pod *corev1.Pod) []line {
+	var lines []line
+	ended, waits := notes(pod, false)
+	for _, l := range append(ended, waits...) {
+		if !f.noted[l.key()] {
+			f.noted[l.key()] = true
+			lines = append(lines, l)
+		}
+	}
+	return lines
+}
+
+// batch returns a line with those that came after it and wait already.
+func (f *follower) batch(first line) []line {
+	lines := []line{first}
+	for len(lines) < maxWrite {
+		select {
+		case l := <-f.lines:
+			lines = append(lines, l)
+		default:
+			return lines
+		}
+	}
+	return lines
+}
+
+// stream sends the lines of a container that come after last, until the container or ctx ends.
+func (f *follower) stream(ctx context.Context, pod *corev1.Pod, last time.Time) {
+	for {
+		last = f.streamOnce(ctx, pod, last)
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(retryPause):
+		}
+		// A stream ends with its container, but also when the way to its node breaks.
+		now, err := f.reader.client.Pods(pod.Namespace).Get(ctx, pod.Name, metav1.GetOptions{})
+		if apierrors.IsNotFound(err) || err == nil && (currentID(now) != currentID(pod) || !running(now)) {
+			return
+		}
+	}
+}
+
+// streamOnce does so until the stream ends, and returns the time of the last line.
+func (f *follower) streamOnce(ctx context.Context, pod *corev1.Pod, last time.Time) time.Time {
+	options := &corev1.PodLogOptions{Container: container, Follow: true, Timestamps: true}
+	if !last.IsZero() {
+		options.SinceTime = &metav1.Time{Time: last}
+	}
+	stream, err := f.reader.client.Pods(pod.Namespace).GetLogs(pod.Name, options).Stream(ctx)
+	if err != nil {
+		return last
+	}
+	defer stream.Close()
+	written := last
+	_ = scan(stream, func(l line) bool {
+		if !l.time.After(written) && !written.IsZero() {
+			return true // The API server knows the time to the second: these lines have been sent.
+		}
+		select {
+		case f.lines <- l:
+			last = l.time
+			return true
+		case <-ctx.Done():
+			return false
+		}
+	})
+	return last
+}

@@ -1,0 +1,117 @@
+package facade
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/facade/internal/apierr"
+	"github.com/berth-dev/berth/facade/internal/podlogs"
+	"github.com/berth-dev/berth/facade/internal/translate"
+	"github.com/berth-dev/berth/facade/internal/web"
+	"github.com/berth-dev/berth/facade/internal/wire"
+)
+
+const (
+	defaultTail = 100
+	maxTail     = 10_000
+)
+
+// appWatcher is where apps are found, and known to be gone; store.Store says how.
+type appWatcher interface {
+	Get(ctx context.Context, organization, slug string) (translate.Observed, error)
+	AwaitGone(ctx context.Context, app *v1alpha1.App)
+}
+
+// logReader is where the output of an App is read; podlogs.Reader says how.
+type logReader interface {
+	Read(ctx context.Context, app *v1alpha1.App, options podlogs.Options) (string, error)
+	Follow(ctx context.Context, app *v1alpha1.App, options podlogs.Options, write io.Writer) error
+}
+
+// logHandlers serve the calls about logs.
+type logHandlers struct {
+	apps appWatcher
+	logs logReader
+	// stopping ends when followers have to go.
+	stopping context.Context //nolint:containedctx // It is the server's own, not a call's.
+}
+
+func (h *logHandlers) get(c *gin.Context) (any, error) {
+	ctx := c.Request.Context()
+	observed, err := h.apps.Get(ctx, c.Param("org"), c.Param("app"))
+	if err != nil {
+		return nil, err
+	}
+	options, follow, err := logOptions(c.Request.URL.Query(), time.Now())
+	if err != nil {
+		return nil, err
+	}
+	if !follow {
+		content, err := h.logs.Read(ctx, observed.App, options)
+		return wire.Logs{Content: content}, err
+	}
+	return web.Stream(func(write io.Writer) error {
+		return h.follow(ctx, observed.App, options, write)
+	}), nil
+}
+
+// follow goes on until the client, the app or the server goes.
+func (h *logHandlers) follow(ctx context.Context, app *v1alpha1.App, options podlogs.Options, write io.Writer) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(h.stopping, cancel)()
+	go func() {
+		h.apps.AwaitGone(ctx, app)
+		cancel()
+	}()
+	return h.logs.Follow(ctx, app, options, write)
+}
+
+// logOptions reads the query of a call for logs. The error is a 400 that names each parameter that is wrong.
+func logOptions(query url.Values, now time.Time) (options podlogs.Options, follow bool, err error) {
+	problems := apierr.Fields{}
+	options.Tail = defaultTail
+	if tail := query.Get("tail"); tail != "" {
+		options.Tail, err = strconv.Atoi(tail)
+		if err != nil || options.Tail < 0 || options.Tail > maxTail {
+			problems.Add("tail", fmt.Sprintf("A number of lines from 0 to %d is wanted.", maxTail))
+		}
+	}
+	if since := query.Get("since"); since != "" {
+		options.Since, err = parseSince(since, now)
+		if err != nil {
+			problems.Add("since", "A duration such as 90s or 1h30m, or a time such as 2026-01-02T15:04:05Z, is wanted.")
+		}
+	}
+	for name, to := range map[string]*bool{"previous": &options.Previous, "follow": &follow} {
+		if value := query.Get(name); value != "" {
+			*to, err = strconv.ParseBool(value)
+			if err != nil {
+				problems.Add(name, "true or false is wanted.")
+			}
+		}
+	}
+	if options.Previous && follow {
+		problems.Add("follow", "Containers that have ended can't be followed: leave previous out.")
+	}
+	return options, follow, problems.Err()
+}
+
+// parseSince reads a time, or how long it is before now.
+func parseSince(since string, now time.Time) (time.Time, error) {
+	if at, err := time.Parse(time.RFC3339, since); err == nil {
+		return at, nil
+	}
+	ago, err := time.ParseDuration(since)
+	if err != nil || ago < 0 {
+		return time.Time{}, fmt.Errorf("not a duration: %q", since)
+	}
+	return now.Add(-ago), nil
+}
