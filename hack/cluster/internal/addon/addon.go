@@ -137,6 +137,8 @@ func (a *Addons) startTraefik() error {
 			// HTTP leads to HTTPS, unless an Ingress asks for it by a rule, as cert-manager's solver does.
 			"--entrypoints.web.http.redirections.entrypoint.to=websecure", "--entrypoints.web.http.redirections.entrypoint.priority=1",
 			"--providers.kubernetesingress=true",
+			// A change shows at once; by default Traefik gathers changes for two seconds.
+			"--providers.providersthrottleduration=100ms",
 			"--providers.kubernetesingress.ingressendpoint.ip=" + a.o.IngressIP,
 			// A Service without a ready pod answers 503, which is the truth, and not 404.
 			"--providers.kubernetesingress.allowemptyservices=true",
