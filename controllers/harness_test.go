@@ -3,12 +3,14 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -99,19 +101,31 @@ func remove(t *testing.T, o client.Object) {
 // eventually waits until the check finds nothing to complain about.
 func eventually(t *testing.T, check func(ctx context.Context) error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
+	deadline := time.Now().Add(patience)
 	for {
-		err := check(ctx)
+		err := check(t.Context())
 		if err == nil {
 			return
 		}
-		select {
-		case <-ctx.Done():
+		if time.Now().After(deadline) {
 			t.Fatalf("after %s: %v", patience, err)
-		case <-time.After(poll):
 		}
+		time.Sleep(poll)
 	}
+}
+
+// says waits until the message of an object's Ready condition contains some words.
+func says(t *testing.T, o hasConditions, words string) {
+	t.Helper()
+	eventually(t, func(ctx context.Context) error {
+		if err := api.Get(ctx, client.ObjectKeyFromObject(o), o); err != nil {
+			return err
+		}
+		if got := message(o, v1alpha1.ConditionReady); !strings.Contains(got, words) {
+			return fmt.Errorf("message %q, want it to contain %q", got, words)
+		}
+		return nil
+	})
 }
 
 // condition is what a test says of a condition.
@@ -189,3 +203,19 @@ func message(o hasConditions, conditionType string) string {
 }
 
 func key(o client.Object) client.ObjectKey { return client.ObjectKeyFromObject(o) }
+
+// settle gives the controllers time to do what they should not do.
+func settle() { time.Sleep(quiet) }
+
+// announced returns the types and reasons of the events in a Namespace.
+func announced(ctx context.Context, ns string) ([]string, error) {
+	var list eventsv1.EventList
+	if err := api.List(ctx, &list, client.InNamespace(ns)); err != nil {
+		return nil, err
+	}
+	var got []string
+	for _, e := range list.Items {
+		got = append(got, e.Type+" "+e.Reason)
+	}
+	return got, nil
+}

@@ -98,13 +98,13 @@ func hostConflict(host string) error {
 	return phase.Stall(v1alpha1.ReasonHostConflict, "Another App or Domain has the host %s, since it asked for it before.", host)
 }
 
-// certify makes cert-manager get the certificate of a site, and its Secret go with it.
+// certify makes cert-manager get the certificate of a site, and the Secret that it is written to go with the owner.
 func (s sites) certify(ctx context.Context, owner metav1.Object, site desired.Site, have *cmv1.Certificate) error {
 	want := desired.Certificate(site, s.platform)
 	if err := ssa.Apply(ctx, s.client, owner, want, have, cmv1ac.ExtractCertificate); err != nil {
 		return err
 	}
-	return ssa.Adopt(ctx, s.client, have, desired.CertificateSecret(have), &corev1.Secret{}, corev1ac.ExtractSecret)
+	return ssa.Adopt(ctx, s.client, owner, desired.CertificateSecret(site), &corev1.Secret{}, corev1ac.ExtractSecret)
 }
 
 // remove takes away the route and the certificate of a site.

@@ -19,11 +19,13 @@ func TestDeploymentStaysTheSame(t *testing.T) {
 		t.Fatal(err)
 	}
 	cases := map[string]func(*v1alpha1.App){
-		"Dataset":          func(a *v1alpha1.App) { a.Spec.Dataset = v1alpha1.DatasetTesting },
-		"Registry":         func(a *v1alpha1.App) { a.Spec.Registry = &v1alpha1.RegistryAccess{RoleARN: "arn:aws:iam::1:role/pull"} },
-		"OtherAnnotations": func(a *v1alpha1.App) { a.Annotations = map[string]string{v1alpha1.AnnotationLocationPrefix: "https://"} },
-		"Status":           func(a *v1alpha1.App) { a.Status.Image = "registry.example.com/other@sha256:00" },
-		"DefaultReplicas":  func(a *v1alpha1.App) { a.Spec.Replicas = nil },
+		"Dataset":  func(a *v1alpha1.App) { a.Spec.Dataset = v1alpha1.DatasetTesting },
+		"Registry": func(a *v1alpha1.App) { a.Spec.Registry = &v1alpha1.RegistryAccess{RoleARN: "arn:aws:iam::1:role/pull"} },
+		"OtherAnnotations": func(a *v1alpha1.App) {
+			a.Annotations = map[string]string{v1alpha1.AnnotationLocationPrefix: "https://"}
+		},
+		"Status":          func(a *v1alpha1.App) { a.Status.Image = "registry.example.com/other@sha256:00" },
+		"DefaultReplicas": func(a *v1alpha1.App) { a.Spec.Replicas = nil },
 	}
 	for name, change := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -149,6 +149,7 @@ func TestOthers(t *testing.T) {
 		"ingress":            Ingress(AppSite(app, platform), platform),
 		"ingress-domain":     Ingress(DomainSite(domain), platform),
 		"ingress-bare":       Ingress(AppSite(app, bare), bare),
+		"certificate-secret": CertificateSecret(DomainSite(domain)),
 		"env-secret":         EnvSecret(app, "web-env-1a2b3c"),
 	}
 	for name, got := range cases {

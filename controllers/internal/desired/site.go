@@ -82,11 +82,10 @@ func Certificate(s Site, p Platform) *cmv1ac.CertificateApplyConfiguration {
 				WithGroup(p.Issuer.Group)))
 }
 
-// CertificateSecret returns what Berth owns of the Secret of a certificate, which cert-manager writes and by default never deletes: that
-// it goes with the Certificate.
-func CertificateSecret(c *cmv1.Certificate) *corev1ac.SecretApplyConfiguration {
-	kind := cmv1.SchemeGroupVersion.WithKind(cmv1.CertificateKind)
-	return corev1ac.Secret(c.Spec.SecretName, c.GetNamespace()).WithOwnerReferences(ownedBy(kind, c))
+// CertificateSecret returns what Berth owns of the Secret with the certificate of a site, which cert-manager writes and by default never
+// deletes: that it goes with the site's owner.
+func CertificateSecret(s Site) *corev1ac.SecretApplyConfiguration {
+	return corev1ac.Secret(s.TLSSecret, s.Namespace).WithOwnerReferences(s.owner)
 }
 
 // Ingress returns the route of a site as an Ingress.

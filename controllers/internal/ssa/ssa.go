@@ -61,15 +61,14 @@ func Apply[O client.Object, C Configuration[C]](ctx context.Context, c client.Cl
 	return update(ctx, c, want, obj, extract)
 }
 
-// Adopt applies to an object that exists already and is not of the owner's making: that it is missing is not an error, and an object
-// without a controller counts as the owner's.
+// Adopt applies to an object that somebody else makes: one that isn't there, or that has another controller, is left alone.
 func Adopt[O client.Object, C Configuration[C]](ctx context.Context, c client.Client, owner metav1.Object, want C, obj O, extract Extract[O, C]) error {
 	err := c.Get(ctx, client.ObjectKey{Namespace: *want.GetNamespace(), Name: *want.GetName()}, obj)
 	if err != nil {
 		return client.IgnoreNotFound(err)
 	}
 	if controller := metav1.GetControllerOfNoCopy(obj); controller != nil && controller.UID != owner.GetUID() {
-		return notOwned(c, obj)
+		return nil
 	}
 	return update(ctx, c, want, obj, extract)
 }

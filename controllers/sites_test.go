@@ -1,0 +1,216 @@
+package controllers
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
+	cmmeta "github.com/cert-manager/cert-manager/pkg/apis/meta/v1"
+	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/berth-dev/berth/api/v1alpha1"
+)
+
+func newDomain(t *testing.T, ns, host, app string) *v1alpha1.Domain {
+	t.Helper()
+	d := &v1alpha1.Domain{
+		ObjectMeta: metav1.ObjectMeta{Namespace: ns, GenerateName: "domain-"},
+		Spec:       v1alpha1.DomainSpec{Host: host, AppRef: v1alpha1.AppRef{Name: app}},
+	}
+	create(t, d)
+	return d
+}
+
+// nextSecond waits until objects get a later creation time, which has no fractions.
+func nextSecond(t *testing.T) {
+	t.Helper()
+	time.Sleep(time.Until(time.Now().Truncate(time.Second).Add(time.Second)))
+}
+
+var conflict = map[string]condition{
+	v1alpha1.ConditionReady:     failing(v1alpha1.ReasonHostConflict),
+	v1alpha1.ConditionStalled:   {"True", v1alpha1.ReasonHostConflict},
+	v1alpha1.ConditionRouted:    failing(v1alpha1.ReasonHostConflict),
+	v1alpha1.ConditionCertified: pending,
+}
+
+func TestHostOfTwoApps(t *testing.T) {
+	t.Parallel()
+	first, second := organization(t), organization(t)
+	older := newApp(t, first)
+	awaitStatus(t, older)
+	nextSecond(t)
+	younger := newApp(t, second, func(a *v1alpha1.App) { a.Name = older.Name })
+	expect(t, younger, status.FailedStatus, conflict)
+	if got := message(younger, v1alpha1.ConditionReady); strings.Contains(got, first) {
+		t.Errorf("message %q tells the name of another organization", got)
+	}
+	if younger.Status.URL != "" {
+		t.Errorf("the URL is %s, want none", younger.Status.URL)
+	}
+	get(t, &appsv1.Deployment{ObjectMeta: named(second, younger.Name)})
+	get(t, &corev1.Service{ObjectMeta: named(second, younger.Name)})
+	absent(t, &networkingv1.Ingress{ObjectMeta: named(second, younger.Name)})
+	absent(t, &cmv1.Certificate{ObjectMeta: named(second, younger.Name)})
+	expect(t, older, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouted: succeeded})
+
+	remove(t, older)
+	expect(t, younger, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouted: succeeded})
+	get(t, &networkingv1.Ingress{ObjectMeta: named(second, younger.Name)})
+}
+
+// A Domain is older than an App and comes to ask for the App's default host: the App gives up what it has, and gets it back.
+func TestHostGivenUp(t *testing.T) {
+	t.Parallel()
+	ns, other := organization(t), organization(t)
+	domain := newDomain(t, other, "www."+other+".example.com", "shop")
+	newApp(t, other, func(a *v1alpha1.App) { a.Name = "shop" })
+	nextSecond(t)
+	app := running(t, ns)
+	host := strings.TrimPrefix(app.Status.URL, "https://")
+
+	patch(t, domain, func(client.Object) { domain.Spec.Host = host })
+	expect(t, app, status.FailedStatus, conflict)
+	awaitAbsent(t, &networkingv1.Ingress{ObjectMeta: named(ns, app.Name)})
+	awaitAbsent(t, &cmv1.Certificate{ObjectMeta: named(ns, app.Name)})
+	expect(t, domain, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouted: succeeded})
+
+	patch(t, domain, func(client.Object) { domain.Spec.Host = "www2." + other + ".example.com" })
+	expect(t, app, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouted: succeeded})
+}
+
+func TestDomain(t *testing.T) {
+	t.Parallel()
+	ns := organization(t)
+	host := "www." + ns + ".example.com"
+	domain := newDomain(t, ns, host, "app-"+ns[len(ns)-5:])
+	expect(t, domain, status.FailedStatus, map[string]condition{
+		v1alpha1.ConditionReady:     failing(v1alpha1.ReasonAppNotFound),
+		v1alpha1.ConditionStalled:   {"True", v1alpha1.ReasonAppNotFound},
+		v1alpha1.ConditionCertified: pending,
+		v1alpha1.ConditionRouted:    pending,
+	})
+	app := newApp(t, ns)
+	expect(t, domain, status.InProgressStatus, map[string]condition{
+		v1alpha1.ConditionReady:       working,
+		v1alpha1.ConditionReconciling: {"True", v1alpha1.ReasonProgressing},
+		v1alpha1.ConditionRouted:      succeeded,
+	})
+	certify(t, ns, domain.Name+".domain")
+	expect(t, domain, status.CurrentStatus, map[string]condition{
+		v1alpha1.ConditionReady:     succeeded,
+		v1alpha1.ConditionCertified: succeeded,
+		v1alpha1.ConditionRouted:    succeeded,
+	})
+	if want := "https://" + host; domain.Status.URL != want {
+		t.Errorf("url = %s, want %s", domain.Status.URL, want)
+	}
+	ingress := &networkingv1.Ingress{ObjectMeta: named(ns, domain.Name+".domain")}
+	get(t, ingress)
+	if got := ingress.Spec.Rules[0].HTTP.Paths[0].Backend.Service.Name; got != app.Name {
+		t.Errorf("the Ingress leads to Service %s, want %s", got, app.Name)
+	}
+}
+
+func TestDomainOutsideOfAnOrganization(t *testing.T) {
+	t.Parallel()
+	ns := namespace(t, nil)
+	domain := newDomain(t, ns, ns+".example.com", "web")
+	expect(t, domain, status.FailedStatus, map[string]condition{v1alpha1.ConditionReady: failing(v1alpha1.ReasonNoOrganization)})
+	patch(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns}}, func(o client.Object) {
+		o.SetLabels(map[string]string{v1alpha1.LabelOrganization: ns})
+	})
+	expect(t, domain, status.FailedStatus, map[string]condition{v1alpha1.ConditionReady: failing(v1alpha1.ReasonAppNotFound)})
+}
+
+func TestHostOfTwoDomains(t *testing.T) {
+	t.Parallel()
+	first, second := organization(t), organization(t)
+	host := "www." + first + ".example.com"
+	older := newDomain(t, first, host, newApp(t, first).Name)
+	nextSecond(t)
+	younger := newDomain(t, second, host, newApp(t, second).Name)
+	expect(t, younger, status.FailedStatus, conflict)
+	absent(t, &networkingv1.Ingress{ObjectMeta: named(second, younger.Name+".domain")})
+	remove(t, older)
+	expect(t, younger, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouted: succeeded})
+}
+
+// A Domain for its own App's default host is served by the App and says what the App says.
+func TestDomainOfTheDefaultHost(t *testing.T) {
+	t.Parallel()
+	ns := organization(t)
+	app := newApp(t, ns)
+	domain := newDomain(t, ns, app.Name+"."+baseDomain, app.Name)
+	expect(t, domain, status.InProgressStatus, map[string]condition{
+		v1alpha1.ConditionReady:     working,
+		v1alpha1.ConditionCertified: working,
+		v1alpha1.ConditionRouted:    succeeded,
+	})
+	certify(t, ns, app.Name)
+	expect(t, domain, status.CurrentStatus, map[string]condition{v1alpha1.ConditionReady: succeeded})
+	absent(t, &networkingv1.Ingress{ObjectMeta: named(ns, domain.Name+".domain")})
+	absent(t, &cmv1.Certificate{ObjectMeta: named(ns, domain.Name+".domain")})
+
+	// Once it asks for another host, it serves that by itself, and gives that up when it mirrors again.
+	patch(t, domain, func(client.Object) { domain.Spec.Host = "www." + ns + ".example.com" })
+	ingress := &networkingv1.Ingress{ObjectMeta: named(ns, domain.Name+".domain")}
+	eventually(t, func(ctx context.Context) error { return api.Get(ctx, key(ingress), ingress) })
+	patch(t, domain, func(client.Object) { domain.Spec.Host = app.Name + "." + baseDomain })
+	awaitAbsent(t, ingress)
+}
+
+// A Domain that mirrors an App whose host belongs to somebody else can't become ready either.
+func TestDomainMirrorsConflict(t *testing.T) {
+	t.Parallel()
+	first, second := organization(t), organization(t)
+	older := newApp(t, first)
+	nextSecond(t)
+	app := newApp(t, second, func(a *v1alpha1.App) { a.Name = older.Name })
+	domain := newDomain(t, second, app.Name+"."+baseDomain, app.Name)
+	expect(t, domain, status.FailedStatus, conflict)
+}
+
+func TestCertificateThatFails(t *testing.T) {
+	t.Parallel()
+	ns := organization(t)
+	app := newApp(t, ns)
+	awaitStatus(t, app)
+	certificateStatus(t, &cmv1.Certificate{ObjectMeta: named(ns, app.Name)}, cmv1.CertificateCondition{
+		Type: cmv1.CertificateConditionIssuing, Status: cmmeta.ConditionFalse, Reason: "Failed", Message: "the order is invalid",
+	})
+	eventually(t, func(ctx context.Context) error {
+		if err := api.Get(ctx, key(app), app); err != nil {
+			return err
+		}
+		if !strings.Contains(message(app, v1alpha1.ConditionCertified), "the order is invalid") {
+			return errNotYet
+		}
+		return nil
+	})
+	expect(t, app, status.InProgressStatus, map[string]condition{v1alpha1.ConditionCertified: working})
+}
+
+// The Secret that cert-manager leaves behind goes with the App.
+func TestCertificateSecretHasAnOwner(t *testing.T) {
+	t.Parallel()
+	ns := organization(t)
+	app := running(t, ns)
+	secret := &corev1.Secret{ObjectMeta: named(ns, app.Name+"-tls")}
+	eventually(t, func(ctx context.Context) error {
+		if err := api.Get(ctx, key(secret), secret); err != nil {
+			return err
+		}
+		if !metav1.IsControlledBy(secret, app) {
+			return errNotYet
+		}
+		return nil
+	})
+}
