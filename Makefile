@@ -1,0 +1,78 @@
+# make run    Berth on a Kubernetes of its own on this machine, with a sample app
+# make test   everything that is tested
+# make help   the rest
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# What is expensive to build lies outside the checkout, so that the next checkout need not build it again.
+export BERTH_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/berth
+TOOLS := $(BERTH_CACHE)/bin
+CLUSTER := $(TOOLS)/cluster
+RUN := .run
+BASE_DOMAIN := apps.localhost
+
+# Only a KUBECONFIG on make's command line means an existing cluster: one in the environment is often there by chance.
+ifeq ($(origin KUBECONFIG),command line)
+EXISTING := --kubeconfig=$(KUBECONFIG) --registry=$(REGISTRY) --issuer=$(ISSUER) --ingress-class=$(INGRESS_CLASS) --ingress-addr=$(INGRESS_ADDR)
+endif
+
+.PHONY: help
+help: ## list what make can do
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: cluster
+cluster: # build the command that builds and runs the one-node Kubernetes
+	@go -C hack/cluster build -trimpath -buildvcs=false -o $(CLUSTER) ./cmd/cluster
+
+.PHONY: run
+run: cluster ## run Berth on this machine; with KUBECONFIG=… REGISTRY=… ISSUER=… INGRESS_CLASS=…, in an existing cluster
+ifndef EXISTING
+	@$(CLUSTER) doctor
+	@$(CLUSTER) build >/dev/null
+endif
+	@go build -o $(RUN)/dev ./hack/dev
+	@$(RUN)/dev up --dir=$(RUN) --cluster=$(CLUSTER) --base-domain=$(BASE_DOMAIN) $(EXISTING)
+
+.PHONY: stop
+stop: ## end what `make run` began; nothing is left
+	@if [ -x $(RUN)/dev ]; then $(RUN)/dev down --dir=$(RUN); fi
+
+.PHONY: test
+test: test-unit test-cluster test-e2e ## test everything
+
+.PHONY: test-unit
+test-unit: cluster ## test the packages, against a real API server where one is needed
+	@$(CLUSTER) doctor
+	KUBEBUILDER_ASSETS="$$($(CLUSTER) assets)" go test -race $$(go list ./... | grep -v /hack/e2e)
+
+# Pods take a node, and a node takes root; without it the tests that remain still cover everything up to the API server.
+ifeq ($(shell id -u),0)
+.PHONY: test-cluster
+test-cluster: cluster ## test the one-node Kubernetes itself
+	@$(CLUSTER) build >/dev/null
+	cd hack/cluster && go test ./...
+
+.PHONY: test-e2e
+test-e2e: cluster ## test Berth as its users see it, with real Pods
+	@$(CLUSTER) build >/dev/null
+	BERTH_CLUSTER=$(CLUSTER) go test -count=1 -timeout=20m -v ./hack/e2e/...
+else
+.PHONY: test-cluster test-e2e
+test-cluster test-e2e:
+	@echo "$@ needs root for a node that runs Pods: left out"
+endif
+
+.PHONY: lint
+lint: ## check the style, the API conventions and who may import whom
+	@go -C hack/tools build -trimpath -buildvcs=false -o $(TOOLS)/golangci-lint ./golangci-lint
+	$(TOOLS)/golangci-lint run ./...
+	cd hack/cluster && go vet ./cmd/cluster/... ./internal/...
+
+.PHONY: generate
+generate: ## write what is generated from the types and markers
+	go tool controller-gen object:headerFile=hack/boilerplate.go.txt applyconfiguration:headerFile=hack/boilerplate.go.txt \
+		crd:maxDescLen=2000 paths=./api/... output:crd:dir=config/crd
+	go tool controller-gen rbac:roleName=berth-operator,fileName=operator_role.yaml paths=./controllers/... output:rbac:dir=config/rbac
+	go tool controller-gen rbac:roleName=berth-facade,fileName=facade_role.yaml paths=./facade/... output:rbac:dir=config/rbac

@@ -1,0 +1,84 @@
+package stack
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// commands are the packages that are built; each makes one command.
+var commands = []string{"./cmd/operator", "./cmd/facade", "./cmd/berthctl", "./hack/sample"}
+
+// image is one image to push: a command and the arguments that it is started with.
+type image struct {
+	name, command string
+	args          []string
+}
+
+// samples are the images that an App can be made of; each shows a version of its own.
+var samples = []image{
+	{name: "sample:v1", command: "sample", args: []string{"-version=v1"}},
+	{name: "sample:v2", command: "sample", args: []string{"-version=v2"}},
+}
+
+// build compiles the commands, static, so that they also run in an empty image.
+func (s *Stack) build(ctx context.Context) error {
+	s.logf("build Berth")
+	args := append([]string{"build", "-trimpath", "-buildvcs=false", "-o", filepath.Join(s.opts.Dir, "bin") + "/"}, commands...)
+	cmd := exec.CommandContext(ctx, "go", args...) //nolint:gosec // The arguments are ours.
+	cmd.Dir, cmd.Env = s.opts.Root, append(os.Environ(), "CGO_ENABLED=0")
+	if err := runCommand(cmd); err != nil {
+		return err
+	}
+	s.logf("Berth is built")
+	return nil
+}
+
+// push makes images of the commands. Those of Berth are tagged by their content, so that a changed one replaces the running one.
+func (s *Stack) push(ctx context.Context) error {
+	images := samples
+	for _, name := range []string{"operator", "facade"} {
+		tag, err := s.contentTag(name)
+		if err != nil {
+			return err
+		}
+		images = append(images, image{name: "berth/" + name + ":" + tag, command: name})
+	}
+	for _, i := range images {
+		if err := s.Push(ctx, i.name, s.Bin(i.command), i.args...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Push makes an image of one static binary and pushes it to the stack's registry. The name is a repository and a tag.
+func (s *Stack) Push(ctx context.Context, name, binary string, args ...string) error {
+	all := append([]string{"push", "--cacerts", "--registry", s.Env.Registry, name, binary}, args...)
+	return runCommand(exec.CommandContext(ctx, s.opts.Cluster, all...)) //nolint:gosec // The arguments are ours.
+}
+
+func (s *Stack) contentTag(name string) (string, error) {
+	b, err := os.ReadFile(s.Bin(name))
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:6]), nil
+}
+
+// runCommand runs a command to its end; what it printed is in the error.
+func runCommand(cmd *exec.Cmd) error {
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("%s: %w: %s", filepath.Base(cmd.Path), err, strings.TrimSpace(out.String()))
+	}
+	return nil
+}

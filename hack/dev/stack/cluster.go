@@ -1,0 +1,94 @@
+package stack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+// The Service of the facade has this port on the node, and the node has this address in its network namespace.
+const (
+	facadeNodePort = 30443
+	nodeIP         = "10.200.0.1"
+)
+
+// fixedPorts are the loopback ports that `make run` prefers.
+var fixedPorts = map[string]int{"api": 6443, "registry": 5000, "http": 8080, "https": 8443, "facade": 8011}
+
+// listen is the loopback address for one purpose: port 0, a free one, unless the usual port was asked for and can be had.
+func (o *Options) listen(purpose string) string {
+	if o.FixedPorts {
+		addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(fixedPorts[purpose]))
+		if l, err := net.Listen("tcp", addr); err == nil {
+			_ = l.Close() // Only tried whether it is free.
+			return addr
+		}
+	}
+	return "127.0.0.1:0"
+}
+
+// cluster is a running one-node Kubernetes, a child process.
+type cluster struct {
+	cmd    *exec.Cmd
+	exited chan struct{} // Closed when the process has ended, err set before.
+	err    error
+	env    map[string]string
+}
+
+// startCluster starts the one-node Kubernetes and waits until it is ready.
+func (s *Stack) startCluster(ctx context.Context) (*cluster, error) {
+	dir := filepath.Join(s.opts.Dir, "cluster")
+	envFile := filepath.Join(dir, "env")
+	if err := os.Remove(envFile); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	args := []string{"start", "--dir", dir, "--forward", fmt.Sprintf("facade=%s,%s:%d", s.opts.listen("facade"), nodeIP, facadeNodePort)}
+	for _, purpose := range []string{"api", "registry", "http", "https"} {
+		args = append(args, "--listen-"+purpose, s.opts.listen(purpose))
+	}
+	// Not CommandContext: the end of ctx shall be a graceful stop, and that is Stop's to do.
+	c := &cluster{cmd: exec.Command(s.opts.Cluster, args...), exited: make(chan struct{})} //nolint:gosec,noctx // The command is ours.
+	c.cmd.Stdout, c.cmd.Stderr = s.opts.Log, s.opts.Log
+	if err := c.cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start the cluster: %w", err)
+	}
+	go func() { c.err = c.cmd.Wait(); close(c.exited) }()
+	s.cluster = c
+	for {
+		select {
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		case <-c.exited:
+			return nil, fmt.Errorf("the cluster ended while it started: %w", c.err)
+		case <-time.After(20 * time.Millisecond):
+		}
+		env, err := readAssignments(envFile)
+		if err == nil {
+			c.env = env
+			return c, nil
+		}
+		if !errors.Is(err, os.ErrNotExist) {
+			return nil, err
+		}
+	}
+}
+
+// stop ends the cluster and waits until it is gone.
+func (c *cluster) stop() error {
+	if err := c.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return err
+	}
+	select {
+	case <-c.exited:
+		return nil
+	case <-time.After(20 * time.Second):
+		return errors.Join(errors.New("the cluster did not stop within 20 s and was killed"), c.cmd.Process.Kill())
+	}
+}

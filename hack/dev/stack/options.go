@@ -1,0 +1,63 @@
+// Package stack brings up Berth with all that it needs on one machine: a Kubernetes of its own or an existing one, the operator, the
+// facade, an organization and an API key. `make run` and the end-to-end tests are built on it.
+package stack
+
+import (
+	"errors"
+	"io"
+	"path/filepath"
+)
+
+// Organization is the one that every stack begins with.
+const Organization = "cowork"
+
+// Options say what to bring up.
+type Options struct {
+	// Root is the checkout to build Berth from.
+	Root string
+	// Dir is the folder for all that the stack writes. It is made if missing; Stop leaves nothing of the cluster in it.
+	Dir string
+	// Cluster is the command of hack/cluster, built.
+	Cluster string
+	// Log gets a line for each step.
+	Log io.Writer
+	// Existing, if not nil, installs into a cluster that is there already instead of starting one.
+	Existing *Existing
+	// FixedPorts asks for the same loopback ports at each start, as a person prefers; a port that is taken is replaced by a free
+	// one. Default: free ports.
+	FixedPorts bool
+	// BaseDomain is the domain below which Apps answer.
+	BaseDomain string
+}
+
+// Existing is a cluster that is there already. It must have cert-manager and an ingress controller.
+type Existing struct {
+	// Kubeconfig is the file that leads to it.
+	Kubeconfig string
+	// Registry is where Berth's images are pushed to and pulled from: HOST[:PORT][/REPOSITORY].
+	Registry string
+	// Issuer is the cert-manager ClusterIssuer to use.
+	Issuer string
+	// IngressClass is the IngressClass of the routes.
+	IngressClass string
+	// IngressAddr is where its ingress controller answers HTTPS, host:port; may be empty.
+	IngressAddr string
+}
+
+// complete checks the options and makes its paths absolute.
+func (o *Options) complete() error {
+	if o.BaseDomain == "" {
+		return errors.New("the base domain is missing")
+	}
+	if e := o.Existing; e != nil && (e.Kubeconfig == "" || e.Registry == "" || e.Issuer == "" || e.IngressClass == "") {
+		return errors.New("an existing cluster needs KUBECONFIG, REGISTRY, ISSUER and INGRESS_CLASS")
+	}
+	for _, p := range []*string{&o.Root, &o.Dir} {
+		abs, err := filepath.Abs(*p)
+		if err != nil {
+			return err
+		}
+		*p = abs
+	}
+	return nil
+}

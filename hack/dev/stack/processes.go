@@ -1,0 +1,113 @@
+package stack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	authenticationv1 "k8s.io/api/authentication/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+)
+
+// process is operator or facade as a child process, where there is no node to run Pods.
+type process struct {
+	cmd    *exec.Cmd
+	exited chan struct{} // Closed when the process has ended, err set before.
+	err    error
+}
+
+// startProcesses runs operator and facade with the rights of their service accounts, as Pods would have them.
+func (s *Stack) startProcesses(ctx context.Context) error {
+	addr, err := s.facadeAddress()
+	if err != nil {
+		return err
+	}
+	s.Env.URL = "https://" + addr
+	file := func(name string) string { return filepath.Join(s.opts.Dir, name) }
+	base := "--base-domain=" + s.opts.BaseDomain
+	operator := []string{base, "--issuer-name=" + s.issuer(), "--ingress-class=" + s.ingressClass(), "--metrics-bind-address=0", "--health-probe-bind-address=0"}
+	if err := s.startProcess(ctx, "operator", operator...); err != nil {
+		return err
+	}
+	facade := []string{
+		base, "--namespace=" + Namespace, "--listen-address=" + addr, "--default-from-email=no-reply@" + s.opts.BaseDomain,
+		"--tls-cert-file=" + file("facade.crt"), "--tls-key-file=" + file("facade.key"), "--health-probe-bind-address=127.0.0.1:0",
+	}
+	return s.startProcess(ctx, "facade", facade...)
+}
+
+// facadeAddress is a loopback address that is free now.
+func (s *Stack) facadeAddress() (string, error) {
+	l, err := net.Listen("tcp", s.opts.listen("facade"))
+	if err != nil {
+		return "", err
+	}
+	return l.Addr().String(), l.Close()
+}
+
+func (s *Stack) startProcess(ctx context.Context, name string, args ...string) error {
+	kubeconfig, err := s.serviceAccountKubeconfig(ctx, "berth-"+name)
+	if err != nil {
+		return err
+	}
+	log, err := os.Create(filepath.Join(s.opts.Dir, name+".log")) //nolint:gosec // The folder is ours.
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	cmd := exec.Command(s.Bin(name), append(args, "--kubeconfig="+kubeconfig)...) //nolint:gosec,noctx // The command is ours, and Stop ends it.
+	p := &process{cmd: cmd, exited: make(chan struct{})}
+	p.cmd.Stdout, p.cmd.Stderr = log, log
+	if err := p.cmd.Start(); err != nil {
+		return err
+	}
+	go func() { p.err = p.cmd.Wait(); close(p.exited) }()
+	s.processes = append(s.processes, p)
+	return nil
+}
+
+func (p *process) stop() error {
+	err := p.cmd.Process.Signal(syscall.SIGTERM)
+	if errors.Is(err, os.ErrProcessDone) {
+		<-p.exited
+		return fmt.Errorf("%s had ended by itself: %w", filepath.Base(p.cmd.Path), p.err)
+	}
+	if err != nil {
+		return err
+	}
+	select {
+	case <-p.exited:
+		return nil
+	case <-time.After(20 * time.Second):
+		return errors.Join(fmt.Errorf("%s did not stop within 20 s and was killed", p.cmd.Path), p.cmd.Process.Kill())
+	}
+}
+
+// serviceAccountKubeconfig writes a kubeconfig that acts as one of Berth's service accounts.
+func (s *Stack) serviceAccountKubeconfig(ctx context.Context, name string) (string, error) {
+	day := int64(24 * time.Hour / time.Second)
+	token := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: &day}}
+	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: Namespace, Name: name}}
+	if err := s.Client.SubResource("token").Create(ctx, account, token); err != nil {
+		return "", err
+	}
+	admin, err := clientcmd.LoadFromFile(s.Env.Kubeconfig)
+	if err != nil {
+		return "", err
+	}
+	use := admin.Contexts[admin.CurrentContext]
+	admin.AuthInfos = map[string]*clientcmdapi.AuthInfo{name: {Token: token.Status.Token}}
+	admin.Contexts = map[string]*clientcmdapi.Context{name: {Cluster: use.Cluster, AuthInfo: name, Namespace: Namespace}}
+	admin.CurrentContext = name
+	path := filepath.Join(s.opts.Dir, name+".kubeconfig")
+	return path, clientcmd.WriteToFile(*admin, path)
+}

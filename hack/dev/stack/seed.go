@@ -1,0 +1,57 @@
+package stack
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	berthv1alpha1 "github.com/berth-dev/berth/api/v1alpha1"
+)
+
+// seed makes the first organization and its keys with berthctl, as an administrator would.
+func (s *Stack) seed(ctx context.Context) error {
+	if _, err := s.Berthctl(ctx, "org", "create", Organization); err != nil {
+		return err
+	}
+	var err error
+	if s.Env.APIKey, err = s.Berthctl(ctx, "apikey", "create", "--org", Organization, "--role", "manager", "--owner", "manager@"+s.opts.BaseDomain); err != nil {
+		return err
+	}
+	s.Env.HostKey, err = s.Berthctl(ctx, "apikey", "create", "--host", "--owner", "staff@"+s.opts.BaseDomain)
+	return err
+}
+
+// Berthctl runs berthctl against the stack and returns what it printed on standard output, without the last line break.
+func (s *Stack) Berthctl(ctx context.Context, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, s.Bin("berthctl"), append(args, "--kubeconfig", s.Env.Kubeconfig)...) //nolint:gosec // The arguments are ours.
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("berthctl %s: %w: %s", strings.Join(args, " "), err, stderr.String())
+	}
+	return strings.TrimSuffix(string(out), "\n"), nil
+}
+
+// WaitReady waits until an App is Ready.
+func (s *Stack) WaitReady(ctx context.Context, organization, app string, timeout time.Duration) error {
+	var a berthv1alpha1.App
+	err := wait.PollUntilContextTimeout(ctx, 50*time.Millisecond, timeout, true, func(ctx context.Context) (bool, error) {
+		if err := s.Client.Get(ctx, client.ObjectKey{Namespace: organization, Name: app}, &a); err != nil {
+			return false, client.IgnoreNotFound(err)
+		}
+		ready := meta.FindStatusCondition(a.Status.Conditions, berthv1alpha1.ConditionReady)
+		return a.Status.ObservedGeneration == a.Generation && ready != nil && ready.Status == metav1.ConditionTrue, nil
+	})
+	if err != nil {
+		return fmt.Errorf("app %s/%s: %w; its conditions are %v", organization, app, err, a.Status.Conditions)
+	}
+	return nil
+}

@@ -1,0 +1,135 @@
+package e2e
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	certmanagerv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	berthv1alpha1 "github.com/berth-dev/berth/api/v1alpha1"
+)
+
+func TestLifecycleOverREST(t *testing.T) {
+	t.Parallel()
+	manager := organization(t, "rest-org")
+	lifecycle(t, &restDoor{restClient: manager}, "rest-org", "rest-app")
+}
+
+func TestLifecycleWithKubectl(t *testing.T) {
+	t.Parallel()
+	organization(t, "kubectl-org")
+	lifecycle(t, &kubectlDoor{namespace: "kubectl-org"}, "kubectl-org", "kubectl-app")
+}
+
+// lifecycle leads an App from its creation to its end through one door, with somebody visiting its page all the while.
+func lifecycle(t *testing.T, d door, namespace, slug string) {
+	t.Helper()
+	host, tag := slug+"."+berth.Env.BaseDomain, slug+":moving"
+	location := push(t, tag, "-version=v1")
+
+	d.apply(t, slug, location, "Good morning")
+	mustBeReady(t, namespace, slug)
+	waitForPage(t, host, "Good morning from sample v1")
+	if logs := d.logs(t, slug); !strings.Contains(logs, "sample serves") {
+		t.Errorf("the logs lack the line that the sample begins with: %q", logs)
+	}
+
+	before, generation := podUIDs(t, namespace, slug), deployment(t, namespace, slug).Generation
+	d.apply(t, slug, location, "Good morning")
+	mustBeReady(t, namespace, slug)
+	if after := podUIDs(t, namespace, slug); !slices.Equal(after, before) || deployment(t, namespace, slug).Generation != generation {
+		t.Errorf("applying the same again replaced the Pods %v by %v", before, after)
+	}
+
+	visitor := visit(t, host)
+	d.apply(t, slug, location, "Good evening")
+	waitForPage(t, host, "Good evening from sample v1")
+	mustBeReplaced(t, namespace, slug, before)
+	visitor.mustNotHaveNoticed(t)
+
+	before = podUIDs(t, namespace, slug)
+	push(t, tag, "-version=v2")
+	visitor = visit(t, host)
+	d.restart(t, slug)
+	waitForPage(t, host, "Good evening from sample v2")
+	mustBeReplaced(t, namespace, slug, before)
+	visitor.mustNotHaveNoticed(t)
+
+	d.remove(t, slug)
+	mustLeaveNothing(t, namespace)
+}
+
+func mustBeReady(t *testing.T, namespace, slug string) {
+	t.Helper()
+	if err := berth.WaitReady(t.Context(), namespace, slug, time.Minute); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// pods are the Pods of an App that are not on their way out.
+func pods(t *testing.T, namespace, slug string) []corev1.Pod {
+	t.Helper()
+	var list corev1.PodList
+	if err := berth.Client.List(t.Context(), &list, client.InNamespace(namespace), client.MatchingLabels{berthv1alpha1.LabelApp: slug}); err != nil {
+		t.Fatal(err)
+	}
+	return slices.DeleteFunc(list.Items, func(p corev1.Pod) bool { return p.DeletionTimestamp != nil })
+}
+
+func podUIDs(t *testing.T, namespace, slug string) []string {
+	t.Helper()
+	var uids []string
+	for _, p := range pods(t, namespace, slug) {
+		uids = append(uids, string(p.UID))
+	}
+	slices.Sort(uids)
+	return uids
+}
+
+// mustBeReplaced waits until none of the given Pods is left and the App is Ready with others.
+func mustBeReplaced(t *testing.T, namespace, slug string, before []string) {
+	t.Helper()
+	eventually(t, time.Minute, "other Pods than "+strings.Join(before, " "), func() (bool, string) {
+		now := podUIDs(t, namespace, slug)
+		old := slices.ContainsFunc(now, func(uid string) bool { return slices.Contains(before, uid) })
+		return len(now) > 0 && !old, strings.Join(now, " ")
+	})
+	mustBeReady(t, namespace, slug)
+}
+
+func deployment(t *testing.T, namespace, slug string) *appsv1.Deployment {
+	t.Helper()
+	var d appsv1.Deployment
+	if err := berth.Client.Get(t.Context(), client.ObjectKey{Namespace: namespace, Name: slug}, &d); err != nil {
+		t.Fatal(err)
+	}
+	return &d
+}
+
+// mustLeaveNothing waits until a Namespace holds nothing of an App any more.
+func mustLeaveNothing(t *testing.T, namespace string) {
+	t.Helper()
+	lists := []client.ObjectList{
+		&berthv1alpha1.AppList{}, &berthv1alpha1.DomainList{}, &appsv1.DeploymentList{}, &appsv1.ReplicaSetList{}, &corev1.PodList{},
+		&corev1.ServiceList{}, &corev1.SecretList{}, &networkingv1.IngressList{}, &certmanagerv1.CertificateList{},
+	}
+	eventually(t, time.Minute, "nothing is left in "+namespace, func() (bool, string) {
+		for _, list := range lists {
+			if err := berth.Client.List(t.Context(), list, client.InNamespace(namespace)); err != nil {
+				t.Fatal(err)
+			}
+			if n := meta.LenList(list); n > 0 {
+				return false, fmt.Sprintf("%d of %T", n, list)
+			}
+		}
+		return true, ""
+	})
+}

@@ -1,0 +1,135 @@
+package e2e
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+)
+
+// restClient calls the facade as one organization's manager.
+type restClient struct {
+	organization, key string
+}
+
+// app is what the facade says of an App.
+type app struct {
+	Slug       string `json:"slug"`
+	Location   string `json:"location"`
+	RoleName   string `json:"role_name"`
+	Env        []env  `json:"env"`
+	Dataset    string `json:"dataset"`
+	ExternalID string `json:"external_id"`
+	Domain     string `json:"domain"`
+	FromEmail  string `json:"from_email"`
+}
+
+type env struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+// call makes one request below the organization's apps, checks the status and decodes the answer, if one is asked for. A body is a
+// form, nothing at all, or what JSON makes of it.
+func (c *restClient) call(t *testing.T, method, path string, body any, status int, answer any) {
+	t.Helper()
+	var reader io.Reader = http.NoBody
+	contentType := ""
+	switch b := body.(type) {
+	case nil:
+	case url.Values:
+		reader, contentType = strings.NewReader(b.Encode()), "application/x-www-form-urlencoded"
+	default:
+		data, err := json.Marshal(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		reader, contentType = bytes.NewReader(data), "application/json"
+	}
+	req, err := http.NewRequestWithContext(t.Context(), method, berth.Env.URL+"/api/containers/"+c.organization+"/apps/"+path, reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.SetBasicAuth(c.key, "")
+	if contentType != "" {
+		req.Header.Set("Content-Type", contentType)
+	}
+	res, err := httpClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	data, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if res.StatusCode != status {
+		t.Fatalf("%s %s: status %d, want %d: %s", method, path, res.StatusCode, status, data)
+	}
+	if answer != nil {
+		if err := json.Unmarshal(data, answer); err != nil {
+			t.Fatalf("%s %s: %v in %s", method, path, err, data)
+		}
+	}
+}
+
+// logs returns the content of an App's logs.
+func (c *restClient) logs(t *testing.T, slug string) string {
+	t.Helper()
+	var answer struct {
+		Content string `json:"content"`
+	}
+	c.call(t, http.MethodGet, slug+"/logs/", nil, http.StatusOK, &answer)
+	return answer.Content
+}
+
+// follow streams an App's logs, a line at a time, until the test ends.
+func (c *restClient) follow(t *testing.T, slug string) <-chan string {
+	t.Helper()
+	address := berth.Env.URL + "/api/containers/" + c.organization + "/apps/" + slug + "/logs/?follow=true&tail=0"
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.SetBasicAuth(c.key, "")
+	res, err := httpClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = res.Body.Close() })
+	if res.StatusCode != http.StatusOK {
+		t.Fatalf("follow: status %s", res.Status)
+	}
+	lines := make(chan string, 100)
+	go func() {
+		defer close(lines)
+		for scanner := bufio.NewScanner(res.Body); scanner.Scan(); {
+			lines <- scanner.Text()
+		}
+	}()
+	return lines
+}
+
+// waitForLine reads lines until one has the word in it.
+func waitForLine(t *testing.T, lines <-chan string, word string) {
+	t.Helper()
+	timeout := time.After(20 * time.Second)
+	for {
+		select {
+		case line, ok := <-lines:
+			if !ok {
+				t.Fatalf("the stream ended without a line with %q", word)
+			}
+			if strings.Contains(line, word) {
+				return
+			}
+		case <-timeout:
+			t.Fatalf("no line with %q within 20 s", word)
+		}
+	}
+}

@@ -1,0 +1,114 @@
+// Package e2e tests Berth as its users see it, on a real node: over REST, with kubectl, and as a browser of the Apps.
+package e2e
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/berth-dev/berth/hack/dev/stack"
+)
+
+// What every test uses; made once, since a node takes seconds to start.
+var (
+	berth      *stack.Stack
+	httpClient *http.Client
+	// clusterCommand is the built command of hack/cluster.
+	clusterCommand = os.Getenv("BERTH_CLUSTER")
+)
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	code, err := runSuite(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "e2e:", err)
+		os.Exit(1)
+	}
+	os.Exit(code)
+}
+
+func runSuite(m *testing.M) (code int, err error) {
+	if clusterCommand == "" {
+		return 0, errors.New("BERTH_CLUSTER has to name the built command of hack/cluster; `make test-e2e` sets it")
+	}
+	dir, err := os.MkdirTemp("", "berth-e2e-")
+	if err != nil {
+		return 0, err
+	}
+	defer func() {
+		if code == 0 && err == nil {
+			err = os.RemoveAll(dir)
+		} else {
+			fmt.Fprintln(os.Stderr, "e2e: the logs are in", dir)
+		}
+	}()
+	berth, err = stack.Start(context.Background(), stack.Options{Root: "../..", Dir: dir, Cluster: clusterCommand, Log: os.Stderr, BaseDomain: "apps.test"})
+	if err != nil {
+		return 0, err
+	}
+	defer func() {
+		if stopErr := berth.Stop(); err == nil {
+			err = stopErr
+		}
+	}()
+	if httpClient, err = berth.HTTPClient(); err != nil {
+		return 0, err
+	}
+	return m.Run(), nil
+}
+
+// organization makes an organization of the test's own and returns a REST client that is its manager.
+func organization(t *testing.T, name string) *restClient {
+	t.Helper()
+	ctx := t.Context()
+	if _, err := berth.Berthctl(ctx, "org", "create", name); err != nil {
+		t.Fatal(err)
+	}
+	key, err := berth.Berthctl(ctx, "apikey", "create", "--org", name, "--role", "manager", "--owner", "tests@example.test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &restClient{organization: name, key: key}
+}
+
+// push moves a tag of the registry to the sample with the given arguments, and returns its reference.
+func push(t *testing.T, name string, args ...string) string {
+	t.Helper()
+	if err := berth.Push(t.Context(), name, berth.Bin("sample"), args...); err != nil {
+		t.Fatal(err)
+	}
+	return berth.Env.Registry + "/" + name
+}
+
+// kubectl runs kubectl with a text on its standard input and returns what it printed.
+func kubectl(t *testing.T, stdin string, args ...string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), clusterCommand, append([]string{"kubectl", "--kubeconfig", berth.Env.Kubeconfig}, args...)...)
+	cmd.Stdin = strings.NewReader(stdin)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("kubectl %s: %v: %s", strings.Join(args, " "), err, out)
+	}
+	return string(out)
+}
+
+// eventually calls a condition until it holds, and fails the test with its last word when that takes longer than the timeout.
+func eventually(t *testing.T, timeout time.Duration, what string, condition func() (ok bool, saw string)) {
+	t.Helper()
+	last := ""
+	for end := time.Now().Add(timeout); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		ok, saw := condition()
+		if ok {
+			return
+		}
+		last = saw
+	}
+	t.Fatalf("not within %s: %s; last seen: %s", timeout, what, last)
+}
