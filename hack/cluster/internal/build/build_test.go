@@ -1,0 +1,216 @@
+package build
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/berth-dev/berth/hack/cluster/internal/component"
+)
+
+// write writes files, by their names below dir.
+func write(t *testing.T, dir string, files map[string]string) {
+	t.Helper()
+	for name, text := range files {
+		file := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// hello is a component with one small program, and source its sources.
+func hello() component.Component {
+	return component.Component{
+		Name: "hello", Dir: "parts/hello", Sources: []string{"."},
+		Builds: []component.Build{{Packages: []string{"."}, To: "bin"}},
+		Links:  map[string]string{"greet": "bin/hello"},
+		Images: map[string]component.Image{"images/hello.tar": {Ref: "localhost/hello:v1", Program: "bin/hello"}},
+	}
+}
+
+func source(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	write(t, dir, map[string]string{
+		"parts/hello/go.mod":  "module example.test/hello\n\ngo 1.26.0\n",
+		"parts/hello/go.sum":  "",
+		"parts/hello/main.go": "package main\n\nfunc main() { println(\"hello\") }\n",
+	})
+	return dir
+}
+
+func TestEnsure(t *testing.T) {
+	var progress bytes.Buffer
+	c := &Cache{Dir: filepath.Join(t.TempDir(), "cache"), Source: source(t), Progress: &progress}
+	all := []component.Component{hello()}
+	missing, err := c.Missing(t.Context(), all)
+	if err != nil || len(missing) != 1 {
+		t.Fatalf("Missing: %d components, error %v; want the one", len(missing), err)
+	}
+	dirs, err := c.Ensure(t.Context(), all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.CommandContext(t.Context(), filepath.Join(dirs["hello"], "greet")).CombinedOutput()
+	if err != nil || string(out) != "hello\n" {
+		t.Errorf("the program through its link says %q, error %v; want hello", out, err)
+	}
+	if !exists(filepath.Join(dirs["hello"], "images", "hello.tar")) {
+		t.Error("no image was made")
+	}
+	if !strings.Contains(progress.String(), "hello (1 of 1)") {
+		t.Errorf("progress %q, want the component and how many there are in it", &progress)
+	}
+
+	progress.Reset()
+	again, err := c.Ensure(t.Context(), all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(dirs, again); diff != "" || progress.Len() > 0 {
+		t.Errorf("Ensure again built: %q, -want +got:\n%s", &progress, diff)
+	}
+}
+
+func TestEnsureBrokenSource(t *testing.T) {
+	c := &Cache{Dir: filepath.Join(t.TempDir(), "cache"), Source: source(t), Progress: &bytes.Buffer{}}
+	write(t, c.Source, map[string]string{"parts/hello/main.go": "package main\n\nfunc main() { nosuch() }\n"})
+	_, err := c.Ensure(t.Context(), []component.Component{hello()})
+	if err == nil || !strings.Contains(err.Error(), "undefined: nosuch") {
+		t.Errorf("error %v, want what the compiler said", err)
+	}
+	left, err := filepath.Glob(filepath.Join(c.Dir, "*hello-*"))
+	if err != nil || len(left) > 0 {
+		t.Errorf("left in the cache: %v, error %v; want nothing", left, err)
+	}
+}
+
+func TestHash(t *testing.T) {
+	same := func(t *testing.T, _ string, _ *component.Component, _ *toolchain) { t.Helper() }
+	cases := map[string]struct {
+		reason string
+		change func(t *testing.T, root string, c *component.Component, tools *toolchain)
+		keeps  bool
+	}{
+		"Nothing": {change: same, keeps: true},
+		"Source": {change: func(t *testing.T, root string, _ *component.Component, _ *toolchain) {
+			t.Helper()
+			write(t, root, map[string]string{"parts/hello/main.go": "package main\n\nfunc main() {}\n"})
+		}},
+		"Pins": {change: func(t *testing.T, root string, _ *component.Component, _ *toolchain) {
+			t.Helper()
+			write(t, root, map[string]string{"parts/hello/go.sum": "example.test/x v1.0.0 h1:x\n"})
+		}},
+		"Flags": {change: func(_ *testing.T, _ string, c *component.Component, _ *toolchain) {
+			c.Builds[0].Tags = []string{"netgo"}
+		}},
+		"Toolchain": {change: func(_ *testing.T, _ string, _ *component.Component, tools *toolchain) {
+			tools.GOVERSION = "go1.27.0"
+		}},
+		"Test": {
+			reason: "Tests are not built in.",
+			change: func(t *testing.T, root string, _ *component.Component, _ *toolchain) {
+				t.Helper()
+				write(t, root, map[string]string{"parts/hello/main_test.go": "package main\n"})
+			},
+			keeps: true,
+		},
+		"StampFunction": {
+			reason: "A function has no stable text, and the variable says which part of a version it takes.",
+			change: func(_ *testing.T, _ string, c *component.Component, _ *toolchain) {
+				c.Builds[0].Stamps[0].Part = strings.ToUpper
+			},
+			keeps: true,
+		},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			root, comp, tools := source(t), hello(), toolchain{GOVERSION: "go1.26.0", GOOS: "linux", GOARCH: "amd64"}
+			comp.Builds[0].Stamps = []component.Stamp{{Variable: "main.version", Module: "example.test/hello"}}
+			before, err := hash(root, comp, tools)
+			if err != nil {
+				t.Fatal(err)
+			}
+			tc.change(t, root, &comp, &tools)
+			after, err := hash(root, comp, tools)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if (before == after) != tc.keeps {
+				t.Errorf("%s\nhash %s before, %s after; want the same: %t", tc.reason, before, after, tc.keeps)
+			}
+		})
+	}
+}
+
+func TestPrune(t *testing.T) {
+	c := &Cache{Dir: t.TempDir()}
+	ages := map[string]time.Duration{
+		"kube-new": 0, "kube-week": 7 * 24 * time.Hour, "kube-old": 31 * 24 * time.Hour,
+		"kube-kept": 90 * 24 * time.Hour, "node-old": 90 * 24 * time.Hour,
+	}
+	for name, age := range ages {
+		dir := filepath.Join(c.Dir, name)
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		then := time.Now().Add(-age)
+		if err := os.Chtimes(dir, then, then); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := c.prune("kube", filepath.Join(c.Dir, "kube-kept")); err != nil {
+		t.Fatal(err)
+	}
+	left, err := filepath.Glob(filepath.Join(c.Dir, "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range left {
+		left[i] = filepath.Base(left[i])
+	}
+	if diff := cmp.Diff([]string{"kube-kept", "kube-new", "kube-week", "node-old"}, left); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+func TestWatch(t *testing.T) {
+	p := startProgress(&bytes.Buffer{}, "x")
+	defer p.stop()
+	failure := watch(strings.NewReader("go: downloading example.test/x v1.0.0\nexample.test/x\ninternal/abi\n# example.test/x\n./x.go:1:2: undefined: y\n"), p)
+	if want := "# example.test/x\n./x.go:1:2: undefined: y\n"; failure != want {
+		t.Errorf("failure %q, want %q", failure, want)
+	}
+	if p.packages != 2 || p.downloads != 1 {
+		t.Errorf("%d packages, %d downloads; want 2 and 1", p.packages, p.downloads)
+	}
+}
+
+// TestComponents makes sure that what the component package lists is there to be hashed and built.
+func TestComponents(t *testing.T) {
+	root, err := FindSource()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range component.All() {
+		if _, err := hash(root, c, toolchain{}); err != nil {
+			t.Errorf("%s: %v", c.Name, err)
+		}
+		out, err := goCommand(t.Context(), filepath.Join(root, c.Dir), append([]string{"list", "-f", "{{.Name}}"}, c.Builds[0].Packages...)...)
+		if err != nil {
+			t.Errorf("%s: %v", c.Name, err)
+		} else if strings.Trim(strings.ReplaceAll(string(out), "main", ""), "\n") != "" {
+			t.Errorf("%s: packages %q, want programs alone", c.Name, out)
+		}
+	}
+}
