@@ -1,0 +1,275 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
+	"github.com/google/go-cmp/cmp"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	testclock "k8s.io/utils/clock/testing"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/berth-dev/berth/api/v1alpha1"
+)
+
+// newEnvSecret makes a Secret as the REST facade makes it for an environment.
+func newEnvSecret(t *testing.T, ns, app, hash string) *corev1.Secret {
+	t.Helper()
+	secret := &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: ns, Name: app + "-env-" + hash,
+			Labels: map[string]string{v1alpha1.LabelSecret: v1alpha1.SecretEnv, v1alpha1.LabelApp: app},
+		},
+		Immutable: ptr.To(true),
+		Data:      map[string][]byte{"PASSWORD": []byte("hunter2")},
+	}
+	create(t, secret)
+	return secret
+}
+
+func fromSecret(secret, key string) func(*v1alpha1.App) {
+	return func(a *v1alpha1.App) {
+		ref := &v1alpha1.KeyRef{Name: secret, Key: key}
+		a.Spec.Env = []v1alpha1.EnvVar{{Name: "PASSWORD", ValueFrom: &v1alpha1.EnvVarSource{SecretKeyRef: ref}}}
+	}
+}
+
+func TestEnvSecretIsAdopted(t *testing.T) {
+	t.Parallel()
+	cases := map[string]struct {
+		// late makes the Secret after the App.
+		late bool
+		// label is the App that the Secret's label names.
+		label string
+		want  bool
+	}{
+		"Before":     {label: "web", want: true},
+		"After":      {label: "web", late: true, want: true},
+		"AnotherApp": {label: "other", want: false},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ns := organization(t)
+			app := &v1alpha1.App{ObjectMeta: named(ns, "web"), Spec: v1alpha1.AppSpec{Image: "web"}}
+			fromSecret(tc.label+"-env-1", "PASSWORD")(app)
+			if tc.late {
+				create(t, app)
+				awaitStatus(t, app)
+			}
+			secret := newEnvSecret(t, ns, tc.label, "1")
+			if !tc.late {
+				create(t, app)
+			}
+			awaitStatus(t, app)
+			settle()
+			get(t, secret)
+			if got := metav1.IsControlledBy(secret, app); got != tc.want {
+				t.Errorf("the App owns the Secret: %t, want %t", got, tc.want)
+			}
+		})
+	}
+}
+
+func TestEnvSecretWithoutTheKey(t *testing.T) {
+	t.Parallel()
+	ns := organization(t)
+	secret := newEnvSecret(t, ns, "web", "1")
+	app := newApp(t, ns, fromSecret(secret.Name, "TOKEN"))
+	expect(t, app, status.InProgressStatus, map[string]condition{
+		v1alpha1.ConditionReady:      failing(v1alpha1.ReasonSecretNotFound),
+		v1alpha1.ConditionConfigured: failing(v1alpha1.ReasonSecretNotFound),
+		v1alpha1.ConditionStalled:    {"False", v1alpha1.ReasonSecretNotFound},
+	})
+	says(t, app, "names the key TOKEN, which Secret web-env-1 doesn't have")
+	get(t, &appsv1.Deployment{ObjectMeta: named(ns, app.Name)})
+	patch(t, app, func(client.Object) { app.Spec.Env[0].ValueFrom.SecretKeyRef.Optional = ptr.To(true) })
+	expect(t, app, status.InProgressStatus, map[string]condition{v1alpha1.ConditionConfigured: succeeded})
+}
+
+// The cache knows which keys a Secret has, and no value; of Secrets without Berth's label, not even that they are there.
+func TestCacheHoldsNoValues(t *testing.T) {
+	t.Parallel()
+	ns := organization(t)
+	secret := newEnvSecret(t, ns, "web", "1")
+	other := &corev1.Secret{ObjectMeta: named(ns, "other"), StringData: map[string]string{"a": "b"}}
+	create(t, other)
+	got := &corev1.Secret{}
+	eventually(t, func(ctx context.Context) error { return cached.Get(ctx, key(secret), got) })
+	if diff := cmp.Diff(map[string][]byte{"PASSWORD": nil}, got.Data); diff != "" {
+		t.Errorf("data (-want +got):\n%s", diff)
+	}
+	if err := cached.Get(t.Context(), key(other), got); !apierrors.IsNotFound(err) {
+		t.Errorf("reading a Secret without the label: got error %v, want that it isn't found", err)
+	}
+}
+
+func TestEnvSecretsThatNothingNames(t *testing.T) {
+	t.Parallel()
+	const age = envSecretGrace + time.Minute
+	replicaSet := func(t *testing.T, s *corev1.Secret) client.Object {
+		t.Helper()
+		labels := map[string]string{v1alpha1.LabelApp: "web"}
+		set := &appsv1.ReplicaSet{ObjectMeta: metav1.ObjectMeta{Namespace: s.Namespace, Name: "web-1", Labels: labels}}
+		set.Spec.Selector = &metav1.LabelSelector{MatchLabels: labels}
+		set.Spec.Template.Labels = labels
+		ref := &corev1.SecretKeySelector{LocalObjectReference: corev1.LocalObjectReference{Name: s.Name}, Key: "PASSWORD"}
+		set.Spec.Template.Spec.Containers = []corev1.Container{{Name: "app", Image: "web", Env: []corev1.EnvVar{
+			{Name: "A", Value: "literal"}, {Name: "B", ValueFrom: &corev1.EnvVarSource{SecretKeyRef: ref}},
+		}}}
+		create(t, set)
+		return set
+	}
+	app := func(t *testing.T, s *corev1.Secret) client.Object {
+		t.Helper()
+		return newApp(t, s.Namespace, fromSecret(s.Name, "PASSWORD"))
+	}
+	cases := map[string]struct {
+		named  func(*testing.T, *corev1.Secret) client.Object
+		age    time.Duration
+		kept   bool
+		within time.Duration
+	}{
+		"Young":             {age: time.Minute, kept: true, within: envSecretGrace},
+		"Old":               {age: age},
+		"NamedByApp":        {age: age, named: app, kept: true},
+		"NamedByReplicaSet": {age: age, named: replicaSet, kept: true},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ns := organization(t)
+			secret := newEnvSecret(t, ns, "web", "1")
+			if tc.named != nil {
+				namer := tc.named(t, secret)
+				eventually(t, func(ctx context.Context) error { return cached.Get(ctx, key(namer), namer) })
+			}
+			eventually(t, func(ctx context.Context) error { return cached.Get(ctx, key(secret), secret) })
+			r := &envSecretReconciler{base: testBase(t, testclock.NewFakePassiveClock(secret.CreationTimestamp.Add(tc.age)))}
+			result, err := r.Reconcile(t.Context(), secret)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if (result.RequeueAfter > 0) != (tc.within > 0) || result.RequeueAfter > tc.within {
+				t.Errorf("looks again after %s, want within %s", result.RequeueAfter, tc.within)
+			}
+			err = api.Get(t.Context(), key(secret), &corev1.Secret{})
+			if kept := err == nil; kept != tc.kept {
+				t.Errorf("the Secret is kept: %t (%v), want %t", kept, err, tc.kept)
+			}
+		})
+	}
+}
+
+// A Secret that somebody has touched since it was looked at may be about to be named again.
+func TestEnvSecretThatWasTouched(t *testing.T) {
+	t.Parallel()
+	ns := organization(t)
+	secret := newEnvSecret(t, ns, "web", "1")
+	looked := secret.DeepCopy()
+	patch(t, secret, func(o client.Object) { o.SetAnnotations(map[string]string{"touched": "yes"}) })
+	r := &envSecretReconciler{base: testBase(t, testclock.NewFakePassiveClock(time.Now().Add(time.Hour)))}
+	if _, err := r.Reconcile(t.Context(), looked); !apierrors.IsConflict(err) {
+		t.Errorf("Reconcile: got error %v, want a conflict", err)
+	}
+	get(t, secret)
+}
+
+// Secrets that are no environments are not the controller's to delete.
+func TestOtherSecretsAreKept(t *testing.T) {
+	t.Parallel()
+	ns := organization(t)
+	for _, label := range []string{v1alpha1.SecretTLS, v1alpha1.SecretAPIKey} {
+		secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{
+			Namespace: ns, Name: label, Labels: map[string]string{v1alpha1.LabelSecret: label},
+		}}
+		create(t, secret)
+		r := &envSecretReconciler{base: testBase(t, testclock.NewFakePassiveClock(time.Now().Add(time.Hour)))}
+		if _, err := r.Reconcile(t.Context(), secret); err != nil {
+			t.Fatal(err)
+		}
+		get(t, secret)
+	}
+}
+
+func TestOrganizationGetsAnExternalID(t *testing.T) {
+	t.Parallel()
+	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: organization(t)}}
+	id := func(ctx context.Context) error {
+		if err := api.Get(ctx, key(ns), ns); err != nil {
+			return err
+		}
+		if got := ns.Annotations[v1alpha1.AnnotationExternalID]; len(got) != externalIDLength {
+			return fmt.Errorf("the external id is %q", got)
+		}
+		return nil
+	}
+	eventually(t, id)
+	first := ns.Annotations[v1alpha1.AnnotationExternalID]
+	patch(t, ns, func(o client.Object) { o.SetLabels(map[string]string{v1alpha1.LabelOrganization: ns.Name, "a": "b"}) })
+	settle()
+	eventually(t, id)
+	if got := ns.Annotations[v1alpha1.AnnotationExternalID]; got != first {
+		t.Errorf("the external id changed from %s to %s", first, got)
+	}
+	other := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: organization(t)}}
+	eventually(t, func(ctx context.Context) error {
+		if err := api.Get(ctx, key(other), other); err != nil {
+			return err
+		}
+		if other.Annotations[v1alpha1.AnnotationExternalID] == "" {
+			return errNotYet
+		}
+		return nil
+	})
+	if other.Annotations[v1alpha1.AnnotationExternalID] == first {
+		t.Errorf("two organizations have the external id %s", first)
+	}
+}
+
+func TestExternalIDIsKept(t *testing.T) {
+	t.Parallel()
+	cases := map[string]struct {
+		annotations map[string]string
+		labels      map[string]string
+		want        string
+	}{
+		"Restored":        {map[string]string{v1alpha1.AnnotationExternalID: "kept"}, map[string]string{v1alpha1.LabelOrganization: "x"}, "kept"},
+		"NotOrganization": {nil, nil, ""},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "test-", Labels: tc.labels, Annotations: tc.annotations}}
+			create(t, ns)
+			settle()
+			get(t, ns)
+			if got := ns.Annotations[v1alpha1.AnnotationExternalID]; got != tc.want {
+				t.Errorf("the external id is %q, want %q", got, tc.want)
+			}
+		})
+	}
+}
+
+// An external id that somebody else has written since the Namespace was read is not overwritten.
+func TestExternalIDIsNotOverwritten(t *testing.T) {
+	t.Parallel()
+	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace(t, nil)}}
+	get(t, ns)
+	stale := ns.DeepCopy()
+	patch(t, ns, func(o client.Object) { o.SetAnnotations(map[string]string{v1alpha1.AnnotationExternalID: "restored"}) })
+	if _, err := (&organizationReconciler{client: api}).Reconcile(t.Context(), stale); !apierrors.IsConflict(err) {
+		t.Errorf("Reconcile: got error %v, want a conflict", err)
+	}
+	get(t, ns)
+	if got := ns.Annotations[v1alpha1.AnnotationExternalID]; got != "restored" {
+		t.Errorf("the external id is %q, want %q", got, "restored")
+	}
+}
