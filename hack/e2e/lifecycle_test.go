@@ -74,27 +74,22 @@ func mustBeReady(t *testing.T, namespace, slug string) {
 	}
 }
 
-// pods are the Pods of an App that are not on their way out.
-func pods(t *testing.T, namespace, slug string) []corev1.Pod {
+// podUIDs are the UIDs of an App's Pods, those on their way out included.
+func podUIDs(t *testing.T, namespace, slug string) []string {
 	t.Helper()
 	var list corev1.PodList
 	if err := berth.Client.List(t.Context(), &list, client.InNamespace(namespace), client.MatchingLabels{berthv1alpha1.LabelApp: slug}); err != nil {
 		t.Fatal(err)
 	}
-	return slices.DeleteFunc(list.Items, func(p corev1.Pod) bool { return p.DeletionTimestamp != nil })
-}
-
-func podUIDs(t *testing.T, namespace, slug string) []string {
-	t.Helper()
 	var uids []string
-	for _, p := range pods(t, namespace, slug) {
+	for _, p := range list.Items {
 		uids = append(uids, string(p.UID))
 	}
 	slices.Sort(uids)
 	return uids
 }
 
-// mustBeReplaced waits until none of the given Pods is left and the App is Ready with others.
+// mustBeReplaced waits until none of the given Pods is left, not even one that ends, and the App is Ready with others.
 func mustBeReplaced(t *testing.T, namespace, slug string, before []string) {
 	t.Helper()
 	eventually(t, time.Minute, "other Pods than "+strings.Join(before, " "), func() (bool, string) {
