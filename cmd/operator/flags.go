@@ -46,6 +46,9 @@ func parse(flags *flag.FlagSet, args []string) (*options, error) {
 	if err := flags.Parse(args); err != nil {
 		return nil, err
 	}
+	if flags.NArg() > 0 {
+		return nil, fmt.Errorf("unexpected argument %q", flags.Arg(0))
+	}
 	return o, o.validate()
 }
 

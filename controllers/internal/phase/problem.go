@@ -48,7 +48,7 @@ func classify(err error) *Problem {
 		return p
 	}
 	if e, ok := errors.AsType[*ssa.NotOwnedError](err); ok {
-		return &Problem{Reason: v1alpha1.ReasonNotOwned, Message: upperFirst(e.Error()) + ".", Stalled: true}
+		return &Problem{Reason: v1alpha1.ReasonNotOwned, Message: e.Error() + ".", Stalled: true, after: recheckAfter}
 	}
 	if apierrors.IsInvalid(err) || apierrors.IsForbidden(err) {
 		return &Problem{Reason: v1alpha1.ReasonInvalid, Message: refusal(err), Stalled: true, after: recheckAfter}
@@ -82,8 +82,4 @@ func describe(c metav1.StatusCause) string {
 		return c.Field + " is invalid"
 	}
 	return c.Field + ": " + c.Message
-}
-
-func upperFirst(s string) string {
-	return strings.ToUpper(s[:1]) + s[1:]
 }

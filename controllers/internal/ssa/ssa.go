@@ -8,7 +8,9 @@ package ssa
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -32,6 +34,9 @@ type Configuration[C any] interface {
 
 // Extract returns what a field owner has applied of an object: one of the generated functions, such as appsv1.ExtractDeployment.
 type Extract[O client.Object, C any] func(obj O, fieldOwner string) (C, error)
+
+// ErrReplaced says that an object was deleted and made anew since it was read. It is to be read again.
+var ErrReplaced = errors.New("the object was replaced since it was read")
 
 // NotOwnedError says that an object exists already and belongs to somebody else.
 type NotOwnedError struct {
@@ -120,10 +125,20 @@ func update[O client.Object, C Configuration[C]](ctx context.Context, c client.C
 		return err
 	}
 	err = c.Apply(ctx, want.WithUID(obj.GetUID()), client.FieldOwner(v1alpha1.FieldOwner), client.ForceOwnership)
+	if isReplaced(err) {
+		return ErrReplaced
+	}
 	if err != nil {
 		return err
 	}
 	return answer(want, obj)
+}
+
+// isReplaced reports whether the API server refused a write since the object has another UID than was given.
+func isReplaced(err error) bool {
+	status, ok := errors.AsType[*apierrors.StatusError](err)
+	return ok && status.ErrStatus.Details != nil && slices.ContainsFunc(status.ErrStatus.Details.Causes,
+		func(c metav1.StatusCause) bool { return c.Field == "metadata.uid" })
 }
 
 // answer reads what the API server answered, which the client left in the apply configuration, into obj.
