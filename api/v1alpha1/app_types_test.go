@@ -102,36 +102,39 @@ func TestAppEnv(t *testing.T) {
 	}
 	ref := &v1alpha1.KeyRef{Name: "settings", Key: "a"}
 	runApps(t, map[string]appCase{
-		"Literal":        {change: env(v1alpha1.EnvVar{Name: "_A1", Value: ptr.To("$(B)\n")})},
-		"Empty":          {change: env(v1alpha1.EnvVar{Name: "A", Value: ptr.To("")})},
+		"Literal":        {change: env(v1alpha1.EnvVar{Name: "_A1", Value: new("$(B)\n")})},
+		"Empty":          {change: env(v1alpha1.EnvVar{Name: "A", Value: new("")})},
 		"Neither":        {change: env(v1alpha1.EnvVar{Name: "A"})},
 		"Secret":         {change: secret("web-env", "A.b-c_d")},
-		"OptionalSecret": {change: from(v1alpha1.EnvVarSource{SecretKeyRef: &v1alpha1.KeyRef{Name: "s", Key: "k", Optional: ptr.To(true)}})},
+		"OptionalSecret": {change: from(v1alpha1.EnvVarSource{SecretKeyRef: &v1alpha1.KeyRef{Name: "s", Key: "k", Optional: new(true)}})},
 		"ConfigMap":      {change: from(v1alpha1.EnvVarSource{ConfigMapKeyRef: ref})},
 		"Most":           {change: env(many(256)...)},
 		"LongestName":    {change: env(v1alpha1.EnvVar{Name: repeat(253)})},
-		"LongestValue":   {change: env(v1alpha1.EnvVar{Name: "A", Value: ptr.To(repeat(131072))})},
+		"LongestValue":   {change: env(v1alpha1.EnvVar{Name: "A", Value: new(repeat(131072))})},
 		"LongestRef":     {change: secret(repeat(253), repeat(253))},
 		"Both": {
-			change:  env(v1alpha1.EnvVar{Name: "A", Value: ptr.To("a"), ValueFrom: &v1alpha1.EnvVarSource{SecretKeyRef: ref}}),
+			change:  env(v1alpha1.EnvVar{Name: "A", Value: new("a"), ValueFrom: &v1alpha1.EnvVarSource{SecretKeyRef: ref}}),
 			refused: "spec.env",
 		},
-		"Repeated":      {change: env(v1alpha1.EnvVar{Name: "A"}, v1alpha1.EnvVar{Name: "A"}), refused: "spec.env[1]"},
-		"TooMany":       {change: env(many(257)...), refused: "spec.env"},
-		"NoName":        {change: env(v1alpha1.EnvVar{Value: ptr.To("a")}), refused: "spec.env[0].name"},
-		"DigitFirst":    {change: env(v1alpha1.EnvVar{Name: "1A"}), refused: "spec.env[0].name"},
-		"WithDash":      {change: env(v1alpha1.EnvVar{Name: "A-B"}), refused: "spec.env[0].name"},
-		"WithEquals":    {change: env(v1alpha1.EnvVar{Name: "A=B"}), refused: "spec.env[0].name"},
-		"NameTooLong":   {change: env(v1alpha1.EnvVar{Name: repeat(254)}), refused: "spec.env[0].name"},
-		"ValueTooLong":  {change: env(v1alpha1.EnvVar{Name: "A", Value: ptr.To(repeat(131073))}), refused: "spec.env[0].value"},
-		"NoSource":      {change: from(v1alpha1.EnvVarSource{}), refused: "spec.env[0].valueFrom"},
-		"TwoSources":    {change: from(v1alpha1.EnvVarSource{SecretKeyRef: ref, ConfigMapKeyRef: ref}), refused: "spec.env[0].valueFrom"},
-		"NoRefName":     {change: secret("", "k"), refused: "spec.env[0].valueFrom.secretKeyRef.name"},
-		"NoKey":         {change: secret("s", ""), refused: "spec.env[0].valueFrom.secretKeyRef.key"},
-		"BadKey":        {change: secret("s", "a/b"), refused: "spec.env[0].valueFrom.secretKeyRef.key"},
-		"KeyTooLong":    {change: secret("s", repeat(254)), refused: "spec.env[0].valueFrom.secretKeyRef.key"},
-		"RefTooLong":    {change: secret(repeat(254), "k"), refused: "spec.env[0].valueFrom.secretKeyRef.name"},
-		"BadConfigKey":  {change: from(v1alpha1.EnvVarSource{ConfigMapKeyRef: &v1alpha1.KeyRef{Name: "c", Key: " "}}), refused: "spec.env[0].valueFrom.configMapKeyRef.key"},
+		"Repeated":     {change: env(v1alpha1.EnvVar{Name: "A"}, v1alpha1.EnvVar{Name: "A"}), refused: "spec.env[1]"},
+		"TooMany":      {change: env(many(257)...), refused: "spec.env"},
+		"NoName":       {change: env(v1alpha1.EnvVar{Value: new("a")}), refused: "spec.env[0].name"},
+		"DigitFirst":   {change: env(v1alpha1.EnvVar{Name: "1A"}), refused: "spec.env[0].name"},
+		"WithDash":     {change: env(v1alpha1.EnvVar{Name: "A-B"}), refused: "spec.env[0].name"},
+		"WithEquals":   {change: env(v1alpha1.EnvVar{Name: "A=B"}), refused: "spec.env[0].name"},
+		"NameTooLong":  {change: env(v1alpha1.EnvVar{Name: repeat(254)}), refused: "spec.env[0].name"},
+		"ValueTooLong": {change: env(v1alpha1.EnvVar{Name: "A", Value: new(repeat(131073))}), refused: "spec.env[0].value"},
+		"NoSource":     {change: from(v1alpha1.EnvVarSource{}), refused: "spec.env[0].valueFrom"},
+		"TwoSources":   {change: from(v1alpha1.EnvVarSource{SecretKeyRef: ref, ConfigMapKeyRef: ref}), refused: "spec.env[0].valueFrom"},
+		"NoRefName":    {change: secret("", "k"), refused: "spec.env[0].valueFrom.secretKeyRef.name"},
+		"NoKey":        {change: secret("s", ""), refused: "spec.env[0].valueFrom.secretKeyRef.key"},
+		"BadKey":       {change: secret("s", "a/b"), refused: "spec.env[0].valueFrom.secretKeyRef.key"},
+		"KeyTooLong":   {change: secret("s", repeat(254)), refused: "spec.env[0].valueFrom.secretKeyRef.key"},
+		"RefTooLong":   {change: secret(repeat(254), "k"), refused: "spec.env[0].valueFrom.secretKeyRef.name"},
+		"BadConfigKey": {
+			change:  from(v1alpha1.EnvVarSource{ConfigMapKeyRef: &v1alpha1.KeyRef{Name: "c", Key: " "}}),
+			refused: "spec.env[0].valueFrom.configMapKeyRef.key",
+		},
 		"NoConfigMap":   {change: from(v1alpha1.EnvVarSource{ConfigMapKeyRef: &v1alpha1.KeyRef{Key: "k"}}), refused: "spec.env[0].valueFrom.configMapKeyRef.name"},
 		"NewlineInName": {change: env(v1alpha1.EnvVar{Name: "A\n"}), refused: "spec.env[0].name"},
 	})
@@ -197,7 +200,7 @@ func TestAppDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := v1alpha1.AppSpec{
-		Image: "registry.example.com/shop/web:v1", Dataset: v1alpha1.DatasetProduction, Replicas: ptr.To[int32](1), Port: 80,
+		Image: "registry.example.com/shop/web:v1", Dataset: v1alpha1.DatasetProduction, Replicas: new(int32(1)), Port: 80,
 	}
 	if diff := cmp.Diff(want, app.Spec); diff != "" {
 		t.Errorf("spec (-want +got):\n%s", diff)
@@ -210,7 +213,7 @@ func TestAppScale(t *testing.T) {
 	if err := api.Create(t.Context(), app); err != nil {
 		t.Fatal(err)
 	}
-	app.Status = v1alpha1.AppStatus{Replicas: ptr.To[int32](1), Selector: "berth.dev/app=scaled"}
+	app.Status = v1alpha1.AppStatus{Replicas: new(int32(1)), Selector: "berth.dev/app=scaled"}
 	if err := api.Status().Update(t.Context(), app); err != nil {
 		t.Fatal(err)
 	}
