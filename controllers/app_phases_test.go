@@ -201,7 +201,7 @@ func TestAppTemplate(t *testing.T) {
 				t.Errorf("template changed: %t, want %t:\n%s", changed, tc.rollout, cmp.Diff(before, &d.Spec.Template))
 			}
 			if d.Spec.Template.Annotations[restarted] == "" {
-				t.Errorf("the annotation of kubectl rollout restart is gone")
+				t.Error("the annotation of kubectl rollout restart is gone")
 			}
 			get(t, a)
 			if got, want := *d.Spec.Replicas, *a.Spec.Replicas; got != want {
@@ -260,33 +260,6 @@ func TestAppRefusedByTheAPIServer(t *testing.T) {
 			says(t, app, tc.want)
 		})
 	}
-}
-
-// forbidDeployments sets a quota that leaves no room for Deployments, as the quota controller would report it.
-func forbidDeployments(t *testing.T, ns string) {
-	t.Helper()
-	const deployments = "count/deployments.apps"
-	none := corev1.ResourceList{deployments: resource.MustParse("0")}
-	quota := &corev1.ResourceQuota{ObjectMeta: named(ns, "none"), Spec: corev1.ResourceQuotaSpec{Hard: none}}
-	create(t, quota)
-	quota.Status = corev1.ResourceQuotaStatus{Hard: none, Used: none}
-	if err := api.Status().Update(t.Context(), quota); err != nil {
-		t.Fatal(err)
-	}
-	eventually(t, func(ctx context.Context) error {
-		labels := map[string]string{"a": "b"}
-		err := api.Create(ctx, &appsv1.Deployment{ObjectMeta: named(ns, "probe"), Spec: appsv1.DeploymentSpec{
-			Selector: &metav1.LabelSelector{MatchLabels: labels},
-			Template: corev1.PodTemplateSpec{
-				ObjectMeta: metav1.ObjectMeta{Labels: labels},
-				Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "c", Image: "i"}}},
-			},
-		}}, client.DryRunAll)
-		if apierrors.IsForbidden(err) {
-			return nil
-		}
-		return fmt.Errorf("the quota doesn't work yet: %w", err)
-	})
 }
 
 // The garbage collector removes the objects of an App that is being deleted; nothing makes them again.

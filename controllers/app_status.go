@@ -23,7 +23,7 @@ const deadlineExceeded = "ProgressDeadlineExceeded"
 
 // writeStatus writes what the phases saw into the App's status, if it says anything new. It returns when the App has to be looked at
 // again because time alone will change it, or zero.
-func (r *appReconciler) writeStatus(ctx context.Context, s *appScope, o phase.Outcome) (time.Duration, error) {
+func (r *appReconciler) writeStatus(ctx context.Context, s *appScope, o *phase.Outcome) (time.Duration, error) {
 	now := r.clock.Now()
 	symptom, recheck := diagnose(s.app, s.current(), now)
 	conditions := status.Conditions(s.app.Status.Conditions, s.app.GetGeneration(), metav1.NewTime(now), status.Parts(o,

@@ -161,7 +161,7 @@ func TestAppKeepsTransitionTimes(t *testing.T) {
 		v1alpha1.ConditionReady: true, v1alpha1.ConditionAvailable: true, v1alpha1.ConditionReconciling: true,
 		v1alpha1.ConditionStalled: false, v1alpha1.ConditionCertified: false, v1alpha1.ConditionConfigured: false,
 	} {
-		if moved := after[conditionType] != before[conditionType]; moved != moves {
+		if moved := !after[conditionType].Equal(before[conditionType]); moved != moves {
 			t.Errorf("the transition time of %s moved: %t, want %t", conditionType, moved, moves)
 		}
 	}

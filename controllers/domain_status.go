@@ -15,7 +15,7 @@ import (
 )
 
 // writeStatus writes what the phases saw into the Domain's status, if it says anything new.
-func (r *domainReconciler) writeStatus(ctx context.Context, s *domainScope, o phase.Outcome) error {
+func (r *domainReconciler) writeStatus(ctx context.Context, s *domainScope, o *phase.Outcome) error {
 	now := metav1.NewTime(r.clock.Now())
 	conditions := status.Conditions(s.domain.Status.Conditions, s.domain.GetGeneration(), now, status.Parts(o,
 		status.Observer{Type: v1alpha1.ConditionCertified, Part: s.certified},

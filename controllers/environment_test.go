@@ -13,7 +13,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	testclock "k8s.io/utils/clock/testing"
-	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
@@ -27,7 +26,7 @@ func newEnvSecret(t *testing.T, ns, app, hash string) *corev1.Secret {
 			Namespace: ns, Name: app + "-env-" + hash,
 			Labels: map[string]string{v1alpha1.LabelSecret: v1alpha1.SecretEnv, v1alpha1.LabelApp: app},
 		},
-		Immutable: ptr.To(true),
+		Immutable: new(true),
 		Data:      map[string][]byte{"PASSWORD": []byte("hunter2")},
 	}
 	create(t, secret)
@@ -90,7 +89,7 @@ func TestEnvSecretWithoutTheKey(t *testing.T) {
 	})
 	says(t, app, "names the key TOKEN, which Secret web-env-1 doesn't have")
 	get(t, &appsv1.Deployment{ObjectMeta: named(ns, app.Name)})
-	patch(t, app, func(client.Object) { app.Spec.Env[0].ValueFrom.SecretKeyRef.Optional = ptr.To(true) })
+	patch(t, app, func(client.Object) { app.Spec.Env[0].ValueFrom.SecretKeyRef.Optional = new(true) })
 	expect(t, app, status.InProgressStatus, map[string]condition{v1alpha1.ConditionConfigured: succeeded})
 }
 

@@ -7,7 +7,6 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
-	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
@@ -57,7 +56,7 @@ func (r *envSecretReconciler) Reconcile(ctx context.Context, secret *corev1.Secr
 	}
 	// The resource version makes the delete fail if somebody has touched the Secret since, to use it again.
 	return reconcile.Result{}, client.IgnoreNotFound(r.client.Delete(ctx, secret, client.Preconditions{
-		UID: ptr.To(secret.GetUID()), ResourceVersion: ptr.To(secret.GetResourceVersion()),
+		UID: new(secret.GetUID()), ResourceVersion: new(secret.GetResourceVersion()),
 	}))
 }
 

@@ -9,16 +9,23 @@ import (
 	"sync"
 	"testing"
 
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
+	"sigs.k8s.io/yaml"
 
 	"github.com/berth-dev/berth/internal/testenv"
 )
 
-const baseDomain = "apps.example.com"
+const (
+	baseDomain = "apps.example.com"
+	// operator is the user that the controllers are.
+	operator = "operator"
+)
 
 // What the tests share: one API server with the controllers at work. Each test has Namespaces of its own.
 var (
@@ -37,7 +44,12 @@ func startControllers(ctx context.Context, config *rest.Config) error {
 	if api, err = client.New(config, client.Options{Scheme: Scheme()}); err != nil {
 		return err
 	}
+	if err := bindRole(ctx); err != nil {
+		return err
+	}
+	// The controllers may do what the generated role lets them do, so that every test shows that it is enough.
 	config = rest.CopyConfig(config)
+	config.Impersonate = rest.ImpersonationConfig{UserName: operator}
 	config.Wrap(sent.watch)
 	o := ManagerOptions()
 	o.Metrics = server.Options{BindAddress: "0"}
@@ -64,11 +76,33 @@ func startControllers(ctx context.Context, config *rest.Config) error {
 	return nil
 }
 
+// bindRole gives the controllers' user the role that the operator gets in a cluster.
+func bindRole(ctx context.Context) error {
+	raw, err := os.ReadFile("../config/rbac/operator_role.yaml")
+	if err != nil {
+		return err
+	}
+	role := &rbacv1.ClusterRole{}
+	if err := yaml.UnmarshalStrict(raw, role); err != nil {
+		return err
+	}
+	if err := api.Create(ctx, role); err != nil {
+		return err
+	}
+	return api.Create(ctx, &rbacv1.ClusterRoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: operator},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role.Name},
+		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: operator}},
+	})
+}
+
 // testBase returns what a controller of a test's own needs to work beside the running ones.
 func testBase(t *testing.T, c clock.PassiveClock) base {
 	t.Helper()
-	platform := Options{BaseDomain: baseDomain, Issuer: Issuer{Name: "local-ca"}, IngressClass: "traefik",
-		IngressAnnotations: map[string]string{"example.com/entrypoint": "websecure"}}.withDefaults().platform()
+	platform := Options{
+		BaseDomain: baseDomain, Issuer: Issuer{Name: "local-ca"}, IngressClass: "traefik",
+		IngressAnnotations: map[string]string{"example.com/entrypoint": "websecure"},
+	}.withDefaults().platform()
 	return base{client: cached, recorder: noEvents{}, clock: c, platform: platform}
 }
 

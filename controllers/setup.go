@@ -7,6 +7,7 @@ package controllers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -16,7 +17,6 @@ import (
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
-	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
@@ -63,14 +63,14 @@ func ManagerOptions() manager.Options {
 		Scheme: Scheme(),
 		Cache:  cacheOptions(),
 		// The controllers take what they read for the truth. Without this, they would write once more whatever is not in the cache yet.
-		Client: client.Options{Cache: &client.CacheOptions{EnableReadYourWritesConsistency: ptr.To(true)}},
+		Client: client.Options{Cache: &client.CacheOptions{EnableReadYourWritesConsistency: new(true)}},
 	}
 }
 
 // SetupWithManager adds the controllers to a manager that was made with ManagerOptions.
 func SetupWithManager(ctx context.Context, mgr manager.Manager, o Options) error {
 	if o.BaseDomain == "" || o.Issuer.Name == "" {
-		return fmt.Errorf("controllers need a base domain and the name of an issuer")
+		return errors.New("controllers need a base domain and the name of an issuer")
 	}
 	o = o.withDefaults()
 	if err := addIndexes(ctx, mgr.GetFieldIndexer(), o.BaseDomain); err != nil {

@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -9,8 +10,9 @@ import (
 	cmmeta "github.com/cert-manager/cert-manager/pkg/apis/meta/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
@@ -25,7 +27,7 @@ const digest = "registry.example.com/shop/web@sha256:0123456789abcdef0123456789a
 func rollout(t *testing.T, app *v1alpha1.App, revision string, pods ...corev1.PodStatus) []*corev1.Pod {
 	t.Helper()
 	d := awaitDeployment(t, app)
-	patch(t, d, func(o client.Object) { metav1.SetMetaDataAnnotation(&d.ObjectMeta, revisionAnnotation, revision) })
+	patch(t, d, func(client.Object) { metav1.SetMetaDataAnnotation(&d.ObjectMeta, revisionAnnotation, revision) })
 	labels := map[string]string{v1alpha1.LabelApp: app.Name, appsv1.DefaultDeploymentUniqueLabelKey: "hash" + revision}
 	template := d.Spec.Template.DeepCopy()
 	template.Labels = labels
@@ -117,11 +119,38 @@ func certificateStatus(t *testing.T, c *cmv1.Certificate, condition cmv1.Certifi
 	t.Helper()
 	get(t, c)
 	condition.ObservedGeneration = c.Generation
-	condition.LastTransitionTime = ptr.To(metav1.Now())
+	condition.LastTransitionTime = new(metav1.Now())
 	c.Status.Conditions = []cmv1.CertificateCondition{condition}
 	if err := api.Status().Update(t.Context(), c); err != nil {
 		t.Fatalf("update Certificate status: %v", err)
 	}
+}
+
+// forbidDeployments sets a quota that leaves no room for Deployments, as the quota controller would report it.
+func forbidDeployments(t *testing.T, ns string) {
+	t.Helper()
+	const deployments = "count/deployments.apps"
+	none := corev1.ResourceList{deployments: resource.MustParse("0")}
+	quota := &corev1.ResourceQuota{ObjectMeta: named(ns, "none"), Spec: corev1.ResourceQuotaSpec{Hard: none}}
+	create(t, quota)
+	quota.Status = corev1.ResourceQuotaStatus{Hard: none, Used: none}
+	if err := api.Status().Update(t.Context(), quota); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, func(ctx context.Context) error {
+		labels := map[string]string{"a": "b"}
+		err := api.Create(ctx, &appsv1.Deployment{ObjectMeta: named(ns, "probe"), Spec: appsv1.DeploymentSpec{
+			Selector: &metav1.LabelSelector{MatchLabels: labels},
+			Template: corev1.PodTemplateSpec{
+				ObjectMeta: metav1.ObjectMeta{Labels: labels},
+				Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "c", Image: "i"}}},
+			},
+		}}, client.DryRunAll)
+		if apierrors.IsForbidden(err) {
+			return nil
+		}
+		return fmt.Errorf("the quota doesn't work yet: %w", err)
+	})
 }
 
 // What kubelets say of Pods.

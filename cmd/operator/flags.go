@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"log/slog"
@@ -55,9 +56,9 @@ func parse(flags *flag.FlagSet, args []string) (*options, error) {
 func (o *options) validate() error {
 	switch {
 	case o.controllers.BaseDomain == "":
-		return fmt.Errorf("--base-domain is required")
+		return errors.New("--base-domain is required")
 	case o.controllers.Issuer.Name == "":
-		return fmt.Errorf("--issuer-name is required")
+		return errors.New("--issuer-name is required")
 	case o.logFormat != logJSON && o.logFormat != logText:
 		return fmt.Errorf("--log-format is %s or %s, not %q", logJSON, logText, o.logFormat)
 	}
@@ -67,7 +68,7 @@ func (o *options) validate() error {
 func (o *options) annotate(pair string) error {
 	name, value, ok := strings.Cut(pair, "=")
 	if !ok || name == "" {
-		return fmt.Errorf("want NAME=VALUE")
+		return errors.New("want NAME=VALUE")
 	}
 	o.controllers.IngressAnnotations[name] = value
 	return nil

@@ -69,7 +69,7 @@ func run(m *testing.M, setups []Setup) (code int, err error) {
 
 // crdFolders returns where the custom resource definitions of Berth and of cert-manager's module lie.
 func crdFolders() ([]string, error) {
-	list := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/berth-dev/berth", "github.com/cert-manager/cert-manager")
+	list := exec.CommandContext(context.Background(), "go", "list", "-m", "-f", "{{.Dir}}", "github.com/berth-dev/berth", "github.com/cert-manager/cert-manager")
 	out, err := list.Output()
 	if err != nil {
 		return nil, fmt.Errorf("find the modules: %w", err)

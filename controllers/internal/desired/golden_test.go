@@ -94,18 +94,18 @@ func TestDeployment(t *testing.T) {
 			a.Annotations = map[string]string{v1alpha1.AnnotationRestartedAt: "2026-03-01T12:00:00Z", "example.com/other": "stays out"}
 		})},
 		"env-literal": {app: testApp(withEnv(
-			v1alpha1.EnvVar{Name: "GREETING", Value: ptr.To("costs 5$ or $(PRICE) or $$(PRICE)")},
-			v1alpha1.EnvVar{Name: "EMPTY", Value: ptr.To("")},
+			v1alpha1.EnvVar{Name: "GREETING", Value: new("costs 5$ or $(PRICE) or $$(PRICE)")},
+			v1alpha1.EnvVar{Name: "EMPTY", Value: new("")},
 			v1alpha1.EnvVar{Name: "UNSET"},
 		))},
 		"env-from": {app: testApp(withEnv(
 			v1alpha1.EnvVar{Name: "PASSWORD", ValueFrom: fromSecret("PASSWORD", nil)},
-			v1alpha1.EnvVar{Name: "TOKEN", ValueFrom: fromSecret("TOKEN", ptr.To(true))},
+			v1alpha1.EnvVar{Name: "TOKEN", ValueFrom: fromSecret("TOKEN", new(true))},
 			v1alpha1.EnvVar{Name: "LEVEL", ValueFrom: fromConfigMap},
 		))},
 		"env-port": {app: testApp(withEnv(
-			v1alpha1.EnvVar{Name: "FIRST", Value: ptr.To("1")},
-			v1alpha1.EnvVar{Name: "PORT", Value: ptr.To("9000")},
+			v1alpha1.EnvVar{Name: "FIRST", Value: new("1")},
+			v1alpha1.EnvVar{Name: "PORT", Value: new("9000")},
 		))},
 		"resources": {app: testApp(func(a *v1alpha1.App) {
 			a.Spec.Resources = &corev1.ResourceRequirements{

@@ -20,7 +20,7 @@ type Phase[S any] struct {
 	Condition string
 	// Gate makes the phases after this one not run unless it succeeds. Phases behind one that is no gate run whatever becomes of it.
 	Gate bool
-	// Run does the step. An error made by Stall or Wait has that outcome; others are judged by Run of this package.
+	// Run does the step. An error made by Stall or Wait has that outcome; others are judged by what they are.
 	Run func(ctx context.Context, scope S) error
 }
 
@@ -33,8 +33,8 @@ type Outcome struct {
 }
 
 // Run runs the phases in their order.
-func Run[S any](ctx context.Context, scope S, phases ...Phase[S]) Outcome {
-	var o Outcome
+func Run[S any](ctx context.Context, scope S, phases ...Phase[S]) *Outcome {
+	o := &Outcome{}
 	for _, p := range phases {
 		if o.gate != nil {
 			o.skipped = append(o.skipped, p.Condition)
@@ -61,13 +61,13 @@ func (o *Outcome) add(name, condition string, err error) *Problem {
 }
 
 // Gate returns what kept the later phases from running, or nil.
-func (o Outcome) Gate() *Problem { return o.gate }
+func (o *Outcome) Gate() *Problem { return o.gate }
 
 // Skipped reports whether a phase that a condition stands for didn't run.
-func (o Outcome) Skipped(condition string) bool { return slices.Contains(o.skipped, condition) }
+func (o *Outcome) Skipped(condition string) bool { return slices.Contains(o.skipped, condition) }
 
 // Problem returns the first problem of the phases that a condition stands for, or nil.
-func (o Outcome) Problem(condition string) *Problem {
+func (o *Outcome) Problem(condition string) *Problem {
 	for _, p := range o.problems {
 		if p.Condition == condition {
 			return p
@@ -78,7 +78,7 @@ func (o Outcome) Problem(condition string) *Problem {
 
 // Result returns what the reconcile ends with: an error if a phase failed, or else the soonest time that a problem wants to be looked
 // at again.
-func (o Outcome) Result() (reconcile.Result, error) {
+func (o *Outcome) Result() (reconcile.Result, error) {
 	if len(o.errs) > 0 {
 		return reconcile.Result{}, errors.Join(o.errs...)
 	}

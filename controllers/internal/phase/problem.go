@@ -16,7 +16,7 @@ import (
 // recheckAfter is when a stalled object is looked at again if nothing wakes it when the cause goes: a quota that was raised, say.
 const recheckAfter = 5 * time.Minute
 
-// Problem is why a phase didn't succeed. As an error, it is made by Stall or Wait.
+// Problem is why a phase didn't succeed.
 type Problem struct {
 	// Condition is the type of the condition that shows the problem.
 	Condition string
@@ -29,23 +29,28 @@ type Problem struct {
 	after  time.Duration
 }
 
+// problemError is a problem that a phase has found by itself.
+type problemError struct {
+	problem Problem
+}
+
 // Error returns the message.
-func (p *Problem) Error() string { return p.Message }
+func (e *problemError) Error() string { return e.problem.Message }
 
 // Stall returns the error of a phase that can't go on before a person acts. A watch has to wake the object then.
 func Stall(reason, format string, args ...any) error {
-	return &Problem{Reason: reason, Message: fmt.Sprintf(format, args...), Stalled: true}
+	return &problemError{Problem{Reason: reason, Message: fmt.Sprintf(format, args...), Stalled: true}}
 }
 
 // Wait returns the error of a phase that has to be run again after a time, without anything being wrong.
 func Wait(after time.Duration, reason, format string, args ...any) error {
-	return &Problem{Reason: reason, Message: fmt.Sprintf(format, args...), after: after}
+	return &problemError{Problem{Reason: reason, Message: fmt.Sprintf(format, args...), after: after}}
 }
 
 // classify turns any error of a phase into a problem.
 func classify(err error) *Problem {
-	if p, ok := errors.AsType[*Problem](err); ok {
-		return p
+	if e, ok := errors.AsType[*problemError](err); ok {
+		return &e.problem
 	}
 	if e, ok := errors.AsType[*ssa.NotOwnedError](err); ok {
 		return &Problem{Reason: v1alpha1.ReasonNotOwned, Message: e.Error() + ".", Stalled: true, after: recheckAfter}

@@ -17,7 +17,6 @@ import (
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
 	"k8s.io/client-go/rest"
-	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
@@ -101,7 +100,7 @@ func TestApply(t *testing.T) {
 		t.Fatal(err)
 	}
 	if again.ResourceVersion != made.ResourceVersion {
-		t.Errorf("a second Apply changed the object")
+		t.Error("a second Apply changed the object")
 	}
 
 	made.Spec.Ports[0].TargetPort = intstr.FromString("changed")
@@ -163,7 +162,7 @@ func TestApplyLeavesOthersObjectsAlone(t *testing.T) {
 				t.Helper()
 				old := foreign(owner)
 				old.UID = "33333333-3333-3333-3333-333333333333"
-				old.OwnerReferences = []metav1.OwnerReference{{UID: owner.UID, Controller: ptr.To(true)}}
+				old.OwnerReferences = []metav1.OwnerReference{{UID: owner.UID, Controller: new(true)}}
 				return staleReads(old)
 			},
 			check: func(err error) bool { return errors.Is(err, ErrReplaced) },
@@ -209,7 +208,7 @@ func TestAdopt(t *testing.T) {
 				t.Helper()
 				s := foreign(owner)
 				s.OwnerReferences = []metav1.OwnerReference{{
-					APIVersion: "v1", Kind: "ConfigMap", Name: "x", UID: "44444444-4444-4444-4444-444444444444", Controller: ptr.To(true),
+					APIVersion: "v1", Kind: "ConfigMap", Name: "x", UID: "44444444-4444-4444-4444-444444444444", Controller: new(true),
 				}}
 				store(t, s)
 			},

@@ -59,7 +59,7 @@ type Observer struct {
 
 // Parts returns a part for each observer, in their order: the problem of its phases, or that they did not run, or what was seen. The
 // problem of a gate without a condition of its own comes first, for Ready to show.
-func Parts(o phase.Outcome, observers ...Observer) []Part {
+func Parts(o *phase.Outcome, observers ...Observer) []Part {
 	var parts []Part
 	if gate := o.Gate(); gate != nil && gate.Condition == "" {
 		parts = append(parts, fromProblem(gate))
