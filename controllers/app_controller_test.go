@@ -3,11 +3,15 @@ package controllers
 import (
 	"errors"
 	"testing"
-	"time"
 
 	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
 	"github.com/google/go-cmp/cmp"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
 )
@@ -60,22 +64,90 @@ func TestAppBecomesReady(t *testing.T) {
 	}
 }
 
-func TestIdleReconcileAsksForNothing(t *testing.T) {
+// A new App takes one request for each object and one for the status.
+func TestNewAppTakesFewRequests(t *testing.T) {
 	t.Parallel()
 	ns := organization(t)
-	app := running(t, ns)
-	time.Sleep(quiet)
+	secret := newEnvSecret(t, ns, "app-"+ns[len(ns)-5:], "1")
+	app := newApp(t, ns, fromSecret(secret.Name, "PASSWORD"))
+	awaitStatus(t, app)
+	settle()
+	want := []string{
+		"PATCH secrets/" + secret.Name, "PATCH deployments/" + app.Name, "PATCH services/" + app.Name,
+		"PATCH certificates/" + app.Name, "PATCH ingresses/" + app.Name, "PATCH apps/" + app.Name + "/status",
+	}
+	if diff := cmp.Diff(want, sent.in(ns)); diff != "" {
+		t.Errorf("requests (-want +got):\n%s", diff)
+	}
+}
+
+func TestIdleReconcileAsksForNothing(t *testing.T) {
+	t.Parallel()
+	cases := map[string]func(*v1alpha1.App){
+		"Minimal": func(*v1alpha1.App) {},
+		"Everything": func(a *v1alpha1.App) {
+			cpu := corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("1000m")}
+			ref := &v1alpha1.KeyRef{Name: "c", Key: "k", Optional: new(false)}
+			a.Annotations = map[string]string{v1alpha1.AnnotationRestartedAt: "2026-03-01T12:00:00Z"}
+			a.Spec.Env = []v1alpha1.EnvVar{
+				{Name: "Z", Value: new("$(A)")},
+				{Name: "A", Value: new("")},
+				{Name: "PORT", Value: new("1")},
+				{Name: "B"},
+				{Name: "C", ValueFrom: &v1alpha1.EnvVarSource{ConfigMapKeyRef: ref}},
+			}
+			a.Spec.Resources = &corev1.ResourceRequirements{Requests: cpu, Limits: cpu}
+			a.Spec.ReadinessProbe = &corev1.Probe{
+				ProbeHandler: corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{Path: "/", Port: intstr.FromInt32(80)}},
+			}
+			a.Spec.ImagePullSecrets = []v1alpha1.ImagePullSecret{{Name: "z"}, {Name: "a"}}
+			a.Spec.Port = 8080
+		},
+	}
+	for name, change := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ns := organization(t)
+			app := running(t, ns, change)
+			settle()
+			before := sent.in(ns)
+			b := testBase(t, clock.RealClock{})
+			r := &appReconciler{base: b, sites: newSites(b)}
+			if err := cached.Get(t.Context(), key(app), app); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := r.Reconcile(t.Context(), app); err != nil {
+				t.Fatalf("Reconcile: %v", err)
+			}
+			if diff := cmp.Diff(before, sent.in(ns)); diff != "" {
+				t.Errorf("an idle reconcile asked the API server for something (-before +after):\n%s", diff)
+			}
+		})
+	}
+}
+
+// A changed order of the environment is applied, and then the App is idle again.
+func TestOrderOfTheEnvironment(t *testing.T) {
+	t.Parallel()
+	ns := organization(t)
+	app := running(t, ns, func(a *v1alpha1.App) { a.Spec.Env = []v1alpha1.EnvVar{{Name: "A"}, {Name: "B"}, {Name: "C"}} })
+	patch(t, app, func(client.Object) {
+		app.Spec.Env = []v1alpha1.EnvVar{{Name: "C"}, {Name: "A"}, {Name: "D"}, {Name: "B"}}
+	})
+	d := awaitDeployment(t, app)
+	var got []string
+	for _, e := range d.Spec.Template.Spec.Containers[0].Env {
+		got = append(got, e.Name)
+	}
+	if diff := cmp.Diff([]string{"PORT", "C", "A", "D", "B"}, got); diff != "" {
+		t.Errorf("variables (-want +got):\n%s", diff)
+	}
+	report(t, d, d.Status)
+	settle()
 	before := sent.in(ns)
-	t.Log(before)
-	b := testBase(t, clock.RealClock{})
-	r := &appReconciler{base: b, sites: newSites(b)}
-	if err := cached.Get(t.Context(), key(app), app); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := r.Reconcile(t.Context(), app); err != nil {
-		t.Fatalf("Reconcile: %v", err)
-	}
-	if diff := cmp.Diff(before, sent.in(ns)); diff != "" {
-		t.Errorf("an idle reconcile asked the API server for something (-before +after):\n%s", diff)
+	report(t, d, appsv1.DeploymentStatus{Replicas: 1, UpdatedReplicas: 1})
+	settle()
+	if got := sent.in(ns)[len(before):]; len(got) > 1 {
+		t.Errorf("a change of the Deployment's status took the requests %q, want one for the App's status at most", got)
 	}
 }

@@ -26,7 +26,8 @@ func (r *appReconciler) organization(ctx context.Context, s *appScope) error {
 	return requireOrganization(ctx, r.client, s.app.GetNamespace())
 }
 
-// requireOrganization stalls unless the Namespace is an organization. The cache holds no other Namespaces.
+// requireOrganization stalls unless the Namespace is an organization. The cache holds no other Namespaces. What an object had before its
+// Namespace stopped being one stays as it is.
 func requireOrganization(ctx context.Context, c client.Reader, namespace string) error {
 	err := c.Get(ctx, client.ObjectKey{Name: namespace}, &corev1.Namespace{})
 	if apierrors.IsNotFound(err) {

@@ -88,9 +88,9 @@ func configured(found *symptom) status.Part {
 func available(d *appsv1.Deployment, found *symptom) status.Part {
 	const condition = v1alpha1.ConditionAvailable
 	want := ptr.Deref(d.Spec.Replicas, 1)
-	ready := fmt.Sprintf("%d of %d Pods are ready.", min(d.Status.AvailableReplicas, want), want)
+	ready := fmt.Sprintf("%d of %d Pods of the newest version are ready.", updated(d), want)
 	if !observed(d) {
-		return status.Progressing(condition, "The rollout begins.")
+		return status.Progressing(condition, ready)
 	}
 	if rolledOut(d, want) {
 		if want == 0 {
@@ -98,7 +98,7 @@ func available(d *appsv1.Deployment, found *symptom) status.Part {
 				Type: condition, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonScaledToZero, Message: "The spec asks for no Pods.",
 			}
 		}
-		return status.Succeeded(condition, ready)
+		return status.Succeeded(condition, "All Pods are ready.")
 	}
 	if refused := deploymentCondition(d, appsv1.DeploymentReplicaFailure); refused.Status == corev1.ConditionTrue {
 		return status.Part{
@@ -131,6 +131,14 @@ func observed(d *appsv1.Deployment) bool {
 // rolledOut reports whether all Pods are of the newest version and ready, and none of an older one is left.
 func rolledOut(d *appsv1.Deployment, want int32) bool {
 	return d.Status.UpdatedReplicas == want && d.Status.Replicas == want && d.Status.AvailableReplicas == want
+}
+
+// updated returns how many Pods of the newest version are ready, as far as it can be told: those of older versions are taken to be.
+func updated(d *appsv1.Deployment) int32 {
+	if !observed(d) {
+		return 0
+	}
+	return max(0, d.Status.AvailableReplicas-(d.Status.Replicas-d.Status.UpdatedReplicas))
 }
 
 // deploymentCondition returns the condition of a type, which is empty if the Deployment doesn't have it.

@@ -34,12 +34,12 @@ func TestAppSaysWhatItsPodsSay(t *testing.T) {
 				v1alpha1.ConditionReady:     failing(v1alpha1.ReasonImagePullFailed),
 				v1alpha1.ConditionAvailable: failing(v1alpha1.ReasonImagePullFailed),
 			},
-			says: "1 of 2 Pods are ready. The image can't be pulled: not found",
+			says: "1 of 2 Pods of the newest version are ready. The image can't be pulled: not found",
 		},
 		"Crash": {
 			pods: []corev1.PodStatus{podCrashed(corev1.ContainerStateTerminated{ExitCode: 3, Reason: "Error"}), podReady()},
 			want: map[string]condition{v1alpha1.ConditionReady: failing(v1alpha1.ReasonCrashed)},
-			says: "1 of 2 Pods are ready. The container ended with exit code 3; its logs may say why.",
+			says: "1 of 2 Pods of the newest version are ready. The container ended with exit code 3; its logs may say why.",
 		},
 		"Unschedulable": {
 			pods: []corev1.PodStatus{podUnschedulable("0/1 nodes are available"), podReady()},
@@ -54,7 +54,7 @@ func TestAppSaysWhatItsPodsSay(t *testing.T) {
 		"Starting": {
 			pods: []corev1.PodStatus{podRunningFor(0, time.Now().Add(time.Hour)), podReady()},
 			want: map[string]condition{v1alpha1.ConditionReady: working},
-			says: "1 of 2 Pods are ready.",
+			says: "1 of 2 Pods of the newest version are ready.",
 		},
 		"SecretMissing": {
 			change: fromSecret,

@@ -5,7 +5,7 @@ package v1alpha1
 // owns on every pass.
 const (
 	// ConditionReady says whether the object does what its spec asks for. It sums up all the others: its reason and message are
-	// those of the first condition, in the order of the phases, that isn't True.
+	// those of the first condition that isn't True, one that needs a person before one that only takes time.
 	ConditionReady = "Ready"
 	// ConditionReconciling is True while Berth or the cluster still works towards the spec, and nobody has to act.
 	ConditionReconciling = "Reconciling"

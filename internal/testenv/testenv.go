@@ -51,6 +51,8 @@ func run(m *testing.M, setups []Setup) (code int, err error) {
 		return 0, err
 	}
 	env := &envtest.Environment{CRDDirectoryPaths: crds, ErrorIfCRDPathMissing: true}
+	// The range that envtest sets has room for 250 Services.
+	env.ControlPlane.GetAPIServer().Configure().Set("service-cluster-ip-range", "10.0.0.0/16")
 	config, err = env.Start()
 	if err != nil {
 		return 0, fmt.Errorf("start the API server: %w", err)

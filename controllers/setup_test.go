@@ -1,0 +1,106 @@
+package controllers
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+
+	"github.com/berth-dev/berth/api/v1alpha1"
+)
+
+func TestSetupNeedsOptions(t *testing.T) {
+	t.Parallel()
+	cases := map[string]Options{
+		"Nothing":      {},
+		"NoBaseDomain": {Issuer: Issuer{Name: "ca"}},
+		"NoIssuer":     {BaseDomain: baseDomain},
+	}
+	for name, o := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if err := SetupWithManager(t.Context(), nil, o); err == nil {
+				t.Error("SetupWithManager succeeded, want an error")
+			}
+		})
+	}
+}
+
+func TestOptionsDefaults(t *testing.T) {
+	t.Parallel()
+	cases := map[string]struct {
+		issuer, want Issuer
+	}{
+		"Defaults": {Issuer{Name: "ca"}, Issuer{Name: "ca", Kind: "ClusterIssuer", Group: "cert-manager.io"}},
+		"Given":    {Issuer{Name: "ca", Kind: "Issuer", Group: "example.com"}, Issuer{Name: "ca", Kind: "Issuer", Group: "example.com"}},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if diff := cmp.Diff(tc.want, Options{Issuer: tc.issuer}.withDefaults().platform().Issuer); diff != "" {
+				t.Errorf("issuer (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// What the cache keeps of others' objects doesn't grow with them.
+func TestCacheKeepsLittleOfOthers(t *testing.T) {
+	t.Parallel()
+	service := func(kind string) *corev1.Service {
+		return &corev1.Service{
+			ObjectMeta: metav1.ObjectMeta{
+				Name: "web", Labels: map[string]string{"a": "b"},
+				OwnerReferences: []metav1.OwnerReference{{APIVersion: kind, Kind: "App", Controller: new(true)}},
+				ManagedFields: []metav1.ManagedFieldsEntry{
+					{Manager: "kubectl", Operation: metav1.ManagedFieldsOperationApply},
+					{Manager: v1alpha1.FieldOwner, Operation: metav1.ManagedFieldsOperationApply},
+					{Manager: v1alpha1.FieldOwner, Operation: metav1.ManagedFieldsOperationUpdate},
+				},
+			},
+			Spec: corev1.ServiceSpec{ClusterIP: "10.0.0.1"},
+		}
+	}
+	ours, theirs := service("berth.dev/v1alpha1"), service("example.com/v1")
+	wantOurs, wantTheirs := ours.DeepCopy(), &corev1.Service{
+		ObjectMeta: metav1.ObjectMeta{Name: "web", OwnerReferences: theirs.OwnerReferences},
+	}
+	wantOurs.ManagedFields = wantOurs.ManagedFields[1:2]
+	for want, in := range map[*corev1.Service]*corev1.Service{wantOurs: ours, wantTheirs: theirs} {
+		got, err := keepOurs(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(any(want), got); diff != "" {
+			t.Errorf("kept (-want +got):\n%s", diff)
+		}
+	}
+}
+
+// A Pod wakes its App when its status changes or it begins to end, and not when anything else of it does.
+func TestPodChanged(t *testing.T) {
+	t.Parallel()
+	ended := metav1.NewTime(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC))
+	before := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "web", ResourceVersion: "1"}, Status: podReady()}
+	cases := map[string]struct {
+		change func(*corev1.Pod)
+		want   bool
+	}{
+		"Version": {change: func(p *corev1.Pod) { p.ResourceVersion = "2" }},
+		"Status":  {change: func(p *corev1.Pod) { p.Status.ContainerStatuses[0].Ready = false }, want: true},
+		"Ends":    {change: func(p *corev1.Pod) { p.DeletionTimestamp = &ended }, want: true},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			after := before.DeepCopy()
+			tc.change(after)
+			if got := podChanged.Update(event.UpdateEvent{ObjectOld: before, ObjectNew: after}); got != tc.want {
+				t.Errorf("lets the change through: %t, want %t", got, tc.want)
+			}
+		})
+	}
+}
