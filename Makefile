@@ -31,6 +31,7 @@ run: cluster ## run Berth on this machine; with KUBECONFIG=… REGISTRY=… ISSU
 ifndef EXISTING
 	@$(CLUSTER) doctor
 	@$(CLUSTER) build >/dev/null
+	@mkdir -p $(RUN) && ln -sfn "$$($(CLUSTER) assets)/kubectl" $(RUN)/kubectl
 endif
 	@go build -o $(RUN)/dev ./hack/dev
 	@$(RUN)/dev up --dir=$(RUN) --cluster=$(CLUSTER) --base-domain=$(BASE_DOMAIN) $(EXISTING)

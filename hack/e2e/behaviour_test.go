@@ -49,12 +49,34 @@ func TestScale(t *testing.T) {
 	mustBeReady(t, "scale-org", "scale-app")
 	for _, replicas := range []string{"2", "0", "1"} {
 		kubectl(t, "", "scale", "app/scale-app", "-n", "scale-org", "--replicas="+replicas)
-		eventually(t, time.Minute, replicas+" Pods", func() (bool, string) {
-			saw := strings.TrimSpace(kubectl(t, "", "get", "app", "scale-app", "-n", "scale-org", "-o",
-				`jsonpath={.status.readyReplicas} {.status.replicas} {.status.conditions[?(@.type=="Ready")].status}`))
-			return saw == replicas+" "+replicas+" True", saw
-		})
+		waitForReplicas(t, "scale-org", "scale-app", replicas)
 	}
+	// There are no metrics here; that there have to be at least three Pods an autoscaler knows without.
+	kubectl(t, `
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata:
+  name: scale-app
+  namespace: scale-org
+spec:
+  scaleTargetRef:
+    apiVersion: berth.dev/v1alpha1
+    kind: App
+    name: scale-app
+  minReplicas: 3
+  maxReplicas: 4
+`, "apply", "-f", "-")
+	waitForReplicas(t, "scale-org", "scale-app", "3")
+}
+
+// waitForReplicas waits until an App is Ready with a number of Pods, all of them ready.
+func waitForReplicas(t *testing.T, namespace, slug, replicas string) {
+	t.Helper()
+	eventually(t, time.Minute, replicas+" Pods", func() (bool, string) {
+		saw := strings.TrimSpace(kubectl(t, "", "get", "app", slug, "-n", namespace, "-o",
+			`jsonpath={.status.readyReplicas} {.status.replicas} {.status.conditions[?(@.type=="Ready")].status}`))
+		return saw == replicas+" "+replicas+" True", saw
+	})
 }
 
 func TestCrashShowsWhy(t *testing.T) {

@@ -49,7 +49,10 @@ func (s *Stack) startCluster(ctx context.Context) (*cluster, error) {
 	if err := os.Remove(envFile); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err
 	}
-	args := []string{"start", "--dir", dir, "--forward", fmt.Sprintf("facade=%s,%s:%d", s.opts.listen("facade"), nodeIP, facadeNodePort)}
+	args := []string{"start", "--dir", dir}
+	if os.Geteuid() == 0 { // Otherwise there is no node to forward to.
+		args = append(args, "--forward", fmt.Sprintf("facade=%s,%s:%d", s.opts.listen("facade"), nodeIP, facadeNodePort))
+	}
 	for _, purpose := range []string{"api", "registry", "http", "https"} {
 		args = append(args, "--listen-"+purpose, s.opts.listen(purpose))
 	}

@@ -34,7 +34,11 @@ func (s *Stack) startProcesses(ctx context.Context) error {
 	s.Env.URL = "https://" + addr
 	file := func(name string) string { return filepath.Join(s.opts.Dir, name) }
 	base := "--base-domain=" + s.opts.BaseDomain
-	operator := []string{base, "--issuer-name=" + s.issuer(), "--ingress-class=" + s.ingressClass(), "--metrics-bind-address=0", "--health-probe-bind-address=0"}
+	operator := []string{
+		base, "--issuer-name=" + s.issuer(), "--ingress-class=" + s.ingressClass(),
+		"--ingress-annotation=traefik.ingress.kubernetes.io/router.entrypoints=websecure",
+		"--metrics-bind-address=0", "--health-probe-bind-address=0",
+	}
 	if err := s.startProcess(ctx, "operator", operator...); err != nil {
 		return err
 	}

@@ -101,7 +101,8 @@ func (s *Stack) dial(ctx context.Context, network, addr string) (net.Conn, error
 	return dialer.DialContext(ctx, network, addr)
 }
 
-// waitForFacade waits until the facade answers through the address that clients use.
+// waitForFacade waits until the facade answers through the address that clients use, and wants to know who calls: before its caches are
+// filled, it does not.
 func (s *Stack) waitForFacade(ctx context.Context) error {
 	hc, err := s.HTTPClient()
 	if err != nil {
@@ -109,7 +110,7 @@ func (s *Stack) waitForFacade(ctx context.Context) error {
 	}
 	last := errors.New("no answer yet")
 	err = wait.PollUntilContextTimeout(ctx, 50*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.Env.URL+"/api/openapi.json", http.NoBody)
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.Env.URL+"/api/containers/"+Organization+"/apps/", http.NoBody)
 		if err != nil {
 			return false, err
 		}
@@ -119,7 +120,7 @@ func (s *Stack) waitForFacade(ctx context.Context) error {
 			return false, nil //nolint:nilerr // It is the error at the end, if the facade does not come up before.
 		}
 		last = fmt.Errorf("status %s", res.Status)
-		return res.StatusCode < http.StatusInternalServerError, res.Body.Close()
+		return res.StatusCode == http.StatusUnauthorized, res.Body.Close()
 	})
 	if err != nil {
 		return fmt.Errorf("%s: %w: %w", s.Env.URL, err, last)
