@@ -19,6 +19,10 @@ const maxBody = 2 << 20
 // router returns the handler of every route of the API.
 func (s *Server) router() *gin.Engine {
 	engine := newEngine(s.log)
+	contract := docHandlers{docs: s.docs}
+	engine.GET("/api", contract.page)
+	engine.GET("/api/", contract.page)
+	engine.GET("/api/openapi.json", contract.contract)
 	containers := engine.Group("/api/containers/:org", mw.WhenReady(s.store.Synced), auth.Authenticate(s.store))
 	handlers := &appHandlers{platform: s.platform, apps: s.store}
 	logs := &logHandlers{apps: s.store, logs: s.logs, stopping: s.streams}

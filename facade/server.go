@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/certwatcher"
 
 	"github.com/berth-dev/berth/facade/internal/auth"
+	"github.com/berth-dev/berth/facade/internal/docs"
 	"github.com/berth-dev/berth/facade/internal/mw"
 	"github.com/berth-dev/berth/facade/internal/podlogs"
 	"github.com/berth-dev/berth/facade/internal/store"
@@ -55,6 +56,7 @@ type Server struct {
 	authorizer auth.Authorizer
 	platform   translate.Platform
 	logs       *podlogs.Reader
+	docs       *docs.Docs
 	stopping   atomic.Bool
 	// streams ends when answers that would go on for ever have to end, which is when the server has stopped taking connections.
 	streams    context.Context //nolint:containedctx // It is the server's own, not a call's.
@@ -72,10 +74,14 @@ func New(ctx context.Context, options Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the client for logs: %w", err)
 	}
+	contract, err := docs.New(openAPI)
+	if err != nil {
+		return nil, err
+	}
 	streams, endStreams := context.WithCancel(context.WithoutCancel(ctx))
 	return &Server{
 		options: options, log: options.Log,
-		store: s, authorizer: auth.Roles{}, platform: platform, logs: podlogs.NewReader(core),
+		store: s, authorizer: auth.Roles{}, platform: platform, logs: podlogs.NewReader(core), docs: contract,
 		streams: streams, endStreams: endStreams,
 	}, nil
 }

@@ -84,7 +84,11 @@ func setup(ctx context.Context, config *rest.Config) error {
 	suite.url = "https://" + suite.server.options.Listener.Addr().String()
 	suite.health = "http://" + suite.server.options.HealthListener.Addr().String()
 	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, ServerName: "localhost"}, ForceAttemptHTTP2: true}
-	suite.client = &http.Client{Transport: transport, Timeout: time.Minute}
+	checked, err := newContractTransport(transport)
+	if err != nil {
+		return err
+	}
+	suite.client = &http.Client{Transport: checked, Timeout: time.Minute}
 	return poll(ctx, suite.server.Ready)
 }
 

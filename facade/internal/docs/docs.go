@@ -1,0 +1,61 @@
+// Package docs makes a page to read and a document for programs of an OpenAPI contract. The page is rendered once and needs no script and
+// nothing from elsewhere.
+package docs
+
+import (
+	"bytes"
+	"crypto/sha256"
+	_ "embed" // For the page's template and style.
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"html/template"
+
+	"sigs.k8s.io/yaml"
+)
+
+var (
+	//go:embed page.html
+	pageTemplate string
+	//go:embed page.css
+	pageStyle string
+)
+
+// Docs is a contract, ready to be served.
+type Docs struct {
+	// Page is the contract as an HTML page.
+	Page []byte
+	// PagePolicy is the Content-Security-Policy that the page goes with: its own style and nothing else.
+	PagePolicy string
+	// JSON is the contract as a JSON document.
+	JSON []byte
+}
+
+// New reads an OpenAPI 3.1 contract, YAML. All that it refers to must be in it.
+func New(openAPI []byte) (*Docs, error) {
+	document, err := yaml.YAMLToJSON(openAPI)
+	if err != nil {
+		return nil, fmt.Errorf("read the contract: %w", err)
+	}
+	c := &contract{}
+	if err := json.Unmarshal(document, c); err != nil {
+		return nil, fmt.Errorf("read the contract: %w", err)
+	}
+	view, err := c.view()
+	if err != nil {
+		return nil, fmt.Errorf("read the contract: %w", err)
+	}
+	view.Style = template.CSS(pageStyle) //nolint:gosec // It is ours.
+	page, err := template.New("page").Parse(pageTemplate)
+	if err != nil {
+		return nil, fmt.Errorf("read the page's template: %w", err)
+	}
+	var rendered bytes.Buffer
+	if err := page.Execute(&rendered, view); err != nil {
+		return nil, fmt.Errorf("render the contract: %w", err)
+	}
+	hash := sha256.Sum256([]byte(pageStyle))
+	policy := fmt.Sprintf("default-src 'none'; style-src 'sha256-%s'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+		base64.StdEncoding.EncodeToString(hash[:]))
+	return &Docs{Page: rendered.Bytes(), PagePolicy: policy, JSON: document}, nil
+}
