@@ -15,35 +15,49 @@ import (
 
 const sampleApp = "hello"
 
-// deploySample makes the first App as a client would: with a POST to the facade.
+// deploySample makes the first App as a client would: with a POST to the facade. In a cluster that has it already, it is restarted.
 func deploySample(ctx context.Context, s *stack.Stack) error {
-	hc, err := s.HTTPClient()
-	if err != nil {
-		return err
-	}
 	body := fmt.Sprintf(`{"slug": %q, "location": "%s/sample:v1", "env": [{"name": "GREETING", "value": "Hello, world,"}]}`, sampleApp, s.Env.Registry)
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.Env.URL+"/api/containers/"+stack.Organization+"/apps/", strings.NewReader(body))
+	status, _, err := call(ctx, s, http.MethodGet, sampleApp+"/", "")
 	if err != nil {
 		return err
 	}
-	req.SetBasicAuth(s.Env.APIKey, "")
-	req.Header.Set("Content-Type", "application/json")
-	res, err := hc.Do(req)
+	path := ""
+	if status == http.StatusOK {
+		path = sampleApp + "/"
+	}
+	status, answer, err := call(ctx, s, http.MethodPost, path, body)
 	if err != nil {
 		return err
 	}
-	defer res.Body.Close()
-	answer, err := io.ReadAll(res.Body)
-	if err != nil {
-		return err
-	}
-	if res.StatusCode != http.StatusCreated {
-		return fmt.Errorf("deploy the sample: %s: %s", res.Status, answer)
+	if status != http.StatusCreated {
+		return fmt.Errorf("deploy the sample: status %d: %s", status, answer)
 	}
 	if s.Env.Mode == "control-plane" {
 		return nil // No Pod will ever run.
 	}
 	return s.WaitReady(ctx, stack.Organization, sampleApp, 2*time.Minute)
+}
+
+// call makes one request below the organization's apps.
+func call(ctx context.Context, s *stack.Stack, method, path, body string) (status int, answer []byte, err error) {
+	hc, err := s.HTTPClient()
+	if err != nil {
+		return 0, nil, err
+	}
+	req, err := http.NewRequestWithContext(ctx, method, s.Env.URL+"/api/containers/"+stack.Organization+"/apps/"+path, strings.NewReader(body))
+	if err != nil {
+		return 0, nil, err
+	}
+	req.SetBasicAuth(s.Env.APIKey, "")
+	req.Header.Set("Content-Type", "application/json")
+	res, err := hc.Do(req)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer res.Body.Close()
+	answer, err = io.ReadAll(res.Body)
+	return res.StatusCode, answer, err
 }
 
 //go:embed welcome.txt.tmpl

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
@@ -17,10 +19,13 @@ import (
 
 // seed makes the first organization and its keys with berthctl, as an administrator would.
 func (s *Stack) seed(ctx context.Context) error {
-	if _, err := s.Berthctl(ctx, "org", "create", Organization); err != nil {
+	err := s.Client.Get(ctx, client.ObjectKey{Name: Organization}, &corev1.Namespace{})
+	if apierrors.IsNotFound(err) { // An existing cluster has it from the time before.
+		_, err = s.Berthctl(ctx, "org", "create", Organization)
+	}
+	if err != nil {
 		return err
 	}
-	var err error
 	if s.Env.APIKey, err = s.Berthctl(ctx, "apikey", "create", "--org", Organization, "--role", "manager", "--owner", "manager@"+s.opts.BaseDomain); err != nil {
 		return err
 	}
