@@ -62,7 +62,7 @@ func childOf(t *testing.T, parent int, argument string) int {
 		if err != nil {
 			continue // a thread that has ended
 		}
-		for _, child := range bytes.Fields(text) {
+		for child := range bytes.FieldsSeq(text) {
 			args, err := os.ReadFile(filepath.Join("/proc", string(child), "cmdline"))
 			if err != nil || !bytes.Contains(args, []byte("\x00"+argument+"\x00")) {
 				continue

@@ -77,6 +77,7 @@ func (c *running) deployApp() {
 }
 
 func testLogs(t *testing.T, c *running) {
+	t.Helper()
 	c.t = t
 	pod := strings.TrimSpace(c.kubectl("get", "pods", "--output=jsonpath={.items[0].metadata.name}"))
 	if out := c.kubectl("logs", "deployment/app"); !strings.Contains(out, "listening as "+pod) {
@@ -86,6 +87,7 @@ func testLogs(t *testing.T, c *running) {
 
 // testDNS looks names up in the pod, which takes exec too.
 func testDNS(t *testing.T, c *running) {
+	t.Helper()
 	c.t = t
 	service := c.kubectl("get", "service", "app", "--output=jsonpath={.spec.clusterIP}")
 	for _, name := range []string{"app", "app.default.svc.cluster.local"} {
@@ -110,6 +112,7 @@ func testDNS(t *testing.T, c *running) {
 
 // testIngress asks the ingress controller by HTTPS, trusting nothing but the local authority.
 func testIngress(t *testing.T, c *running) {
+	t.Helper()
 	text, err := os.ReadFile(c.env["CLUSTER_CA_INGRESS"])
 	if err != nil {
 		t.Fatal(err)
@@ -126,12 +129,13 @@ func testIngress(t *testing.T, c *running) {
 }
 
 func testForward(t *testing.T, c *running) {
+	t.Helper()
 	eventually(t, 10*time.Second, func() error { return ask(http.DefaultClient, "http://"+c.env["FORWARD_APP"]) })
 }
 
 // ask expects the app's answer.
 func ask(client *http.Client, url string) error {
-	request, err := http.NewRequest(http.MethodGet, url, nil)
+	request, err := http.NewRequest(http.MethodGet, url, http.NoBody)
 	if err != nil {
 		return err
 	}
@@ -152,6 +156,7 @@ func ask(client *http.Client, url string) error {
 }
 
 func testAudit(t *testing.T, c *running) {
+	t.Helper()
 	text, err := os.ReadFile(filepath.Join(c.dir, "audit.log"))
 	if err != nil {
 		t.Fatal(err)
@@ -164,6 +169,7 @@ func testAudit(t *testing.T, c *running) {
 // testRestart kills programs of the cluster by the process ids that it writes down. They come back, and
 // the pod has not noticed.
 func testRestart(t *testing.T, c *running) {
+	t.Helper()
 	c.t = t
 	pod := c.kubectl("get", "pods", "--output=jsonpath={.items[0].metadata.uid}")
 	for _, program := range []string{"kube-apiserver", "etcd", "containerd"} {

@@ -77,6 +77,7 @@ func kubectlCommand(ctx context.Context, args []string, _ io.Writer) error {
 		return err
 	}
 	path := filepath.Join(dir, "kubectl")
+	// In place of this process, so that a terminal and signals are kubectl's own.
 	return syscall.Exec(path, append([]string{"kubectl"}, args...), os.Environ())
 }
 

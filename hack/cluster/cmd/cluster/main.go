@@ -46,9 +46,17 @@ func main() {
 	if err == nil || errors.Is(err, flag.ErrHelp) {
 		return
 	}
+	if code, ok := errors.AsType[exitCode](err); ok {
+		os.Exit(int(code))
+	}
 	fmt.Fprintln(os.Stderr, "cluster:", err)
 	os.Exit(1)
 }
+
+// exitCode is the end of another program, which has said itself what went wrong, as this one's own.
+type exitCode int
+
+func (c exitCode) Error() string { return fmt.Sprintf("exit code %d", int(c)) }
 
 func run(ctx context.Context, args []string) error {
 	if len(args) > 0 {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -40,7 +41,7 @@ func pushCommand(ctx context.Context, args []string, stdout io.Writer) error {
 		return err
 	}
 	if *registry == "" || fs.NArg() < 2 {
-		return fmt.Errorf("usage: cluster push --registry HOST:PORT [flags] NAME:TAG BINARY [ARG...]")
+		return errors.New("usage: cluster push --registry HOST:PORT [flags] NAME:TAG BINARY [ARG...]")
 	}
 	if *cacerts {
 		spec.CACerts = caBundle

@@ -2,8 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
-	"fmt"
 	"io"
 	"os"
 	"time"
@@ -22,7 +22,8 @@ func startCommand(ctx context.Context, args []string, _ io.Writer) error {
 	fs.BoolVar(&o.ControlPlane, "control-plane", os.Geteuid() != 0, "leave out the node, which takes root")
 	fs.StringVar(&o.AuditPolicy, "audit-policy", "", "file of an audit policy; the log is audit.log in the folder")
 	fs.BoolVar(&o.OutliveParent, "outlive-parent", false, "go on when the process that started this one has ended")
-	fs.Func("forward", "NAME=LISTEN,TARGET: listen outside for an address in the node's network; FORWARD_NAME in the env file tells where", func(text string) error {
+	const forwardUsage = "NAME=LISTEN,TARGET: listen outside for an address in the node's network; FORWARD_NAME in the env file tells where"
+	fs.Func("forward", forwardUsage, func(text string) error {
 		p, err := cluster.ParseForward(text)
 		o.Forwards = append(o.Forwards, p)
 		return err
@@ -34,7 +35,7 @@ func startCommand(ctx context.Context, args []string, _ io.Writer) error {
 		return err
 	}
 	if o.Dir == "" || fs.NArg() > 0 {
-		return fmt.Errorf("usage: cluster start --dir DIR [flags]")
+		return errors.New("usage: cluster start --dir DIR [flags]")
 	}
 	o.Listen = make(map[cluster.PortName]string, len(listen))
 	for name, value := range listen {
@@ -57,19 +58,18 @@ func stopCommand(_ context.Context, args []string, _ io.Writer) error {
 		return err
 	}
 	if *dir == "" || fs.NArg() > 0 {
-		return fmt.Errorf("usage: cluster stop --dir DIR")
+		return errors.New("usage: cluster stop --dir DIR")
 	}
 	return cluster.Stop(*dir)
 }
 
-// initCommand is what the first process of a sandbox runs. Its program says itself what went wrong.
+// initCommand is what the first process of a sandbox runs.
 func initCommand(_ context.Context, args []string, _ io.Writer) error {
 	code, err := sandbox.Init(args)
-	if err != nil {
+	if err != nil || code == 0 {
 		return err
 	}
-	os.Exit(code)
-	return nil
+	return exitCode(code)
 }
 
 func nodeCommand(ctx context.Context, args []string, _ io.Writer) error {

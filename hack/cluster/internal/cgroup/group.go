@@ -88,7 +88,7 @@ func join(dir string) error {
 func inheritCPUSet(parent, dir string) error {
 	for _, name := range []string{"cpuset.cpus", "cpuset.mems"} {
 		text, err := os.ReadFile(filepath.Join(parent, name))
-		if errors.Is(err, fs.ErrNotExist) || len(strings.TrimSpace(string(text))) == 0 {
+		if errors.Is(err, fs.ErrNotExist) || strings.TrimSpace(string(text)) == "" {
 			continue
 		}
 		if err != nil {
@@ -133,7 +133,7 @@ func enableControllers(dir string) error {
 	if err != nil {
 		return err
 	}
-	for _, c := range strings.Fields(string(text)) {
+	for c := range strings.FieldsSeq(string(text)) {
 		if !slices.Contains(controllers, c) {
 			continue
 		}
@@ -152,7 +152,7 @@ func moveAll(from, to string) error {
 	if err != nil {
 		return err
 	}
-	for _, pid := range strings.Fields(string(text)) {
+	for pid := range strings.FieldsSeq(string(text)) {
 		err := os.WriteFile(filepath.Join(to, "cgroup.procs"), []byte(pid), 0)
 		if err != nil && !errors.Is(err, unix.ESRCH) && !errors.Is(err, unix.EINVAL) {
 			return err

@@ -7,10 +7,14 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/berth-dev/berth/hack/cluster/internal/forward"
 	"github.com/berth-dev/berth/hack/cluster/internal/registry"
 )
+
+// programPorts are those that programs listen on themselves where they share the machine's network.
+var programPorts = []PortName{APIPort, HTTPPort, HTTPSPort}
 
 // openPorts serves the listeners that lead into the cluster.
 func (r *runner) openPorts(listeners []*net.TCPListener, failed context.CancelCauseFunc) error {
@@ -21,13 +25,13 @@ func (r *runner) openPorts(listeners []*net.TCPListener, failed context.CancelCa
 			if err := r.serveRegistry(l, p.Target, failed); err != nil {
 				return err
 			}
-		case !r.spec.Node && p.Variable != "" && p.Name != HTTPPort && p.Name != HTTPSPort, r.spec.Node:
-			go func() { failIf(failed, p.Name, forward.Serve(l, p.Target)) }()
-		default:
-			// Without a node the program itself listens here, on the port that was found free.
+		case !r.spec.Node && slices.Contains(programPorts, p.Name):
+			// The program itself listens here, on the port that was found free.
 			if err := l.Close(); err != nil {
 				return err
 			}
+		default:
+			go func() { failIf(failed, p.Name, forward.Serve(l, p.Target)) }()
 		}
 	}
 	return nil

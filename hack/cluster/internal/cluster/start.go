@@ -103,33 +103,46 @@ func startNode(ctx context.Context, spec Spec, s state, listeners []*net.TCPList
 		return err
 	}
 	s.Groups = group.Dirs()
-	return withWatcher(s, spec.Dir, func() error {
-		files := make([]*os.File, 0, len(listeners))
-		for _, l := range listeners {
-			f, err := l.File()
-			if err != nil {
-				return err
-			}
-			defer f.Close()
-			files = append(files, f)
-		}
-		text, err := json.Marshal(spec)
-		if err != nil {
-			return err
-		}
-		inside, err := sandbox.Start(group, files, NodeCommand, string(text))
-		if err != nil {
-			return err
-		}
-		done := make(chan error, 1)
-		go func() { done <- inside.Wait() }()
-		select {
-		case err := <-done:
-			return fmt.Errorf("the node ended: %w", err)
-		case <-ctx.Done():
-		}
+	return withWatcher(s, spec.Dir, func() error { return runSandbox(ctx, spec, group, listeners) })
+}
+
+func runSandbox(ctx context.Context, spec Spec, group *cgroup.Group, listeners []*net.TCPListener) error {
+	text, err := json.Marshal(spec)
+	if err != nil {
+		return err
+	}
+	files, err := descriptors(listeners)
+	if err != nil {
+		return err
+	}
+	inside, err := sandbox.Start(group, files, NodeCommand, string(text))
+	for _, f := range files {
+		err = errors.Join(err, f.Close())
+	}
+	if err != nil {
+		return err
+	}
+	done := make(chan error, 1)
+	go func() { done <- inside.Wait() }()
+	select {
+	case err := <-done:
+		return fmt.Errorf("the node ended: %w", err)
+	case <-ctx.Done():
 		return errors.Join(endSandbox(inside.Process, done), parentError(ctx))
-	})
+	}
+}
+
+// descriptors are copies of the listeners' descriptors.
+func descriptors(listeners []*net.TCPListener) ([]*os.File, error) {
+	files := make([]*os.File, 0, len(listeners))
+	for _, l := range listeners {
+		f, err := l.File()
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, f)
+	}
+	return files, nil
 }
 
 // endSandbox asks the sandbox to end, and kills it if it takes too long: all in it dies with it.

@@ -37,7 +37,7 @@ func startWatcher(dir string) (stop func() error, err error) {
 	}
 	defer read.Close()
 	watcher := exec.Command("/proc/self/exe", WatchCommand, dir)
-	watcher.Stdin = read
+	watcher.Args[0], watcher.Stdin = os.Args[0], read
 	watcher.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := watcher.Start(); err != nil {
 		return nil, errors.Join(err, write.Close())

@@ -35,7 +35,7 @@ func (c *ControlPlane) waitReady(ctx context.Context) error {
 }
 
 func (c *ControlPlane) askReady(ctx context.Context, client *http.Client) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.Server()+"/readyz", nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.Server()+"/readyz", http.NoBody)
 	if err != nil {
 		return err
 	}

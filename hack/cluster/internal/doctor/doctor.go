@@ -3,7 +3,7 @@ package doctor
 
 import (
 	"bytes"
-	"fmt"
+	"errors"
 	"os"
 	"os/exec"
 	"slices"
@@ -68,7 +68,7 @@ func Check(needs []Need) error {
 	if p := Packages(needs); len(p) > 0 {
 		text += "\non Debian or Ubuntu: apt-get install --no-install-recommends " + strings.Join(p, " ")
 	}
-	return fmt.Errorf("%s", text)
+	return errors.New(text)
 }
 
 // Packages returns the sorted names of the Debian packages that would bring what is missing.
@@ -119,9 +119,9 @@ func filesystem(name string) func() bool {
 	}
 }
 
-func exists(any ...string) func() bool {
+func exists(paths ...string) func() bool {
 	return func() bool {
-		return slices.ContainsFunc(any, func(path string) bool {
+		return slices.ContainsFunc(paths, func(path string) bool {
 			_, err := os.Stat(path)
 			return err == nil
 		})

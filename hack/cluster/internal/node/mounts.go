@@ -84,11 +84,15 @@ func shadow() error {
 // restore mounts the opened folders at their names again where those are shadowed, and closes them.
 func restore(kept []*os.File) error {
 	for _, f := range kept {
-		defer f.Close()
 		if !strings.HasPrefix(f.Name(), "/run/") && !strings.HasPrefix(f.Name(), "/var/") {
 			continue
 		}
 		if err := bind(fmt.Sprintf("/proc/self/fd/%d", f.Fd()), f.Name()); err != nil {
+			return err
+		}
+	}
+	for _, f := range kept {
+		if err := f.Close(); err != nil {
 			return err
 		}
 	}
@@ -113,7 +117,7 @@ func bind(from, to string) error {
 func mountResolver(dir, link string) error {
 	text := []byte("nameserver " + address.Node + "\n")
 	if link != "" && !filepath.IsAbs(link) {
-		link = filepath.Join("/etc", link)
+		link = filepath.Clean("/etc/" + link)
 	}
 	if strings.HasPrefix(link, "/run/") {
 		if err := os.MkdirAll(filepath.Dir(link), 0o755); err != nil {

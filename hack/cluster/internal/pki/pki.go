@@ -42,7 +42,11 @@ func OpenAuthority(dir, name string) (*Authority, error) {
 	if err != nil {
 		return nil, fmt.Errorf("certificate authority %s: %w", name, err)
 	}
-	return &Authority{dir: dir, name: name, cert: pair.Leaf, key: pair.PrivateKey.(crypto.Signer)}, nil
+	key, ok := pair.PrivateKey.(crypto.Signer)
+	if !ok {
+		return nil, fmt.Errorf("certificate authority %s: a key that cannot sign", name)
+	}
+	return &Authority{dir: dir, name: name, cert: pair.Leaf, key: key}, nil
 }
 
 func newAuthority(dir, name string) (*Authority, error) {

@@ -38,6 +38,7 @@ func Start(group *cgroup.Group, files []*os.File, args ...string) (*exec.Cmd, er
 	}
 	defer proc.Close()
 	cmd := exec.Command("/proc/self/exe", append([]string{InitCommand}, args...)...)
+	cmd.Args[0] = os.Args[0]
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	cmd.ExtraFiles = append([]*os.File{proc}, files...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{

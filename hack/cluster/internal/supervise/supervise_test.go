@@ -118,7 +118,8 @@ func TestKilledProgramIsStartedAgain(t *testing.T) {
 
 func TestProgramThatKeepsEndingIsGivenUp(t *testing.T) {
 	s, dir := newSupervisor(t, &notes{})
-	if err := s.Start(Program{Name: "broken", Path: "/bin/sh", Args: []string{"-c", "echo the flag $FLAG is unknown; exit 3"}, Env: []string{"FLAG=--x"}}); err != nil {
+	broken := Program{Name: "broken", Path: "/bin/sh", Args: []string{"-c", "echo the flag $FLAG is unknown; exit 3"}, Env: []string{"FLAG=--x"}}
+	if err := s.Start(broken); err != nil {
 		t.Fatal(err)
 	}
 	var err error
