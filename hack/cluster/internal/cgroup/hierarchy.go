@@ -3,8 +3,6 @@
 package cgroup
 
 import (
-	"bufio"
-	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -49,14 +47,14 @@ func hierarchies() ([]hierarchy, error) {
 	if err != nil {
 		return nil, err
 	}
-	return parse(mounts, groups, unified), nil
+	return parse(string(mounts), string(groups), unified), nil
 }
 
 // parse matches the mounted trees of proc_pid_mountinfo(5) with the groups of cgroups(7)'s
 // /proc/PID/cgroup.
-func parse(mounts, groups []byte, unified bool) []hierarchy {
+func parse(mounts, groups string, unified bool) []hierarchy {
 	var found []hierarchy
-	for line := range lines(groups) {
+	for line := range strings.SplitSeq(groups, "\n") {
 		parts := strings.SplitN(line, ":", 3)
 		if len(parts) != 3 || (parts[1] == "") != unified {
 			continue
@@ -70,8 +68,8 @@ func parse(mounts, groups []byte, unified bool) []hierarchy {
 
 // mountOf returns the folder of the group path in the tree that is named by options, empty if that tree
 // is not mounted.
-func mountOf(mounts []byte, options, path string, unified bool) string {
-	for line := range lines(mounts) {
+func mountOf(mounts, options, path string, unified bool) string {
+	for line := range strings.SplitSeq(mounts, "\n") {
 		before, after, ok := strings.Cut(line, " - ")
 		fields, super := strings.Fields(before), strings.Fields(after)
 		if !ok || len(fields) < 5 || len(super) < 3 {
@@ -92,14 +90,4 @@ func mountOf(mounts []byte, options, path string, unified bool) string {
 
 func hasAll(all, wanted []string) bool {
 	return !slices.ContainsFunc(wanted, func(w string) bool { return !slices.Contains(all, w) })
-}
-
-func lines(text []byte) func(yield func(string) bool) {
-	return func(yield func(string) bool) {
-		for s := bufio.NewScanner(bytes.NewReader(text)); s.Scan(); {
-			if !yield(s.Text()) {
-				return
-			}
-		}
-	}
 }

@@ -55,7 +55,7 @@ func TestParse(t *testing.T) {
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			got := parse([]byte(tc.mounts), []byte(tc.groups), tc.unified)
+			got := parse(tc.mounts, tc.groups, tc.unified)
 			if diff := cmp.Diff(tc.want, got, cmp.AllowUnexported(hierarchy{})); diff != "" {
 				t.Errorf("%s\n-want +got:\n%s", tc.reason, diff)
 			}

@@ -40,7 +40,7 @@ func mountV1() error {
 	if err := unix.Mount("cgroup", root, "tmpfs", 0, "mode=755"); err != nil {
 		return err
 	}
-	for line := range lines(text) {
+	for line := range strings.SplitSeq(string(text), "\n") {
 		parts := strings.SplitN(line, ":", 3)
 		if len(parts) != 3 || parts[1] == "" {
 			continue

@@ -1,8 +1,6 @@
 package sandbox
 
 import (
-	"bufio"
-	"bytes"
 	"fmt"
 	"os"
 	"strconv"
@@ -25,8 +23,8 @@ func (o *OuterProc) PID(pidfd int) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	for s := bufio.NewScanner(bytes.NewReader(text)); s.Scan(); {
-		if value, ok := strings.CutPrefix(s.Text(), "Pid:"); ok {
+	for line := range strings.SplitSeq(string(text), "\n") {
+		if value, ok := strings.CutPrefix(line, "Pid:"); ok {
 			return strconv.Atoi(strings.TrimSpace(value))
 		}
 	}
