@@ -54,6 +54,10 @@ var suite struct {
 	host string
 	// log is everything that the server logged.
 	log *lockedBuffer
+	// requests are what the server asked the API server for.
+	requests *requestLog
+	// certificates is the folder with the server's certificate.
+	certificates string
 }
 
 func TestMain(m *testing.M) { os.Exit(testenv.Run(m, setup)) }
@@ -77,7 +81,8 @@ func setup(ctx context.Context, config *rest.Config) error {
 	if err != nil {
 		return err
 	}
-	suite.log = &lockedBuffer{}
+	suite.certificates, suite.log, suite.requests = dir, &lockedBuffer{}, &requestLog{}
+	config.Wrap(suite.requests.wrap)
 	if suite.server, err = start(ctx, config, dir, suite.log); err != nil {
 		return err
 	}
