@@ -3,12 +3,14 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"os"
 	"strings"
 	"sync"
 	"testing"
 
+	"github.com/go-logr/logr"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
@@ -40,6 +42,7 @@ var (
 func TestMain(m *testing.M) { os.Exit(testenv.Run(m, startControllers)) }
 
 func startControllers(ctx context.Context, config *rest.Config) error {
+	ctrl.SetLogger(logr.FromSlogHandler(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})))
 	var err error
 	if api, err = client.New(config, client.Options{Scheme: Scheme()}); err != nil {
 		return err

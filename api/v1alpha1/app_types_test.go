@@ -209,7 +209,7 @@ func TestAppDefaults(t *testing.T) {
 
 func TestAppScale(t *testing.T) {
 	t.Parallel()
-	app := newApp(func(a *v1alpha1.App) { a.Name = "scaled" })
+	app := newApp(func(a *v1alpha1.App) { a.Name, a.GenerateName = "", "scaled-" })
 	if err := api.Create(t.Context(), app); err != nil {
 		t.Fatal(err)
 	}
