@@ -22,8 +22,8 @@ const (
 	writeTimeout = 30 * time.Second
 	// seenTimeout is how long an answer to a write is held back for the caches to see it, so that the client's next read does.
 	seenTimeout = 2 * time.Second
-	// attempts is how often a change is planned anew since somebody else's came in between.
-	attempts = 8
+	// attempts is how often a change is planned since somebody else's came in between.
+	attempts = 20
 	// suffixLength is that of the chance part of a Secret's name.
 	suffixLength = 10
 )
@@ -55,17 +55,15 @@ func (s *Store) Create(ctx context.Context, principal auth.Principal, organizati
 	if err := w.secret(plan.Secret, &observed); err != nil {
 		return translate.Observed{}, err
 	}
-	if err := w.app(plan, &observed); err != nil {
-		w.undoSecret(plan.Secret, err)
-		if apierrors.IsConflict(err) {
-			return translate.Observed{}, slugTaken()
-		}
-		return translate.Observed{}, err
+	if err := w.app(plan, &observed); apierrors.IsConflict(err) {
+		_ = w.undo(err)
+		return translate.Observed{}, slugTaken()
+	} else if err != nil {
+		return translate.Observed{}, w.undo(err)
 	}
 	if err := w.domain(plan, &observed); err != nil {
 		w.undoApp(observed.App)
-		w.undoSecret(plan.Secret, err)
-		return translate.Observed{}, err
+		return translate.Observed{}, w.undo(err)
 	}
 	s.awaitSeen(ctx, observed)
 	return observed, nil
@@ -75,30 +73,32 @@ func (s *Store) Create(ctx context.Context, principal auth.Principal, organizati
 // app, a 400 if a host is taken, or a 409 that names who else has set a field.
 func (s *Store) Change(ctx context.Context, principal auth.Principal, organization, slug string, plan Planner) (translate.Observed, error) {
 	defer s.locks.lock(slug)()
-	var conflict error
+	w, done, err := s.begin(ctx, principal)
+	if err != nil {
+		return translate.Observed{}, err
+	}
+	defer done()
+	fresh := s.fresh()
 	for range attempts {
-		observed, err := s.Get(ctx, organization, slug)
-		if err != nil {
-			return observed, err
+		before, planErr := s.Get(ctx, organization, slug)
+		if planErr != nil {
+			return before, w.undo(planErr)
 		}
-		changes, err := plan(s.platform, observed, s.fresh())
-		if err != nil || changes.Empty() {
-			return observed, err
+		changes, planErr := plan(s.platform, before, fresh)
+		if planErr != nil || changes.Empty() {
+			return before, w.undo(planErr)
 		}
-		changed, err := s.change(ctx, principal, observed, changes)
+		var after translate.Observed
+		after, err = s.change(w, before, changes)
 		if err == nil {
-			s.awaitSeen(ctx, changed)
-			return changed, nil
+			s.awaitSeen(ctx, after)
+			return after, nil
 		}
-		if !apierrors.IsConflict(err) {
-			return observed, err
-		}
-		conflict = err
-		if !s.awaitNewer(ctx, observed) {
+		if !apierrors.IsConflict(err) || !s.awaitNewer(ctx, before) {
 			break
 		}
 	}
-	return translate.Observed{}, conflict
+	return translate.Observed{}, w.undo(err)
 }
 
 // Planner plans the change of an app.
@@ -106,26 +106,17 @@ type Planner func(platform translate.Platform, observed translate.Observed, fres
 
 // change writes a plan. The Domain comes before the App, since it is what can still be refused: what the App is to be has been looked at
 // already.
-func (s *Store) change(ctx context.Context, principal auth.Principal, observed translate.Observed, plan translate.Plan) (translate.Observed, error) {
-	if err := s.checkHost(ctx, observed.App.Namespace, observed.App.Name, plan.Host); err != nil {
+func (s *Store) change(w *writer, observed translate.Observed, plan translate.Plan) (translate.Observed, error) {
+	if err := s.checkHost(w.ctx, observed.App.Namespace, observed.App.Name, plan.Host); err != nil {
 		return observed, err
 	}
-	w, done, err := s.begin(ctx, principal)
-	if err != nil {
-		return observed, err
-	}
-	defer done()
 	if err := w.domain(plan, &observed); err != nil {
 		return observed, err
 	}
 	if err := w.secret(plan.Secret, &observed); err != nil {
 		return observed, err
 	}
-	if err := w.app(plan, &observed); err != nil {
-		w.undoSecret(plan.Secret, err)
-		return observed, err
-	}
-	return observed, nil
+	return observed, w.app(plan, &observed)
 }
 
 // Delete deletes an app; what belongs to it goes with it. The error is the 404 if there is none.

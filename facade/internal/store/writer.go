@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -15,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/facade/internal/apierr"
 	"github.com/berth-dev/berth/facade/internal/auth"
 	"github.com/berth-dev/berth/facade/internal/translate"
 )
@@ -32,6 +34,8 @@ const absent = "1"
 type writer struct {
 	ctx    context.Context //nolint:containedctx // It lives as long as the write that the writer is made for.
 	client client.Client
+	// made is the Secret that the writer has made.
+	made *corev1.Secret
 }
 
 // begin returns the writer for a principal, and what ends its time.
@@ -44,18 +48,47 @@ func (s *Store) begin(ctx context.Context, principal auth.Principal) (*writer, c
 	return &writer{ctx: ctx, client: c}, cancel, nil
 }
 
-// secret makes the Secret, if there is one, and notes it in observed.
+// secret makes the Secret, if there is one, and notes it in observed. When a change is planned once more, it is there already.
 func (w *writer) secret(secret *corev1.Secret, observed *translate.Observed) error {
 	if secret == nil {
 		return nil
 	}
-	if err := w.client.Create(w.ctx, secret); err != nil {
-		return withoutValues(err)
+	if w.made == nil || !maps.EqualFunc(w.made.Data, secret.Data, bytes.Equal) {
+		w.discard()
+		if err := w.client.Create(w.ctx, secret); err != nil {
+			return withoutValues(err)
+		}
+		w.made = secret
 	}
 	secrets := maps.Clone(observed.Secrets)
-	secrets[secret.Name] = secret
+	secrets[w.made.Name] = w.made
 	observed.Secrets = secrets
 	return nil
+}
+
+// discard deletes the Secret that the writer has made. What is left if that fails, the controllers collect.
+func (w *writer) discard() {
+	if w.made != nil {
+		_ = w.client.Delete(w.ctx, w.made)
+		w.made = nil
+	}
+}
+
+// undo discards the Secret of an App that wasn't written, and returns why it wasn't.
+func (w *writer) undo(cause error) error {
+	if !uncertain(cause) {
+		w.discard()
+	}
+	return cause
+}
+
+// uncertain tells whether an error leaves open if what was asked for has happened: the API server failed, or its answer didn't arrive.
+func uncertain(err error) bool {
+	if _, ours := errors.AsType[*apierr.Error](err); ours || err == nil {
+		return false
+	}
+	var status apierrors.APIStatus
+	return !errors.As(err, &status) || status.Status().Code >= http.StatusInternalServerError
 }
 
 // withoutValues keeps what the API server says about a Secret that it refuses out of answers and logs, where its values could be.
@@ -120,13 +153,3 @@ func (w *writer) delete(app *v1alpha1.App) error {
 
 // undoApp deletes an App that was made a moment ago. If that fails, it is left, as an app that its client may delete.
 func (w *writer) undoApp(app *v1alpha1.App) { _ = w.delete(app) }
-
-// undoSecret deletes a Secret whose App wasn't written, if that is certain: without an answer from the API server it may have been. What is
-// left, the controllers collect.
-func (w *writer) undoSecret(secret *corev1.Secret, cause error) {
-	var status apierrors.APIStatus
-	if secret == nil || !errors.As(cause, &status) || status.Status().Code >= http.StatusInternalServerError {
-		return
-	}
-	_ = w.client.Delete(w.ctx, secret)
-}
