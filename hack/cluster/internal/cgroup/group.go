@@ -101,8 +101,12 @@ func inheritCPUSet(parent, dir string) error {
 	return nil
 }
 
-// controllers are those of v2 that the kubelet and the container runtime work with.
-var controllers = []string{"cpu", "cpuset", "hugetlb", "io", "memory", "pids"}
+// controllers are those of v2 that the kubelet and the container runtime work with, required those without
+// which no pod can start.
+var (
+	controllers = []string{"cpu", "cpuset", "hugetlb", "io", "memory", "pids"}
+	required    = []string{"cpu", "memory", "pids"}
+)
 
 // openUnified lets the children of a v2 group use the controllers that the group has. Only the machine's
 // real root may do that while it holds processes; the root that a container sees is a common group, so
@@ -133,7 +137,11 @@ func enableControllers(dir string) error {
 	if err != nil {
 		return err
 	}
-	for c := range strings.FieldsSeq(string(text)) {
+	there := strings.Fields(string(text))
+	if !hasAll(there, required) {
+		return fmt.Errorf("%s hands down the controllers %q; a node needs %q", dir, there, required)
+	}
+	for _, c := range there {
 		if !slices.Contains(controllers, c) {
 			continue
 		}
