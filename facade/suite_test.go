@@ -83,9 +83,14 @@ func setup(ctx context.Context, config *rest.Config) error {
 	}
 	suite.certificates, suite.log, suite.requests = dir, &lockedBuffer{}, &requestLog{}
 	config.Wrap(suite.requests.wrap)
-	if suite.server, err = start(ctx, config, dir, suite.log); err != nil {
+	if suite.server, err = newServer(ctx, config, dir, suite.log); err != nil {
 		return err
 	}
+	go func() {
+		if err := suite.server.Run(ctx); err != nil {
+			fmt.Fprintln(os.Stderr, "the server failed:", err)
+		}
+	}()
 	suite.url = "https://" + suite.server.options.Listener.Addr().String()
 	suite.health = "http://" + suite.server.options.HealthListener.Addr().String()
 	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, ServerName: "localhost"}, ForceAttemptHTTP2: true}
@@ -97,8 +102,8 @@ func setup(ctx context.Context, config *rest.Config) error {
 	return poll(ctx, suite.server.Ready)
 }
 
-// start runs a server with the certificate in dir until ctx ends.
-func start(ctx context.Context, config *rest.Config, dir string, log io.Writer) (*Server, error) {
+// newServer makes a server with the certificate in dir.
+func newServer(ctx context.Context, config *rest.Config, dir string, log io.Writer) (*Server, error) {
 	certificate, err := certwatcher.New(filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key"))
 	if err != nil {
 		return nil, err
@@ -112,7 +117,7 @@ func start(ctx context.Context, config *rest.Config, dir string, log io.Writer) 
 	if err != nil {
 		return nil, err
 	}
-	server, err := New(ctx, Options{
+	return New(ctx, Options{
 		Config:           config,
 		Namespace:        systemSpace,
 		BaseDomain:       baseDomain,
@@ -120,17 +125,9 @@ func start(ctx context.Context, config *rest.Config, dir string, log io.Writer) 
 		Listener:         listener,
 		HealthListener:   health,
 		Certificate:      certificate.WithWatchInterval(100 * time.Millisecond),
+		DrainDelay:       200 * time.Millisecond,
 		Log:              slog.New(slog.NewJSONHandler(log, nil)),
 	})
-	if err != nil {
-		return nil, err
-	}
-	go func() {
-		if err := server.Run(ctx); err != nil {
-			fmt.Fprintln(os.Stderr, "the server failed:", err)
-		}
-	}()
-	return server, nil
 }
 
 // poll waits until done says true.
