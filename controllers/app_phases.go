@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"context"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -21,20 +22,31 @@ import (
 // revisionAnnotation is the number that the Deployment controller gives to a version, on the Deployment and on the version's ReplicaSet.
 const revisionAnnotation = "deployment.kubernetes.io/revision"
 
+// companyGrace is for how long a new object waits for what it needs before it says that a person must act.
+const companyGrace = 5 * time.Second
+
 // organization lets no App run outside of an organization.
 func (r *appReconciler) organization(ctx context.Context, s *appScope) error {
-	return requireOrganization(ctx, r.client, s.app.GetNamespace())
+	return r.requireOrganization(ctx, s.app)
 }
 
 // requireOrganization stalls unless the Namespace is an organization. The cache holds no other Namespaces. What an object had before its
 // Namespace stopped being one stays as it is.
-func requireOrganization(ctx context.Context, c client.Reader, namespace string) error {
-	err := c.Get(ctx, client.ObjectKey{Name: namespace}, &corev1.Namespace{})
+func (b base) requireOrganization(ctx context.Context, o metav1.Object) error {
+	err := b.client.Get(ctx, client.ObjectKey{Name: o.GetNamespace()}, &corev1.Namespace{})
 	if apierrors.IsNotFound(err) {
-		return phase.Stall(v1alpha1.ReasonNoOrganization,
-			"Namespace %s is not an organization: it has no label %s.", namespace, v1alpha1.LabelOrganization)
+		return b.missing(o, v1alpha1.ReasonNoOrganization,
+			"Namespace %s is not an organization: it has no label %s.", o.GetNamespace(), v1alpha1.LabelOrganization)
 	}
 	return err
+}
+
+// missing stalls an object for the lack of something else, but lets a new object wait for it at first: both may have been made together.
+func (b base) missing(o metav1.Object, reason, format string, args ...any) error {
+	if left := companyGrace - b.clock.Since(o.GetCreationTimestamp().Time); left > 0 {
+		return phase.Wait(left, v1alpha1.ReasonProgressing, format, args...)
+	}
+	return phase.Stall(reason, format, args...)
 }
 
 // environment adopts the Secrets that hold the App's environment and looks whether they have the keys that it names.

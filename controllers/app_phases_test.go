@@ -27,6 +27,7 @@ func TestAppOutsideOfAnOrganization(t *testing.T) {
 	t.Parallel()
 	ns := namespace(t, nil)
 	app := newApp(t, ns)
+	expect(t, app, status.InProgressStatus, map[string]condition{v1alpha1.ConditionReady: working})
 	stalled := failing(v1alpha1.ReasonNoOrganization)
 	expect(t, app, status.FailedStatus, map[string]condition{
 		v1alpha1.ConditionReady:       stalled,

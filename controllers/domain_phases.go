@@ -7,12 +7,11 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
-	"github.com/berth-dev/berth/controllers/internal/phase"
 )
 
 // organization lets no Domain serve outside of an organization.
 func (r *domainReconciler) organization(ctx context.Context, s *domainScope) error {
-	return requireOrganization(ctx, r.client, s.domain.GetNamespace())
+	return r.requireOrganization(ctx, s.domain)
 }
 
 // namedApp reads the App that the Domain names.
@@ -20,7 +19,7 @@ func (r *domainReconciler) namedApp(ctx context.Context, s *domainScope) error {
 	name := s.domain.Spec.AppRef.Name
 	err := r.client.Get(ctx, client.ObjectKey{Namespace: s.domain.GetNamespace(), Name: name}, &s.app)
 	if apierrors.IsNotFound(err) {
-		return phase.Stall(v1alpha1.ReasonAppNotFound, "There is no App %s in the Namespace.", name)
+		return r.missing(s.domain, v1alpha1.ReasonAppNotFound, "There is no App %s in the Namespace.", name)
 	}
 	return err
 }

@@ -32,12 +32,15 @@ type noEvents struct{}
 
 func (noEvents) Eventf(runtime.Object, runtime.Object, string, string, string, string, ...any) {}
 
-// organization makes a Namespace that is an organization.
+// organization makes a Namespace that is an organization, and that the controllers know as one.
 func organization(t *testing.T) string {
 	t.Helper()
 	ns := namespace(t, nil)
 	patch(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns}}, func(o client.Object) {
 		o.SetLabels(map[string]string{v1alpha1.LabelOrganization: ns})
+	})
+	eventually(t, func(ctx context.Context) error {
+		return cached.Get(ctx, client.ObjectKey{Name: ns}, &corev1.Namespace{})
 	})
 	return ns
 }

@@ -91,6 +91,7 @@ func TestDomain(t *testing.T) {
 	ns := organization(t)
 	host := "www." + ns + ".example.com"
 	domain := newDomain(t, ns, host, "app-"+ns[len(ns)-5:])
+	expect(t, domain, status.InProgressStatus, map[string]condition{v1alpha1.ConditionReady: working})
 	expect(t, domain, status.FailedStatus, map[string]condition{
 		v1alpha1.ConditionReady:     failing(v1alpha1.ReasonAppNotFound),
 		v1alpha1.ConditionStalled:   {"True", v1alpha1.ReasonAppNotFound},
