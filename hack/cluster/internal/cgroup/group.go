@@ -132,6 +132,8 @@ func openUnified(dir string) error {
 	return err
 }
 
+// enableControllers hands a group's controllers down, all in one go: cpu and pids alone can be enabled in a
+// group with processes, and would make it one in which memory and io cannot be.
 func enableControllers(dir string) error {
 	text, err := os.ReadFile(filepath.Join(dir, "cgroup.controllers"))
 	if err != nil {
@@ -141,14 +143,10 @@ func enableControllers(dir string) error {
 	if !hasAll(there, required) {
 		return fmt.Errorf("%s hands down the controllers %q; a node needs %q", dir, there, required)
 	}
-	for _, c := range there {
-		if !slices.Contains(controllers, c) {
-			continue
-		}
-		err := os.WriteFile(filepath.Join(dir, "cgroup.subtree_control"), []byte("+"+c), 0)
-		if err != nil {
-			return fmt.Errorf("control group controller %s: %w", c, err)
-		}
+	there = slices.DeleteFunc(there, func(c string) bool { return !slices.Contains(controllers, c) })
+	change := "+" + strings.Join(there, " +")
+	if err := os.WriteFile(filepath.Join(dir, "cgroup.subtree_control"), []byte(change), 0); err != nil {
+		return fmt.Errorf("control group controllers %s: %w", change, err)
 	}
 	return nil
 }
