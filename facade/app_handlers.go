@@ -53,7 +53,11 @@ func (h *appHandlers) create(c *gin.Context) (any, error) {
 	if err := h.apps.Organization(c.Request.Context(), c.Param("org")); err != nil {
 		return nil, err
 	}
-	body, err := appBody(c)
+	members, err := web.Bind(c.Request)
+	if err != nil {
+		return nil, err
+	}
+	body, err := wire.ParseApp(members)
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +72,13 @@ func (h *appHandlers) change(c *gin.Context, restart bool) (any, error) {
 	if _, err := h.apps.Get(c.Request.Context(), c.Param("org"), c.Param("app")); err != nil {
 		return nil, err
 	}
-	body, err := appBody(c)
+	members, err := web.Bind(c.Request)
+	if err != nil {
+		return nil, err
+	}
+	// A slug can't be changed; clients that send back what they read may name it.
+	delete(members, "slug")
+	body, err := wire.ParseApp(members)
 	if err != nil {
 		return nil, err
 	}
@@ -88,12 +98,4 @@ func (h *appHandlers) show(observed translate.Observed, err error) (any, error) 
 		return nil, err
 	}
 	return translate.ToWire(h.platform, observed), nil
-}
-
-func appBody(c *gin.Context) (wire.AppBody, error) {
-	members, err := web.Bind(c.Request)
-	if err != nil {
-		return wire.AppBody{}, err
-	}
-	return wire.ParseApp(members)
 }

@@ -55,6 +55,9 @@ func TestLifeOfAnApp(t *testing.T) {
 
 	call(t, key, http.MethodDelete, path, nil).want(t, http.StatusNoContent)
 	call(t, key, http.MethodGet, path, nil).want(t, http.StatusNotFound)
+	call(t, key, http.MethodPost, appsPath(org), want).want(t, http.StatusCreated)
+	check("GET of an app made anew at once", call(t, key, http.MethodGet, path, nil), http.StatusOK)
+	call(t, key, http.MethodDelete, path, nil).want(t, http.StatusNoContent)
 	call(t, key, http.MethodDelete, path, nil).want(t, http.StatusNotFound)
 }
 

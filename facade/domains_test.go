@@ -108,6 +108,27 @@ func TestDomainOfGit(t *testing.T) {
 	}
 }
 
+// TestDomainBeforeItsApp says that an app takes the Domain that Git made for it before, and makes no second one.
+func TestDomainBeforeItsApp(t *testing.T) {
+	org, key := organization(t)
+	suffix := strings.TrimPrefix(org, "org-")
+	slug, host := "before-"+suffix, "before-"+suffix+".example.org"
+	domain := ac.Domain("www", org).WithSpec(ac.DomainSpec().WithHost(host).WithAppRef(ac.AppRef().WithName(slug)))
+	if err := suite.cluster.Apply(t.Context(), domain, git); err != nil {
+		t.Fatal(err)
+	}
+	body := map[string]any{"slug": slug, "location": "example.com/a", "domain": host}
+	eventually(t, "the server knows the Domain", func() bool {
+		created := call(t, key, http.MethodPost, appsPath(org), body).want(t, http.StatusCreated).json(t)
+		if diff := cmp.Diff(host, created["domain"]); diff != "" {
+			t.Errorf("-want, +got:\n%s", diff)
+		}
+		_, second := world(t, org)["Domain "+slug]
+		call(t, key, http.MethodDelete, appPath(org, slug), nil).want(t, http.StatusNoContent)
+		return !second
+	})
+}
+
 // TestAllOrNothing says that an app whose Domain can't be made isn't made either. The Domain's name is what is in the way: the facade looks for
 // hosts, not names.
 func TestAllOrNothing(t *testing.T) {

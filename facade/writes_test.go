@@ -38,7 +38,7 @@ func TestRequests(t *testing.T) {
 		{name: "PutOfDomain", method: http.MethodPut, path: appPath(org, slug), body: map[string]any{"from_email": "a@b"}, want: []string{"PATCH " + domain}},
 		{name: "Restart", method: http.MethodPost, path: appPath(org, slug), want: []string{"PATCH " + apps}},
 		{name: "Taken", method: http.MethodPost, path: appsPath(org), body: body},
-		{name: "Delete", method: http.MethodDelete, path: appPath(org, slug), want: []string{"DELETE " + apps}},
+		{name: "Delete", method: http.MethodDelete, path: appPath(org, slug), want: []string{"DELETE " + apps, "DELETE " + domain}},
 	}
 	for _, step := range steps {
 		got := suite.requests.during(org, func() { call(t, key, step.method, step.path, step.body) })

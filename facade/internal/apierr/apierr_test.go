@@ -24,6 +24,7 @@ func TestFrom(t *testing.T) {
 	invalid := func(path string) error {
 		return apierrors.NewInvalid(kind, "shop", field.ErrorList{{Type: field.ErrorTypeInvalid, Field: path, BadValue: "x", Detail: "no good"}})
 	}
+	owned := apierrors.NewApplyConflict([]metav1.StatusCause{{Type: metav1.CauseTypeFieldManagerConflict, Field: ".spec.image", Message: `conflict with "git"`}}, "conflict")
 	terminating := apierrors.NewForbidden(apps, "shop", errors.New("terminating"))
 	terminating.ErrStatus.Details.Causes = []metav1.StatusCause{{Type: corev1.NamespaceTerminatingCause}}
 	type want struct {
@@ -43,6 +44,7 @@ func TestFrom(t *testing.T) {
 		"Forbidden":    {err: apierrors.NewForbidden(apps, "shop", errors.New("no")), want: want{Status: 403, Body: `{"detail":"You do not have permission to perform this action."}`}},
 		"Terminating":  {reason: "An organization that goes is gone for its clients.", err: terminating, want: want{Status: 404, Body: `{"detail":"Not found."}`}},
 		"Conflict":     {err: apierrors.NewConflict(apps, "shop", errors.New("changed")), want: want{Status: 409, Body: `{"detail":"Somebody else changed this at the same time; try again."}`}},
+		"Owned":        {err: owned, want: want{Status: 409, Body: `{"detail":"spec.image: conflict with \"git\""}`}},
 		"InvalidImage": {reason: "The client knows the image as location.", err: invalid("spec.image"), want: want{Status: 400, Body: `{"detail":"location: Invalid value: \"x\": no good","location":["Invalid value: \"x\": no good"]}`}},
 		"InvalidEnv":   {err: invalid("spec.env[0].name"), want: want{Status: 400, Body: `{"detail":"env: Invalid value: \"x\": no good","env":["Invalid value: \"x\": no good"]}`}},
 		"InvalidOther": {reason: "A field that no client sets is our mistake.", err: invalid("spec.port"), want: internal},

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net"
-	"net/http"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -56,7 +55,7 @@ func fromStatus(err error, status metav1.Status) *Error {
 		forbidden.cause = err
 		return forbidden
 	case metav1.StatusReasonConflict, metav1.StatusReasonAlreadyExists:
-		return &Error{Status: http.StatusConflict, Detail: "Somebody else changed this at the same time; try again.", cause: err}
+		return fromConflict(err, status)
 	case metav1.StatusReasonRequestEntityTooLarge:
 		return TooLarge()
 	case metav1.StatusReasonServerTimeout, metav1.StatusReasonTimeout, metav1.StatusReasonTooManyRequests, metav1.StatusReasonServiceUnavailable:
@@ -64,6 +63,25 @@ func fromStatus(err error, status metav1.Status) *Error {
 	default:
 		return Internal(err)
 	}
+}
+
+// fromConflict names the fields that somebody else has set, with the API server's words for who.
+func fromConflict(err error, status metav1.Status) *Error {
+	conflict := Conflict("Somebody else changed this at the same time; try again.")
+	conflict.cause = err
+	if status.Details == nil {
+		return conflict
+	}
+	var owned []string
+	for _, cause := range status.Details.Causes {
+		if cause.Type == metav1.CauseTypeFieldManagerConflict {
+			owned = append(owned, strings.TrimPrefix(cause.Field, ".")+": "+cause.Message)
+		}
+	}
+	if len(owned) > 0 {
+		conflict.Detail = strings.Join(owned, "; ")
+	}
+	return conflict
 }
 
 // fromInvalid tells the client what the API server holds against the fields that the client knows. If it names another one, the mistake is

@@ -124,12 +124,11 @@ func (s *Store) AwaitGone(ctx context.Context, app *v1alpha1.App) {
 
 func (s *Store) observe(ctx context.Context, app *v1alpha1.App, externalID string) (translate.Observed, error) {
 	observed := translate.Observed{App: app, ExternalID: externalID, Secrets: map[string]*corev1.Secret{}}
-	domains := &v1alpha1.DomainList{}
-	err := s.cache.List(ctx, domains, client.InNamespace(app.Namespace), client.MatchingFields{indexApp: app.Name}, client.UnsafeDisableDeepCopy)
+	domain, err := s.domainFor(ctx, app.Namespace, app.Name)
 	if err != nil {
-		return observed, fmt.Errorf("find the Domains of %s: %w", app.Name, err)
+		return observed, err
 	}
-	observed.Domain = translate.Primary(app, live(domains.Items))
+	observed.Domain = domain
 	for _, name := range translate.EnvSecrets(app) {
 		secret := &corev1.Secret{}
 		err := s.cache.Get(ctx, client.ObjectKey{Namespace: app.Namespace, Name: name}, secret, client.UnsafeDisableDeepCopy)
@@ -141,6 +140,16 @@ func (s *Store) observe(ctx context.Context, app *v1alpha1.App, externalID strin
 		}
 	}
 	return observed, nil
+}
+
+// domainFor returns the Domain that the REST API shows with an app of this slug, or nil.
+func (s *Store) domainFor(ctx context.Context, organization, slug string) (*v1alpha1.Domain, error) {
+	domains := &v1alpha1.DomainList{}
+	err := s.cache.List(ctx, domains, client.InNamespace(organization), client.MatchingFields{indexApp: slug}, client.UnsafeDisableDeepCopy)
+	if err != nil {
+		return nil, fmt.Errorf("find the Domains of %s: %w", slug, err)
+	}
+	return translate.Primary(slug, live(domains.Items)), nil
 }
 
 func live(domains []v1alpha1.Domain) []*v1alpha1.Domain {

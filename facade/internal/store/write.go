@@ -2,11 +2,14 @@ package store
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/rand"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
@@ -34,15 +37,20 @@ func (s *Store) Create(ctx context.Context, principal auth.Principal, organizati
 	if err != nil {
 		return translate.Observed{}, err
 	}
-	plan, err := translate.Create(s.platform, organization, body, s.fresh())
+	slug := ptr.Deref(body.Slug, "")
+	defer s.locks.lock(slug)()
+	domain, err := s.domainFor(ctx, organization, slug)
 	if err != nil {
 		return translate.Observed{}, err
 	}
-	defer s.locks.lock(*body.Slug)()
-	if err := s.checkSlug(ctx, organization, *body.Slug); err != nil {
+	plan, err := translate.Create(s.platform, organization, body, domain, s.fresh())
+	if err != nil {
 		return translate.Observed{}, err
 	}
-	if err := s.checkHost(ctx, organization, *body.Slug, plan.Host); err != nil {
+	if err := s.checkSlug(ctx, organization, slug); err != nil {
+		return translate.Observed{}, err
+	}
+	if err := s.checkHost(ctx, organization, slug, plan.Host); err != nil {
 		return translate.Observed{}, err
 	}
 	w, done, err := s.begin(ctx, principal)
@@ -51,7 +59,7 @@ func (s *Store) Create(ctx context.Context, principal auth.Principal, organizati
 	}
 	defer done()
 	plan.App.WithResourceVersion(absent)
-	observed := translate.Observed{ExternalID: externalID, Secrets: map[string]*corev1.Secret{}}
+	observed := translate.Observed{Domain: domain, ExternalID: externalID, Secrets: map[string]*corev1.Secret{}}
 	if err := w.secret(plan.Secret, &observed); err != nil {
 		return translate.Observed{}, err
 	}
@@ -131,11 +139,22 @@ func (s *Store) Delete(ctx context.Context, principal auth.Principal, organizati
 		return err
 	}
 	defer done()
-	if err := w.delete(observed.App); client.IgnoreNotFound(err) != nil {
+	if err := w.delete(observed.App); err != nil {
 		return err
 	}
-	s.AwaitGone(w.ctx, observed.App)
+	// The cluster deletes what the App owns, but in its own time: until then, a new app with this slug would have the old one's Domain.
+	if owns(observed.App, observed.Domain) {
+		w.deleteDomain(observed.Domain)
+	} else {
+		observed.Domain = nil
+	}
+	s.awaitGone(ctx, observed)
 	return nil
+}
+
+// owns tells whether a Domain goes with an App.
+func owns(app *v1alpha1.App, domain *v1alpha1.Domain) bool {
+	return domain != nil && slices.ContainsFunc(domain.OwnerReferences, func(o metav1.OwnerReference) bool { return o.UID == app.UID })
 }
 
 func (s *Store) fresh() translate.Fresh {
@@ -193,6 +212,16 @@ func (s *Store) awaitSeen(ctx context.Context, written translate.Observed) {
 			}
 		}
 		return true
+	})
+}
+
+// awaitGone waits for the caches to have seen that an App and its Domain go.
+func (s *Store) awaitGone(ctx context.Context, gone translate.Observed) {
+	ctx, cancel := context.WithTimeout(ctx, seenTimeout)
+	defer cancel()
+	s.AwaitGone(ctx, gone.App)
+	s.changes.await(ctx, func() bool {
+		return gone.Domain == nil || s.cache.Get(ctx, client.ObjectKeyFromObject(gone.Domain), &v1alpha1.Domain{}, client.UnsafeDisableDeepCopy) != nil
 	})
 }
 

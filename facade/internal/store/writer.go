@@ -22,7 +22,7 @@ import (
 )
 
 // +kubebuilder:rbac:groups=berth.dev,resources=apps,verbs=create;patch;delete
-// +kubebuilder:rbac:groups=berth.dev,resources=domains,verbs=create;patch
+// +kubebuilder:rbac:groups=berth.dev,resources=domains,verbs=create;patch;delete
 // +kubebuilder:rbac:groups="",resources=secrets,verbs=create;delete
 
 // absent is a resource version that no App or Domain ever has, since etcd counts from 1 and much is written before the first of them. The API
@@ -145,10 +145,19 @@ func convert(applied, object any) error {
 	return nil
 }
 
-// delete deletes this App, and none that has its name later.
+// delete deletes this App, and none that has its name later. One that is gone is no error.
 func (w *writer) delete(app *v1alpha1.App) error {
-	return w.client.Delete(w.ctx, &v1alpha1.App{ObjectMeta: metav1.ObjectMeta{Namespace: app.Namespace, Name: app.Name}},
+	err := w.client.Delete(w.ctx, &v1alpha1.App{ObjectMeta: metav1.ObjectMeta{Namespace: app.Namespace, Name: app.Name}},
 		client.Preconditions{UID: &app.UID}, client.PropagationPolicy(metav1.DeletePropagationBackground))
+	if apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
+		return nil
+	}
+	return err
+}
+
+// deleteDomain deletes the Domain of an App that is gone. If that fails, the cluster does it later.
+func (w *writer) deleteDomain(domain *v1alpha1.Domain) {
+	_ = w.client.Delete(w.ctx, &v1alpha1.Domain{ObjectMeta: metav1.ObjectMeta{Namespace: domain.Namespace, Name: domain.Name}}, client.Preconditions{UID: &domain.UID})
 }
 
 // undoApp deletes an App that was made a moment ago. If that fails, it is left, as an app that its client may delete.

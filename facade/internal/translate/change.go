@@ -42,11 +42,6 @@ func (c *change) spec() *ac.AppSpecApplyConfiguration {
 	return c.desired.Spec
 }
 
-// emptyApp is what there is before an App is made.
-func emptyApp(organization, slug string) Observed {
-	return Observed{App: &v1alpha1.App{ObjectMeta: metav1.ObjectMeta{Namespace: organization, Name: slug}}}
-}
-
 // app takes over what the body says of the App itself.
 func (c *change) app(body wire.AppBody) error {
 	if body.Location != nil {

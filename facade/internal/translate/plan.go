@@ -4,7 +4,9 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/berth-dev/berth/api/v1alpha1"
 	ac "github.com/berth-dev/berth/api/v1alpha1/applyconfiguration/api/v1alpha1"
 	"github.com/berth-dev/berth/facade/internal/apierr"
 	"github.com/berth-dev/berth/facade/internal/wire"
@@ -39,8 +41,9 @@ type Plan struct {
 // Empty tells that there is nothing to write.
 func (p Plan) Empty() bool { return p.App == nil && p.Domain == nil }
 
-// Create plans a new App. The error is a 400 if the body lacks a required field.
-func Create(platform Platform, organization string, body wire.AppBody, fresh Fresh) (Plan, error) {
+// Create plans a new App. domain is the Domain that somebody has made for it already, or nil. The error is a 400 if the body lacks a required
+// field.
+func Create(platform Platform, organization string, body wire.AppBody, domain *v1alpha1.Domain, fresh Fresh) (Plan, error) {
 	missing := apierr.Fields{}
 	for name, value := range map[string]*string{"slug": body.Slug, "location": body.Location} {
 		if value == nil {
@@ -51,7 +54,8 @@ func Create(platform Platform, organization string, body wire.AppBody, fresh Fre
 		return Plan{}, err
 	}
 	// A new App is a change of one with no fields, which nobody owns anything of.
-	c := newChange(ac.App(*body.Slug, organization), emptyApp(organization, *body.Slug), fresh)
+	empty := &v1alpha1.App{ObjectMeta: metav1.ObjectMeta{Namespace: organization, Name: *body.Slug}}
+	c := newChange(ac.App(*body.Slug, organization), Observed{App: empty, Domain: domain}, fresh)
 	if err := c.app(body); err != nil {
 		return Plan{}, err
 	}

@@ -178,7 +178,7 @@ func TestBrokenManagedFields(t *testing.T) {
 }
 
 func TestCreateIncomplete(t *testing.T) {
-	_, err := Create(platform, "cowork", wire.AppBody{}, fresh)
+	_, err := Create(platform, "cowork", wire.AppBody{}, nil, fresh)
 	e, ok := errors.AsType[*apierr.Error](err)
 	if !ok {
 		t.Fatalf("Create(...): got %v, want a 400", err)

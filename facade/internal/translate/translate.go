@@ -52,15 +52,15 @@ func ToWire(platform Platform, o Observed) wire.App {
 	return app
 }
 
-// Primary is the Domain that the REST API shows with an App, of all that name it: the one with the App's own name, else the oldest. It is nil
-// if there is none.
-func Primary(app *v1alpha1.App, domains []*v1alpha1.Domain) *v1alpha1.Domain {
+// Primary is the Domain that the REST API shows with the app of this slug, of all that name it: the one with the App's own name, else the
+// oldest. It is nil if there is none.
+func Primary(slug string, domains []*v1alpha1.Domain) *v1alpha1.Domain {
 	if len(domains) == 0 {
 		return nil
 	}
 	return slices.MinFunc(domains, func(a, b *v1alpha1.Domain) int {
-		if (a.Name == app.Name) != (b.Name == app.Name) {
-			if a.Name == app.Name {
+		if (a.Name == slug) != (b.Name == slug) {
+			if a.Name == slug {
 				return -1
 			}
 			return 1

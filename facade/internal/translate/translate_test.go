@@ -88,7 +88,7 @@ func TestPrimary(t *testing.T) {
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			if diff := cmp.Diff(tc.want, Primary(app("shop", v1alpha1.AppSpec{}), tc.domains)); diff != "" {
+			if diff := cmp.Diff(tc.want, Primary("shop", tc.domains)); diff != "" {
 				t.Errorf("\n%s\nPrimary(...): -want, +got:\n%s", tc.reason, diff)
 			}
 		})
@@ -132,7 +132,7 @@ func FuzzRoundTrip(f *testing.F) {
 		if err != nil {
 			return
 		}
-		plan, err := Create(platform, "cowork", body, fresh)
+		plan, err := Create(platform, "cowork", body, nil, fresh)
 		if err != nil {
 			t.Fatal(err)
 		}
