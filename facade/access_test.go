@@ -41,7 +41,8 @@ func TestRoles(t *testing.T) {
 			if got := unauthorized.header.Get("WWW-Authenticate"); got != `Basic realm="api"` {
 				t.Errorf("WWW-Authenticate: got %q", got)
 			}
-			if diff := cmp.Diff(string(unauthorized.body), string(call(t, apikey.Prefix+"unknown", c.method, path, c.body).want(t, http.StatusUnauthorized).body)); diff != "" {
+			unknown := call(t, apikey.Prefix+"unknown", c.method, path, c.body).want(t, http.StatusUnauthorized)
+			if diff := cmp.Diff(string(unauthorized.body), string(unknown.body)); diff != "" {
 				t.Errorf("an unknown key gets another answer than none: %s", diff)
 			}
 			for what, got := range map[string]answer{
@@ -105,10 +106,11 @@ func TestKeyElsewhere(t *testing.T) {
 func TestSecrets(t *testing.T) {
 	org, manager := organization(t)
 	const value = "a-value-to-look-for"
-	env := []any{map[string]any{"name": "PASSWORD", "value": value}}
+	env := []any{variable("PASSWORD", value)}
 	call(t, manager, http.MethodPost, appsPath(org), map[string]any{"slug": "secretive", "location": "example.com/a", "env": env}).want(t, http.StatusCreated)
+	env = append(env, variable(value+"=", ""))
 	call(t, manager, http.MethodPut, appPath(org, "secretive")+"?token="+value, map[string]any{"dataset": value, "env": env}).want(t, http.StatusBadRequest)
-	call(t, manager, http.MethodPut, appPath(org, "secretive"), map[string]any{"env": append(env, map[string]any{"name": value + "=", "value": ""})}).want(t, http.StatusBadRequest)
+	call(t, manager, http.MethodPut, appPath(org, "secretive"), map[string]any{"env": env}).want(t, http.StatusBadRequest)
 
 	log := suite.log.String()
 	for _, secret := range []string{value, manager, suite.host, strings.TrimPrefix(manager, apikey.Prefix)} {

@@ -1,6 +1,7 @@
 package facade
 
 import (
+	"maps"
 	"net/http"
 	"testing"
 
@@ -22,9 +23,7 @@ func TestLifeOfAnApp(t *testing.T) {
 		"from_email": "support@life.example.org",
 	}
 	want := map[string]any{"external_id": "external-id-of-the-organization"}
-	for name, value := range created {
-		want[name] = value
-	}
+	maps.Copy(want, created)
 	path := appPath(org, "life-of-an-app")
 	check := func(step string, got answer, status int) {
 		t.Helper()
@@ -41,7 +40,11 @@ func TestLifeOfAnApp(t *testing.T) {
 		t.Fatalf("PUT of the same wrote: %s", cmp.Diff(app, after))
 	}
 
-	want["env"] = []any{map[string]any{"name": "DEBUG", "value": "1"}, map[string]any{"name": "ZULU", "value": "last"}, map[string]any{"name": "ALPHA", "value": ""}}
+	want["env"] = []any{
+		map[string]any{"name": "DEBUG", "value": "1"},
+		map[string]any{"name": "ZULU", "value": "last"},
+		map[string]any{"name": "ALPHA", "value": ""},
+	}
 	check("PUT of another env", call(t, key, http.MethodPut, path, map[string]any{"env": want["env"]}), http.StatusOK)
 	want["location"] = "registry.example.com/cowork:v2"
 	check("PUT of another location", call(t, key, http.MethodPut, path, map[string]any{"location": want["location"]}), http.StatusOK)

@@ -59,15 +59,25 @@ func TestBadBodies(t *testing.T) {
 		"TenMegabytes": {contentType: asJSON, body: `{"location": "` + strings.Repeat("a", 10<<20) + `"}`, status: http.StatusRequestEntityTooLarge},
 		"NoType":       {body: `{}`, status: http.StatusUnsupportedMediaType},
 		"Text":         {contentType: "text/plain", body: `location=a`, status: http.StatusUnsupportedMediaType},
-		"WrongTypes":   {contentType: asJSON, body: `{"location": {}, "role_name": [], "env": 1, "dataset": false, "domain": true, "from_email": []}`, status: http.StatusBadRequest, fields: []string{"dataset", "domain", "env", "from_email", "location", "role_name"}},
+		"WrongTypes": {
+			contentType: asJSON,
+			body:        `{"location": {}, "role_name": [], "env": 1, "dataset": false, "domain": true, "from_email": []}`,
+			status:      http.StatusBadRequest,
+			fields:      []string{"dataset", "domain", "env", "from_email", "location", "role_name"},
+		},
 		"Location":     {contentType: asForm, body: "location=http://example.com/a", status: http.StatusBadRequest, fields: []string{"location"}},
 		"LocationNull": {contentType: asJSON, body: `{"location": null}`, status: http.StatusBadRequest, fields: []string{"location"}},
 		"RoleName":     {contentType: asForm, body: "role_name=deploy", status: http.StatusBadRequest, fields: []string{"role_name"}},
 		"Dataset":      {contentType: asForm, body: "dataset=staging", status: http.StatusBadRequest, fields: []string{"dataset"}},
-		"EnvTwice":     {contentType: asJSON, body: `{"env": [{"name": "A", "value": "1"}, {"name": "A", "value": "2"}]}`, status: http.StatusBadRequest, fields: []string{"env"}},
-		"EnvName":      {contentType: asForm, body: "env[0]name=A-B&env[0]value=1", status: http.StatusBadRequest, fields: []string{"env"}},
-		"Domain":       {contentType: asForm, body: "domain=localhost", status: http.StatusBadRequest, fields: []string{"domain"}},
-		"FromEmail":    {contentType: asForm, body: "from_email=support", status: http.StatusBadRequest, fields: []string{"from_email"}},
+		"EnvTwice": {
+			contentType: asJSON,
+			body:        `{"env": [{"name": "A", "value": "1"}, {"name": "A", "value": "2"}]}`,
+			status:      http.StatusBadRequest,
+			fields:      []string{"env"},
+		},
+		"EnvName":   {contentType: asForm, body: "env[0]name=A-B&env[0]value=1", status: http.StatusBadRequest, fields: []string{"env"}},
+		"Domain":    {contentType: asForm, body: "domain=localhost", status: http.StatusBadRequest, fields: []string{"domain"}},
+		"FromEmail": {contentType: asForm, body: "from_email=support", status: http.StatusBadRequest, fields: []string{"from_email"}},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

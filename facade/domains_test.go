@@ -67,7 +67,12 @@ func TestTakenDomain(t *testing.T) {
 	for name, taken := range map[string]string{"OfADomain": host, "DefaultOfAnApp": "has-" + suffix + "." + baseDomain} {
 		t.Run(name, func(t *testing.T) {
 			changed := call(t, otherKey, http.MethodPut, appPath(other, "wants-"+suffix), map[string]any{"domain": taken, "location": "example.com/b"})
-			created := call(t, otherKey, http.MethodPost, appsPath(other), map[string]any{"slug": "more-" + suffix, "location": "example.com/a", "domain": taken, "env": []any{variable("A", "1")}})
+			created := call(t, otherKey, http.MethodPost, appsPath(other), map[string]any{
+				"slug":     "more-" + suffix,
+				"location": "example.com/a",
+				"domain":   taken,
+				"env":      []any{variable("A", "1")},
+			})
 			for _, got := range []answer{changed, created} {
 				if diff := cmp.Diff(want, got.want(t, http.StatusBadRequest).json(t)); diff != "" {
 					t.Errorf("-want, +got:\n%s", diff)

@@ -35,14 +35,19 @@ func TestOtherPaths(t *testing.T) {
 		status       int
 		detail       string
 	}{
-		"Root":          {method: http.MethodGet, path: "/", status: http.StatusNotFound, detail: "Not found."},
-		"Unknown":       {method: http.MethodGet, path: "/api/domains/", status: http.StatusNotFound, detail: "Not found."},
-		"TwoSlashes":    {method: http.MethodGet, path: appsPath(org) + "/", status: http.StatusNotFound, detail: "Not found."},
-		"TooDeep":       {method: http.MethodGet, path: appPath(org, "a") + "logs/b/", status: http.StatusNotFound, detail: "Not found."},
-		"DeleteAll":     {method: http.MethodDelete, path: appsPath(org), status: http.StatusMethodNotAllowed, detail: `Method "DELETE" not allowed.`},
-		"Patch":         {method: http.MethodPatch, path: appPath(org, "a"), status: http.StatusMethodNotAllowed, detail: `Method "PATCH" not allowed.`},
-		"PostLogs":      {method: http.MethodPost, path: appPath(org, "a") + "logs/", status: http.StatusMethodNotAllowed, detail: `Method "POST" not allowed.`},
-		"NoSlashMethod": {method: http.MethodPatch, path: strings.TrimSuffix(appPath(org, "a"), "/"), status: http.StatusMethodNotAllowed, detail: `Method "PATCH" not allowed.`},
+		"Root":       {method: http.MethodGet, path: "/", status: http.StatusNotFound, detail: "Not found."},
+		"Unknown":    {method: http.MethodGet, path: "/api/domains/", status: http.StatusNotFound, detail: "Not found."},
+		"TwoSlashes": {method: http.MethodGet, path: appsPath(org) + "/", status: http.StatusNotFound, detail: "Not found."},
+		"TooDeep":    {method: http.MethodGet, path: appPath(org, "a") + "logs/b/", status: http.StatusNotFound, detail: "Not found."},
+		"DeleteAll":  {method: http.MethodDelete, path: appsPath(org), status: http.StatusMethodNotAllowed, detail: `Method "DELETE" not allowed.`},
+		"Patch":      {method: http.MethodPatch, path: appPath(org, "a"), status: http.StatusMethodNotAllowed, detail: `Method "PATCH" not allowed.`},
+		"PostLogs":   {method: http.MethodPost, path: appPath(org, "a") + "logs/", status: http.StatusMethodNotAllowed, detail: `Method "POST" not allowed.`},
+		"NoSlashMethod": {
+			method: http.MethodPatch,
+			path:   strings.TrimSuffix(appPath(org, "a"), "/"),
+			status: http.StatusMethodNotAllowed,
+			detail: `Method "PATCH" not allowed.`,
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -60,13 +65,13 @@ func TestOtherPaths(t *testing.T) {
 func TestHead(t *testing.T) {
 	org, key := organization(t)
 	get := call(t, key, http.MethodGet, appsPath(org), nil).want(t, http.StatusOK)
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodHead, suite.url+appsPath(org), nil)
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodHead, suite.url+appsPath(org), http.NoBody)
 	if err != nil {
 		t.Fatal(err)
 	}
 	request.SetBasicAuth(key, "")
 	// HEAD isn't in the contract: HTTP says what it does.
-	response, err := suite.client.Transport.(*contractTransport).next.RoundTrip(request)
+	response, err := suite.transport.RoundTrip(request)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,7 +96,7 @@ func TestHeaders(t *testing.T) {
 		"Unwanted": {id: `"},{"level":"ERROR`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, suite.url+"/api/openapi.json", nil)
+			request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, suite.url+"/api/openapi.json", http.NoBody)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -132,29 +137,45 @@ func TestDocumentation(t *testing.T) {
 
 func TestProbes(t *testing.T) {
 	for _, path := range []string{"/healthz", "/readyz"} {
-		response, err := http.Get(suite.health + path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		response.Body.Close()
-		if response.StatusCode != http.StatusOK {
-			t.Errorf("GET %s: got %d", path, response.StatusCode)
+		if got := probe(t, suite.health+path); got != http.StatusOK {
+			t.Errorf("GET %s: got %d", path, got)
 		}
 	}
 }
 
+// probe returns the status that a probe gets.
+func probe(t *testing.T, url string) int {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	return response.StatusCode
+}
+
+// dial connects to the server's port, and says nothing.
+func dial(t *testing.T) net.Conn {
+	t.Helper()
+	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(suite.url, "https://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	return conn
+}
+
 func TestPlainHTTP(t *testing.T) {
-	address := strings.TrimPrefix(suite.url, "https://")
 	for name, request := range map[string]string{
 		"Get":       "GET /api/containers/cowork/apps/ HTTP/1.1\r\nHost: api\r\n\r\n",
 		"LargePost": "POST / HTTP/1.1\r\nHost: api\r\nContent-Length: 500000\r\n\r\n" + strings.Repeat("x", 500000),
 	} {
 		t.Run(name, func(t *testing.T) {
-			conn, err := net.Dial("tcp", address)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer conn.Close()
+			conn := dial(t)
 			go func() { _, _ = io.WriteString(conn, request) }()
 			response, err := http.ReadResponse(bufio.NewReader(conn), nil)
 			if err != nil {
@@ -175,11 +196,7 @@ func TestPlainHTTP(t *testing.T) {
 // TestSilentClient says that one who connects and says nothing keeps nobody else waiting.
 func TestSilentClient(t *testing.T) {
 	for range 20 {
-		conn, err := net.Dial("tcp", strings.TrimPrefix(suite.url, "https://"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer conn.Close()
+		dial(t)
 	}
 	suite.client.CloseIdleConnections()
 	start := time.Now()
@@ -194,7 +211,7 @@ func TestForms(t *testing.T) {
 	slug := "forms-" + strings.TrimPrefix(org, "org-")
 	want := map[string]any{
 		"slug": slug, "dataset": "production", "location": "example.com/shop:v1", "role_name": "", "external_id": "external-id-of-the-organization",
-		"env": []any{map[string]any{"name": "B", "value": "2"}, map[string]any{"name": "A", "value": "x&y"}}, "domain": slug + "." + baseDomain, "from_email": fromEmail,
+		"env": []any{variable("B", "2"), variable("A", "x&y")}, "domain": slug + "." + baseDomain, "from_email": fromEmail,
 	}
 	form := url.Values{"slug": {slug}, "location": {"example.com/shop:v1"}, "env": {`[{"name": "B", "value": 2}, {"name": "A", "value": "x&y"}]`}}
 	created := send(t, key, http.MethodPost, appsPath(org), "application/x-www-form-urlencoded", []byte(form.Encode()))

@@ -101,7 +101,9 @@ func (k *kubelet) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			fmt.Fprint(w, line)
 		}
 		written += len(lines)
-		w.(http.Flusher).Flush()
+		if err := http.NewResponseController(w).Flush(); err != nil {
+			return
+		}
 		if r.URL.Query().Get("follow") != "true" || !more {
 			return
 		}

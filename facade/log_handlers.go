@@ -39,8 +39,8 @@ type logReader interface {
 type logHandlers struct {
 	apps appWatcher
 	logs logReader
-	// stopping ends when followers have to go.
-	stopping context.Context //nolint:containedctx // It is the server's own, not a call's.
+	// ending is closed when followers have to go.
+	ending <-chan struct{}
 }
 
 func (h *logHandlers) get(c *gin.Context) (any, error) {
@@ -66,10 +66,16 @@ func (h *logHandlers) get(c *gin.Context) (any, error) {
 func (h *logHandlers) follow(ctx context.Context, app *v1alpha1.App, options podlogs.Options, write io.Writer) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	defer context.AfterFunc(h.stopping, cancel)()
 	go func() {
 		h.apps.AwaitGone(ctx, app)
 		cancel()
+	}()
+	go func() {
+		select {
+		case <-h.ending:
+			cancel()
+		case <-ctx.Done():
+		}
 	}()
 	return h.logs.Follow(ctx, app, options, write)
 }

@@ -14,6 +14,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/berth-dev/berth/facade/internal/wire"
 )
 
 // loggingApp makes an organization with an app.
@@ -30,7 +32,7 @@ func TestLogs(t *testing.T) {
 	path := appPath(org, slug) + "logs/"
 	content := func(query string) string {
 		t.Helper()
-		return call(t, key, http.MethodGet, path+query, nil).want(t, http.StatusOK).json(t)["content"].(string)
+		return decode[wire.Logs](t, call(t, key, http.MethodGet, path+query, nil).want(t, http.StatusOK)).Content
 	}
 	if diff := cmp.Diff("["+slug+" has no Pods]\n", content("")); diff != "" {
 		t.Errorf("an app without Pods: -want, +got:\n%s", diff)
@@ -49,11 +51,15 @@ func TestLogs(t *testing.T) {
 		query, want string
 		asked       []string
 	}{
-		"All":       {want: "a 1\nb 2\na 3\n", asked: []string{"tailLines=100", "timestamps=true"}},
-		"Tail":      {query: "?tail=2", want: "b 2\na 3\n", asked: []string{"tailLines=2", "timestamps=true"}},
-		"TailNone":  {query: "?tail=0", want: "", asked: []string{"tailLines=0", "timestamps=true"}},
-		"SinceTime": {query: "?since=2026-01-01T00:00:02Z", want: "b 2\na 3\n", asked: []string{"sinceTime=2026-01-01T00%3A00%3A02Z", "tailLines=100", "timestamps=true"}},
-		"Since":     {query: "?since=1m", want: ""},
+		"All":      {want: "a 1\nb 2\na 3\n", asked: []string{"tailLines=100", "timestamps=true"}},
+		"Tail":     {query: "?tail=2", want: "b 2\na 3\n", asked: []string{"tailLines=2", "timestamps=true"}},
+		"TailNone": {query: "?tail=0", want: "", asked: []string{"tailLines=0", "timestamps=true"}},
+		"SinceTime": {
+			query: "?since=2026-01-01T00:00:02Z",
+			want:  "b 2\na 3\n",
+			asked: []string{"sinceTime=2026-01-01T00%3A00%3A02Z", "tailLines=100", "timestamps=true"},
+		},
+		"Since": {query: "?since=1m", want: ""},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -143,7 +149,7 @@ type followed struct {
 func follow(t *testing.T, key, path string) *followed {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, suite.url+path, nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, suite.url+path, http.NoBody)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -215,7 +221,9 @@ func TestFollow(t *testing.T) {
 		t.Fatal(err)
 	}
 	node.end("old")
-	pod.Status.ContainerStatuses[0].State = corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: 1, Reason: "Error", ContainerID: "containerd://old"}}
+	pod.Status.ContainerStatuses[0].State = corev1.ContainerState{
+		Terminated: &corev1.ContainerStateTerminated{ExitCode: 1, Reason: "Error", ContainerID: "containerd://old"},
+	}
 	if err := suite.cluster.Status().Update(t.Context(), pod); err != nil {
 		t.Fatal(err)
 	}

@@ -46,14 +46,23 @@ func TestFieldsOfGit(t *testing.T) {
 		body map[string]any
 		want string
 	}{
-		"Location":   {body: map[string]any{"location": "example.com/rest:v2"}, want: "spec.image is set by kustomize-controller; change it there."},
-		"Dataset":    {body: map[string]any{"dataset": "testing"}, want: "spec.dataset is set by kustomize-controller; change it there."},
-		"Role":       {body: map[string]any{"role_name": "arn:aws:iam::01:rest"}, want: "spec.registry is set by kustomize-controller; change it there."},
-		"NoRole":     {body: map[string]any{"role_name": nil}, want: "spec.registry is set by kustomize-controller; change it there."},
-		"EnvValue":   {body: map[string]any{"env": []any{variable("LITERAL", "by rest"), reference}}, want: `spec.env[name="LITERAL"] is set by kustomize-controller; change it there.`},
-		"EnvValueOf": {body: map[string]any{"env": []any{literal, variable("REFERENCE", "by rest")}}, want: `spec.env[name="REFERENCE"] is set by kustomize-controller; change it there.`},
+		"Location": {body: map[string]any{"location": "example.com/rest:v2"}, want: "spec.image is set by kustomize-controller; change it there."},
+		"Dataset":  {body: map[string]any{"dataset": "testing"}, want: "spec.dataset is set by kustomize-controller; change it there."},
+		"Role":     {body: map[string]any{"role_name": "arn:aws:iam::01:rest"}, want: "spec.registry is set by kustomize-controller; change it there."},
+		"NoRole":   {body: map[string]any{"role_name": nil}, want: "spec.registry is set by kustomize-controller; change it there."},
+		"EnvValue": {
+			body: map[string]any{"env": []any{variable("LITERAL", "by rest"), reference}},
+			want: `spec.env[name="LITERAL"] is set by kustomize-controller; change it there.`,
+		},
+		"EnvValueOf": {
+			body: map[string]any{"env": []any{literal, variable("REFERENCE", "by rest")}},
+			want: `spec.env[name="REFERENCE"] is set by kustomize-controller; change it there.`,
+		},
 		"EnvRemoval": {body: map[string]any{"env": []any{literal}}, want: `spec.env[name="REFERENCE"] is set by kustomize-controller; change it there.`},
-		"WithItsOwn": {body: map[string]any{"domain": slug + ".example.org", "dataset": "testing"}, want: "spec.dataset is set by kustomize-controller; change it there."},
+		"WithItsOwn": {
+			body: map[string]any{"domain": slug + ".example.org", "dataset": "testing"},
+			want: "spec.dataset is set by kustomize-controller; change it there.",
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

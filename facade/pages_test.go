@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/facade/internal/wire"
 )
 
 func TestPages(t *testing.T) {
@@ -17,7 +18,10 @@ func TestPages(t *testing.T) {
 	// Apps that kubectl made are listed as those of REST clients are.
 	suffix := strings.TrimPrefix(org, "org-")
 	for i := range 30 {
-		app := &v1alpha1.App{ObjectMeta: metav1.ObjectMeta{Namespace: org, Name: fmt.Sprintf("p%02d-%s", 29-i, suffix)}, Spec: v1alpha1.AppSpec{Image: "example.com/a"}}
+		app := &v1alpha1.App{
+			ObjectMeta: metav1.ObjectMeta{Namespace: org, Name: fmt.Sprintf("p%02d-%s", 29-i, suffix)},
+			Spec:       v1alpha1.AppSpec{Image: "example.com/a"},
+		}
 		if err := suite.cluster.Create(t.Context(), app); err != nil {
 			t.Fatal(err)
 		}
@@ -28,24 +32,26 @@ func TestPages(t *testing.T) {
 	url := suite.url + appsPath(org)
 	type page struct {
 		First, Last    string
-		Next, Previous any
+		Next, Previous *string
 	}
 	cases := map[string]struct {
 		query string
 		want  page
 	}{
-		"First":  {want: page{First: "p00", Last: "p24", Next: url + "?page=2"}},
-		"Second": {query: "?page=2", want: page{First: "p25", Last: "p29", Previous: url}},
-		"Last":   {query: "?page=last", want: page{First: "p25", Last: "p29", Previous: url}},
-		"Size":   {query: "?page_size=10&page=2", want: page{First: "p10", Last: "p19", Next: url + "?page=3&page_size=10", Previous: url + "?page_size=10"}},
-		"All":    {query: "?page_size=100", want: page{First: "p00", Last: "p29"}},
+		"First":  {want: page{First: "p00", Last: "p24", Next: new(url + "?page=2")}},
+		"Second": {query: "?page=2", want: page{First: "p25", Last: "p29", Previous: new(url)}},
+		"Last":   {query: "?page=last", want: page{First: "p25", Last: "p29", Previous: new(url)}},
+		"Size": {
+			query: "?page_size=10&page=2",
+			want:  page{First: "p10", Last: "p19", Next: new(url + "?page=3&page_size=10"), Previous: new(url + "?page_size=10")},
+		},
+		"All": {query: "?page_size=100", want: page{First: "p00", Last: "p29"}},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			got := call(t, key, http.MethodGet, appsPath(org)+tc.query, nil).want(t, http.StatusOK).json(t)
-			results := got["results"].([]any)
-			slug := func(i int) string { return results[i].(map[string]any)["slug"].(string)[:3] }
-			if diff := cmp.Diff(tc.want, page{First: slug(0), Last: slug(len(results) - 1), Next: got["next"], Previous: got["previous"]}); diff != "" {
+			got := decode[wire.Page[wire.App]](t, call(t, key, http.MethodGet, appsPath(org)+tc.query, nil).want(t, http.StatusOK))
+			slug := func(i int) string { return got.Results[i].Slug[:3] }
+			if diff := cmp.Diff(tc.want, page{First: slug(0), Last: slug(len(got.Results) - 1), Next: got.Next, Previous: got.Previous}); diff != "" {
 				t.Errorf("-want, +got:\n%s", diff)
 			}
 		})

@@ -25,7 +25,7 @@ func (s *Server) router() *gin.Engine {
 	engine.GET("/api/openapi.json", contract.contract)
 	containers := engine.Group("/api/containers/:org", mw.WhenReady(s.store.Synced), auth.Authenticate(s.store))
 	handlers := &appHandlers{platform: s.platform, apps: s.store}
-	logs := &logHandlers{apps: s.store, logs: s.logs, stopping: s.streams}
+	logs := &logHandlers{apps: s.store, logs: s.logs, ending: s.ending}
 	for _, route := range []struct {
 		method, path   string
 		verb, resource string

@@ -10,7 +10,6 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/gin-gonic/gin"
 	corev1 "k8s.io/api/core/v1"
@@ -28,12 +27,19 @@ func TestCertificateReload(t *testing.T) {
 	defer stop()
 	address := server.options.Listener.Addr().String()
 	name := func() string {
-		conn, err := tls.Dial("tcp", address, &tls.Config{InsecureSkipVerify: true}) //nolint:gosec // Which certificate it is is the question.
+		t.Helper()
+		var names []string
+		_, err := dialTLS(t, address, &tls.Config{
+			InsecureSkipVerify: true,
+			VerifyConnection: func(state tls.ConnectionState) error {
+				names = state.PeerCertificates[0].DNSNames
+				return nil
+			},
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer conn.Close()
-		return conn.ConnectionState().PeerCertificates[0].DNSNames[0]
+		return names[0]
 	}
 	if got := name(); got != "before.example.com" {
 		t.Fatalf("got the certificate of %s", got)
@@ -44,9 +50,19 @@ func TestCertificateReload(t *testing.T) {
 	eventually(t, "the new certificate is served", func() bool { return name() == "after.example.com" })
 }
 
-func TestOldTLS(t *testing.T) {
-	_, err := tls.Dial("tcp", strings.TrimPrefix(suite.url, "https://"), &tls.Config{MaxVersion: tls.VersionTLS11, InsecureSkipVerify: true}) //nolint:gosec // It is to be refused.
+// dialTLS connects to an address, until the test ends.
+func dialTLS(t *testing.T, address string, config *tls.Config) (net.Conn, error) {
+	t.Helper()
+	conn, err := (&tls.Dialer{Config: config}).DialContext(t.Context(), "tcp", address)
 	if err == nil {
+		t.Cleanup(func() { _ = conn.Close() })
+	}
+	return conn, err
+}
+
+func TestOldTLS(t *testing.T) {
+	address := strings.TrimPrefix(suite.url, "https://")
+	if _, err := dialTLS(t, address, &tls.Config{MaxVersion: tls.VersionTLS11, InsecureSkipVerify: true}); err == nil {
 		t.Error("TLS 1.1 is spoken")
 	}
 }
@@ -71,24 +87,18 @@ func TestStop(t *testing.T) {
 		close(stopped)
 	}()
 	eventually(t, "the server says that it stops", func() bool { return !server.Ready() })
-	response, err := http.Get("http://" + server.options.HealthListener.Addr().String() + "/readyz")
-	if err != nil {
-		t.Fatal(err)
-	}
-	response.Body.Close()
-	if response.StatusCode != http.StatusServiceUnavailable {
-		t.Errorf("/readyz of a server that stops: got %d", response.StatusCode)
+	if got := probe(t, "http://"+server.options.HealthListener.Addr().String()+"/readyz"); got != http.StatusServiceUnavailable {
+		t.Errorf("/readyz of a server that stops: got %d", got)
 	}
 	f.wantEnd(t)
 	<-stopped
-	if conn, err := net.DialTimeout("tcp", server.options.Listener.Addr().String(), time.Second); err == nil {
-		conn.Close()
+	if _, err := dialTLS(t, server.options.Listener.Addr().String(), &tls.Config{InsecureSkipVerify: true}); err == nil {
 		t.Error("the server still takes connections")
 	}
 }
 
-// running runs another server; stop ends it and fails the test if it didn't end well.
-func running(t *testing.T, certificates string) (server *Server, stop func()) {
+// running runs another server; the function ends it and fails the test if it didn't end well.
+func running(t *testing.T, certificates string) (*Server, func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	server, err := newServer(ctx, testenv.Config(), certificates, &lockedBuffer{})
@@ -116,7 +126,7 @@ func TestBeforeCachesAreFull(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	got := serve(server.handler(), http.MethodGet, appsPath("cowork"))
+	got := serve(t, server.handler(), http.MethodGet, appsPath("cowork"))
 	if got.Code != http.StatusServiceUnavailable || got.Header().Get("Retry-After") == "" {
 		t.Errorf("got %d %s, want a 503 that says when to come back", got.Code, got.Body)
 	}
@@ -127,7 +137,7 @@ func TestPanic(t *testing.T) {
 	log := &lockedBuffer{}
 	engine := newEngine(slog.New(slog.NewJSONHandler(log, nil)))
 	engine.GET("/panic", func(*gin.Context) { panic("the reason") })
-	got := serve(engine, http.MethodGet, "/panic")
+	got := serve(t, engine, http.MethodGet, "/panic")
 	if got.Code != http.StatusInternalServerError || strings.Contains(got.Body.String(), "reason") {
 		t.Errorf("got %d %s", got.Code, got.Body)
 	}
@@ -136,8 +146,9 @@ func TestPanic(t *testing.T) {
 	}
 }
 
-func serve(handler http.Handler, method, path string) *httptest.ResponseRecorder {
+func serve(t *testing.T, handler http.Handler, method, path string) *httptest.ResponseRecorder {
+	t.Helper()
 	recorder := httptest.NewRecorder()
-	handler.ServeHTTP(recorder, httptest.NewRequest(method, path, nil))
+	handler.ServeHTTP(recorder, httptest.NewRequestWithContext(t.Context(), method, path, http.NoBody))
 	return recorder
 }

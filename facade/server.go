@@ -58,9 +58,8 @@ type Server struct {
 	logs       *podlogs.Reader
 	docs       *docs.Docs
 	stopping   atomic.Bool
-	// streams ends when answers that would go on for ever have to end, which is when the server has stopped taking connections.
-	streams    context.Context //nolint:containedctx // It is the server's own, not a call's.
-	endStreams context.CancelFunc
+	// ending is closed when answers that would go on for ever have to end, which is when no more connections are taken.
+	ending chan struct{}
 }
 
 // New makes a Server. It asks the API server which kinds it serves, so the custom resources must be installed.
@@ -78,11 +77,10 @@ func New(ctx context.Context, options Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	streams, endStreams := context.WithCancel(context.WithoutCancel(ctx))
 	return &Server{
 		options: options, log: options.Log,
 		store: s, authorizer: auth.Roles{}, platform: platform, logs: podlogs.NewReader(core), docs: contract,
-		streams: streams, endStreams: endStreams,
+		ending: make(chan struct{}),
 	}, nil
 }
 
@@ -95,7 +93,7 @@ func (s *Server) Run(ctx context.Context) error {
 	group.Go(func() error { return s.store.Start(failed) })
 	group.Go(func() error { return s.options.Certificate.Start(failed) })
 	api := s.apiServer()
-	api.RegisterOnShutdown(s.endStreams)
+	api.RegisterOnShutdown(func() { close(s.ending) })
 	health := &http.Server{Handler: s.healthHandler(), ReadTimeout: probeTimeout, WriteTimeout: probeTimeout}
 	group.Go(func() error { return closed(api.ServeTLS(web.RefusePlainHTTP(s.options.Listener), "", "")) })
 	group.Go(func() error { return closed(health.Serve(s.options.HealthListener)) })

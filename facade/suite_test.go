@@ -48,6 +48,8 @@ var suite struct {
 	url, health string
 	// client calls the server; every answer is held against the contract.
 	client *http.Client
+	// transport is what client calls through, without the contract.
+	transport *http.Transport
 	// cluster is an administrator's client, without a cache.
 	cluster client.Client
 	// host is an API key of host staff.
@@ -93,8 +95,8 @@ func setup(ctx context.Context, config *rest.Config) error {
 	}()
 	suite.url = "https://" + suite.server.options.Listener.Addr().String()
 	suite.health = "http://" + suite.server.options.HealthListener.Addr().String()
-	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, ServerName: "localhost"}, ForceAttemptHTTP2: true}
-	checked, err := newContractTransport(transport)
+	suite.transport = &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, ServerName: "localhost"}, ForceAttemptHTTP2: true}
+	checked, err := newContractTransport(suite.transport)
 	if err != nil {
 		return err
 	}
@@ -236,9 +238,15 @@ type answer struct {
 // json returns the answer's body as JSON decodes it.
 func (a answer) json(t *testing.T) map[string]any {
 	t.Helper()
-	var value map[string]any
+	return decode[map[string]any](t, a)
+}
+
+// decode reads the answer's body as JSON.
+func decode[T any](t *testing.T, a answer) T {
+	t.Helper()
+	var value T
 	if err := json.Unmarshal(a.body, &value); err != nil {
-		t.Fatalf("the answer %d %s isn't a JSON object: %v", a.status, a.body, err)
+		t.Fatalf("the answer %d %s is not what it should be: %v", a.status, a.body, err)
 	}
 	return value
 }

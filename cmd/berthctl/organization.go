@@ -72,7 +72,7 @@ func existing(cmd *cobra.Command, c client.Client, name string) error {
 	if _, labelled := namespace.Labels[v1alpha1.LabelOrganization]; labelled {
 		return fmt.Errorf("organization %s is there already", name)
 	}
-	return fmt.Errorf("there is a Namespace %[1]s that is no organization; to make it one: kubectl label namespace %[1]s %[2]s=%[1]s", name, v1alpha1.LabelOrganization)
+	return fmt.Errorf("the Namespace %[1]s is no organization; to make it one: kubectl label namespace %[1]s %[2]s=%[1]s", name, v1alpha1.LabelOrganization)
 }
 
 func (g *global) listOrganizations(cmd *cobra.Command) error {

@@ -40,12 +40,15 @@ func TestContract(t *testing.T) {
 
 func TestBrokenContract(t *testing.T) {
 	cases := map[string]struct{ reason, openAPI string }{
-		"NotYAML":            {reason: "Text that isn't YAML is refused.", openAPI: "\t: ["},
-		"WrongType":          {reason: "A contract of another shape is refused.", openAPI: "paths: []"},
-		"DanglingParameter":  {reason: "A reference must lead somewhere.", openAPI: operationWith("parameters: [{$ref: '#/components/parameters/None'}]")},
-		"DanglingBody":       {reason: "A reference must lead somewhere.", openAPI: operationWith("requestBody: {$ref: '#/components/requestBodies/None'}")},
-		"DanglingResponse":   {reason: "A reference must lead somewhere.", openAPI: operationWith("responses: {'200': {$ref: '#/components/responses/None'}}")},
-		"DanglingBodySchema": {reason: "A reference must lead somewhere.", openAPI: operationWith("requestBody: {content: {application/json: {schema: {$ref: '#/components/schemas/None'}}}}")},
+		"NotYAML":           {reason: "Text that isn't YAML is refused.", openAPI: "\t: ["},
+		"WrongType":         {reason: "A contract of another shape is refused.", openAPI: "paths: []"},
+		"DanglingParameter": {reason: "A reference must lead somewhere.", openAPI: operationWith("parameters: [{$ref: '#/components/parameters/None'}]")},
+		"DanglingBody":      {reason: "A reference must lead somewhere.", openAPI: operationWith("requestBody: {$ref: '#/components/requestBodies/None'}")},
+		"DanglingResponse":  {reason: "A reference must lead somewhere.", openAPI: operationWith("responses: {'200': {$ref: '#/components/responses/None'}}")},
+		"DanglingBodySchema": {
+			reason:  "A reference must lead somewhere.",
+			openAPI: operationWith("requestBody: {content: {application/json: {schema: {$ref: '#/components/schemas/None'}}}}"),
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

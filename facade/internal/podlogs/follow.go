@@ -29,7 +29,7 @@ const (
 func (r *Reader) Follow(ctx context.Context, app *v1alpha1.App, options Options, write io.Writer) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	snapshot, err := r.snapshot(ctx, app, options)
+	snapshot, err := r.snapshot(ctx, app, options, 1)
 	if err != nil {
 		return err
 	}
@@ -44,7 +44,7 @@ func (r *Reader) Follow(ctx context.Context, app *v1alpha1.App, options Options,
 		noted:    map[string]bool{},
 		last:     snapshot.last,
 	}
-	for _, l := range snapshot.lines {
+	for _, l := range snapshot.notes {
 		f.noted[l.key()] = true
 	}
 	go f.watch(ctx, app)
@@ -59,9 +59,9 @@ type follower struct {
 
 	// followed are the ids of the containers whose streams are open, or have come to their end.
 	followed map[string]bool
-	// noted are the keys of the notes that have been written.
+	// noted are the keys of the notes that have been written, or were left out.
 	noted map[string]bool
-	// last is the time of the last line of each container that was written before it was followed.
+	// last is the time up to which the lines of each container were dealt with before it was followed.
 	last map[string]time.Time
 }
 

@@ -104,6 +104,16 @@ func merge(n int, containers ...[]line) []line {
 	return all[max(0, len(all)-n):]
 }
 
+// latest returns the latest of a time and those of lines.
+func latest(at time.Time, lines []line) time.Time {
+	for _, l := range lines {
+		if l.time.After(at) {
+			at = l.time
+		}
+	}
+	return at
+}
+
 // text joins lines into a text in which each of them ends.
 func text(lines []line) string {
 	var b strings.Builder

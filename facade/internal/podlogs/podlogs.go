@@ -54,7 +54,7 @@ func NewReader(client corev1client.CoreV1Interface) *Reader { return &Reader{cli
 // Read returns the lines that options ask for, oldest first. Pods that can't be read are said to be so in the text; the error is about the
 // list of Pods.
 func (r *Reader) Read(ctx context.Context, app *v1alpha1.App, options Options) (string, error) {
-	snapshot, err := r.snapshot(ctx, app, options)
+	snapshot, err := r.snapshot(ctx, app, options, 0)
 	if err != nil {
 		return "", err
 	}
@@ -64,11 +64,14 @@ func (r *Reader) Read(ctx context.Context, app *v1alpha1.App, options Options) (
 // snapshot is what the Pods printed up to a moment.
 type snapshot struct {
 	lines []line
-	// last is the time of the last line of each container, by its id.
+	// notes are all that was to be said about the Pods, whether it is among the lines or not.
+	notes []line
+	// last is the time up to which each container's lines were wanted or left out, by the container's id.
 	last map[string]time.Time
 }
 
-func (r *Reader) snapshot(ctx context.Context, app *v1alpha1.App, options Options) (snapshot, error) {
+// snapshot reads at least so many lines of each Pod, even if fewer are wanted: the last one tells how far a Pod has come.
+func (r *Reader) snapshot(ctx context.Context, app *v1alpha1.App, options Options, least int) (snapshot, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	pods, err := r.client.Pods(app.Namespace).List(ctx, metav1.ListOptions{LabelSelector: selector(app)})
@@ -78,6 +81,8 @@ func (r *Reader) snapshot(ctx context.Context, app *v1alpha1.App, options Option
 	if len(pods.Items) == 0 {
 		return snapshot{lines: []line{{text: noPods(app)}}}, nil
 	}
+	wanted := options
+	wanted.Tail = max(least, options.Tail)
 	all := make([][]line, len(pods.Items))
 	free := make(chan struct{}, parallel)
 	var reading sync.WaitGroup
@@ -85,17 +90,16 @@ func (r *Reader) snapshot(ctx context.Context, app *v1alpha1.App, options Option
 		reading.Go(func() {
 			free <- struct{}{}
 			defer func() { <-free }()
-			all[i] = r.pod(ctx, &pods.Items[i], options, maxBytes/len(pods.Items))
+			all[i] = r.pod(ctx, &pods.Items[i], wanted, maxBytes/len(pods.Items))
 		})
 	}
 	reading.Wait()
 	s := snapshot{last: map[string]time.Time{}}
 	var closing []line
 	for i := range pods.Items {
-		if n := len(all[i]); n > 0 {
-			s.last[currentID(&pods.Items[i])] = all[i][n-1].time
-		}
+		s.last[currentID(&pods.Items[i])] = latest(options.Since, all[i])
 		ended, waits := notes(&pods.Items[i], options.Previous)
+		s.notes = append(append(s.notes, ended...), waits...)
 		all[i] = append(all[i], since(ended, options.Since)...)
 		closing = append(closing, waits...)
 	}

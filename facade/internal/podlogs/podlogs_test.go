@@ -29,12 +29,16 @@ func TestScan(t *testing.T) {
 		reason, stream string
 		want           []line
 	}{
-		"Nothing":     {},
-		"Lines":       {stream: "2026-01-01T00:00:01Z one\n2026-01-01T00:00:02.000000000Z two words\n", want: []line{at(1, "one"), at(2, "two words")}},
-		"Empty":       {reason: "An empty line is a line.", stream: "2026-01-01T00:00:01Z \n", want: []line{at(1, "")}},
-		"Unended":     {reason: "The last line may lack its end.", stream: "2026-01-01T00:00:01Z one", want: []line{at(1, "one")}},
-		"CRLF":        {stream: "2026-01-01T00:00:01Z one\r\n", want: []line{at(1, "one")}},
-		"WithoutTime": {reason: "A node's own message comes without a time.", stream: "2026-01-01T00:00:01Z one\nfailed to read\n", want: []line{at(1, "one"), at(1, "failed to read")}},
+		"Nothing": {},
+		"Lines":   {stream: "2026-01-01T00:00:01Z one\n2026-01-01T00:00:02.000000000Z two words\n", want: []line{at(1, "one"), at(2, "two words")}},
+		"Empty":   {reason: "An empty line is a line.", stream: "2026-01-01T00:00:01Z \n", want: []line{at(1, "")}},
+		"Unended": {reason: "The last line may lack its end.", stream: "2026-01-01T00:00:01Z one", want: []line{at(1, "one")}},
+		"CRLF":    {stream: "2026-01-01T00:00:01Z one\r\n", want: []line{at(1, "one")}},
+		"WithoutTime": {
+			reason: "A node's own message comes without a time.",
+			stream: "2026-01-01T00:00:01Z one\nfailed to read\n",
+			want:   []line{at(1, "one"), at(1, "failed to read")},
+		},
 		"Long": {
 			reason: "A line as long as memory is cut.", stream: "2026-01-01T00:00:01Z " + long + long + "\n2026-01-01T00:00:02Z two\n",
 			want: []line{at(1, long[:maxLine-len("2026-01-01T00:00:01Z ")]), at(2, "two")},
@@ -128,7 +132,9 @@ func TestMerge(t *testing.T) {
 
 func TestNotes(t *testing.T) {
 	ended := func(code int32, reason, message string) corev1.ContainerState {
-		return corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: code, Reason: reason, Message: message, FinishedAt: metav1.NewTime(epoch)}}
+		return corev1.ContainerState{
+			Terminated: &corev1.ContainerStateTerminated{ExitCode: code, Reason: reason, Message: message, FinishedAt: metav1.NewTime(epoch)},
+		}
 	}
 	waiting := func(reason, message string) corev1.ContainerState {
 		return corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason, Message: message}}
@@ -145,20 +151,39 @@ func TestNotes(t *testing.T) {
 		"Starting":     {reason: "Every container is made before it runs.", state: waiting("ContainerCreating", "")},
 		"Ended":        {state: ended(1, "Error", ""), want: "[web ended with exit code 1: Error]\n"},
 		"EndedMessage": {reason: "A note is one line.", state: ended(2, "Error", "no\ndatabase"), want: "[web ended with exit code 2: Error: no database]\n"},
-		"Crashing":     {state: waiting("CrashLoopBackOff", "back-off"), last: ended(137, "OOMKilled", ""), want: "[web ended with exit code 137: OOMKilled]\n[web waits: CrashLoopBackOff: back-off]\n"},
-		"Restarted":    {state: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}, last: ended(1, "Error", ""), want: "[web ended with exit code 1: Error]\n"},
-		"Previous":     {reason: "Only the container before is asked about.", previous: true, state: waiting("CrashLoopBackOff", ""), last: ended(1, "Error", ""), want: "[web ended with exit code 1: Error]\n"},
-		"NoImage":      {state: waiting("ImagePullBackOff", "not found"), want: "[web waits: ImagePullBackOff: not found]\n"},
-		"Evicted":      {pod: corev1.PodStatus{Reason: "Evicted", Message: "low on memory"}, want: "[web failed: Evicted: low on memory]\n"},
+		"Crashing": {
+			state: waiting("CrashLoopBackOff", "back-off"),
+			last:  ended(137, "OOMKilled", ""),
+			want:  "[web ended with exit code 137: OOMKilled]\n[web waits: CrashLoopBackOff: back-off]\n",
+		},
+		"Restarted": {
+			state: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}},
+			last:  ended(1, "Error", ""),
+			want:  "[web ended with exit code 1: Error]\n",
+		},
+		"Previous": {
+			reason:   "Only the container before is asked about.",
+			previous: true,
+			state:    waiting("CrashLoopBackOff", ""),
+			last:     ended(1, "Error", ""),
+			want:     "[web ended with exit code 1: Error]\n",
+		},
+		"NoImage": {state: waiting("ImagePullBackOff", "not found"), want: "[web waits: ImagePullBackOff: not found]\n"},
+		"Evicted": {pod: corev1.PodStatus{Reason: "Evicted", Message: "low on memory"}, want: "[web failed: Evicted: low on memory]\n"},
 		"Unscheduled": {
-			pod:  corev1.PodStatus{Conditions: []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: "Unschedulable", Message: "no room"}}},
+			pod: corev1.PodStatus{
+				Conditions: []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: "Unschedulable", Message: "no room"}},
+			},
 			want: "[web waits for a node: Unschedulable: no room]\n",
 		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "web"}, Status: tc.pod}
-			pod.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: "sidecar", State: ended(9, "", "")}, {Name: container, State: tc.state, LastTerminationState: tc.last}}
+			pod.Status.ContainerStatuses = []corev1.ContainerStatus{
+				{Name: "sidecar", State: ended(9, "", "")},
+				{Name: container, State: tc.state, LastTerminationState: tc.last},
+			}
 			endings, waits := notes(pod, tc.previous)
 			if diff := cmp.Diff(tc.want, text(append(endings, waits...))); diff != "" {
 				t.Errorf("\n%s\nnotes(...): -want, +got:\n%s", tc.reason, diff)

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"hash/maphash"
 	"sync"
 
 	"k8s.io/apimachinery/pkg/util/resourceversion"
@@ -59,16 +58,47 @@ func reached(have, want string) bool {
 }
 
 // locks let one write at a time touch an app, so that the writes of one facade don't make each other fail. Those of several are told apart by
-// resource versions.
+// resource versions. An app's writes wait for no other app's. The zero value is ready to use.
 type locks struct {
-	stripes [64]sync.Mutex
+	mu   sync.Mutex
+	held map[string]*turns
 }
 
-var lockSeed = maphash.MakeSeed()
+// turns is the lock of one app, with how many hold it or wait for it.
+type turns struct {
+	sync.Mutex
+
+	users int
+}
 
 // lock waits for the app's turn and returns what ends it.
 func (l *locks) lock(slug string) (unlock func()) {
-	stripe := &l.stripes[maphash.String(lockSeed, slug)%uint64(len(l.stripes))]
-	stripe.Lock()
-	return stripe.Unlock
+	app := l.join(slug)
+	app.Lock()
+	return func() {
+		app.Unlock()
+		l.leave(slug)
+	}
+}
+
+func (l *locks) join(slug string) *turns {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.held == nil {
+		l.held = map[string]*turns{}
+	}
+	if l.held[slug] == nil {
+		l.held[slug] = &turns{}
+	}
+	l.held[slug].users++
+	return l.held[slug]
+}
+
+func (l *locks) leave(slug string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.held[slug].users--
+	if l.held[slug].users == 0 {
+		delete(l.held, slug)
+	}
 }

@@ -30,9 +30,9 @@ func (s *Store) addIndexes(ctx context.Context) error {
 		field  string
 		values client.IndexerFunc
 	}{
-		{&v1alpha1.Domain{}, indexHost, func(o client.Object) []string { return []string{o.(*v1alpha1.Domain).Spec.Host} }},
-		{&v1alpha1.Domain{}, indexApp, func(o client.Object) []string { return []string{o.(*v1alpha1.Domain).Spec.AppRef.Name} }},
-		{&corev1.Secret{}, indexHash, s.keyHashes},
+		{&v1alpha1.Domain{}, indexHost, valuesOf(func(d *v1alpha1.Domain) []string { return []string{d.Spec.Host} })},
+		{&v1alpha1.Domain{}, indexApp, valuesOf(func(d *v1alpha1.Domain) []string { return []string{d.Spec.AppRef.Name} })},
+		{&corev1.Secret{}, indexHash, valuesOf(s.keyHashes)},
 	} {
 		if err := s.cache.IndexField(ctx, index.object, index.field, index.values); err != nil {
 			return fmt.Errorf("index %T by %s: %w", index.object, index.field, err)
@@ -41,12 +41,23 @@ func (s *Store) addIndexes(ctx context.Context) error {
 	return nil
 }
 
+// valuesOf makes an indexer's function of one for objects of a type.
+func valuesOf[T client.Object](values func(T) []string) client.IndexerFunc {
+	return func(object client.Object) []string {
+		typed, ok := object.(T)
+		if !ok {
+			return nil
+		}
+		return values(typed)
+	}
+}
+
 // keyHashes are the hashes that a Secret is found by: that of the key that it stands for.
-func (s *Store) keyHashes(object client.Object) []string {
-	if object.GetNamespace() != s.namespace {
+func (s *Store) keyHashes(secret *corev1.Secret) []string {
+	if secret.Namespace != s.namespace {
 		return nil
 	}
-	key, err := apikey.FromSecret(object.(*corev1.Secret))
+	key, err := apikey.FromSecret(secret)
 	if err != nil {
 		return nil
 	}

@@ -164,10 +164,11 @@ func (s *Store) fresh() translate.Fresh {
 // checkSlug is the 400 about a slug that can't be had: it is an app's on this platform, or its default host is somebody's domain. It doesn't
 // tell whose.
 func (s *Store) checkSlug(ctx context.Context, organization, slug string) error {
-	for _, app := range s.apps.withName(slug) {
-		if app.Namespace == organization && !app.DeletionTimestamp.IsZero() {
-			return apierr.Field("slug", "The app with this slug is still being deleted; try again.")
-		}
+	apps := s.apps.withName(slug)
+	if len(apps) == 1 && apps[0].Namespace == organization && !apps[0].DeletionTimestamp.IsZero() {
+		return apierr.Field("slug", "The app with this slug is still being deleted; try again.")
+	}
+	if len(apps) > 0 {
 		return slugTaken()
 	}
 	taken, err := s.taken(ctx, s.platform.DefaultHost(slug), organization, slug)

@@ -147,8 +147,8 @@ func convert(applied, object any) error {
 
 // delete deletes this App, and none that has its name later. One that is gone is no error.
 func (w *writer) delete(app *v1alpha1.App) error {
-	err := w.client.Delete(w.ctx, &v1alpha1.App{ObjectMeta: metav1.ObjectMeta{Namespace: app.Namespace, Name: app.Name}},
-		client.Preconditions{UID: &app.UID}, client.PropagationPolicy(metav1.DeletePropagationBackground))
+	named := &v1alpha1.App{ObjectMeta: metav1.ObjectMeta{Namespace: app.Namespace, Name: app.Name}}
+	err := w.client.Delete(w.ctx, named, client.Preconditions{UID: &app.UID}, client.PropagationPolicy(metav1.DeletePropagationBackground))
 	if apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
 		return nil
 	}
@@ -157,7 +157,8 @@ func (w *writer) delete(app *v1alpha1.App) error {
 
 // deleteDomain deletes the Domain of an App that is gone. If that fails, the cluster does it later.
 func (w *writer) deleteDomain(domain *v1alpha1.Domain) {
-	_ = w.client.Delete(w.ctx, &v1alpha1.Domain{ObjectMeta: metav1.ObjectMeta{Namespace: domain.Namespace, Name: domain.Name}}, client.Preconditions{UID: &domain.UID})
+	named := &v1alpha1.Domain{ObjectMeta: metav1.ObjectMeta{Namespace: domain.Namespace, Name: domain.Name}}
+	_ = w.client.Delete(w.ctx, named, client.Preconditions{UID: &domain.UID})
 }
 
 // undoApp deletes an App that was made a moment ago. If that fails, it is left, as an app that its client may delete.

@@ -1,7 +1,6 @@
 package translate
 
 import (
-	"bytes"
 	"fmt"
 	"strings"
 
@@ -30,7 +29,7 @@ func ownersOf(meta *metav1.ObjectMeta) (owners, error) {
 			continue
 		}
 		fields := &fieldpath.Set{}
-		if err := fields.FromJSON(bytes.NewReader(entry.FieldsV1.Raw)); err != nil {
+		if err := fields.FromJSON(entry.FieldsV1.GetRawReader()); err != nil {
 			return nil, fmt.Errorf("read the managed fields of %s: %w", entry.Manager, err)
 		}
 		others = append(others, owner{name: entry.Manager, declares: declares, fields: fields})

@@ -18,7 +18,7 @@ import (
 // fields is an entry of managedFields.
 func fields(manager string, operation metav1.ManagedFieldsOperationType, set string) metav1.ManagedFieldsEntry {
 	return metav1.ManagedFieldsEntry{
-		Manager: manager, Operation: operation, APIVersion: "berth.dev/v1alpha1", FieldsType: "FieldsV1", FieldsV1: &metav1.FieldsV1{Raw: []byte(set)},
+		Manager: manager, Operation: operation, APIVersion: "berth.dev/v1alpha1", FieldsType: "FieldsV1", FieldsV1: metav1.NewFieldsV1(set),
 	}
 }
 
@@ -30,13 +30,25 @@ func ours() Observed {
 	})
 	a.ResourceVersion = "7"
 	a.ManagedFields = []metav1.ManagedFieldsEntry{
-		fields(v1alpha1.FieldOwnerFacade, metav1.ManagedFieldsOperationApply, `{"f:spec": {"f:image": {}, "f:env": {"k:{\"name\":\"A\"}": {".": {}, "f:name": {}, "f:valueFrom": {"f:secretKeyRef": {"f:name": {}, "f:key": {}}}}}}}`),
-		{Manager: "berth", Operation: metav1.ManagedFieldsOperationApply, APIVersion: "berth.dev/v1alpha1", FieldsType: "FieldsV1", Subresource: "status", FieldsV1: &metav1.FieldsV1{Raw: []byte(`{"f:status": {"f:url": {}}}`)}},
+		fields(v1alpha1.FieldOwnerFacade, metav1.ManagedFieldsOperationApply, `{"f:spec": {"f:image": {}, "f:env": {"k:{\"name\":\"A\"}": {
+			".": {}, "f:name": {}, "f:valueFrom": {"f:secretKeyRef": {"f:name": {}, "f:key": {}}}}}}}`),
+		{
+			Manager:     "berth",
+			Operation:   metav1.ManagedFieldsOperationApply,
+			APIVersion:  "berth.dev/v1alpha1",
+			FieldsType:  "FieldsV1",
+			Subresource: "status",
+			FieldsV1:    metav1.NewFieldsV1(`{"f:status": {"f:url": {}}}`),
+		},
 	}
 	return Observed{App: a, Secrets: map[string]*corev1.Secret{"shop-env-old": {Data: map[string][]byte{"A": []byte("1")}}}}
 }
 
 func TestChange(t *testing.T) {
+	const (
+		env       = `env: [{name: A, valueFrom: {secretKeyRef: {name: shop-env-old, key: A}}}]`
+		restarted = `annotations: {berth.dev/restartedAt: "2026-01-02T03:04:05.000000006Z"}`
+	)
 	cases := map[string]struct {
 		reason  string
 		body    wire.AppBody
@@ -44,23 +56,35 @@ func TestChange(t *testing.T) {
 		want    string
 	}{
 		"Nothing": {reason: "Nothing to set is nothing to write.", want: `{}`},
-		"TheSame": {body: wire.AppBody{Location: new("example.com/a:v1"), Dataset: new("production"), Env: &[]wire.EnvVar{{Name: "A", Value: "1"}}, RoleName: new("")}, want: `{}`},
-		"Restart": {restart: true, want: `{annotations: {berth.dev/restartedAt: "2026-01-02T03:04:05.000000006Z"}, spec: {image: "example.com/a:v1", env: [{name: A, valueFrom: {secretKeyRef: {name: shop-env-old, key: A}}}]}}`},
+		"TheSame": {
+			body: wire.AppBody{Location: new("example.com/a:v1"), Dataset: new("production"), Env: &[]wire.EnvVar{{Name: "A", Value: "1"}}, RoleName: new("")},
+			want: `{}`,
+		},
+		"Restart": {
+			restart: true,
+			want:    `{` + restarted + `, spec: {image: "example.com/a:v1", ` + env + `}}`,
+		},
 		"Location": {
 			reason: "What the facade owns is applied again, or the API server would take it away.",
 			body:   wire.AppBody{Location: new("https://example.com/a:v2")},
-			want:   `{annotations: {berth.dev/location-prefix: "https://"}, spec: {image: "example.com/a:v2", env: [{name: A, valueFrom: {secretKeyRef: {name: shop-env-old, key: A}}}]}}`,
+			want:   `{annotations: {berth.dev/location-prefix: "https://"}, spec: {image: "example.com/a:v2", ` + env + `}}`,
 		},
 		"Role": {
 			reason: "A new role restarts, since nothing in the Pods changes by it.",
 			body:   wire.AppBody{RoleName: new("arn:aws:iam::1:a")},
-			want:   `{annotations: {berth.dev/restartedAt: "2026-01-02T03:04:05.000000006Z"}, spec: {image: "example.com/a:v1", registry: {roleARN: "arn:aws:iam::1:a"}, env: [{name: A, valueFrom: {secretKeyRef: {name: shop-env-old, key: A}}}]}}`,
+			want:   `{` + restarted + `, spec: {image: "example.com/a:v1", registry: {roleARN: "arn:aws:iam::1:a"}, ` + env + `}}`,
 		},
-		"Dataset": {body: wire.AppBody{Dataset: new("testing")}, want: `{spec: {image: "example.com/a:v1", dataset: testing, env: [{name: A, valueFrom: {secretKeyRef: {name: shop-env-old, key: A}}}]}}`},
+		"Dataset": {
+			body: wire.AppBody{Dataset: new("testing")},
+			want: `{spec: {image: "example.com/a:v1", dataset: testing, ` + env + `}}`,
+		},
 		"Env": {
 			reason: "All values of an App are in one Secret.",
 			body:   wire.AppBody{Env: &[]wire.EnvVar{{Name: "B", Value: "2"}, {Name: "A", Value: "1"}}},
-			want:   `{secret: {B: Mg==, A: MQ==}, spec: {image: "example.com/a:v1", env: [{name: B, valueFrom: {secretKeyRef: {name: shop-env-0123456789, key: B}}}, {name: A, valueFrom: {secretKeyRef: {name: shop-env-0123456789, key: A}}}]}}`,
+			want: `{secret: {B: Mg==, A: MQ==}, spec: {image: "example.com/a:v1", env: [
+				{name: B, valueFrom: {secretKeyRef: {name: shop-env-0123456789, key: B}}},
+				{name: A, valueFrom: {secretKeyRef: {name: shop-env-0123456789, key: A}}},
+			]}}`,
 		},
 		"NoEnv": {body: wire.AppBody{Env: &[]wire.EnvVar{}}, want: `{spec: {image: "example.com/a:v1"}}`},
 		"Domain": {
@@ -137,14 +161,31 @@ func TestChangeOfShared(t *testing.T) {
 	}{
 		"Image":          {set: `{"f:spec": {"f:image": {}}}`, body: wire.AppBody{Location: new("b")}, want: "spec.image is set by argocd; change it there."},
 		"ImageUntouched": {reason: "What doesn't change can be anybody's.", set: `{"f:spec": {"f:image": {}}}`, body: wire.AppBody{Dataset: new("testing")}},
-		"Removal":        {set: `{"f:spec": {"f:env": {"k:{\"name\":\"A\"}": {".": {}, "f:name": {}}}}}`, body: wire.AppBody{Env: &[]wire.EnvVar{}}, want: `spec.env[name="A"] is set by argocd; change it there.`},
-		"Prefix":         {set: `{"f:metadata": {"f:annotations": {"f:berth.dev/location-prefix": {}}}}`, body: wire.AppBody{Location: new("https://example.com/a:v1")}, want: "metadata.annotations.berth.dev/location-prefix is set by argocd; change it there."},
-		"Restart":        {set: `{"f:metadata": {"f:annotations": {"f:berth.dev/restartedAt": {}}}}`, restart: true, want: "metadata.annotations.berth.dev/restartedAt is set by argocd; change it there."},
+		"Removal": {
+			set:  `{"f:spec": {"f:env": {"k:{\"name\":\"A\"}": {".": {}, "f:name": {}}}}}`,
+			body: wire.AppBody{Env: &[]wire.EnvVar{}},
+			want: `spec.env[name="A"] is set by argocd; change it there.`,
+		},
+		"Prefix": {
+			set:  `{"f:metadata": {"f:annotations": {"f:berth.dev/location-prefix": {}}}}`,
+			body: wire.AppBody{Location: new("https://example.com/a:v1")},
+			want: "metadata.annotations.berth.dev/location-prefix is set by argocd; change it there.",
+		},
+		"Restart": {
+			set:     `{"f:metadata": {"f:annotations": {"f:berth.dev/restartedAt": {}}}}`,
+			restart: true,
+			want:    "metadata.annotations.berth.dev/restartedAt is set by argocd; change it there.",
+		},
 		"RestartByHand": {
 			reason: "kubectl annotate is an event, which the next one follows.", operation: metav1.ManagedFieldsOperationUpdate,
 			set: `{"f:metadata": {"f:annotations": {"f:berth.dev/restartedAt": {}}}}`, restart: true,
 		},
-		"ImageByHand": {operation: metav1.ManagedFieldsOperationUpdate, set: `{"f:spec": {"f:image": {}}}`, body: wire.AppBody{Location: new("b")}, want: "spec.image is set by argocd; change it there."},
+		"ImageByHand": {
+			operation: metav1.ManagedFieldsOperationUpdate,
+			set:       `{"f:spec": {"f:image": {}}}`,
+			body:      wire.AppBody{Location: new("b")},
+			want:      "spec.image is set by argocd; change it there.",
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

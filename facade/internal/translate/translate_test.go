@@ -29,7 +29,14 @@ func TestToWire(t *testing.T) {
 	}{
 		"Plain": {
 			observed: Observed{App: app("shop", v1alpha1.AppSpec{Image: "example.com/a", Dataset: v1alpha1.DatasetTesting})},
-			want:     wire.App{Slug: "shop", Dataset: "testing", Location: "example.com/a", Env: []wire.EnvVar{}, Domain: "shop.apps.example.com", FromEmail: "hello@example.com"},
+			want: wire.App{
+				Slug:      "shop",
+				Dataset:   "testing",
+				Location:  "example.com/a",
+				Env:       []wire.EnvVar{},
+				Domain:    "shop.apps.example.com",
+				FromEmail: "hello@example.com",
+			},
 		},
 		"All": {
 			observed: Observed{
@@ -74,8 +81,9 @@ func domain(name string, age time.Duration, spec v1alpha1.DomainSpec) *v1alpha1.
 }
 
 func TestPrimary(t *testing.T) {
-	named, old, older := domain("shop", time.Hour, v1alpha1.DomainSpec{}), domain("b", 2*time.Hour, v1alpha1.DomainSpec{}), domain("a", 3*time.Hour, v1alpha1.DomainSpec{})
-	twin := domain("aa", 3*time.Hour, v1alpha1.DomainSpec{})
+	named := domain("shop", time.Hour, v1alpha1.DomainSpec{})
+	old := domain("b", 2*time.Hour, v1alpha1.DomainSpec{})
+	older, twin := domain("a", 3*time.Hour, v1alpha1.DomainSpec{}), domain("aa", 3*time.Hour, v1alpha1.DomainSpec{})
 	cases := map[string]struct {
 		reason  string
 		domains []*v1alpha1.Domain

@@ -86,7 +86,8 @@ func nestedDeeper(body []byte, depth int) bool {
 			quoted = !quoted
 		case quoted:
 		case char == '[' || char == '{':
-			if level++; level > depth {
+			level++
+			if level > depth {
 				return true
 			}
 		case char == ']' || char == '}':

@@ -23,9 +23,13 @@ func TestBind(t *testing.T) {
 		reason, contentType, body string
 		want                      map[string]any
 	}{
-		"Empty":       {reason: "A body that isn't there wants no type.", want: map[string]any{}},
-		"EmptyJSON":   {contentType: "application/json", want: map[string]any{}},
-		"JSON":        {contentType: "application/json; charset=utf-8", body: `{"a": "é", "b": [1], "c": null}`, want: map[string]any{"a": "é", "b": []any{json.Number("1")}, "c": nil}},
+		"Empty":     {reason: "A body that isn't there wants no type.", want: map[string]any{}},
+		"EmptyJSON": {contentType: "application/json", want: map[string]any{}},
+		"JSON": {
+			contentType: "application/json; charset=utf-8",
+			body:        `{"a": "é", "b": [1], "c": null}`,
+			want:        map[string]any{"a": "é", "b": []any{json.Number("1")}, "c": nil},
+		},
 		"TypeAnyCase": {contentType: "Application/JSON", body: `{}`, want: map[string]any{}},
 		"SpaceAfter":  {contentType: "application/json", body: "{} \n", want: map[string]any{}},
 		"LastOfTwo":   {contentType: "application/json", body: `{"a": 1, "a": 2}`, want: map[string]any{"a": json.Number("2")}},
@@ -34,7 +38,11 @@ func TestBind(t *testing.T) {
 			contentType: "application/json", body: `{"a": "` + strings.Repeat(`[\"{`, 100) + `"}`,
 			want: map[string]any{"a": strings.Repeat(`["{`, 100)},
 		},
-		"Form": {contentType: "application/x-www-form-urlencoded", body: "location=example.com%2Fa&a=1&a=2", want: map[string]any{"location": "example.com/a", "a": "2"}},
+		"Form": {
+			contentType: "application/x-www-form-urlencoded",
+			body:        "location=example.com%2Fa&a=1&a=2",
+			want:        map[string]any{"location": "example.com/a", "a": "2"},
+		},
 		"FormList": {
 			reason:      "Items come in the order of their numbers, in each way to write them.",
 			contentType: "application/x-www-form-urlencoded", body: "env[10]name=C&env[2]name=B&env[2]value=2&env[0][name]=A&env[0].value=1",
@@ -49,7 +57,7 @@ func TestBind(t *testing.T) {
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			got, err := Bind(request(tc.contentType, tc.body))
+			got, err := Bind(request(t, tc.contentType, tc.body))
 			if err != nil {
 				t.Fatalf("\n%s\nBind(...): %v", tc.reason, err)
 			}
@@ -60,8 +68,9 @@ func TestBind(t *testing.T) {
 	}
 }
 
-func request(contentType, body string) *http.Request {
-	r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(body))
+func request(t *testing.T, contentType, body string) *http.Request {
+	t.Helper()
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", strings.NewReader(body))
 	r.Header.Set("Content-Type", contentType)
 	return r
 }
@@ -91,7 +100,7 @@ func TestBindBad(t *testing.T) {
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			r := request(tc.contentType, tc.body)
+			r := request(t, tc.contentType, tc.body)
 			r.Header.Set("Content-Encoding", tc.encoding)
 			_, err := Bind(r)
 			e, ok := errors.AsType[*apierr.Error](err)
@@ -104,14 +113,14 @@ func TestBindBad(t *testing.T) {
 
 func TestBindDeepest(t *testing.T) {
 	body := `{"a":` + strings.Repeat("[", 31) + strings.Repeat("]", 31) + `}`
-	if _, err := Bind(request("application/json", body)); err != nil {
+	if _, err := Bind(request(t, "application/json", body)); err != nil {
 		t.Errorf("Bind(...) of 32 levels: %v", err)
 	}
 }
 
 func TestBindUpload(t *testing.T) {
 	body := strings.Replace(multipartForm, `name="location"`, `name="location"; filename="a"`, 1)
-	got, err := Bind(request("multipart/form-data; boundary=B", body))
+	got, err := Bind(request(t, "multipart/form-data; boundary=B", body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,7 +130,7 @@ func TestBindUpload(t *testing.T) {
 }
 
 func TestBindTooLarge(t *testing.T) {
-	r := httptest.NewRequest(http.MethodPost, "/", bytes.NewReader(make([]byte, 101)))
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", bytes.NewReader(make([]byte, 101)))
 	r.Header.Set("Content-Type", "application/json")
 	r.Body = http.MaxBytesReader(httptest.NewRecorder(), r.Body, 100)
 	_, err := Bind(r)
@@ -131,7 +140,7 @@ func TestBindTooLarge(t *testing.T) {
 }
 
 func TestBindBroken(t *testing.T) {
-	r := httptest.NewRequest(http.MethodPost, "/", io.MultiReader(strings.NewReader("{"), brokenReader{}))
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", io.MultiReader(strings.NewReader("{"), brokenReader{}))
 	_, err := Bind(r)
 	if e, ok := errors.AsType[*apierr.Error](err); !ok || e.Status != http.StatusBadRequest {
 		t.Errorf("Bind(...): got %v, want a 400", err)

@@ -2,6 +2,7 @@ package web
 
 import (
 	"errors"
+	"net/http"
 	"net/http/httptest"
 	"testing"
 
@@ -40,15 +41,23 @@ func TestPage(t *testing.T) {
 		},
 		"OtherParametersStay": {
 			query: "?q=a%26b&page=2&page_size=10", total: 30,
-			want: want{First: 10, End: 20, Page: wire.Page[string]{Count: 30, Next: new(base + "?page=3&page_size=10&q=a%26b"), Previous: new(base + "?page_size=10&q=a%26b")}},
+			want: want{
+				First: 10,
+				End:   20,
+				Page:  wire.Page[string]{Count: 30, Next: new(base + "?page=3&page_size=10&q=a%26b"), Previous: new(base + "?page_size=10&q=a%26b")},
+			},
 		},
-		"SizeAtMost100": {query: "?page_size=1000", total: 101, want: want{End: 100, Page: wire.Page[string]{Count: 101, Next: new(base + "?page=2&page_size=1000")}}},
-		"SizeNonsense":  {query: "?page_size=many", total: 30, want: want{End: 25, Page: wire.Page[string]{Count: 30, Next: new(base + "?page=2&page_size=many")}}},
-		"SizeNegative":  {query: "?page_size=-5", total: 1, want: want{End: 1, Page: wire.Page[string]{Count: 1}}},
+		"SizeAtMost100": {
+			query: "?page_size=1000",
+			total: 101,
+			want:  want{End: 100, Page: wire.Page[string]{Count: 101, Next: new(base + "?page=2&page_size=1000")}},
+		},
+		"SizeNonsense": {query: "?page_size=many", total: 30, want: want{End: 25, Page: wire.Page[string]{Count: 30, Next: new(base + "?page=2&page_size=many")}}},
+		"SizeNegative": {query: "?page_size=-5", total: 1, want: want{End: 1, Page: wire.Page[string]{Count: 1}}},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			r := httptest.NewRequest("GET", "/api/containers/cowork/apps/"+tc.query, nil)
+			r := httptest.NewRequestWithContext(t.Context(), "GET", "/api/containers/cowork/apps/"+tc.query, http.NoBody)
 			r.Host = "api.example.com"
 			request, err := ParsePage(r)
 			if err != nil {
@@ -69,7 +78,7 @@ func TestPage(t *testing.T) {
 func TestBadPage(t *testing.T) {
 	for _, query := range []string{"page=0", "page=-1", "page=x", "page=LAST", "page=3", "page=99999999999999999999", "page=9223372036854775807"} {
 		t.Run(query, func(t *testing.T) {
-			request, err := ParsePage(httptest.NewRequest("GET", "/?"+query, nil))
+			request, err := ParsePage(httptest.NewRequestWithContext(t.Context(), "GET", "/?"+query, http.NoBody))
 			if err == nil {
 				_, _, err = request.Window(26)
 			}

@@ -20,7 +20,7 @@ func stream(c *gin.Context, status int, s Stream) {
 	}
 	c.Header("Content-Type", "text/plain; charset=utf-8")
 	c.Status(status)
-	out := &flusher{writer: c.Writer, control: control}
+	out := &flusher{writer: c.Writer, control: control, timeout: streamWriteTimeout}
 	// The headers go out at once: a client sees that it is being served before there is a first line.
 	if _, err := out.Write(nil); err != nil {
 		_ = c.Error(err)
@@ -31,19 +31,24 @@ func stream(c *gin.Context, status int, s Stream) {
 	}
 }
 
-// flusher sends each write at once, and not later than streamWriteTimeout.
+// flusher sends each write at once, and gives up a client that doesn't accept it within a time.
 type flusher struct {
 	writer  http.ResponseWriter
 	control *http.ResponseController
+	timeout time.Duration
 }
 
 func (f *flusher) Write(data []byte) (int, error) {
-	if err := f.control.SetWriteDeadline(time.Now().Add(streamWriteTimeout)); err != nil {
+	if err := f.control.SetWriteDeadline(time.Now().Add(f.timeout)); err != nil {
 		return 0, err
 	}
 	n, err := f.writer.Write(data)
 	if err != nil {
 		return n, err
 	}
-	return n, f.control.Flush()
+	if err := f.control.Flush(); err != nil {
+		return n, err
+	}
+	// HTTP/2 ends a stream as soon as its deadline passes, also while there is nothing to write.
+	return n, f.control.SetWriteDeadline(time.Time{})
 }

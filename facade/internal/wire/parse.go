@@ -2,7 +2,9 @@ package wire
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/berth-dev/berth/facade/internal/apierr"
@@ -131,7 +133,10 @@ func decodeList(encoded string) any {
 	var list any
 	decoder := json.NewDecoder(strings.NewReader(encoded))
 	decoder.UseNumber()
-	if err := decoder.Decode(&list); err != nil || decoder.More() {
+	if err := decoder.Decode(&list); err != nil {
+		return encoded
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
 		return encoded
 	}
 	return list

@@ -37,6 +37,14 @@ var (
 	datasets = []string{"production", "testing"}
 )
 
+// What the fields want.
+const (
+	messageSlug     = "A slug is 1 to 25 characters: a to z, 0 to 9 and hyphens, beginning and ending with a letter or digit."
+	messageLocation = "A location is an image reference: [https://][HOST[:PORT]/]REPOSITORY[:TAG][@DIGEST], the repository in lower case."
+	messageRoleName = "A role name is the ARN of an AWS IAM role, such as arn:aws:iam::123456789012:role/shop-pull."
+	messageDomain   = "A domain is a host name with at least two labels, such as www.example.com."
+)
+
 // schemePrefix may stand in front of a location, in any case.
 const schemePrefix = "https://"
 
@@ -56,10 +64,10 @@ func (b *AppBody) normalize() {
 }
 
 func (b *AppBody) validate(errors apierr.Fields) {
-	check(errors, "slug", b.Slug, validSlug, "A slug is 1 to 25 characters: a to z, 0 to 9 and hyphens, beginning and ending with a letter or digit.")
-	check(errors, "location", b.Location, validLocation, "A location is an image reference: [https://][HOST[:PORT]/]REPOSITORY[:TAG][@DIGEST], the repository in lower case.")
-	check(errors, "role_name", b.RoleName, validRoleName, "A role name is the ARN of an AWS IAM role, such as arn:aws:iam::123456789012:role/shop-pull.")
-	check(errors, "domain", b.Domain, validDomain, "A domain is a host name with at least two labels, such as www.example.com.")
+	check(errors, "slug", b.Slug, validSlug, messageSlug)
+	check(errors, "location", b.Location, validLocation, messageLocation)
+	check(errors, "role_name", b.RoleName, validRoleName, messageRoleName)
+	check(errors, "domain", b.Domain, validDomain, messageDomain)
 	check(errors, "from_email", b.FromEmail, validFromEmail, "Enter a valid email address.")
 	if b.Dataset != nil && !slices.Contains(datasets, *b.Dataset) {
 		errors.Add("dataset", fmt.Sprintf("%q is not a valid choice.", *b.Dataset))

@@ -109,6 +109,7 @@ func TestParseBadApp(t *testing.T) {
 		"EnvObject":           {members: map[string]any{"env": map[string]any{"A": "1"}}, want: []string{"env"}},
 		"EnvTextNotJSON":      {members: map[string]any{"env": "A=1"}, want: []string{"env"}},
 		"EnvTextTwoValues":    {members: map[string]any{"env": "[] []"}, want: []string{"env"}},
+		"EnvTextTooManyEnds":  {members: map[string]any{"env": "[]]"}, want: []string{"env"}},
 		"EnvItemText":         {members: map[string]any{"env": []any{"A=1"}}, want: []string{"env"}},
 		"EnvNoName":           {members: map[string]any{"env": []any{map[string]any{"value": "1"}}}, want: []string{"env"}},
 		"EnvNoValue":          {members: map[string]any{"env": []any{map[string]any{"name": "A"}}}, want: []string{"env"}},
