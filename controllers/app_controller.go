@@ -50,7 +50,7 @@ type appScope struct {
 	pods []corev1.Pod
 	// revision is the Pod template hash of the Deployment's newest version; empty while the Deployment's controller has to make it.
 	revision string
-	// hasHost says that no older App or Domain asks for the default host.
+	// hasHost says that the default host is the App's.
 	hasHost bool
 	// certificate of the default host.
 	certificate cmv1.Certificate
@@ -71,9 +71,8 @@ func setupApp(mgr manager.Manager, b base, o controller.Options) error {
 		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(labelledApp), builder.WithPredicates(podChanged)).
 		Watches(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(r.appsOfSecret), builder.WithPredicates(comesOrGoes)).
 		Watches(&corev1.Namespace{}, handler.EnqueueRequestsFromMapFunc(r.appsOfNamespace), builder.WithPredicates(comesOrGoes)).
-		Watches(&v1alpha1.App{}, handler.EnqueueRequestsFromMapFunc(r.appsOfHost), builder.WithPredicates(comesOrGoes)).
-		Watches(&v1alpha1.Domain{}, handler.EnqueueRequestsFromMapFunc(r.appsOfHost),
-			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&v1alpha1.App{}, handler.EnqueueRequestsFromMapFunc(r.appsOfHost), builder.WithPredicates(claimChanged)).
+		Watches(&v1alpha1.Domain{}, handler.EnqueueRequestsFromMapFunc(r.appsOfHost), builder.WithPredicates(claimChanged)).
 		Complete(reconcile.AsReconciler(b.client, r))
 }
 

@@ -130,7 +130,7 @@ func (r *appReconciler) service(ctx context.Context, s *appScope) error {
 	return ssa.Apply(ctx, r.client, s.app, desired.Service(s.app), &corev1.Service{}, corev1ac.ExtractService)
 }
 
-// host lets the App have its default host unless an older App or Domain asks for it. A host that is lost is given up.
+// host lets the App have its default host unless it is another's. A host that is lost is given up.
 func (r *appReconciler) host(ctx context.Context, s *appScope) error {
 	owner, err := r.sites.hostOwner(ctx, s.site.Host)
 	if err != nil {

@@ -36,7 +36,7 @@ type domainScope struct {
 
 	// app that the Domain names.
 	app v1alpha1.App
-	// hasHost says that no older App or Domain asks for the host.
+	// hasHost says that the host is the Domain's.
 	hasHost bool
 	// mirrors says that the host is the App's own default host: the App serves it, and the Domain says what the App says.
 	mirrors bool
@@ -55,9 +55,9 @@ func setupDomain(mgr manager.Manager, b base, o controller.Options) error {
 		Watches(&networkingv1.Ingress{}, child, builder.WithPredicates(ownedOrNew)).
 		Watches(&corev1.Namespace{}, handler.EnqueueRequestsFromMapFunc(r.domainsOfNamespace), builder.WithPredicates(comesOrGoes)).
 		Watches(&v1alpha1.App{}, handler.EnqueueRequestsFromMapFunc(r.domainsOfApp)).
-		Watches(&v1alpha1.App{}, handler.EnqueueRequestsFromMapFunc(r.domainsOfHost), builder.WithPredicates(comesOrGoes)).
-		Watches(&v1alpha1.Domain{}, handler.EnqueueRequestsFromMapFunc(r.domainsOfHost),
-			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(r.domainsOfSecret), builder.WithPredicates(comesOrGoes)).
+		Watches(&v1alpha1.App{}, handler.EnqueueRequestsFromMapFunc(r.domainsOfHost), builder.WithPredicates(claimChanged)).
+		Watches(&v1alpha1.Domain{}, handler.EnqueueRequestsFromMapFunc(r.domainsOfHost), builder.WithPredicates(claimChanged)).
 		Complete(reconcile.AsReconciler(b.client, r))
 }
 
@@ -69,8 +69,9 @@ func (r *domainReconciler) Reconcile(ctx context.Context, domain *v1alpha1.Domai
 	s := &domainScope{domain: domain, site: desired.DomainSite(domain), mirrors: r.sites.mirrors(domain)}
 	outcome := phase.Run(ctx, s,
 		phase.Phase[*domainScope]{Name: "organization", Gate: true, Run: r.organization},
-		phase.Phase[*domainScope]{Name: "app", Gate: true, Run: r.namedApp},
 		phase.Phase[*domainScope]{Name: "host", Condition: v1alpha1.ConditionRouted, Gate: true, Run: r.host},
+		// A Domain keeps its host while its App is away.
+		phase.Phase[*domainScope]{Name: "app", Gate: true, Run: r.namedApp},
 		phase.Phase[*domainScope]{Name: "certificate", Condition: v1alpha1.ConditionCertified, Run: r.certificate},
 		phase.Phase[*domainScope]{Name: "route", Condition: v1alpha1.ConditionRouted, Run: r.route},
 	)

@@ -14,17 +14,7 @@ func (r *domainReconciler) organization(ctx context.Context, s *domainScope) err
 	return r.requireOrganization(ctx, s.domain)
 }
 
-// namedApp reads the App that the Domain names.
-func (r *domainReconciler) namedApp(ctx context.Context, s *domainScope) error {
-	name := s.domain.Spec.AppRef.Name
-	err := r.client.Get(ctx, client.ObjectKey{Namespace: s.domain.GetNamespace(), Name: name}, &s.app)
-	if apierrors.IsNotFound(err) {
-		return r.missing(s.domain, v1alpha1.ReasonAppNotFound, "There is no App %s in the Namespace.", name)
-	}
-	return err
-}
-
-// host lets the Domain have its host unless an older App or Domain asks for it. A Domain that doesn't have it, or whose App serves it by
+// host lets the Domain have its host unless it is another's. A Domain that doesn't have it, or whose App serves it by
 // itself, has no certificate and no route of its own.
 func (r *domainReconciler) host(ctx context.Context, s *domainScope) error {
 	owner, err := r.sites.hostOwner(ctx, s.domain.Spec.Host)
@@ -41,6 +31,16 @@ func (r *domainReconciler) host(ctx context.Context, s *domainScope) error {
 		return hostConflict(s.domain.Spec.Host)
 	}
 	return nil
+}
+
+// namedApp reads the App that the Domain names.
+func (r *domainReconciler) namedApp(ctx context.Context, s *domainScope) error {
+	name := s.domain.Spec.AppRef.Name
+	err := r.client.Get(ctx, client.ObjectKey{Namespace: s.domain.GetNamespace(), Name: name}, &s.app)
+	if apierrors.IsNotFound(err) {
+		return r.missing(s.domain, v1alpha1.ReasonAppNotFound, "There is no App %s in the Namespace.", name)
+	}
+	return err
 }
 
 func (r *domainReconciler) certificate(ctx context.Context, s *domainScope) error {

@@ -17,7 +17,7 @@ const (
 	indexHost = "berth.host"
 	// indexApp finds Domains by the App that they name, and Pods and ReplicaSets by the App that they belong to.
 	indexApp = "berth.app"
-	// indexSecret finds Apps and ReplicaSets by the Secrets that their environment names.
+	// indexSecret finds Apps and ReplicaSets by the Secrets that their environment names, and Domains by that of their certificate.
 	indexSecret = "berth.secret"
 )
 
@@ -30,6 +30,7 @@ func addIndexes(ctx context.Context, indexer client.FieldIndexer, baseDomain str
 		{&v1alpha1.App{}, indexHost, func(o client.Object) []string { return []string{desired.Host(o.GetName(), baseDomain)} }},
 		{&v1alpha1.App{}, indexSecret, secretNames},
 		{&v1alpha1.Domain{}, indexHost, byDomain(func(s v1alpha1.DomainSpec) string { return s.Host })},
+		{&v1alpha1.Domain{}, indexSecret, func(o client.Object) []string { return []string{desired.DomainTLSSecret(o.GetName())} }},
 		{&v1alpha1.Domain{}, indexApp, byDomain(func(s v1alpha1.DomainSpec) string { return s.AppRef.Name })},
 		{&corev1.Pod{}, indexApp, appLabel},
 		{&appsv1.ReplicaSet{}, indexApp, appLabel},

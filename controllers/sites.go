@@ -59,8 +59,11 @@ func (s sites) mirrors(d *v1alpha1.Domain) bool {
 	return d.Spec.Host == desired.Host(d.Spec.AppRef.Name, s.platform.BaseDomain)
 }
 
-// hostOwner returns whose a host is: of the oldest object that asks for it, and of two of the same second, of the first by Namespace and
-// name.
+// hostOwner returns whose a host is: of the object that has it, as the URL in its status says, or else of the oldest that asks for it, and
+// of two of the same second, of the first by Namespace and name. Age alone would let an old Domain take any host by asking for it one day.
+//
+// Of two that took the host at the same moment, neither seeing the other, the older one keeps it: a new URL wakes all that ask for its
+// host.
 func (s sites) hostOwner(ctx context.Context, host string) (claim, error) {
 	var apps v1alpha1.AppList
 	if err := indexed(ctx, s.client, &apps, metav1.NamespaceAll, indexHost, host); err != nil {
@@ -70,17 +73,22 @@ func (s sites) hostOwner(ctx context.Context, host string) (claim, error) {
 	if err := indexed(ctx, s.client, &domains, metav1.NamespaceAll, indexHost, host); err != nil {
 		return claim{}, err
 	}
-	var oldest metav1.Object
+	var first metav1.Object
+	var firstHas bool
 	var owner claim
-	for i := range apps.Items {
-		if app := &apps.Items[i]; oldest == nil || older(app, oldest) {
-			oldest, owner = app, claimOf(app)
+	consider := func(o metav1.Object, url string, c claim) {
+		has := url == desired.URL(host)
+		if first == nil || has && !firstHas || has == firstHas && older(o, first) {
+			first, firstHas, owner = o, has, c
 		}
 	}
+	for i := range apps.Items {
+		app := &apps.Items[i]
+		consider(app, app.Status.URL, claimOf(app))
+	}
 	for i := range domains.Items {
-		if d := &domains.Items[i]; oldest == nil || older(d, oldest) {
-			oldest, owner = d, s.claimOfDomain(d)
-		}
+		d := &domains.Items[i]
+		consider(d, d.Status.URL, s.claimOfDomain(d))
 	}
 	return owner, nil
 }
@@ -107,13 +115,17 @@ func (s sites) certify(ctx context.Context, owner metav1.Object, site desired.Si
 	return ssa.Adopt(ctx, s.client, owner, desired.CertificateSecret(site), &corev1.Secret{}, corev1ac.ExtractSecret)
 }
 
-// remove takes away the route and the certificate of a site.
+// remove takes away the route of a site, its certificate and the key.
 func (s sites) remove(ctx context.Context, owner metav1.Object, site desired.Site) error {
 	if err := s.router.Unroute(ctx, owner, site); err != nil {
 		return err
 	}
 	certificate := &cmv1.Certificate{ObjectMeta: metav1.ObjectMeta{Namespace: site.Namespace, Name: site.Name}}
-	return ssa.Prune(ctx, s.client, owner, certificate)
+	if err := ssa.Prune(ctx, s.client, owner, certificate); err != nil {
+		return err
+	}
+	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: site.Namespace, Name: site.TLSSecret}}
+	return ssa.Prune(ctx, s.client, owner, secret)
 }
 
 // certified says how far a certificate is.

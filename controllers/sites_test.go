@@ -12,6 +12,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -66,20 +67,52 @@ func TestHostOfTwoApps(t *testing.T) {
 	get(t, &networkingv1.Ingress{ObjectMeta: named(second, younger.Name)})
 }
 
-// A Domain is older than an App and comes to ask for the App's default host: the App gives up what it has, and gets it back.
+// A Domain that is older than an App, or than another Domain, doesn't get their hosts by asking for them later, only when they go.
+func TestHostIsNotTaken(t *testing.T) {
+	t.Parallel()
+	ns, other := organization(t), organization(t)
+	domain := newDomain(t, other, "www."+other+".example.com", newApp(t, other).Name)
+	expect(t, domain, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouted: succeeded})
+	nextSecond(t)
+	app := running(t, ns)
+	younger := newDomain(t, ns, "www."+ns+".example.com", app.Name)
+	expect(t, younger, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouted: succeeded})
+
+	patch(t, domain, func(client.Object) { domain.Spec.Host = strings.TrimPrefix(app.Status.URL, "https://") })
+	expect(t, domain, status.FailedStatus, conflict)
+	awaitAbsent(t, &networkingv1.Ingress{ObjectMeta: named(other, domain.Name+".domain")})
+	settle()
+	expect(t, app, status.CurrentStatus, map[string]condition{v1alpha1.ConditionReady: succeeded})
+
+	patch(t, domain, func(client.Object) { domain.Spec.Host = younger.Spec.Host })
+	expect(t, domain, status.FailedStatus, conflict)
+	remove(t, app)
+	expect(t, younger, status.FailedStatus, map[string]condition{v1alpha1.ConditionReady: failing(v1alpha1.ReasonAppNotFound)})
+	expect(t, domain, status.FailedStatus, conflict)
+	remove(t, younger)
+	expect(t, domain, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouted: succeeded})
+}
+
+// Two that took a host at the same moment both say that they have it: the younger one gives up what it has, and gets it back.
 func TestHostGivenUp(t *testing.T) {
 	t.Parallel()
 	ns, other := organization(t), organization(t)
-	domain := newDomain(t, other, "www."+other+".example.com", "shop")
-	newApp(t, other, func(a *v1alpha1.App) { a.Name = "shop" })
+	domain := newDomain(t, other, "www."+other+".example.com", newApp(t, other).Name)
 	nextSecond(t)
 	app := running(t, ns)
-	host := strings.TrimPrefix(app.Status.URL, "https://")
+	certificate, secret := &cmv1.Certificate{ObjectMeta: named(ns, app.Name)}, &corev1.Secret{ObjectMeta: named(ns, app.Name+"-tls")}
+	awaitOwned(t, secret, app)
+	patch(t, domain, func(client.Object) { domain.Spec.Host = strings.TrimPrefix(app.Status.URL, "https://") })
+	expect(t, domain, status.FailedStatus, conflict)
 
-	patch(t, domain, func(client.Object) { domain.Spec.Host = host })
+	domain.Status.URL = app.Status.URL
+	if err := api.Status().Update(t.Context(), domain); err != nil {
+		t.Fatal(err)
+	}
 	expect(t, app, status.FailedStatus, conflict)
 	awaitAbsent(t, &networkingv1.Ingress{ObjectMeta: named(ns, app.Name)})
-	awaitAbsent(t, &cmv1.Certificate{ObjectMeta: named(ns, app.Name)})
+	awaitAbsent(t, certificate)
+	awaitAbsent(t, secret)
 	expect(t, domain, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouted: succeeded})
 
 	patch(t, domain, func(client.Object) { domain.Spec.Host = "www2." + other + ".example.com" })
@@ -199,17 +232,40 @@ func TestCertificateThatFails(t *testing.T) {
 	expect(t, app, status.InProgressStatus, map[string]condition{v1alpha1.ConditionCertified: working})
 }
 
-// The Secret that cert-manager leaves behind goes with the App.
+// The Secret that cert-manager leaves behind goes with the App or the Domain, also if it is seen after all else.
 func TestCertificateSecretHasAnOwner(t *testing.T) {
 	t.Parallel()
 	ns := organization(t)
 	app := running(t, ns)
-	secret := &corev1.Secret{ObjectMeta: named(ns, app.Name+"-tls")}
+	domain := newDomain(t, ns, "www."+ns+".example.com", app.Name)
+	awaitOwned(t, &corev1.Secret{ObjectMeta: named(ns, app.Name+"-tls")}, app)
+
+	second := newApp(t, ns, func(a *v1alpha1.App) { a.Name += "2" })
+	for name, owner := range map[string]hasConditions{domain.Name + ".domain": domain, second.Name: second} {
+		c := &cmv1.Certificate{ObjectMeta: named(ns, name)}
+		eventually(t, func(ctx context.Context) error { return api.Get(ctx, key(c), c) })
+		certificateStatus(t, c, cmv1.CertificateCondition{Type: cmv1.CertificateConditionReady, Status: cmmeta.ConditionTrue})
+		eventually(t, func(ctx context.Context) error {
+			if err := api.Get(ctx, key(owner), owner); err != nil {
+				return err
+			}
+			if !meta.IsStatusConditionTrue(owner.GetConditions(), v1alpha1.ConditionCertified) {
+				return errNotYet
+			}
+			return nil
+		})
+		awaitOwned(t, issue(t, c), owner)
+	}
+}
+
+// awaitOwned waits until an object has an owner that takes it along.
+func awaitOwned(t *testing.T, o, owner client.Object) {
+	t.Helper()
 	eventually(t, func(ctx context.Context) error {
-		if err := api.Get(ctx, key(secret), secret); err != nil {
+		if err := api.Get(ctx, key(o), o); err != nil {
 			return err
 		}
-		if !metav1.IsControlledBy(secret, app) {
+		if !metav1.IsControlledBy(o, owner) {
 			return errNotYet
 		}
 		return nil

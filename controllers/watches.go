@@ -22,6 +22,21 @@ import (
 // comesOrGoes lets through that an object enters or leaves the cache, and none of its changes.
 var comesOrGoes = predicate.Funcs{UpdateFunc: func(event.UpdateEvent) bool { return false }}
 
+// claimChanged lets through what decides whose a host is: who asks for it on whose behalf, and who has it.
+var claimChanged = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool { return claimed(e.ObjectOld) != claimed(e.ObjectNew) }}
+
+// claimed returns what of an App or a Domain decides whose a host is.
+func claimed(o client.Object) [3]string {
+	switch o := o.(type) {
+	case *v1alpha1.App:
+		return [3]string{o.Status.URL}
+	case *v1alpha1.Domain:
+		return [3]string{o.Status.URL, o.Spec.Host, o.Spec.AppRef.Name}
+	default:
+		return [3]string{}
+	}
+}
+
 // ownedOrNew lets through all that happens to Berth's own objects, and that objects of others come and go: an App may wait for the name
 // of one.
 var ownedOrNew = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
@@ -66,9 +81,13 @@ func toDomain(_ context.Context, o client.Object) []reconcile.Request {
 	return nil
 }
 
-// labelledApp returns the App that an object's label names.
+// labelledApp returns the App that an object's label names, if it has the label.
 func labelledApp(_ context.Context, o client.Object) []reconcile.Request {
-	return request(o.GetNamespace(), o.GetLabels()[v1alpha1.LabelApp])
+	app, ok := o.GetLabels()[v1alpha1.LabelApp]
+	if !ok {
+		return nil
+	}
+	return request(o.GetNamespace(), app)
 }
 
 // namedSecrets returns the Secrets that the environment of an App or a ReplicaSet names.
@@ -80,8 +99,11 @@ func namedSecrets(_ context.Context, o client.Object) []reconcile.Request {
 	return requests
 }
 
-// appsOfSecret returns the Apps whose environment names a Secret.
+// appsOfSecret returns the Apps whose environment names a Secret, or the one whose default host it is the certificate of.
 func (r *appReconciler) appsOfSecret(ctx context.Context, o client.Object) []reconcile.Request {
+	if o.GetLabels()[v1alpha1.LabelSecret] == v1alpha1.SecretTLS {
+		return labelledApp(ctx, o)
+	}
 	return requests(ctx, r.client, &v1alpha1.AppList{}, o.GetNamespace(), client.MatchingFields{indexSecret: o.GetName()})
 }
 
@@ -103,6 +125,11 @@ func (r *domainReconciler) domainsOfNamespace(ctx context.Context, o client.Obje
 // domainsOfApp returns the Domains that name an App.
 func (r *domainReconciler) domainsOfApp(ctx context.Context, o client.Object) []reconcile.Request {
 	return requests(ctx, r.client, &v1alpha1.DomainList{}, o.GetNamespace(), client.MatchingFields{indexApp: o.GetName()})
+}
+
+// domainsOfSecret returns the Domain whose certificate a Secret holds.
+func (r *domainReconciler) domainsOfSecret(ctx context.Context, o client.Object) []reconcile.Request {
+	return requests(ctx, r.client, &v1alpha1.DomainList{}, o.GetNamespace(), client.MatchingFields{indexSecret: o.GetName()})
 }
 
 // domainsOfHost returns the Domains that ask for the same host as an App or a Domain.

@@ -107,12 +107,20 @@ func certify(t *testing.T, ns, name string) {
 	t.Helper()
 	c := &cmv1.Certificate{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: name}}
 	eventually(t, func(ctx context.Context) error { return api.Get(ctx, client.ObjectKeyFromObject(c), c) })
-	create(t, &corev1.Secret{
-		ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: c.Spec.SecretName, Labels: c.Spec.SecretTemplate.Labels},
+	issue(t, c)
+	certificateStatus(t, c, cmv1.CertificateCondition{Type: cmv1.CertificateConditionReady, Status: cmmeta.ConditionTrue})
+}
+
+// issue writes the Secret of a Certificate.
+func issue(t *testing.T, c *cmv1.Certificate) *corev1.Secret {
+	t.Helper()
+	secret := &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Namespace: c.Namespace, Name: c.Spec.SecretName, Labels: c.Spec.SecretTemplate.Labels},
 		Type:       corev1.SecretTypeTLS,
 		Data:       map[string][]byte{"tls.crt": []byte("certificate"), "tls.key": []byte("key")},
-	})
-	certificateStatus(t, c, cmv1.CertificateCondition{Type: cmv1.CertificateConditionReady, Status: cmmeta.ConditionTrue})
+	}
+	create(t, secret)
+	return secret
 }
 
 func certificateStatus(t *testing.T, c *cmv1.Certificate, condition cmv1.CertificateCondition) {

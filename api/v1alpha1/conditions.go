@@ -37,7 +37,7 @@ const (
 	ReasonNoOrganization = "NoOrganization"
 	// ReasonNotOwned means that an object that Berth has to write exists already and belongs to somebody else. Berth never takes one over.
 	ReasonNotOwned = "NotOwned"
-	// ReasonHostConflict means that an older App or Domain has the host name.
+	// ReasonHostConflict means that another App or Domain has the host name.
 	ReasonHostConflict = "HostConflict"
 	// ReasonAppNotFound means that a Domain names an App that isn't in its Namespace.
 	ReasonAppNotFound = "AppNotFound"

@@ -6,8 +6,8 @@ import (
 
 // Domain is a host name that serves an App of the same Namespace.
 //
-// A host belongs to the oldest Domain, or App by its default host, that asks for it, on the whole platform; the others say so in their
-// Ready condition and get it when the owner goes.
+// A host belongs to one Domain, or App by its default host, on the whole platform: to the first that asked for it, and of several that
+// ask for a host when it gets free, to the oldest. The others say so in their Ready condition.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:resource:path=domains,singular=domain,categories=berth
