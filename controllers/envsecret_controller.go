@@ -24,7 +24,7 @@ import (
 const envSecretGrace = 10 * time.Minute
 
 // envSecretReconciler deletes the Secrets with environments that nothing names any more. A REST client's environment is a new Secret
-// each time it changes. The old one is kept for as long as a ReplicaSet names it, so that `kubectl rollout undo` works.
+// each time it changes. The old one is kept for as long as a ReplicaSet names it, since a Pod reads it whenever its container starts.
 type envSecretReconciler struct {
 	base
 }

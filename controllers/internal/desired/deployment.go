@@ -24,7 +24,7 @@ const (
 
 	// ProgressDeadlineSeconds is for how long a rollout may make no progress before it counts as failed.
 	ProgressDeadlineSeconds = 600
-	// revisionHistoryLimit is how many old versions `kubectl rollout undo` can go back to.
+	// revisionHistoryLimit is how many old versions can be looked at by `kubectl rollout history`. To go back to one is to change the App.
 	revisionHistoryLimit = 3
 	// maxSurge is how many Pods a rollout may start beyond the wanted number. It is rounded up, so it is always at least one.
 	maxSurge = "25%"
