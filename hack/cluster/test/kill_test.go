@@ -21,6 +21,16 @@ func TestKill(t *testing.T) {
 			reason: "The watcher has to tidy up.",
 			victim: func(_ *testing.T, c *running) int { return c.cmd.Process.Pid },
 		},
+		"CommandWithoutState": {
+			reason: "The folder may be removed, as rm does it, before the cluster is.",
+			victim: func(t *testing.T, c *running) int {
+				t.Helper()
+				if err := os.Remove(filepath.Join(c.dir, "state.json")); err != nil {
+					t.Fatal(err)
+				}
+				return c.cmd.Process.Pid
+			},
+		},
 		"Init": {
 			reason: "The kernel ends the process namespace, and the command notices.",
 			victim: func(t *testing.T, c *running) int { t.Helper(); return childOf(t, c.cmd.Process.Pid, "sandbox-init") },

@@ -22,6 +22,7 @@ func startCommand(ctx context.Context, args []string, _ io.Writer) error {
 	fs.BoolVar(&o.ControlPlane, "control-plane", os.Geteuid() != 0, "leave out the node, which takes root")
 	fs.StringVar(&o.AuditPolicy, "audit-policy", "", "file of an audit policy; the log is audit.log in the folder")
 	fs.BoolVar(&o.OutliveParent, "outlive-parent", false, "go on when the process that started this one has ended")
+	fs.BoolVar(&o.OtherPorts, "other-ports", false, "listen on a free port where one that is asked for is taken")
 	const forwardUsage = "NAME=LISTEN,TARGET: listen outside for an address in the node's network; FORWARD_NAME in the env file tells where"
 	fs.Func("forward", forwardUsage, func(text string) error {
 		p, err := cluster.ParseForward(text)

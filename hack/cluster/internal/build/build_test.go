@@ -2,6 +2,8 @@ package build
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -92,6 +94,46 @@ func TestEnsureBrokenSource(t *testing.T) {
 	left, err := filepath.Glob(filepath.Join(c.Dir, "*hello-*"))
 	if err != nil || len(left) > 0 {
 		t.Errorf("left in the cache: %v, error %v; want nothing", left, err)
+	}
+}
+
+func TestEnsureAfterKilledBuild(t *testing.T) {
+	c := &Cache{Dir: filepath.Join(t.TempDir(), "cache"), Source: source(t), Progress: &bytes.Buffer{}}
+	write(t, c.Dir, map[string]string{".hello-123/bin/hello": "half a program", ".other-123/bin/other": "another component's"})
+	if _, err := c.Ensure(t.Context(), []component.Component{hello()}); err != nil {
+		t.Fatal(err)
+	}
+	left, err := filepath.Glob(filepath.Join(c.Dir, ".*-*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{filepath.Join(c.Dir, ".other-123")}, left); diff != "" {
+		t.Errorf("unfinished folders: -want +got:\n%s", diff)
+	}
+}
+
+// TestEnsureInterrupted interrupts a build that waits for another process to end its own.
+func TestEnsureInterrupted(t *testing.T) {
+	c := &Cache{Dir: t.TempDir(), Source: source(t), Progress: &bytes.Buffer{}}
+	unlock, err := c.lock(t.Context(), "hello", "hello")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unlock()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() {
+		_, err := c.Ensure(ctx, []component.Component{hello()})
+		ended <- err
+	}()
+	select {
+	case err := <-ended:
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("error %v, want that ctx ended", err)
+		}
+	case <-time.After(20 * time.Second):
+		t.Fatal("it still waits")
 	}
 }
 

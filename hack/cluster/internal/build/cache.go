@@ -19,6 +19,9 @@ import (
 // unusedFor is how long a build of an older state is kept after it was last asked for.
 const unusedFor = 30 * 24 * time.Hour
 
+// lockInterval is how often a build that waits for another one looks whether that has ended.
+const lockInterval = 100 * time.Millisecond
+
 // Cache is a folder of built components.
 type Cache struct {
 	// Dir is the folder. It is made when something is built.
@@ -110,7 +113,7 @@ func (c *Cache) build(ctx context.Context, comp component.Component, title strin
 	if err := os.MkdirAll(c.Dir, 0o755); err != nil {
 		return err
 	}
-	unlock, err := c.lock(comp.Name, title)
+	unlock, err := c.lock(ctx, comp.Name, title)
 	if err != nil {
 		return err
 	}
@@ -119,7 +122,10 @@ func (c *Cache) build(ctx context.Context, comp component.Component, title strin
 	if err != nil || exists(dir) {
 		return err
 	}
-	tmp, err := os.MkdirTemp(c.Dir, "."+comp.Name+"-")
+	if err := c.removeUnfinished(comp.Name); err != nil {
+		return err
+	}
+	tmp, err := os.MkdirTemp(c.Dir, unfinished(comp.Name))
 	if err != nil {
 		return err
 	}
@@ -137,19 +143,48 @@ func (c *Cache) build(ctx context.Context, comp component.Component, title strin
 	return c.prune(comp.Name, dir)
 }
 
-func (c *Cache) lock(name, title string) (unlock func(), err error) {
+// lock waits until no other process builds the component, or ctx ends. The kernel lets go of the lock when
+// this process ends.
+func (c *Cache) lock(ctx context.Context, name, title string) (unlock func(), err error) {
 	f, err := os.OpenFile(filepath.Join(c.Dir, "."+name+".lock"), os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {
 		return nil, err
 	}
-	fd := int(f.Fd())
-	if err := unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		fmt.Fprintf(c.Progress, "%s: waiting for another build of it\n", title)
-		if err := unix.Flock(fd, unix.LOCK_EX); err != nil {
-			return nil, err
+	for told := false; ; told = true {
+		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if err == nil {
+			return func() { _ = f.Close() }, nil
+		}
+		if !errors.Is(err, unix.EWOULDBLOCK) {
+			return nil, errors.Join(err, f.Close())
+		}
+		if !told {
+			fmt.Fprintf(c.Progress, "%s: waiting for another build of it\n", title)
+		}
+		select {
+		case <-ctx.Done():
+			return nil, errors.Join(context.Cause(ctx), f.Close())
+		case <-time.After(lockInterval):
 		}
 	}
-	return func() { _ = f.Close() }, nil
+}
+
+// unfinished begins the names of the folders in which the component is made.
+func unfinished(name string) string { return "." + name + "-" }
+
+// removeUnfinished removes what builds that were killed have left. The caller holds the component's lock, so
+// nobody builds there now.
+func (c *Cache) removeUnfinished(name string) error {
+	left, err := filepath.Glob(filepath.Join(c.Dir, unfinished(name)+"*"))
+	if err != nil {
+		return err
+	}
+	for _, dir := range left {
+		if err := os.RemoveAll(dir); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // prune removes builds of older states of a component that nobody asked for in a long time.

@@ -57,25 +57,32 @@ func compile(ctx context.Context, module string, b component.Build, dir string, 
 	if err != nil {
 		return err
 	}
-	deps, err := goCommand(ctx, module, append([]string{"list", "-deps", "-tags=" + strings.Join(b.Tags, ",")}, b.Packages...)...)
+	list := append([]string{"list", "-deps", "-tags=" + strings.Join(b.Tags, ",")}, b.Packages...)
+	deps, err := watched(command(ctx, module, b.Cgo, list...), p)
 	if err != nil {
 		return err
 	}
 	p.expect(bytes.Count(deps, []byte("\n")))
-	cmd := exec.CommandContext(ctx, "go", args...)
-	cmd.Dir, cmd.Env = module, environment(b.Cgo)
-	out, err := cmd.StderrPipe()
+	_, err = watched(command(ctx, module, b.Cgo, args...), p)
+	return err
+}
+
+// watched runs the Go command and returns its standard output; what it says beside that is its progress.
+func watched(cmd *exec.Cmd, p *progress) ([]byte, error) {
+	var out bytes.Buffer
+	cmd.Stdout = &out
+	said, err := cmd.StderrPipe()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := cmd.Start(); err != nil {
-		return err
+		return nil, err
 	}
-	failure := watch(out, p)
+	failure := watch(said, p)
 	if err := cmd.Wait(); err != nil {
-		return fmt.Errorf("%w\n%s", err, failure)
+		return nil, fmt.Errorf("go %s: %w\n%s", cmd.Args[1], err, failure)
 	}
-	return nil
+	return out.Bytes(), nil
 }
 
 // watch reads the compiler's output: a line that is a package's name alone counts as progress, and what is

@@ -75,9 +75,12 @@ func (p *progress) add(f func()) {
 func (p *progress) print() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	line := fmt.Sprintf("build %s: %s, %d of at most %d packages compiled", p.title, time.Since(p.start).Round(time.Second), p.packages, p.total)
+	line := fmt.Sprintf("build %s: %s", p.title, time.Since(p.start).Round(time.Second))
 	if p.downloads > 0 {
 		line += fmt.Sprintf(", %d modules downloaded", p.downloads)
+	}
+	if p.total > 0 {
+		line += fmt.Sprintf(", %d of at most %d packages compiled", p.packages, p.total)
 	}
 	if p.live {
 		fmt.Fprintf(p.out, "\r\x1b[K%s", line)

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/berth-dev/berth/hack/cluster/internal/component"
 )
@@ -28,12 +29,23 @@ func readToolchain(ctx context.Context, dir string) (toolchain, error) {
 	return t, json.Unmarshal(out, &t)
 }
 
+// interruptGrace is how long the Go command gets to remove its temporary files once it is interrupted.
+const interruptGrace = 5 * time.Second
+
+// command is the Go command in dir. The end of ctx interrupts it.
+func command(ctx context.Context, dir string, cgo bool, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, "go", args...)
+	cmd.Dir, cmd.Env = dir, environment(cgo)
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.WaitDelay = interruptGrace
+	return cmd
+}
+
 // goCommand runs the Go command in dir and returns what it prints.
 func goCommand(ctx context.Context, dir string, args ...string) ([]byte, error) {
 	var stderr bytes.Buffer
-	cmd := exec.CommandContext(ctx, "go", args...)
-	cmd.Dir, cmd.Stderr = dir, &stderr
-	cmd.Env = environment(false)
+	cmd := command(ctx, dir, false, args...)
+	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil {
 		return nil, fmt.Errorf("go %s: %w: %s", args[0], err, stderr.String())

@@ -24,6 +24,8 @@ type Options struct {
 	ControlPlane bool
 	// Listen are the host:ports outside for the ports that every cluster has; port 0 picks a free one.
 	Listen map[PortName]string
+	// OtherPorts takes a free port in place of one that is taken, instead of failing.
+	OtherPorts bool
 	// Forwards are further ports that lead to addresses in the node's network.
 	Forwards []Port
 	// AuditPolicy is the file of an audit policy; empty: no audit log.

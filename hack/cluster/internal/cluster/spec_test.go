@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"net"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -8,6 +9,25 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 )
+
+func TestListenOnTakenPort(t *testing.T) {
+	taken, err := net.Listen("tcp", DefaultListen)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	if l, err := listen(taken.Addr().String(), false); err == nil {
+		t.Errorf("%s is taken, and was got", l.Addr())
+	}
+	l, err := listen(taken.Addr().String(), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if l.Addr().String() == taken.Addr().String() {
+		t.Errorf("%s is taken, and was got", l.Addr())
+	}
+}
 
 func TestParseForward(t *testing.T) {
 	cases := map[string]struct {

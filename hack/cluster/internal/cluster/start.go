@@ -67,7 +67,7 @@ func settle(o Options) (Spec, []*net.TCPListener, error) {
 	spec := Spec{Dir: o.Dir, Node: !o.ControlPlane, Programs: o.Programs, Started: o.Started, PID: os.Getpid(), Ports: o.ports()}
 	listeners := make([]*net.TCPListener, 0, len(spec.Ports))
 	for i, p := range spec.Ports {
-		l, err := net.Listen("tcp", p.Listen)
+		l, err := listen(p.Listen, o.OtherPorts)
 		if err != nil {
 			closeAll(listeners)
 			return spec, nil, fmt.Errorf("listen for %s: %w", p.Name, err)
@@ -85,6 +85,19 @@ func settle(o Options) (Spec, []*net.TCPListener, error) {
 	}
 	spec.AuditPolicy = spec.path(auditPolicyFile)
 	return spec, listeners, os.WriteFile(spec.AuditPolicy, policy, 0o644)
+}
+
+// listen listens on a host:port, or, where that port is taken and another one will do, on a free one.
+func listen(address string, other bool) (net.Listener, error) {
+	l, err := net.Listen("tcp", address)
+	if !other || !errors.Is(err, syscall.EADDRINUSE) {
+		return l, err
+	}
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, err
+	}
+	return net.Listen("tcp", net.JoinHostPort(host, "0"))
 }
 
 func closeAll(listeners []*net.TCPListener) {

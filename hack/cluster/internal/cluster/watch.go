@@ -7,6 +7,8 @@ import (
 	"os"
 	"os/exec"
 	"syscall"
+
+	"github.com/berth-dev/berth/hack/cluster/internal/cgroup"
 )
 
 // WatchCommand is the argument with which this program has to call Watch.
@@ -25,7 +27,7 @@ func withWatcher(s state, dir string, f func() error) error {
 	err = f()
 	// A watcher that was killed is no loss now, so how it ended does not matter.
 	_ = stop()
-	return errors.Join(err, tidy(dir))
+	return errors.Join(err, cgroup.Remove(s.Groups), tidy(dir))
 }
 
 // startWatcher starts the watcher in a session of its own, out of reach of a terminal's signals. It lives
@@ -47,8 +49,13 @@ func startWatcher(dir string) (stop func() error, err error) {
 
 // Watch waits until whoever holds the other end of stdin is gone, and tidies up after the cluster of dir.
 func Watch(dir string, stdin io.Reader) error {
+	// Now, since the folder may be removed while the cluster runs.
+	s, err := readState(dir)
+	if err != nil {
+		return err
+	}
 	if _, err := io.Copy(io.Discard, stdin); err != nil {
 		return fmt.Errorf("wait for the cluster's end: %w", err)
 	}
-	return tidy(dir)
+	return errors.Join(cgroup.Remove(s.Groups), tidy(dir))
 }
