@@ -1,14 +1,20 @@
 package facade
 
 import (
+	"strings"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // TestFollowFrom says where following begins when none of the lines that are there are wanted.
 func TestFollowFrom(t *testing.T) {
-	ended := corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: 1, Reason: "Error", ContainerID: "containerd://earlier"}}
+	ended := &corev1.ContainerStateTerminated{
+		ExitCode: 1, Reason: "Error", ContainerID: "containerd://earlier",
+		FinishedAt: metav1.NewTime(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)),
+	}
 	for name, query := range map[string]string{
 		"TailNone":   "?follow=true&tail=0",
 		"SinceLater": "?follow=true&since=2026-01-01T00:00:05Z",
@@ -16,10 +22,18 @@ func TestFollowFrom(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			org, slug, key := loggingApp(t)
 			node := newKubelet(t)
-			newPod(t, org, slug, "web", node.node, corev1.ContainerStatus{State: runningState(), LastTerminationState: ended})
+			status := corev1.ContainerStatus{State: runningState(), LastTerminationState: corev1.ContainerState{Terminated: ended}}
+			newPod(t, org, slug, "web", node.node, status)
 			node.print("web", 1, "before")
 			node.print("web", 2, "also before")
 			f := follow(t, key, appPath(org, slug)+"logs/"+query)
+			deadline := time.Now().Add(20 * time.Second)
+			for !strings.Contains(node.query("web"), "follow=true") {
+				if time.Now().After(deadline) {
+					t.Fatal("the Pod isn't followed")
+				}
+				time.Sleep(10 * time.Millisecond)
+			}
 			node.print("web", 6, "after")
 			f.want(t, "after")
 		})
