@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"context"
 	"errors"
 	"testing"
 
@@ -69,14 +70,14 @@ func TestNewAppTakesFewRequests(t *testing.T) {
 	t.Parallel()
 	ns := organization(t)
 	secret := newEnvSecret(t, ns, "app-"+ns[len(ns)-5:], "1")
+	eventually(t, func(ctx context.Context) error { return cached.Get(ctx, key(secret), secret) })
 	app := newApp(t, ns, fromSecret(secret.Name, "PASSWORD"))
 	awaitStatus(t, app)
-	settle()
 	want := []string{
 		"PATCH secrets/" + secret.Name, "PATCH deployments/" + app.Name, "PATCH services/" + app.Name,
 		"PATCH certificates/" + app.Name, "PATCH ingresses/" + app.Name, "PATCH apps/" + app.Name + "/status",
 	}
-	if diff := cmp.Diff(want, sent.in(ns)); diff != "" {
+	if diff := cmp.Diff(want, quiesce(t, ns)); diff != "" {
 		t.Errorf("requests (-want +got):\n%s", diff)
 	}
 }
@@ -109,8 +110,7 @@ func TestIdleReconcileAsksForNothing(t *testing.T) {
 			t.Parallel()
 			ns := organization(t)
 			app := running(t, ns, change)
-			settle()
-			before := sent.in(ns)
+			before := quiesce(t, ns)
 			b := testBase(t, clock.RealClock{})
 			r := &appReconciler{base: b, sites: newSites(b)}
 			if err := cached.Get(t.Context(), key(app), app); err != nil {
@@ -143,11 +143,9 @@ func TestOrderOfTheEnvironment(t *testing.T) {
 		t.Errorf("variables (-want +got):\n%s", diff)
 	}
 	report(t, d, d.Status)
-	settle()
-	before := sent.in(ns)
+	before := quiesce(t, ns)
 	report(t, d, appsv1.DeploymentStatus{Replicas: 1, UpdatedReplicas: 1})
-	settle()
-	if got := sent.in(ns)[len(before):]; len(got) > 1 {
+	if got := quiesce(t, ns)[len(before):]; len(got) > 1 {
 		t.Errorf("a change of the Deployment's status took the requests %q, want one for the App's status at most", got)
 	}
 }

@@ -67,12 +67,19 @@ func TestEnvSecretIsAdopted(t *testing.T) {
 			if !tc.late {
 				create(t, app)
 			}
-			awaitStatus(t, app)
-			settle()
-			get(t, secret)
-			if got := metav1.IsControlledBy(secret, app); got != tc.want {
-				t.Errorf("the App owns the Secret: %t, want %t", got, tc.want)
+			if !tc.want {
+				awaitStatus(t, app)
+				settle()
 			}
+			eventually(t, func(ctx context.Context) error {
+				if err := api.Get(ctx, key(secret), secret); err != nil {
+					return err
+				}
+				if got := metav1.IsControlledBy(secret, app); got != tc.want {
+					return fmt.Errorf("the App owns the Secret: %t, want %t", got, tc.want)
+				}
+				return nil
+			})
 		})
 	}
 }

@@ -210,6 +210,22 @@ func key(o client.Object) client.ObjectKey { return client.ObjectKeyFromObject(o
 // settle gives the controllers time to do what they should not do.
 func settle() { time.Sleep(quiet) }
 
+// quiesce waits until the controllers have nothing more to ask the API server for in a Namespace, and returns what they have asked for.
+func quiesce(t *testing.T, ns string) []string {
+	t.Helper()
+	before := sent.in(ns)
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
+		settle()
+		now := sent.in(ns)
+		if len(now) == len(before) {
+			return now
+		}
+		before = now
+	}
+	t.Fatalf("the controllers still ask the API server for something after %s: %q", patience, before)
+	return nil
+}
+
 // announced returns the types and reasons of the events in a Namespace.
 func announced(ctx context.Context, ns string) ([]string, error) {
 	var list eventsv1.EventList
