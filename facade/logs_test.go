@@ -154,7 +154,7 @@ func follow(t *testing.T, key, path string) *followed {
 		t.Fatal(err)
 	}
 	request.SetBasicAuth(key, "")
-	response, err := suite.client.Do(request)
+	response, err := suite.client.Do(request) //nolint:bodyclose // The goroutine that reads it closes it.
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -109,8 +109,12 @@ func TestConcurrentChanges(t *testing.T) {
 	slug := "both-" + strings.TrimPrefix(org, "org-")
 	call(t, key, http.MethodPost, appsPath(org), map[string]any{"slug": slug, "location": "example.com/a:0"}).want(t, http.StatusCreated)
 	bodies := []map[string]any{
-		{"location": "example.com/a:1"}, {"dataset": "testing"}, {"role_name": "arn:aws:iam::01:pull"},
-		{"env": []any{map[string]any{"name": "A", "value": "1"}}}, {"domain": slug + ".example.org"}, {"from_email": "a@b"},
+		{"location": "example.com/a:1"},
+		{"dataset": "testing"},
+		{"role_name": "arn:aws:iam::01:pull"},
+		{"env": []any{variable("A", "1")}},
+		{"domain": slug + ".example.org"},
+		{"from_email": "a@b"},
 	}
 	var running sync.WaitGroup
 	for _, body := range bodies {

@@ -21,8 +21,8 @@ const (
 	indexHash = "data.sha256"
 )
 
-// +kubebuilder:rbac:groups=berth.dev,resources=apps;domains,verbs=get;list;watch
-// +kubebuilder:rbac:groups="",resources=namespaces;secrets,verbs=get;list;watch
+// +kubebuilder:rbac:groups=berth.dev,resources=apps;domains,verbs=list;watch
+// +kubebuilder:rbac:groups="",resources=namespaces;secrets,verbs=list;watch
 
 func (s *Store) addIndexes(ctx context.Context) error {
 	for _, index := range []struct {

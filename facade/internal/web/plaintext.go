@@ -75,7 +75,7 @@ func (s *sniffed) sniff() {
 		return
 	}
 	if half, ok := s.Conn.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
-		_ = s.Conn.SetReadDeadline(time.Now().Add(drainTimeout))
+		_ = s.SetReadDeadline(time.Now().Add(drainTimeout))
 		_, _ = io.CopyN(io.Discard, s.reader, maxDrain)
 	}
 }
