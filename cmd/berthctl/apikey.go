@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/mail"
+	"slices"
 	"strings"
 	"time"
 
@@ -133,18 +134,12 @@ func (g *global) listAPIKeys(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	secrets := &corev1.SecretList{}
-	err = c.List(cmd.Context(), secrets, client.InNamespace(g.namespace), client.MatchingLabels{v1alpha1.LabelSecret: v1alpha1.SecretAPIKey})
+	keys, err := g.apiKeys(cmd, c)
 	if err != nil {
-		return fmt.Errorf("list Secrets in %s: %w", g.namespace, err)
+		return err
 	}
-	items, rows := make([]apiKey, 0, len(secrets.Items)), make([][]string, 0, len(secrets.Items))
-	for i := range secrets.Items {
-		key, err := apikey.FromSecret(&secrets.Items[i])
-		if err != nil {
-			fmt.Fprintln(cmd.ErrOrStderr(), "berthctl: left out:", err)
-			continue
-		}
+	items, rows := make([]apiKey, 0, len(keys)), make([][]string, 0, len(keys))
+	for _, key := range keys {
 		item := present(key)
 		items = append(items, item)
 		organizations := "*"
@@ -154,6 +149,31 @@ func (g *global) listAPIKeys(cmd *cobra.Command) error {
 		rows = append(rows, []string{item.ID, string(item.Role), organizations, item.Owner, item.Created.Format(time.RFC3339)})
 	}
 	return g.print(cmd.OutOrStdout(), items, []string{"ID", "ROLE", "ORGANIZATIONS", "OWNER", "CREATED"}, rows)
+}
+
+// apiKeys are all API keys. Secrets that only look like one are told of and left out.
+func (g *global) apiKeys(cmd *cobra.Command, c client.Client) ([]apikey.Key, error) {
+	secrets := &corev1.SecretList{}
+	err := c.List(cmd.Context(), secrets, client.InNamespace(g.namespace), client.MatchingLabels{v1alpha1.LabelSecret: v1alpha1.SecretAPIKey})
+	if err != nil {
+		return nil, fmt.Errorf("list Secrets in %s: %w", g.namespace, err)
+	}
+	keys := make([]apikey.Key, 0, len(secrets.Items))
+	for i := range secrets.Items {
+		key, err := apikey.FromSecret(&secrets.Items[i])
+		if err != nil {
+			fmt.Fprintln(cmd.ErrOrStderr(), "berthctl: left out:", err)
+			continue
+		}
+		keys = append(keys, key)
+	}
+	return keys, nil
+}
+
+// keysOf are the API keys that hold in an organization by its name.
+func (g *global) keysOf(cmd *cobra.Command, c client.Client, name string) ([]apikey.Key, error) {
+	keys, err := g.apiKeys(cmd, c)
+	return slices.DeleteFunc(keys, func(key apikey.Key) bool { return !slices.Contains(key.Organizations, name) }), err
 }
 
 func present(key apikey.Key) apiKey {
@@ -169,10 +189,16 @@ func (g *global) revokeAPIKey(cmd *cobra.Command, id string) error {
 	if err != nil {
 		return err
 	}
-	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: apikey.SecretName(id), Namespace: g.namespace}}
-	if err := c.Delete(cmd.Context(), secret); apierrors.IsNotFound(err) {
+	err = g.revoke(cmd, c, id)
+	if apierrors.IsNotFound(err) {
 		return fmt.Errorf("there is no API key %s", id)
-	} else if err != nil {
+	}
+	return err
+}
+
+func (g *global) revoke(cmd *cobra.Command, c client.Client, id string) error {
+	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: apikey.SecretName(id), Namespace: g.namespace}}
+	if err := c.Delete(cmd.Context(), secret); err != nil {
 		return fmt.Errorf("delete Secret %s/%s: %w", secret.Namespace, secret.Name, err)
 	}
 	fmt.Fprintf(cmd.ErrOrStderr(), "API key %s is revoked\n", id)

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -175,6 +176,38 @@ func TestAPIKeys(t *testing.T) {
 	if left := decode[[]apiKey](t, must(t, "apikey", "list", "-o", "json")); len(left) != 1 || left[0].ID != host.ID {
 		t.Errorf("apikey list after revoke: got %v", left)
 	}
+}
+
+// TestKeysOfOrganizationsThatGo says that nobody gets into a new organization with the key of an earlier one of its name.
+func TestKeysOfOrganizationsThatGo(t *testing.T) {
+	must(t, "org", "create", "going")
+	must(t, "org", "create", "staying")
+	sole := decode[apiKey](t, must(t, "apikey", "create", "--org", "going", "-o", "json"))
+	shared := decode[apiKey](t, must(t, "apikey", "create", "--org", "going,staying", "-o", "json"))
+	other := decode[apiKey](t, must(t, "apikey", "create", "--org", "staying", "-o", "json"))
+	must(t, "org", "delete", "going", "--yes")
+	var left []string
+	for _, key := range decode[[]apiKey](t, must(t, "apikey", "list", "-o", "json")) {
+		left = append(left, key.ID)
+	}
+	if slices.Contains(left, sole.ID) || !slices.Contains(left, shared.ID) || !slices.Contains(left, other.ID) {
+		t.Errorf("org delete: the keys %v are left, want %s and %s", left, shared.ID, other.ID)
+	}
+
+	earlier, _, err := apikey.New("", apikey.RoleManager, "earlier", "another")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cluster.Create(t.Context(), earlier.Secret("berth-system")); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := berthctl(t, "org", "create", "earlier"); err == nil || !strings.Contains(err.Error(), earlier.ID) {
+		t.Errorf("org create: got %v, want an error that tells of the key %s", err, earlier.ID)
+	}
+	for _, id := range []string{earlier.ID, shared.ID, other.ID} {
+		must(t, "apikey", "revoke", id)
+	}
+	must(t, "org", "create", "earlier")
 }
 
 func TestMistakes(t *testing.T) {

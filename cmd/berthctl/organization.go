@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -39,7 +40,7 @@ func newOrganization(g *global) *cobra.Command {
 	var yes bool
 	remove := &cobra.Command{
 		Use:   "delete NAME",
-		Short: "Delete an organization with everything in it",
+		Short: "Delete an organization with everything in it and its API keys",
 		Args:  cobra.ExactArgs(1),
 		RunE:  func(cmd *cobra.Command, args []string) error { return g.deleteOrganization(cmd, args[0], yes) },
 	}
@@ -53,6 +54,9 @@ func (g *global) createOrganization(cmd *cobra.Command, name string) error {
 	if err != nil {
 		return err
 	}
+	if err := g.unclaimed(cmd, c, name); err != nil {
+		return err
+	}
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{v1alpha1.LabelOrganization: name}}}
 	if err := c.Create(cmd.Context(), namespace); apierrors.IsAlreadyExists(err) {
 		return existing(cmd, c, name)
@@ -61,6 +65,23 @@ func (g *global) createOrganization(cmd *cobra.Command, name string) error {
 	}
 	fmt.Fprintf(cmd.ErrOrStderr(), "organization %s made\n", name)
 	return nil
+}
+
+// unclaimed refuses to make an organization that somebody has a key of already: keys name organizations, so those of one that is gone would
+// hold in the new one of its name.
+func (g *global) unclaimed(cmd *cobra.Command, c client.Client, name string) error {
+	keys, err := g.keysOf(cmd, c, name)
+	if err != nil || len(keys) == 0 {
+		return err
+	}
+	if err := c.Get(cmd.Context(), client.ObjectKey{Name: name}, &corev1.Namespace{}); !apierrors.IsNotFound(err) {
+		return err // It is there, which is told better by who tries to make it.
+	}
+	ids := make([]string, 0, len(keys))
+	for _, key := range keys {
+		ids = append(ids, key.ID)
+	}
+	return fmt.Errorf("these API keys are of an earlier organization %s; revoke them first: %s", name, strings.Join(ids, " "))
 }
 
 // existing explains why an organization can't be made where there is a Namespace. Berth takes no Namespace over by itself.
@@ -113,6 +134,9 @@ func (g *global) deleteOrganization(cmd *cobra.Command, name string, yes bool) e
 		warn(cmd.ErrOrStderr(), name)
 		return errors.New("nothing deleted: say --yes to go on")
 	}
+	if err := g.revokeKeysOf(cmd, c, name); err != nil {
+		return err
+	}
 	// The UID keeps a Namespace safe that was made anew under this name since it was looked at.
 	if err := c.Delete(cmd.Context(), namespace, client.Preconditions{UID: &namespace.UID}); err != nil {
 		return fmt.Errorf("delete Namespace %s: %w", name, err)
@@ -121,6 +145,24 @@ func (g *global) deleteOrganization(cmd *cobra.Command, name string, yes bool) e
 	return nil
 }
 
+// revokeKeysOf revokes the API keys that hold in an organization and nowhere else.
+func (g *global) revokeKeysOf(cmd *cobra.Command, c client.Client, name string) error {
+	keys, err := g.keysOf(cmd, c, name)
+	if err != nil {
+		return err
+	}
+	for _, key := range keys {
+		if len(key.Organizations) > 1 {
+			fmt.Fprintf(cmd.ErrOrStderr(), "API key %s stays, since it holds in %s\n", key.ID, strings.Join(key.Organizations, ", "))
+			continue
+		}
+		if err := g.revoke(cmd, c, key.ID); client.IgnoreNotFound(err) != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func warn(out io.Writer, name string) {
-	fmt.Fprintf(out, "This deletes the Namespace %s with every App, Domain, Secret and everything else in it, for good.\n", name)
+	fmt.Fprintf(out, "This deletes the Namespace %s with every App, Domain, Secret and everything else in it, and its API keys, for good.\n", name)
 }
