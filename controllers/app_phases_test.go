@@ -12,7 +12,6 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
@@ -45,24 +44,26 @@ func TestAppOutsideOfAnOrganization(t *testing.T) {
 	expect(t, app, status.InProgressStatus, map[string]condition{v1alpha1.ConditionReady: working})
 }
 
-// absent says that an object isn't there.
-func absent(t *testing.T, o client.Object) {
-	t.Helper()
-	if err := api.Get(t.Context(), client.ObjectKeyFromObject(o), o); !apierrors.IsNotFound(err) {
-		t.Errorf("%T %s: got error %v, want it not to be there", o, o.GetName(), err)
-	}
-}
-
-// awaitAbsent waits until an object isn't there any more.
-func awaitAbsent(t *testing.T, o client.Object) {
-	t.Helper()
+// In an organization that is being deleted, nothing is made again.
+func TestAppOfADeletedOrganization(t *testing.T) {
+	t.Parallel()
+	ns := organization(t)
+	app := newApp(t, ns)
+	d := awaitDeployment(t, app)
+	leaving := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns}}
+	remove(t, leaving)
 	eventually(t, func(ctx context.Context) error {
-		err := api.Get(ctx, client.ObjectKeyFromObject(o), o)
-		if apierrors.IsNotFound(err) {
-			return nil
+		if err := cached.Get(ctx, key(leaving), leaving); err != nil || leaving.DeletionTimestamp.IsZero() {
+			return errNotYet
 		}
-		return fmt.Errorf("%T %s is still there (error: %w)", o, o.GetName(), err)
+		return nil
 	})
+	before := len(sent.in(ns))
+	remove(t, d)
+	says(t, app, "is being deleted")
+	if diff := cmp.Diff([]string{"PATCH apps/" + app.Name + "/status"}, sent.in(ns)[before:]); diff != "" {
+		t.Errorf("requests (-want +got):\n%s", diff)
+	}
 }
 
 // What somebody else has made is never taken over, and the App goes on when it goes.

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -128,6 +129,26 @@ func says(t *testing.T, o hasConditions, words string) {
 			return fmt.Errorf("message %q, want it to contain %q", got, words)
 		}
 		return nil
+	})
+}
+
+// absent says that an object isn't there.
+func absent(t *testing.T, o client.Object) {
+	t.Helper()
+	if err := api.Get(t.Context(), client.ObjectKeyFromObject(o), o); !apierrors.IsNotFound(err) {
+		t.Errorf("%T %s: got error %v, want it not to be there", o, o.GetName(), err)
+	}
+}
+
+// awaitAbsent waits until an object isn't there any more.
+func awaitAbsent(t *testing.T, o client.Object) {
+	t.Helper()
+	eventually(t, func(ctx context.Context) error {
+		err := api.Get(ctx, client.ObjectKeyFromObject(o), o)
+		if apierrors.IsNotFound(err) {
+			return nil
+		}
+		return fmt.Errorf("%T %s is still there (error: %w)", o, o.GetName(), err)
 	})
 }
 
