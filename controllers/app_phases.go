@@ -31,12 +31,16 @@ func (r *appReconciler) organization(ctx context.Context, s *appScope) error {
 }
 
 // requireOrganization stalls unless the Namespace is an organization. The cache holds no other Namespaces. What an object had before its
-// Namespace stopped being one stays as it is.
+// Namespace stopped being one stays as it is. In a Namespace that is being deleted, nothing can be made any more.
 func (b base) requireOrganization(ctx context.Context, o metav1.Object) error {
-	err := b.client.Get(ctx, client.ObjectKey{Name: o.GetNamespace()}, &corev1.Namespace{})
+	var ns corev1.Namespace
+	err := b.client.Get(ctx, client.ObjectKey{Name: o.GetNamespace()}, &ns)
 	if apierrors.IsNotFound(err) {
 		return b.missing(o, v1alpha1.ReasonNoOrganization,
 			"Namespace %s is not an organization: it has no label %s.", o.GetNamespace(), v1alpha1.LabelOrganization)
+	}
+	if err == nil && !ns.GetDeletionTimestamp().IsZero() {
+		return phase.Wait(0, v1alpha1.ReasonProgressing, "Namespace %s is being deleted.", o.GetNamespace())
 	}
 	return err
 }

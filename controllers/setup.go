@@ -9,11 +9,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
+	"k8s.io/apimachinery/pkg/util/validation"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
@@ -28,12 +30,15 @@ import (
 // reconcileTimeout bounds one reconcile, so that an API server that doesn't answer holds no worker for ever.
 const reconcileTimeout = time.Minute
 
+// maxAppName is how long the name of an App may be, as its CEL rule says.
+const maxAppName = 25
+
 // Issuer is the cert-manager issuer that signs certificates.
 type Issuer = desired.Issuer
 
 // Options say how the controllers work.
 type Options struct {
-	// BaseDomain is what the default hosts of Apps end in. Required.
+	// BaseDomain is what the default hosts of Apps end in: a host name in lower case, without a dot at either end. Required.
 	BaseDomain string
 	// Issuer signs the certificates. Its Name is required; Kind defaults to ClusterIssuer and Group to cert-manager.io.
 	Issuer Issuer
@@ -69,8 +74,8 @@ func ManagerOptions() manager.Options {
 
 // SetupWithManager adds the controllers to a manager that was made with ManagerOptions.
 func SetupWithManager(ctx context.Context, mgr manager.Manager, o Options) error {
-	if o.BaseDomain == "" || o.Issuer.Name == "" {
-		return errors.New("controllers need a base domain and the name of an issuer")
+	if err := o.validate(); err != nil {
+		return err
 	}
 	o = o.withDefaults()
 	if err := addIndexes(ctx, mgr.GetFieldIndexer(), o.BaseDomain); err != nil {
@@ -102,6 +107,17 @@ type base struct {
 	recorder events.EventRecorder
 	clock    clock.PassiveClock
 	platform desired.Platform
+}
+
+func (o Options) validate() error {
+	if o.BaseDomain == "" || o.Issuer.Name == "" {
+		return errors.New("controllers need a base domain and the name of an issuer")
+	}
+	longest := desired.Host(strings.Repeat("a", maxAppName), o.BaseDomain)
+	if problems := validation.IsDNS1123Subdomain(longest); len(problems) > 0 {
+		return fmt.Errorf("the default hosts of Apps, NAME.%s, are no host names: %s", o.BaseDomain, strings.Join(problems, "; "))
+	}
+	return nil
 }
 
 func (o Options) withDefaults() Options {

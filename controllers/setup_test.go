@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -18,6 +19,9 @@ func TestSetupNeedsOptions(t *testing.T) {
 		"Nothing":      {},
 		"NoBaseDomain": {Issuer: Issuer{Name: "ca"}},
 		"NoIssuer":     {BaseDomain: baseDomain},
+		"BadDomain":    {BaseDomain: "Apps.example.com", Issuer: Issuer{Name: "ca"}},
+		"DotAtTheEnd":  {BaseDomain: "apps.example.com.", Issuer: Issuer{Name: "ca"}},
+		"LongDomain":   {BaseDomain: strings.Repeat("a.", 113) + "aa", Issuer: Issuer{Name: "ca"}},
 	}
 	for name, o := range cases {
 		t.Run(name, func(t *testing.T) {
