@@ -1,12 +1,15 @@
 package facade
 
 import (
+	"net/http"
 	"strings"
 	"testing"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/berth-dev/berth/facade/apikey"
 )
 
 // TestFollowFrom says where following begins when none of the lines that are there are wanted.
@@ -38,4 +41,25 @@ func TestFollowFrom(t *testing.T) {
 			f.want(t, "after")
 		})
 	}
+}
+
+// TestFollowUntilKeyIsRevoked says that a key that is gone shows no more output.
+func TestFollowUntilKeyIsRevoked(t *testing.T) {
+	org, slug, _ := loggingApp(t)
+	key, token, err := apikey.New("", apikey.RoleContributor, org)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret := key.Secret(systemSpace)
+	if err := suite.cluster.Create(t.Context(), secret); err != nil {
+		t.Fatal(err)
+	}
+	path := appPath(org, slug) + "logs/"
+	eventually(t, "the key works", func() bool { return call(t, token, http.MethodGet, path, nil).status == http.StatusOK })
+	f := follow(t, token, path+"?follow=true")
+	f.want(t, "["+slug+" has no Pods]")
+	if err := suite.cluster.Delete(t.Context(), secret); err != nil {
+		t.Fatal(err)
+	}
+	f.wantEnd(t)
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/facade/internal/apierr"
+	"github.com/berth-dev/berth/facade/internal/auth"
 	"github.com/berth-dev/berth/facade/internal/podlogs"
 	"github.com/berth-dev/berth/facade/internal/translate"
 	"github.com/berth-dev/berth/facade/internal/web"
@@ -23,10 +24,11 @@ const (
 	maxTail     = 10_000
 )
 
-// appWatcher is where apps are found, and known to be gone; store.Store says how.
+// appWatcher is where apps are found, and where it is known when an app or a key is gone; store.Store says how.
 type appWatcher interface {
 	Get(ctx context.Context, organization, slug string) (translate.Observed, error)
 	AwaitGone(ctx context.Context, app *v1alpha1.App)
+	AwaitRevoked(ctx context.Context, keyID string)
 }
 
 // logReader is where the output of an App is read; podlogs.Reader says how.
@@ -58,16 +60,20 @@ func (h *logHandlers) get(c *gin.Context) (any, error) {
 		return wire.Logs{Content: content}, err
 	}
 	return web.Stream(func(write io.Writer) error {
-		return h.follow(ctx, observed.App, options, write)
+		return h.follow(ctx, auth.PrincipalOf(c), observed.App, options, write)
 	}), nil
 }
 
-// follow goes on until the client, the app or the server goes.
-func (h *logHandlers) follow(ctx context.Context, app *v1alpha1.App, options podlogs.Options, write io.Writer) error {
+// follow goes on until the client, its key, the app or the server goes.
+func (h *logHandlers) follow(ctx context.Context, client auth.Principal, app *v1alpha1.App, options podlogs.Options, write io.Writer) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go func() {
 		h.apps.AwaitGone(ctx, app)
+		cancel()
+	}()
+	go func() {
+		h.apps.AwaitRevoked(ctx, client.ID)
 		cancel()
 	}()
 	go func() {

@@ -133,6 +133,12 @@ func (s *Store) AwaitGone(ctx context.Context, app *v1alpha1.App) {
 	})
 }
 
+// AwaitRevoked returns when the API key with this id is gone, or ctx ends.
+func (s *Store) AwaitRevoked(ctx context.Context, id string) {
+	key := client.ObjectKey{Namespace: s.namespace, Name: apikey.SecretName(id)}
+	s.changes.await(ctx, func() bool { return s.cache.Get(ctx, key, &corev1.Secret{}, client.UnsafeDisableDeepCopy) != nil })
+}
+
 func (s *Store) observe(ctx context.Context, app *v1alpha1.App, externalID string) (translate.Observed, error) {
 	observed := translate.Observed{App: app, ExternalID: externalID, Secrets: map[string]*corev1.Secret{}}
 	domain, err := s.domainFor(ctx, app.Namespace, app.Name)
