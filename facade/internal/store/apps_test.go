@@ -3,6 +3,9 @@ package store
 import (
 	"context"
 	"errors"
+	"runtime"
+	"strconv"
+	"sync"
 	"testing"
 	"time"
 
@@ -153,6 +156,36 @@ func TestAwait(t *testing.T) {
 	defer cancel()
 	if c.await(ctx, func() bool { return false }) {
 		t.Error("await(...) saw what didn't happen")
+	}
+}
+
+// TestLocks says that writes of one app take turns, those of different apps don't wait for each other, and nothing is left of a lock.
+func TestLocks(t *testing.T) {
+	l := &locks{}
+	inside, total := 0, 0
+	var writes sync.WaitGroup
+	for range 50 {
+		writes.Go(func() {
+			defer l.lock("shop")()
+			inside++
+			runtime.Gosched()
+			if inside != 1 {
+				t.Error("two hold the lock of one app")
+			}
+			inside--
+			total++
+		})
+	}
+	writes.Wait()
+	if total != 50 {
+		t.Errorf("%d of 50 had their turn", total)
+	}
+	for i := range 200 {
+		l.lock(strconv.Itoa(i)) // Nobody ends these turns.
+	}
+	l.lock("shop")()
+	if len(l.held) != 200 {
+		t.Errorf("%d locks are kept, 200 are held", len(l.held))
 	}
 }
 

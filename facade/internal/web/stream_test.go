@@ -23,9 +23,10 @@ func streamServer(t *testing.T, http2 bool, h func(*flusher)) (*http.Client, str
 	return server.Client(), server.URL
 }
 
-func get(t *testing.T, client *http.Client, url string) *http.Response {
+// get opens a stream; its caller reads or leaves the body, which is closed at the test's end.
+func get(t *testing.T, client *http.Client, url string) (proto string, body io.Reader) {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,11 +35,12 @@ func get(t *testing.T, client *http.Client, url string) *http.Response {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = response.Body.Close() })
-	return response
+	return response.Proto, response.Body
 }
 
 // TestFlusherIdle says that a stream outlasts a time without anything to write.
 func TestFlusherIdle(t *testing.T) {
+	t.Parallel()
 	for version, http2 := range map[string]bool{"HTTP/1.1": false, "HTTP/2.0": true} {
 		t.Run(version, func(t *testing.T) {
 			t.Parallel()
@@ -47,11 +49,11 @@ func TestFlusherIdle(t *testing.T) {
 				time.Sleep(2 * flushTimeout)
 				_, _ = io.WriteString(f, "after")
 			})
-			response := get(t, client, url)
-			if response.Proto != version {
-				t.Fatalf("got %s", response.Proto)
+			proto, body := get(t, client, url)
+			if proto != version {
+				t.Fatalf("got %s", proto)
 			}
-			if got, err := io.ReadAll(response.Body); string(got) != "before after" || err != nil {
+			if got, err := io.ReadAll(body); string(got) != "before after" || err != nil {
 				t.Errorf("got %q, %v", got, err)
 			}
 		})
@@ -60,6 +62,7 @@ func TestFlusherIdle(t *testing.T) {
 
 // TestFlusherStuck says that a client that reads nothing is given up.
 func TestFlusherStuck(t *testing.T) {
+	t.Parallel()
 	for version, http2 := range map[string]bool{"HTTP/1.1": false, "HTTP/2.0": true} {
 		t.Run(version, func(t *testing.T) {
 			t.Parallel()
