@@ -36,7 +36,11 @@ func deploySample(ctx context.Context, s *stack.Stack) error {
 	if s.Env.Mode == "control-plane" {
 		return nil // No Pod will ever run.
 	}
-	return s.WaitReady(ctx, stack.Organization, sampleApp, 2*time.Minute)
+	if err := s.WaitReady(ctx, stack.Organization, sampleApp, 2*time.Minute); err != nil || s.Env.Mode == "existing" {
+		return err // Who signs the certificates of an existing cluster is not known here.
+	}
+	// The ingress controller learns of a new App and its certificate a moment after they are ready.
+	return s.WaitForStatus(ctx, "https://"+sampleApp+"."+s.Env.BaseDomain+"/", http.StatusOK)
 }
 
 // call makes one request below the organization's apps.

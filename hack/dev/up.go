@@ -24,6 +24,10 @@ func up(ctx context.Context, opts stack.Options, args []string) error {
 	if err := os.MkdirAll(opts.Dir, 0o750); err != nil {
 		return err
 	}
+	// One that was killed had no time to remove it.
+	if err := os.Remove(filepath.Join(opts.Dir, welcomeFile)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
 	logPath := filepath.Join(opts.Dir, "dev.log")
 	log, err := os.Create(logPath) //nolint:gosec // The folder is the caller's choice.
 	if err != nil {
@@ -40,28 +44,33 @@ func up(ctx context.Context, opts stack.Options, args []string) error {
 	if err := cmd.Start(); err != nil {
 		return err
 	}
-	exited := make(chan error, 1)
-	go func() { exited <- cmd.Wait() }()
-	if err := follow(ctx, logPath, filepath.Join(opts.Dir, welcomeFile), exited); err != nil {
-		_ = cmd.Process.Signal(syscall.SIGTERM) // It may have ended by itself.
-		return err
+	exited := make(chan struct{})
+	go func() {
+		_ = cmd.Wait() // How it ended, its log says.
+		close(exited)
+	}()
+	err = follow(ctx, logPath, filepath.Join(opts.Dir, welcomeFile), exited)
+	if err == nil {
+		return nil
 	}
-	return nil
+	_ = cmd.Process.Signal(syscall.SIGTERM) // It may have ended by itself.
+	<-exited                                // All that it started has its time to end.
+	return err
 }
 
 // follow copies the log to standard error until the welcome is there, which it then prints.
-func follow(ctx context.Context, logPath, welcomePath string, exited <-chan error) error {
+func follow(ctx context.Context, logPath, welcomePath string, exited <-chan struct{}) error {
 	log, err := os.Open(logPath) //nolint:gosec // Just created.
 	if err != nil {
 		return err
 	}
 	defer log.Close()
 	for {
-		ended, exitErr := false, error(nil)
+		ended := false
 		select {
 		case <-ctx.Done():
 			return errors.New("interrupted")
-		case exitErr = <-exited:
+		case <-exited:
 			ended = true
 		case <-time.After(100 * time.Millisecond):
 		}
@@ -69,7 +78,7 @@ func follow(ctx context.Context, logPath, welcomePath string, exited <-chan erro
 			return err
 		}
 		if ended {
-			return fmt.Errorf("it ended before it was up: %w", exitErr)
+			return fmt.Errorf("it ended before it was up; its log is %s", logPath)
 		}
 		if welcome, err := os.ReadFile(welcomePath); err == nil { //nolint:gosec // Ours.
 			fmt.Print(string(welcome)) //nolint:forbidigo // This is what the command is for.
@@ -106,7 +115,7 @@ func serve(ctx context.Context, opts stack.Options) error {
 	return errors.Join(err, s.Stop())
 }
 
-// down ends `dev serve`, waits until it is gone and removes the folder.
+// down ends `dev serve`, waits until it and its cluster are gone and removes the folder.
 func down(ctx context.Context, opts stack.Options) error {
 	pid, ok := running(opts.Dir)
 	if ok {
@@ -119,6 +128,9 @@ func down(ctx context.Context, opts stack.Options) error {
 			return fmt.Errorf("process %d does not end", pid)
 		}
 		time.Sleep(50 * time.Millisecond)
+	}
+	if err := stack.RemoveCluster(ctx, opts); err != nil {
+		return err
 	}
 	return os.RemoveAll(opts.Dir)
 }

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // commands are the packages that are built; each makes one command.
@@ -33,6 +34,8 @@ func (s *Stack) build(ctx context.Context) error {
 	args := append([]string{"build", "-trimpath", "-buildvcs=false", "-o", filepath.Join(s.opts.Dir, "bin") + "/"}, commands...)
 	cmd := exec.CommandContext(ctx, "go", args...) //nolint:gosec // The arguments are ours.
 	cmd.Dir, cmd.Env = s.opts.Root, append(os.Environ(), "CGO_ENABLED=0")
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // It removes its temporary files then.
+	cmd.WaitDelay = 5 * time.Second
 	if err := runCommand(cmd); err != nil {
 		return err
 	}

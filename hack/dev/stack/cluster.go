@@ -22,17 +22,24 @@ const (
 // fixedPorts are the loopback ports that `make run` prefers.
 var fixedPorts = map[string]int{"api": 6443, "registry": 5000, "http": 8080, "https": 8443, "facade": 8011}
 
-// listen is the loopback address for one purpose: port 0, a free one, unless the usual port was asked for and can be had.
+// listen is the loopback address for one purpose: port 0, a free one, unless the usual port was asked for.
 func (o *Options) listen(purpose string) string {
+	port := 0
 	if o.FixedPorts {
-		addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(fixedPorts[purpose]))
-		if l, err := net.Listen("tcp", addr); err == nil {
-			_ = l.Close() // Only tried whether it is free.
-			return addr
-		}
+		port = fixedPorts[purpose]
 	}
-	return "127.0.0.1:0"
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 }
+
+// RemoveCluster ends what a stack that was killed may have left in its folder, and returns when it is gone.
+func RemoveCluster(ctx context.Context, opts Options) error {
+	if err := opts.complete(); err != nil {
+		return err
+	}
+	return runCommand(exec.CommandContext(ctx, opts.Cluster, "stop", "--dir", opts.clusterDir())) //nolint:gosec // The command is ours.
+}
+
+func (o *Options) clusterDir() string { return filepath.Join(o.Dir, "cluster") }
 
 // cluster is a running one-node Kubernetes, a child process.
 type cluster struct {
@@ -44,12 +51,12 @@ type cluster struct {
 
 // startCluster starts the one-node Kubernetes and waits until it is ready.
 func (s *Stack) startCluster(ctx context.Context) (*cluster, error) {
-	dir := filepath.Join(s.opts.Dir, "cluster")
+	dir := s.opts.clusterDir()
 	envFile := filepath.Join(dir, "env")
 	if err := os.Remove(envFile); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err
 	}
-	args := []string{"start", "--dir", dir}
+	args := []string{"start", "--dir", dir, "--other-ports"}
 	if os.Geteuid() == 0 { // Otherwise there is no node to forward to.
 		args = append(args, "--forward", fmt.Sprintf("facade=%s,%s:%d", s.opts.listen("facade"), nodeIP, facadeNodePort))
 	}

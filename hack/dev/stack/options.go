@@ -52,7 +52,11 @@ func (o *Options) complete() error {
 	if e := o.Existing; e != nil && (e.Kubeconfig == "" || e.Registry == "" || e.Issuer == "" || e.IngressClass == "") {
 		return errors.New("an existing cluster needs KUBECONFIG, REGISTRY, ISSUER and INGRESS_CLASS")
 	}
-	for _, p := range []*string{&o.Root, &o.Dir} {
+	paths := []*string{&o.Root, &o.Dir}
+	if o.Existing != nil {
+		paths = append(paths, &o.Existing.Kubeconfig)
+	}
+	for _, p := range paths {
 		abs, err := filepath.Abs(*p)
 		if err != nil {
 			return err

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"syscall"
 	"time"
 
@@ -49,15 +50,20 @@ func (s *Stack) startProcesses(ctx context.Context) error {
 	return s.startProcess(ctx, "facade", facade...)
 }
 
-// facadeAddress is a loopback address that is free now.
+// facadeAddress is a loopback address that is free now, the usual one if it can be had.
 func (s *Stack) facadeAddress() (string, error) {
 	l, err := net.Listen("tcp", s.opts.listen("facade"))
+	if errors.Is(err, syscall.EADDRINUSE) {
+		l, err = net.Listen("tcp", "127.0.0.1:0")
+	}
 	if err != nil {
 		return "", err
 	}
 	return l.Addr().String(), l.Close()
 }
 
+// startProcess starts operator or facade, and ties its life to that of the calling thread, for which the goroutine has to keep it: on
+// Linux a parent's death is its thread's.
 func (s *Stack) startProcess(ctx context.Context, name string, args ...string) error {
 	kubeconfig, err := s.serviceAccountKubeconfig(ctx, "berth-"+name)
 	if err != nil {
@@ -69,6 +75,8 @@ func (s *Stack) startProcess(ctx context.Context, name string, args ...string) e
 	}
 	defer log.Close()
 	cmd := exec.Command(s.Bin(name), append(args, "--kubeconfig="+kubeconfig)...) //nolint:gosec,noctx // The command is ours, and Stop ends it.
+	runtime.LockOSThread()
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	p := &process{cmd: cmd, exited: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = log, log
 	if err := p.cmd.Start(); err != nil {

@@ -104,26 +104,31 @@ func (s *Stack) dial(ctx context.Context, network, addr string) (net.Conn, error
 // waitForFacade waits until the facade answers through the address that clients use, and wants to know who calls: before its caches are
 // filled, it does not.
 func (s *Stack) waitForFacade(ctx context.Context) error {
+	return s.WaitForStatus(ctx, s.Env.URL+"/api/containers/"+Organization+"/apps/", http.StatusUnauthorized)
+}
+
+// WaitForStatus waits until a GET of an address, of the facade or of an App, is answered with the status; a minute at most.
+func (s *Stack) WaitForStatus(ctx context.Context, address string, status int) error {
 	hc, err := s.HTTPClient()
 	if err != nil {
 		return err
 	}
 	last := errors.New("no answer yet")
 	err = wait.PollUntilContextTimeout(ctx, 50*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.Env.URL+"/api/containers/"+Organization+"/apps/", http.NoBody)
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
 		if err != nil {
 			return false, err
 		}
 		res, err := hc.Do(req)
 		if err != nil {
 			last = err
-			return false, nil //nolint:nilerr // It is the error at the end, if the facade does not come up before.
+			return false, nil //nolint:nilerr // It is the error at the end, if there is no other answer before.
 		}
 		last = fmt.Errorf("status %s", res.Status)
-		return res.StatusCode == http.StatusUnauthorized, res.Body.Close()
+		return res.StatusCode == status, res.Body.Close()
 	})
 	if err != nil {
-		return fmt.Errorf("%s: %w: %w", s.Env.URL, err, last)
+		return fmt.Errorf("%s: %w: %w", address, err, last)
 	}
 	return nil
 }

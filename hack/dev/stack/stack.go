@@ -9,12 +9,14 @@ import (
 	"time"
 
 	certmanagerv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
+	"github.com/go-logr/logr"
 	"golang.org/x/sync/errgroup"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	berthv1alpha1 "github.com/berth-dev/berth/api/v1alpha1"
 )
@@ -40,6 +42,7 @@ func Start(ctx context.Context, opts Options) (*Stack, error) {
 	if err := opts.complete(); err != nil {
 		return nil, err
 	}
+	log.SetLogger(logr.Discard()) // Or controller-runtime, which has nothing to say here, complains after half a minute.
 	s := &Stack{opts: opts, began: time.Now()}
 	if err := s.start(ctx); err != nil {
 		return nil, errors.Join(err, s.Stop())
