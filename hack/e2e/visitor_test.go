@@ -29,6 +29,13 @@ func page(ctx context.Context, address string) (string, error) {
 	return string(body), err
 }
 
+func mustVisit(t *testing.T, address string) {
+	t.Helper()
+	if _, err := page(t.Context(), address); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // waitForPage waits until a page says what it shall.
 func waitForPage(t *testing.T, host, want string) {
 	t.Helper()
