@@ -47,7 +47,8 @@ func diagnose(app *v1alpha1.App, pods []corev1.Pod, now time.Time) (*symptom, ti
 }
 
 func diagnosePod(app *v1alpha1.App, pod *corev1.Pod, now time.Time) (*symptom, time.Duration) {
-	if isReady(pod) {
+	// A Pod that was evicted stays for a person to look at, while another takes its place.
+	if isReady(pod) || pod.Status.Phase == corev1.PodFailed {
 		return nil, 0
 	}
 	if c := podCondition(pod, corev1.PodScheduled); c.Status == corev1.ConditionFalse && c.Reason == corev1.PodReasonUnschedulable {

@@ -36,6 +36,7 @@ func TestDiagnose(t *testing.T) {
 		"Created":   {pods: []corev1.PodStatus{{}}},
 		"Creating":  {pods: []corev1.PodStatus{podWaiting("ContainerCreating", "")}},
 		"ReadyOnce": {pods: []corev1.PodStatus{readyAfterCrash()}},
+		"Evicted":   {pods: []corev1.PodStatus{podEvicted()}},
 		"PullTried": {
 			pods: []corev1.PodStatus{podWaiting("ErrImagePull", "manifest unknown")},
 			want: want{reason: v1alpha1.ReasonImagePullFailed, message: "The image can't be pulled: manifest unknown"},

@@ -113,7 +113,7 @@ func keepOfPod(in any) (any, error) {
 	pod.SetManagedFields(nil)
 	pod.SetAnnotations(nil)
 	pod.Spec = corev1.PodSpec{}
-	pod.Status = corev1.PodStatus{Conditions: pod.Status.Conditions, ContainerStatuses: pod.Status.ContainerStatuses}
+	pod.Status = corev1.PodStatus{Phase: pod.Status.Phase, Conditions: pod.Status.Conditions, ContainerStatuses: pod.Status.ContainerStatuses}
 	for i := range pod.Status.Conditions {
 		pod.Status.Conditions[i].LastProbeTime = metav1.Time{}
 	}

@@ -193,6 +193,12 @@ func podCrashed(ended corev1.ContainerStateTerminated) corev1.PodStatus {
 	return s
 }
 
+func podEvicted() corev1.PodStatus {
+	s := podCrashed(corev1.ContainerStateTerminated{ExitCode: 137, Reason: "Error"})
+	s.Phase, s.Reason = corev1.PodFailed, "Evicted"
+	return s
+}
+
 func podRunningFor(d time.Duration, now time.Time) corev1.PodStatus {
 	s := podReady()
 	s.Conditions[0].Status = corev1.ConditionFalse
