@@ -1,11 +1,13 @@
 package facade
 
 import (
+	"bytes"
 	"net/http"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
@@ -53,6 +55,26 @@ func TestDomainOfAnApp(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestNameOfADomain says that the Domain of another app isn't taken for one of the app that has its name.
+func TestNameOfADomain(t *testing.T) {
+	org, key := organization(t)
+	slug := "named-" + strings.TrimPrefix(org, "org-")
+	host := slug + ".example.net"
+	domain := &v1alpha1.Domain{
+		ObjectMeta: metav1.ObjectMeta{Namespace: org, Name: slug},
+		Spec:       v1alpha1.DomainSpec{Host: "www." + host, AppRef: v1alpha1.AppRef{Name: "another"}},
+	}
+	if err := suite.cluster.Create(t.Context(), domain); err != nil {
+		t.Fatal(err)
+	}
+	body := map[string]any{"slug": slug, "location": "example.com/a"}
+	call(t, key, http.MethodPost, appsPath(org), body).want(t, http.StatusCreated)
+	eventually(t, "the answer says which Domain is in the way", func() bool {
+		got := call(t, key, http.MethodPut, appPath(org, slug), map[string]any{"domain": host}).want(t, http.StatusConflict)
+		return bytes.Contains(got.body, []byte("serves the app another"))
+	})
 }
 
 func TestTakenDomain(t *testing.T) {

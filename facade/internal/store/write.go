@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -50,7 +51,7 @@ func (s *Store) Create(ctx context.Context, principal auth.Principal, organizati
 	if err := s.checkSlug(ctx, organization, slug); err != nil {
 		return translate.Observed{}, err
 	}
-	if err := s.checkHost(ctx, organization, slug, plan.Host); err != nil {
+	if err := s.checkDomain(ctx, organization, slug, plan); err != nil {
 		return translate.Observed{}, err
 	}
 	w, done, err := s.begin(ctx, principal)
@@ -115,7 +116,7 @@ type Planner func(platform translate.Platform, observed translate.Observed, fres
 // change writes a plan. The Domain comes before the App, since it is what can still be refused: what the App is to be has been looked at
 // already.
 func (s *Store) change(w *writer, observed translate.Observed, plan translate.Plan) (translate.Observed, error) {
-	if err := s.checkHost(w.ctx, observed.App.Namespace, observed.App.Name, plan.Host); err != nil {
+	if err := s.checkDomain(w.ctx, observed.App.Namespace, observed.App.Name, plan); err != nil {
 		return observed, err
 	}
 	if err := w.domain(plan, &observed); err != nil {
@@ -180,16 +181,27 @@ func (s *Store) checkSlug(ctx context.Context, organization, slug string) error 
 
 func slugTaken() error { return apierr.Field("slug", "This slug is taken.") }
 
-// checkHost is the 400 about a host that is somebody else's. The empty host is nobody's.
-func (s *Store) checkHost(ctx context.Context, organization, slug, host string) error {
-	if host == "" {
+// checkDomain is the 400 about a host that is somebody else's, or the 409 about a Domain that can't be made, since its name, which is the app's,
+// is that of one for another app.
+func (s *Store) checkDomain(ctx context.Context, organization, slug string, plan translate.Plan) error {
+	if plan.Host != "" {
+		taken, err := s.taken(ctx, plan.Host, organization, slug)
+		if err == nil && taken {
+			err = apierr.Field("domain", "This domain is taken.")
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if !plan.NewDomain {
 		return nil
 	}
-	taken, err := s.taken(ctx, host, organization, slug)
-	if err == nil && taken {
-		err = apierr.Field("domain", "This domain is taken.")
+	domain := &v1alpha1.Domain{}
+	err := s.cache.Get(ctx, client.ObjectKey{Namespace: organization, Name: slug}, domain, client.UnsafeDisableDeepCopy)
+	if err == nil && domain.Spec.AppRef.Name != slug {
+		return apierr.Conflict(fmt.Sprintf("The Domain that is named %s serves the app %s and is in the way.", slug, domain.Spec.AppRef.Name))
 	}
-	return err
+	return client.IgnoreNotFound(err)
 }
 
 // awaitSeen waits for the caches to have what was written. If they are late, the client's next read may be, too.
