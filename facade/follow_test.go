@@ -63,3 +63,23 @@ func TestFollowUntilKeyIsRevoked(t *testing.T) {
 	}
 	f.wantEnd(t)
 }
+
+// TestFollowHead says that nobody is followed for a request whose answer has no body.
+func TestFollowHead(t *testing.T) {
+	org, slug, key := loggingApp(t)
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodHead, suite.url+appPath(org, slug)+"logs/?follow=true", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.SetBasicAuth(key, "")
+	request.Header.Set("X-Request-Id", slug)
+	response, err := suite.transport.RoundTrip(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		t.Errorf("got %d", response.StatusCode)
+	}
+	eventually(t, "the request is over", func() bool { return strings.Contains(suite.log.String(), `"requestID":"`+slug+`"`) })
+}

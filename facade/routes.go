@@ -56,7 +56,7 @@ func newEngine(log *slog.Logger) *gin.Engine {
 	engine.HandleMethodNotAllowed = true
 	// Nothing reads the client's address but the log, which has that of the connection.
 	_ = engine.SetTrustedProxies(nil)
-	engine.Use(mw.RequestID(), mw.Headers(), mw.Log(log), mw.Recover(log), mw.LimitBody(maxBody))
+	engine.Use(mw.RequestID(), mw.Headers(), mw.Log(log), mw.Recover(log), mw.LimitBody(maxBody), mw.RefuseOtherSites())
 	engine.NoRoute(func(c *gin.Context) { web.Fail(c, apierr.NotFound()) })
 	engine.NoMethod(func(c *gin.Context) { web.Fail(c, apierr.MethodNotAllowed(c.Request.Method)) })
 	return engine

@@ -85,6 +85,11 @@ func Forbidden() *Error {
 	return &Error{Status: http.StatusForbidden, Detail: "You do not have permission to perform this action."}
 }
 
+// OtherSite is a 403 to the page of another site.
+func OtherSite() *Error {
+	return &Error{Status: http.StatusForbidden, Detail: "Pages of other sites may not change anything here."}
+}
+
 // NotFound is a 404, the same for what doesn't exist and for what the caller may not see.
 func NotFound() *Error { return &Error{Status: http.StatusNotFound, Detail: "Not found."} }
 

@@ -98,6 +98,17 @@ func LimitBody(limit int64) gin.HandlerFunc {
 	}
 }
 
+// RefuseOtherSites refuses what a browser sends for the page of another site: it would add the key that its user once typed in, and a form is a
+// body that the API takes. Clients that aren't browsers don't say which site they come from and are let through.
+func RefuseOtherSites() gin.HandlerFunc {
+	protection := http.NewCrossOriginProtection()
+	return func(c *gin.Context) {
+		if err := protection.Check(c.Request); err != nil {
+			web.Fail(c, apierr.OtherSite())
+		}
+	}
+}
+
 // WhenReady answers 503 until ready says that there is something to serve from: an empty cache would say that nothing exists.
 func WhenReady(ready func() bool) gin.HandlerFunc {
 	return func(c *gin.Context) {
@@ -112,7 +123,7 @@ func Head(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodHead {
 			// net/http still knows the request as HEAD by its own copy, and drops the body.
-			r = r.WithContext(r.Context())
+			r = r.WithContext(web.WithoutBody(r.Context()))
 			r.Method = http.MethodGet
 		}
 		next.ServeHTTP(w, r)

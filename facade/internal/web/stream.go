@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"net/http"
 	"time"
 
@@ -9,6 +10,14 @@ import (
 
 // streamWriteTimeout is how long a client of a stream may take to accept what is written before it is given up.
 const streamWriteTimeout = 30 * time.Second
+
+// withoutBody marks the context of a request whose answer has no body.
+type withoutBody struct{}
+
+// WithoutBody returns a context for a request whose answer's body is dropped, as that of HEAD is. A Stream then isn't asked for one.
+func WithoutBody(ctx context.Context) context.Context {
+	return context.WithValue(ctx, withoutBody{}, true)
+}
 
 // stream sends what s writes. The time limits of an ordinary request don't fit one that is meant to last, so a limit for each write takes
 // their place.
@@ -24,6 +33,9 @@ func stream(c *gin.Context, status int, s Stream) {
 	// The headers go out at once: a client sees that it is being served before there is a first line.
 	if _, err := out.Write(nil); err != nil {
 		_ = c.Error(err)
+		return
+	}
+	if c.Request.Context().Value(withoutBody{}) != nil {
 		return
 	}
 	if err := s(out); err != nil {
