@@ -1,7 +1,7 @@
 package test
 
 import (
-	"errors"
+	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
@@ -52,17 +52,15 @@ func TestEndsWithParent(t *testing.T) {
 	if err := shell.Run(); err != nil {
 		t.Fatal(err)
 	}
+	// Why it ended is the last that the command says.
 	eventually(t, 10*time.Second, func() error {
-		if _, err := os.Stat(filepath.Join(dir, "state.json")); !os.IsNotExist(err) {
-			return errors.New("the cluster still runs")
+		text, err := os.ReadFile(filepath.Join(dir, "output"))
+		if err == nil && !strings.Contains(string(text), "the process that started the cluster has ended") {
+			err = fmt.Errorf("output %q, want why it ended", text)
 		}
-		return nil
+		return err
 	})
-	text, err := os.ReadFile(filepath.Join(dir, "output"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !strings.Contains(string(text), "the process that started the cluster has ended") {
-		t.Errorf("output %q, want why it ended", text)
+	if _, err := os.Stat(filepath.Join(dir, "state.json")); !os.IsNotExist(err) {
+		t.Errorf("state.json in the cluster's folder: %v; want that it does not exist", err)
 	}
 }
