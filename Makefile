@@ -56,7 +56,7 @@ ifeq ($(shell id -u),0)
 .PHONY: test-cluster
 test-cluster: cluster ## test the one-node Kubernetes itself
 	@$(CLUSTER) build >/dev/null
-	cd hack/cluster && go test ./cmd/cluster/... ./internal/... ./test/... # not ./..., which compiles Kubernetes once more
+	cd hack/cluster && go test -count=1 ./cmd/cluster/... ./internal/... ./test/... # not ./..., which compiles Kubernetes once more
 
 .PHONY: test-e2e
 test-e2e: cluster ## test Berth as its users see it, with real Pods
