@@ -65,7 +65,9 @@ func Log(log *slog.Logger) gin.HandlerFunc {
 		}
 		level := slog.LevelInfo
 		if status >= http.StatusInternalServerError {
-			level = slog.LevelError
+			if c.Request.Context().Err() == nil { // A client that went away before its answer is no failure of the server's.
+				level = slog.LevelError
+			}
 			attributes = append(attributes, slog.String("error", c.Errors.String()))
 		}
 		log.LogAttrs(c.Request.Context(), level, "request", attributes...)

@@ -166,7 +166,7 @@ func TestLocks(t *testing.T) {
 	var writes sync.WaitGroup
 	for range 50 {
 		writes.Go(func() {
-			defer l.lock("shop")()
+			defer mustLock(t, l, "shop")()
 			inside++
 			runtime.Gosched()
 			if inside != 1 {
@@ -181,12 +181,36 @@ func TestLocks(t *testing.T) {
 		t.Errorf("%d of 50 had their turn", total)
 	}
 	for i := range 200 {
-		l.lock(strconv.Itoa(i)) // Nobody ends these turns.
+		mustLock(t, l, strconv.Itoa(i)) // Nobody ends these turns.
 	}
-	l.lock("shop")()
+	mustLock(t, l, "shop")()
 	if len(l.held) != 200 {
 		t.Errorf("%d locks are kept, 200 are held", len(l.held))
 	}
+}
+
+func TestLockEndsWithItsClient(t *testing.T) {
+	l := &locks{}
+	unlock := mustLock(t, l, "shop")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := l.lock(ctx, "shop"); !errors.Is(err, context.Canceled) {
+		t.Errorf("lock(...) of a client that is gone: %v, want %v", err, context.Canceled)
+	}
+	unlock()
+	if len(l.held) != 0 {
+		t.Errorf("%d locks are kept, none is held", len(l.held))
+	}
+}
+
+func mustLock(t *testing.T, l *locks, slug string) (unlock func()) {
+	t.Helper()
+	unlock, err := l.lock(t.Context(), slug)
+	if err != nil {
+		t.Error(err)
+		return func() {}
+	}
+	return unlock
 }
 
 func TestReached(t *testing.T) {

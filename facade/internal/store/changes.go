@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 
+	"golang.org/x/sync/semaphore"
 	"k8s.io/apimachinery/pkg/util/resourceversion"
 	toolscache "k8s.io/client-go/tools/cache"
 )
@@ -66,19 +67,21 @@ type locks struct {
 
 // turns is the lock of one app, with how many hold it or wait for it.
 type turns struct {
-	sync.Mutex
-
+	turn  *semaphore.Weighted
 	users int
 }
 
-// lock waits for the app's turn and returns what ends it.
-func (l *locks) lock(slug string) (unlock func()) {
+// lock waits for the app's turn and returns what ends it. The error is that of ctx, if it ends before: a client that is gone waits no longer.
+func (l *locks) lock(ctx context.Context, slug string) (unlock func(), err error) {
 	app := l.join(slug)
-	app.Lock()
-	return func() {
-		app.Unlock()
+	if err := app.turn.Acquire(ctx, 1); err != nil {
 		l.leave(slug)
+		return nil, err
 	}
+	return func() {
+		app.turn.Release(1)
+		l.leave(slug)
+	}, nil
 }
 
 func (l *locks) join(slug string) *turns {
@@ -88,7 +91,7 @@ func (l *locks) join(slug string) *turns {
 		l.held = map[string]*turns{}
 	}
 	if l.held[slug] == nil {
-		l.held[slug] = &turns{}
+		l.held[slug] = &turns{turn: semaphore.NewWeighted(1)}
 	}
 	l.held[slug].users++
 	return l.held[slug]

@@ -39,7 +39,11 @@ func (s *Store) Create(ctx context.Context, principal auth.Principal, organizati
 		return translate.Observed{}, err
 	}
 	slug := ptr.Deref(body.Slug, "")
-	defer s.locks.lock(slug)()
+	unlock, err := s.locks.lock(ctx, slug)
+	if err != nil {
+		return translate.Observed{}, err
+	}
+	defer unlock()
 	domain, err := s.domainFor(ctx, organization, slug)
 	if err != nil {
 		return translate.Observed{}, err
@@ -81,7 +85,11 @@ func (s *Store) Create(ctx context.Context, principal auth.Principal, organizati
 // Change changes an app as plan says, which is asked again if somebody else's change came in between. The error is the 404 if there is no such
 // app, a 400 if a host is taken, or a 409 that names who else has set a field.
 func (s *Store) Change(ctx context.Context, principal auth.Principal, organization, slug string, plan Planner) (translate.Observed, error) {
-	defer s.locks.lock(slug)()
+	unlock, err := s.locks.lock(ctx, slug)
+	if err != nil {
+		return translate.Observed{}, err
+	}
+	defer unlock()
 	w, done, err := s.begin(ctx, principal)
 	if err != nil {
 		return translate.Observed{}, err
@@ -130,7 +138,11 @@ func (s *Store) change(w *writer, observed translate.Observed, plan translate.Pl
 
 // Delete deletes an app; what belongs to it goes with it. The error is the 404 if there is none.
 func (s *Store) Delete(ctx context.Context, principal auth.Principal, organization, slug string) error {
-	defer s.locks.lock(slug)()
+	unlock, err := s.locks.lock(ctx, slug)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	observed, err := s.Get(ctx, organization, slug)
 	if err != nil {
 		return err
