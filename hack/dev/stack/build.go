@@ -46,11 +46,13 @@ func (s *Stack) build(ctx context.Context) error {
 // push makes images of the commands. Those of Berth are tagged by their content, so that a changed one replaces the running one.
 func (s *Stack) push(ctx context.Context) error {
 	images := samples
+	s.tags = map[string]string{}
 	for _, name := range []string{"operator", "facade"} {
 		tag, err := s.contentTag(name)
 		if err != nil {
 			return err
 		}
+		s.tags[name] = tag
 		images = append(images, image{name: "berth/" + name + ":" + tag, command: name})
 	}
 	for _, i := range images {

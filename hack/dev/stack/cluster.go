@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"syscall"
 	"time"
 )
 
@@ -43,10 +42,9 @@ func (o *Options) clusterDir() string { return filepath.Join(o.Dir, "cluster") }
 
 // cluster is a running one-node Kubernetes, a child process.
 type cluster struct {
-	cmd    *exec.Cmd
-	exited chan struct{} // Closed when the process has ended, err set before.
-	err    error
-	env    map[string]string
+	*child
+
+	env map[string]string
 }
 
 // startCluster starts the one-node Kubernetes and waits until it is ready.
@@ -64,12 +62,11 @@ func (s *Stack) startCluster(ctx context.Context) (*cluster, error) {
 		args = append(args, "--listen-"+purpose, s.opts.listen(purpose))
 	}
 	// Not CommandContext: the end of ctx shall be a graceful stop, and that is Stop's to do.
-	c := &cluster{cmd: exec.Command(s.opts.Cluster, args...), exited: make(chan struct{})} //nolint:gosec,noctx // The command is ours.
-	c.cmd.Stdout, c.cmd.Stderr = s.opts.Log, s.opts.Log
-	if err := c.cmd.Start(); err != nil {
+	started, err := startChild(exec.Command(s.opts.Cluster, args...), s.opts.Log) //nolint:gosec,noctx // The command is ours.
+	if err != nil {
 		return nil, fmt.Errorf("start the cluster: %w", err)
 	}
-	go func() { c.err = c.cmd.Wait(); close(c.exited) }()
+	c := &cluster{child: started}
 	s.cluster = c
 	for {
 		select {
@@ -87,18 +84,5 @@ func (s *Stack) startCluster(ctx context.Context) (*cluster, error) {
 		if !errors.Is(err, os.ErrNotExist) {
 			return nil, err
 		}
-	}
-}
-
-// stop ends the cluster and waits until it is gone.
-func (c *cluster) stop() error {
-	if err := c.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		return err
-	}
-	select {
-	case <-c.exited:
-		return nil
-	case <-time.After(20 * time.Second):
-		return errors.Join(errors.New("the cluster did not stop within 20 s and was killed"), c.cmd.Process.Kill())
 	}
 }

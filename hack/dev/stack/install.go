@@ -88,17 +88,8 @@ func (s *Stack) overlayValues(dir string) (map[string]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	type taggedImage struct{ Command, Tag string }
-	var images []taggedImage
-	for _, name := range []string{"operator", "facade"} {
-		tag, err := s.contentTag(name)
-		if err != nil {
-			return nil, err
-		}
-		images = append(images, taggedImage{Command: name, Tag: tag})
-	}
 	values := map[string]any{
-		"Base": base, "Images": images, "Registry": s.Env.Registry, "BaseDomain": s.opts.BaseDomain,
+		"Base": base, "Tags": s.tags, "Registry": s.Env.Registry, "BaseDomain": s.opts.BaseDomain,
 		"Issuer": s.issuer(), "IngressClass": s.ingressClass(), "NodePort": 0,
 	}
 	if s.Env.Mode == "node" {

@@ -3,7 +3,6 @@ package stack
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -18,13 +17,6 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 )
-
-// process is operator or facade as a child process, where there is no node to run Pods.
-type process struct {
-	cmd    *exec.Cmd
-	exited chan struct{} // Closed when the process has ended, err set before.
-	err    error
-}
 
 // startProcesses runs operator and facade with the rights of their service accounts, as Pods would have them.
 func (s *Stack) startProcesses(ctx context.Context) error {
@@ -77,31 +69,12 @@ func (s *Stack) startProcess(ctx context.Context, name string, args ...string) e
 	cmd := exec.Command(s.Bin(name), append(args, "--kubeconfig="+kubeconfig)...) //nolint:gosec,noctx // The command is ours, and Stop ends it.
 	runtime.LockOSThread()
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	p := &process{cmd: cmd, exited: make(chan struct{})}
-	p.cmd.Stdout, p.cmd.Stderr = log, log
-	if err := p.cmd.Start(); err != nil {
-		return err
-	}
-	go func() { p.err = p.cmd.Wait(); close(p.exited) }()
-	s.processes = append(s.processes, p)
-	return nil
-}
-
-func (p *process) stop() error {
-	err := p.cmd.Process.Signal(syscall.SIGTERM)
-	if errors.Is(err, os.ErrProcessDone) {
-		<-p.exited
-		return fmt.Errorf("%s had ended by itself: %w", filepath.Base(p.cmd.Path), p.err)
-	}
+	p, err := startChild(cmd, log)
 	if err != nil {
 		return err
 	}
-	select {
-	case <-p.exited:
-		return nil
-	case <-time.After(20 * time.Second):
-		return errors.Join(fmt.Errorf("%s did not stop within 20 s and was killed", p.cmd.Path), p.cmd.Process.Kill())
-	}
+	s.processes = append(s.processes, p)
+	return nil
 }
 
 // serviceAccountKubeconfig writes a kubeconfig that acts as one of Berth's service accounts.

@@ -31,7 +31,9 @@ type Stack struct {
 
 	opts      Options
 	cluster   *cluster
-	processes []*process
+	processes []*child
+	// tags are the image tags of operator and facade, by name; push sets them.
+	tags map[string]string
 	// stopForwarding ends the port forwarding to an existing cluster's facade.
 	stopForwarding context.CancelFunc
 	began          time.Time
@@ -134,7 +136,9 @@ func (s *Stack) Stop() error {
 		errs = append(errs, p.stop())
 	}
 	if s.cluster != nil {
-		errs = append(errs, s.cluster.stop())
+		if err := s.cluster.stop(); !errors.Is(err, errEnded) { // Whoever looks at Done knows that already.
+			errs = append(errs, err)
+		}
 	}
 	return errors.Join(errs...)
 }
