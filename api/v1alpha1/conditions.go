@@ -12,7 +12,8 @@ const (
 	// ConditionStalled is True when the object can't become Ready before a person acts.
 	ConditionStalled = "Stalled"
 
-	// ConditionConfigured, on an App, says whether the Secrets and ConfigMaps that its environment names are there.
+	// ConditionConfigured says whether what the object names is there: on an App, the Secrets and ConfigMaps of its environment, on a
+	// Domain, the Secret with the password of its mail server.
 	ConditionConfigured = "Configured"
 	// ConditionAvailable, on an App, says whether the Pods of its current spec run and are ready.
 	ConditionAvailable = "Available"
@@ -20,6 +21,9 @@ const (
 	ConditionRouted = "Routed"
 	// ConditionCertified, on an App or a Domain, says whether there is a valid certificate for its host name.
 	ConditionCertified = "Certified"
+	// ConditionCertificateExpiring, on a Domain, is True when the custom certificate that it serves ends soon: nobody but the user can
+	// renew that. It is a warning and no part of Ready.
+	ConditionCertificateExpiring = "CertificateExpiring"
 )
 
 // Reasons of conditions.
@@ -39,12 +43,17 @@ const (
 	ReasonNotOwned = "NotOwned"
 	// ReasonHostConflict means that another App or Domain has the host name.
 	ReasonHostConflict = "HostConflict"
+	// ReasonHostReserved means that the host name is the platform's own: its base domain, or a name below it that is not the default
+	// host of the App that the Domain names.
+	ReasonHostReserved = "HostReserved"
+	// ReasonCertificateInvalid means that a custom certificate can't be served: it isn't valid for the host, or its key isn't.
+	ReasonCertificateInvalid = "CertificateInvalid"
 	// ReasonAppNotFound means that a Domain names an App that isn't in its Namespace.
 	ReasonAppNotFound = "AppNotFound"
 	// ReasonInvalid means that the API server refused what the spec asks for as invalid or forbidden.
 	ReasonInvalid = "Invalid"
 
-	// ReasonSecretNotFound means that the environment names a Secret, or a key of one, that isn't there.
+	// ReasonSecretNotFound means that the spec names a Secret, or a key of one, that isn't there, or that lacks Berth's label.
 	ReasonSecretNotFound = "SecretNotFound"
 	// ReasonConfigMapNotFound means that the environment names a ConfigMap, or a key of one, that isn't there.
 	ReasonConfigMapNotFound = "ConfigMapNotFound"
@@ -59,6 +68,15 @@ const (
 	ReasonUnready = "Unready"
 	// ReasonDeadlineExceeded means that a rollout made no progress for longer than its deadline.
 	ReasonDeadlineExceeded = "DeadlineExceeded"
+	// ReasonExpiresWithin30Days, and the two below, are the reasons of CertificateExpiring=True while there is still time.
+	ReasonExpiresWithin30Days = "ExpiresWithin30Days"
+	// ReasonExpiresWithin7Days says that a week is left at most.
+	ReasonExpiresWithin7Days = "ExpiresWithin7Days"
+	// ReasonExpiresWithin1Day says that a day is left at most.
+	ReasonExpiresWithin1Day = "ExpiresWithin1Day"
+	// ReasonExpired is the reason of CertificateExpiring=True when no time is left.
+	ReasonExpired = "Expired"
+
 	// ReasonScaledToZero is the reason of Available=True when the spec asks for no Pods.
 	ReasonScaledToZero = "ScaledToZero"
 )

@@ -14,6 +14,8 @@ import (
 // +kubebuilder:subresource:status
 // +kubebuilder:printcolumn:name="Host",type="string",JSONPath=".spec.host",description="The host name"
 // +kubebuilder:printcolumn:name="App",type="string",JSONPath=".spec.appRef.name",description="The App that it serves"
+// +kubebuilder:printcolumn:name="Cert",type="string",JSONPath=".status.certificate.type",description="Whose certificate is served: Default is the issuer's, Custom the user's own"
+// +kubebuilder:printcolumn:name="Expires",type="string",JSONPath=".status.certificate.notAfter",description="When the certificate that is served ends"
 // +kubebuilder:printcolumn:name="Ready",type="string",JSONPath=".status.conditions[?(@.type=='Ready')].status",description="Whether the host serves the App with a valid certificate"
 // +kubebuilder:printcolumn:name="Reason",type="string",JSONPath=".status.conditions[?(@.type=='Ready')].reason",description="Why it is ready, or why not"
 // +kubebuilder:printcolumn:name="Age",type="date",JSONPath=".metadata.creationTimestamp"
@@ -56,10 +58,36 @@ type DomainSpec struct {
 	// +required
 	AppRef AppRef `json:"appRef,omitzero"`
 
+	// tls says where the certificate of the host comes from. Without it, the platform's issuer signs one, which is renewed in time.
+	//
+	// Whatever it says, the host keeps serving the certificate that it has until there is a valid one to take its place.
+	// +optional
+	TLS *DomainTLS `json:"tls,omitempty"`
+
 	// mail is how the App's notifications are sent for this host. Without it, or a field of it, the platform's own settings apply.
 	// +optional
 	Mail *DomainMail `json:"mail,omitempty"`
+
+	// authentication says what the platform's login does for this host: Enabled, LoginOnly (people who have an account can log in, nobody
+	// can register) or Disabled. Berth keeps it for the programs that read it and does nothing by it. Default: Enabled.
+	// +kubebuilder:default=Enabled
+	// +optional
+	Authentication DomainAuthentication `json:"authentication,omitempty"`
 }
+
+// DomainAuthentication says what the platform's login does for a host.
+//
+// +kubebuilder:validation:Enum=Enabled;LoginOnly;Disabled
+type DomainAuthentication string
+
+const (
+	// AuthenticationEnabled lets people register and log in.
+	AuthenticationEnabled DomainAuthentication = "Enabled"
+	// AuthenticationLoginOnly lets people log in who have an account already.
+	AuthenticationLoginOnly DomainAuthentication = "LoginOnly"
+	// AuthenticationDisabled leaves login to the App.
+	AuthenticationDisabled DomainAuthentication = "Disabled"
+)
 
 // AppRef names an App in the same Namespace.
 type AppRef struct {
@@ -70,21 +98,118 @@ type AppRef struct {
 	Name string `json:"name,omitempty"`
 }
 
+// DomainTLS says where the certificate of a host comes from.
+//
+// +kubebuilder:validation:ExactlyOneOf=issuerRef;secretRef
+type DomainTLS struct {
+	// issuerRef names the cert-manager issuer that signs the certificate, in place of the platform's.
+	// +optional
+	IssuerRef *IssuerRef `json:"issuerRef,omitempty"`
+
+	// secretRef names a Secret of the type kubernetes.io/tls in the Domain's Namespace with a certificate of your own: in tls.crt the full
+	// chain as PEM, the host's certificate first, and in tls.key its private key. The Secret must have the label
+	// berth.dev/secret=certificate; Berth reads no other. It is used once it is valid for the host: the key matches and is strong
+	// enough, the name is covered, the chain is in order, nothing in it has expired. A change of the Secret is followed.
+	// +optional
+	SecretRef *SecretRef `json:"secretRef,omitempty"`
+}
+
+// IssuerRef names a cert-manager issuer.
+type IssuerRef struct {
+	// name of the issuer.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +required
+	Name string `json:"name,omitempty"`
+
+	// kind of the issuer: ClusterIssuer, or Issuer for one in the Domain's Namespace; other kinds belong to other groups. Default:
+	// ClusterIssuer.
+	// +kubebuilder:default=ClusterIssuer
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +optional
+	Kind string `json:"kind,omitempty"`
+
+	// group of the issuer's kind. Default: cert-manager.io.
+	// +kubebuilder:default="cert-manager.io"
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +optional
+	Group string `json:"group,omitempty"`
+}
+
+// SecretRef names a Secret in the same Namespace.
+type SecretRef struct {
+	// name of the Secret.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +required
+	Name string `json:"name,omitempty"`
+}
+
+// SecretKeyRef names a key of a Secret in the same Namespace.
+type SecretKeyRef struct {
+	// name of the Secret.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +required
+	Name string `json:"name,omitempty"`
+
+	// key in its data.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^[-._a-zA-Z0-9]+$`
+	// +required
+	Key string `json:"key,omitempty"`
+}
+
 // DomainMail is how notifications are sent.
 //
+// A mail server, its port and the login there belong together: a Domain that names a host is never given the platform's user and password.
+//
 // +kubebuilder:validation:MinProperties=1
+// +kubebuilder:validation:XValidation:rule="!has(self.passwordSecretRef) || has(self.user)",fieldPath=".passwordSecretRef",message="a password needs a user"
 type DomainMail struct {
-	// from is the address that notifications come from. Example: "support@example.com".
+	// from is the address that notifications come from. Default: user, if that is an address, or else the platform's address. Example:
+	// "support@example.com".
 	// +kubebuilder:validation:MinLength=3
 	// +kubebuilder:validation:MaxLength=254
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[^@\\\\s]+@[^@\\\\s]+$')",message="from must be an address, such as support@example.com"
 	// +optional
 	From string `json:"from,omitempty"`
+
+	// host is the name of the mail server that takes the notifications, by SMTP with TLS where it offers that; its certificate is verified.
+	// One inside the cluster or a private network is not connected to, unless the platform allows it. Default: the platform's server.
+	// Example: "smtp.example.com".
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="isIP(self) || self.matches('^([a-zA-Z0-9]([-a-zA-Z0-9]{0,61}[a-zA-Z0-9])?[.])*[a-zA-Z0-9]([-a-zA-Z0-9]{0,61}[a-zA-Z0-9])?$')",message="host must be a host name or an IP address, such as smtp.example.com"
+	// +optional
+	Host string `json:"host,omitempty"`
+
+	// port of the mail server: on 465 TLS comes first, on others STARTTLS is asked for. Default: the platform's port.
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=65535
+	// +optional
+	Port *int32 `json:"port,omitempty"`
+
+	// user to log in as. Default: the platform's user at the platform's server, and no login at any other.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=254
+	// +kubebuilder:validation:XValidation:rule="!self.matches('[[:cntrl:]]')",message="user must have no control characters"
+	// +optional
+	User string `json:"user,omitempty"`
+
+	// passwordSecretRef names the Secret with the password of user, and its key. The Secret must have the label
+	// berth.dev/secret=mail-password; Berth reads no other.
+	// +optional
+	PasswordSecretRef *SecretKeyRef `json:"passwordSecretRef,omitempty"`
 }
 
 // DomainStatus is what was last seen of a Domain.
 type DomainStatus struct {
-	// conditions say how the Domain is doing: Ready, Reconciling and Stalled as kstatus defines them, and Certified and Routed for its parts.
+	// conditions say how the Domain is doing: Ready, Reconciling and Stalled as kstatus defines them, Certified, Routed and Configured for
+	// its parts, and CertificateExpiring as a warning.
 	// +listType=map
 	// +listMapKey=type
 	// +kubebuilder:validation:MaxItems=32
@@ -101,7 +226,40 @@ type DomainStatus struct {
 	// +kubebuilder:validation:MaxLength=261
 	// +optional
 	URL string `json:"url,omitempty"`
+
+	// certificate is the certificate that the host serves now; unset while there is none.
+	// +optional
+	Certificate *DomainCertificate `json:"certificate,omitempty"`
 }
+
+// DomainCertificate is what was last seen of the certificate that a host serves.
+type DomainCertificate struct {
+	// type says whose certificate it is: Default, signed by an issuer, or Custom, the user's own.
+	// +required
+	Type CertificateType `json:"type,omitempty"`
+
+	// issuer is the distinguished name of who signed it, as RFC 2253 writes it. Example: "CN=R11,O=Let's Encrypt,C=US".
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	// +optional
+	Issuer string `json:"issuer,omitempty"`
+
+	// notAfter is when it ends.
+	// +required
+	NotAfter metav1.Time `json:"notAfter,omitzero"`
+}
+
+// CertificateType says whose certificate a host serves.
+//
+// +kubebuilder:validation:Enum=Default;Custom
+type CertificateType string
+
+const (
+	// CertificateDefault is a certificate that an issuer signed for Berth.
+	CertificateDefault CertificateType = "Default"
+	// CertificateCustom is a certificate that the user made.
+	CertificateCustom CertificateType = "Custom"
+)
 
 // GetConditions returns the conditions, for code that works on any kind.
 func (d *Domain) GetConditions() []metav1.Condition { return d.Status.Conditions }

@@ -30,6 +30,14 @@ const (
 	SecretEnv = "env"
 	// SecretTLS marks the Secret with the certificate of an App's default host or of a Domain.
 	SecretTLS = "tls"
+	// SecretCertificate marks the Secret with a custom certificate that a Domain names: a user's own, or one that a REST client uploaded,
+	// which has LabelApp as well and is deleted when no Domain names it any more.
+	SecretCertificate = "certificate"
+	// SecretMailPassword marks the Secret with the password of a Domain's mail server: a user's own, or one that a REST client gave, which
+	// has LabelApp as well and is deleted when no Domain names it any more.
+	SecretMailPassword = "mail-password" //nolint:gosec // The value of a label, not a credential.
+	// SecretNewCertKey marks the Secret with a private key that waits for the certificate that a REST client gets for it.
+	SecretNewCertKey = "newcert-key" //nolint:gosec // The value of a label, not a credential.
 )
 
 // Annotations that Berth reads or writes.

@@ -121,6 +121,8 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: url
       type:
         scalar: string
+- name: com.github.berth-dev.berth.api.v1alpha1.CertificateType
+  scalar: string
 - name: com.github.berth-dev.berth.api.v1alpha1.Dataset
   scalar: string
 - name: com.github.berth-dev.berth.api.v1alpha1.Domain
@@ -141,10 +143,36 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: status
       type:
         namedType: com.github.berth-dev.berth.api.v1alpha1.DomainStatus
+- name: com.github.berth-dev.berth.api.v1alpha1.DomainAuthentication
+  scalar: string
+- name: com.github.berth-dev.berth.api.v1alpha1.DomainCertificate
+  map:
+    fields:
+    - name: issuer
+      type:
+        scalar: string
+    - name: notAfter
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: type
+      type:
+        namedType: com.github.berth-dev.berth.api.v1alpha1.CertificateType
 - name: com.github.berth-dev.berth.api.v1alpha1.DomainMail
   map:
     fields:
     - name: from
+      type:
+        scalar: string
+    - name: host
+      type:
+        scalar: string
+    - name: passwordSecretRef
+      type:
+        namedType: com.github.berth-dev.berth.api.v1alpha1.SecretKeyRef
+    - name: port
+      type:
+        scalar: numeric
+    - name: user
       type:
         scalar: string
 - name: com.github.berth-dev.berth.api.v1alpha1.DomainSpec
@@ -153,15 +181,25 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: appRef
       type:
         namedType: com.github.berth-dev.berth.api.v1alpha1.AppRef
+    - name: authentication
+      type:
+        namedType: com.github.berth-dev.berth.api.v1alpha1.DomainAuthentication
+      default: Enabled
     - name: host
       type:
         scalar: string
     - name: mail
       type:
         namedType: com.github.berth-dev.berth.api.v1alpha1.DomainMail
+    - name: tls
+      type:
+        namedType: com.github.berth-dev.berth.api.v1alpha1.DomainTLS
 - name: com.github.berth-dev.berth.api.v1alpha1.DomainStatus
   map:
     fields:
+    - name: certificate
+      type:
+        namedType: com.github.berth-dev.berth.api.v1alpha1.DomainCertificate
     - name: conditions
       type:
         list:
@@ -176,6 +214,15 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: url
       type:
         scalar: string
+- name: com.github.berth-dev.berth.api.v1alpha1.DomainTLS
+  map:
+    fields:
+    - name: issuerRef
+      type:
+        namedType: com.github.berth-dev.berth.api.v1alpha1.IssuerRef
+    - name: secretRef
+      type:
+        namedType: com.github.berth-dev.berth.api.v1alpha1.SecretRef
 - name: com.github.berth-dev.berth.api.v1alpha1.EnvVar
   map:
     fields:
@@ -203,6 +250,20 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: name
       type:
         scalar: string
+- name: com.github.berth-dev.berth.api.v1alpha1.IssuerRef
+  map:
+    fields:
+    - name: group
+      type:
+        scalar: string
+      default: cert-manager.io
+    - name: kind
+      type:
+        scalar: string
+      default: ClusterIssuer
+    - name: name
+      type:
+        scalar: string
 - name: com.github.berth-dev.berth.api.v1alpha1.KeyRef
   map:
     fields:
@@ -219,6 +280,21 @@ var schemaYAML = typed.YAMLObject(`types:
   map:
     fields:
     - name: roleARN
+      type:
+        scalar: string
+- name: com.github.berth-dev.berth.api.v1alpha1.SecretKeyRef
+  map:
+    fields:
+    - name: key
+      type:
+        scalar: string
+    - name: name
+      type:
+        scalar: string
+- name: com.github.berth-dev.berth.api.v1alpha1.SecretRef
+  map:
+    fields:
+    - name: name
       type:
         scalar: string
 - name: io.k8s.api.core.v1.ExecAction

@@ -8,9 +8,23 @@ package v1alpha1
 // with apply.
 //
 // DomainMail is how notifications are sent.
+//
+// A mail server, its port and the login there belong together: a Domain that names a host is never given the platform's user and password.
 type DomainMailApplyConfiguration struct {
-	// from is the address that notifications come from. Example: "support@example.com".
+	// from is the address that notifications come from. Default: user, if that is an address, or else the platform's address. Example:
+	// "support@example.com".
 	From *string `json:"from,omitempty"`
+	// host is the name of the mail server that takes the notifications, by SMTP with TLS where it offers that; its certificate is verified.
+	// One inside the cluster or a private network is not connected to, unless the platform allows it. Default: the platform's server.
+	// Example: "smtp.example.com".
+	Host *string `json:"host,omitempty"`
+	// port of the mail server: on 465 TLS comes first, on others STARTTLS is asked for. Default: the platform's port.
+	Port *int32 `json:"port,omitempty"`
+	// user to log in as. Default: the platform's user at the platform's server, and no login at any other.
+	User *string `json:"user,omitempty"`
+	// passwordSecretRef names the Secret with the password of user, and its key. The Secret must have the label
+	// berth.dev/secret=mail-password; Berth reads no other.
+	PasswordSecretRef *SecretKeyRefApplyConfiguration `json:"passwordSecretRef,omitempty"`
 }
 
 // DomainMailApplyConfiguration constructs a declarative configuration of the DomainMail type for use with
@@ -24,5 +38,37 @@ func DomainMail() *DomainMailApplyConfiguration {
 // If called multiple times, the From field is set to the value of the last call.
 func (b *DomainMailApplyConfiguration) WithFrom(value string) *DomainMailApplyConfiguration {
 	b.From = &value
+	return b
+}
+
+// WithHost sets the Host field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Host field is set to the value of the last call.
+func (b *DomainMailApplyConfiguration) WithHost(value string) *DomainMailApplyConfiguration {
+	b.Host = &value
+	return b
+}
+
+// WithPort sets the Port field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Port field is set to the value of the last call.
+func (b *DomainMailApplyConfiguration) WithPort(value int32) *DomainMailApplyConfiguration {
+	b.Port = &value
+	return b
+}
+
+// WithUser sets the User field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the User field is set to the value of the last call.
+func (b *DomainMailApplyConfiguration) WithUser(value string) *DomainMailApplyConfiguration {
+	b.User = &value
+	return b
+}
+
+// WithPasswordSecretRef sets the PasswordSecretRef field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the PasswordSecretRef field is set to the value of the last call.
+func (b *DomainMailApplyConfiguration) WithPasswordSecretRef(value *SecretKeyRefApplyConfiguration) *DomainMailApplyConfiguration {
+	b.PasswordSecretRef = value
 	return b
 }

@@ -4,6 +4,10 @@
 
 package v1alpha1
 
+import (
+	apiv1alpha1 "github.com/berth-dev/berth/api/v1alpha1"
+)
+
 // DomainSpecApplyConfiguration represents a declarative configuration of the DomainSpec type for use
 // with apply.
 //
@@ -13,8 +17,15 @@ type DomainSpecApplyConfiguration struct {
 	Host *string `json:"host,omitempty"`
 	// appRef names the App that the host serves.
 	AppRef *AppRefApplyConfiguration `json:"appRef,omitempty"`
+	// tls says where the certificate of the host comes from. Without it, the platform's issuer signs one, which is renewed in time.
+	//
+	// Whatever it says, the host keeps serving the certificate that it has until there is a valid one to take its place.
+	TLS *DomainTLSApplyConfiguration `json:"tls,omitempty"`
 	// mail is how the App's notifications are sent for this host. Without it, or a field of it, the platform's own settings apply.
 	Mail *DomainMailApplyConfiguration `json:"mail,omitempty"`
+	// authentication says what the platform's login does for this host: Enabled, LoginOnly (people who have an account can log in, nobody
+	// can register) or Disabled. Berth keeps it for the programs that read it and does nothing by it. Default: Enabled.
+	Authentication *apiv1alpha1.DomainAuthentication `json:"authentication,omitempty"`
 }
 
 // DomainSpecApplyConfiguration constructs a declarative configuration of the DomainSpec type for use with
@@ -39,10 +50,26 @@ func (b *DomainSpecApplyConfiguration) WithAppRef(value *AppRefApplyConfiguratio
 	return b
 }
 
+// WithTLS sets the TLS field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the TLS field is set to the value of the last call.
+func (b *DomainSpecApplyConfiguration) WithTLS(value *DomainTLSApplyConfiguration) *DomainSpecApplyConfiguration {
+	b.TLS = value
+	return b
+}
+
 // WithMail sets the Mail field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the Mail field is set to the value of the last call.
 func (b *DomainSpecApplyConfiguration) WithMail(value *DomainMailApplyConfiguration) *DomainSpecApplyConfiguration {
 	b.Mail = value
+	return b
+}
+
+// WithAuthentication sets the Authentication field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Authentication field is set to the value of the last call.
+func (b *DomainSpecApplyConfiguration) WithAuthentication(value apiv1alpha1.DomainAuthentication) *DomainSpecApplyConfiguration {
+	b.Authentication = &value
 	return b
 }

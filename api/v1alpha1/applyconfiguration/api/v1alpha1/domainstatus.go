@@ -13,12 +13,15 @@ import (
 //
 // DomainStatus is what was last seen of a Domain.
 type DomainStatusApplyConfiguration struct {
-	// conditions say how the Domain is doing: Ready, Reconciling and Stalled as kstatus defines them, and Certified and Routed for its parts.
+	// conditions say how the Domain is doing: Ready, Reconciling and Stalled as kstatus defines them, Certified, Routed and Configured for
+	// its parts, and CertificateExpiring as a warning.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
 	// observedGeneration is the metadata.generation that the rest of the status speaks of.
 	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
 	// url is where the host answers: https:// and the host. Unset while another App or Domain has the host.
 	URL *string `json:"url,omitempty"`
+	// certificate is the certificate that the host serves now; unset while there is none.
+	Certificate *DomainCertificateApplyConfiguration `json:"certificate,omitempty"`
 }
 
 // DomainStatusApplyConfiguration constructs a declarative configuration of the DomainStatus type for use with
@@ -53,5 +56,13 @@ func (b *DomainStatusApplyConfiguration) WithObservedGeneration(value int64) *Do
 // If called multiple times, the URL field is set to the value of the last call.
 func (b *DomainStatusApplyConfiguration) WithURL(value string) *DomainStatusApplyConfiguration {
 	b.URL = &value
+	return b
+}
+
+// WithCertificate sets the Certificate field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Certificate field is set to the value of the last call.
+func (b *DomainStatusApplyConfiguration) WithCertificate(value *DomainCertificateApplyConfiguration) *DomainStatusApplyConfiguration {
+	b.Certificate = value
 	return b
 }
