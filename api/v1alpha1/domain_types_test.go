@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -21,6 +22,17 @@ func TestDomain(t *testing.T) {
 	from := func(address string) func(*v1alpha1.DomainSpec) {
 		return func(s *v1alpha1.DomainSpec) { s.Mail = &v1alpha1.DomainMail{From: address} }
 	}
+	mail := func(m v1alpha1.DomainMail) func(*v1alpha1.DomainSpec) {
+		return func(s *v1alpha1.DomainSpec) { s.Mail = &m }
+	}
+	tls := func(t v1alpha1.DomainTLS) func(*v1alpha1.DomainSpec) {
+		return func(s *v1alpha1.DomainSpec) { s.TLS = &t }
+	}
+	authentication := func(a v1alpha1.DomainAuthentication) func(*v1alpha1.DomainSpec) {
+		return func(s *v1alpha1.DomainSpec) { s.Authentication = a }
+	}
+	issuer, secret := &v1alpha1.IssuerRef{Name: "letsencrypt"}, &v1alpha1.SecretRef{Name: "www-tls"}
+	password := &v1alpha1.SecretKeyRef{Name: "smtp", Key: "password"}
 	labels := strings.Repeat("abcdefg.", 31)
 	cases := map[string]struct {
 		change  func(*v1alpha1.DomainSpec)
@@ -59,6 +71,34 @@ func TestDomain(t *testing.T) {
 		"SpaceInAddress": {change: from("a b@example.com"), refused: "spec.mail.from"},
 		"NewlineInMail":  {change: from("a@example.com\nBcc:x@example.com"), refused: "spec.mail.from"},
 		"EmptyMail":      {change: from(""), refused: "spec.mail"},
+
+		"MailServer":         {change: mail(v1alpha1.DomainMail{Host: "smtp.example.com", Port: new(int32(465)), User: "me@example.com", PasswordSecretRef: password})},
+		"MailServerIP":       {change: mail(v1alpha1.DomainMail{Host: "192.0.2.1"})},
+		"MailServerIPv6":     {change: mail(v1alpha1.DomainMail{Host: "2001:db8::1"})},
+		"MailServerOneLabel": {change: mail(v1alpha1.DomainMail{Host: "Mail"})},
+		"MailServerWithPort": {change: mail(v1alpha1.DomainMail{Host: "smtp.example.com:25"}), refused: "spec.mail.host"},
+		"MailServerURL":      {change: mail(v1alpha1.DomainMail{Host: "smtp://smtp.example.com"}), refused: "spec.mail.host"},
+		"MailServerTooLong":  {change: mail(v1alpha1.DomainMail{Host: labels + "abcdef"}), refused: "spec.mail.host"},
+		"PortZero":           {change: mail(v1alpha1.DomainMail{Port: new(int32(0))}), refused: "spec.mail.port"},
+		"PortNegative":       {change: mail(v1alpha1.DomainMail{Port: new(int32(-1))}), refused: "spec.mail.port"},
+		"LastPort":           {change: mail(v1alpha1.DomainMail{Port: new(int32(65535))})},
+		"PortTooLarge":       {change: mail(v1alpha1.DomainMail{Port: new(int32(65536))}), refused: "spec.mail.port"},
+		"UserWithNewline":    {change: mail(v1alpha1.DomainMail{User: "me\nRCPT TO:<x@y>"}), refused: "spec.mail.user"},
+		"PasswordNoUser":     {change: mail(v1alpha1.DomainMail{Host: "a.example", PasswordSecretRef: password}), refused: "spec.mail.passwordSecretRef"},
+		"PasswordNoKey": {
+			change:  mail(v1alpha1.DomainMail{User: "me", PasswordSecretRef: &v1alpha1.SecretKeyRef{Name: "smtp"}}),
+			refused: "spec.mail.passwordSecretRef.key",
+		},
+
+		"Issuer":          {change: tls(v1alpha1.DomainTLS{IssuerRef: issuer})},
+		"Secret":          {change: tls(v1alpha1.DomainTLS{SecretRef: secret})},
+		"IssuerAndSecret": {change: tls(v1alpha1.DomainTLS{IssuerRef: issuer, SecretRef: secret}), refused: "spec.tls"},
+		"EmptyTLS":        {change: tls(v1alpha1.DomainTLS{}), refused: "spec.tls"},
+		"IssuerNoName":    {change: tls(v1alpha1.DomainTLS{IssuerRef: &v1alpha1.IssuerRef{}}), refused: "spec.tls.issuerRef.name"},
+		"SecretNoName":    {change: tls(v1alpha1.DomainTLS{SecretRef: &v1alpha1.SecretRef{}}), refused: "spec.tls.secretRef.name"},
+
+		"LoginOnly":             {change: authentication(v1alpha1.AuthenticationLoginOnly)},
+		"UnknownAuthentication": {change: authentication("Sometimes"), refused: "spec.authentication"},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -70,5 +110,27 @@ func TestDomain(t *testing.T) {
 			tc.change(&domain.Spec)
 			refused(t, api.Create(t.Context(), domain, client.DryRunAll), tc.refused)
 		})
+	}
+}
+
+// TestDomainDefaults says what a Domain gets that leaves things out.
+func TestDomainDefaults(t *testing.T) {
+	t.Parallel()
+	domain := &v1alpha1.Domain{
+		ObjectMeta: metav1.ObjectMeta{Namespace: metav1.NamespaceDefault, Name: "defaults"},
+		Spec: v1alpha1.DomainSpec{
+			Host: "defaults.example.com", AppRef: v1alpha1.AppRef{Name: "web"},
+			TLS: &v1alpha1.DomainTLS{IssuerRef: &v1alpha1.IssuerRef{Name: "letsencrypt"}},
+		},
+	}
+	if err := api.Create(t.Context(), domain, client.DryRunAll); err != nil {
+		t.Fatal(err)
+	}
+	want := v1alpha1.DomainSpec{
+		Host: "defaults.example.com", AppRef: v1alpha1.AppRef{Name: "web"}, Authentication: v1alpha1.AuthenticationEnabled,
+		TLS: &v1alpha1.DomainTLS{IssuerRef: &v1alpha1.IssuerRef{Name: "letsencrypt", Kind: "ClusterIssuer", Group: "cert-manager.io"}},
+	}
+	if diff := cmp.Diff(want, domain.Spec); diff != "" {
+		t.Errorf("-want, +got:\n%s", diff)
 	}
 }
