@@ -80,7 +80,9 @@ func TestCheck(t *testing.T) {
 		return Chain{changed.Certificate, middle.Certificate}
 	}
 	weak := issue(t, middle, func(_ *x509.Certificate, key *crypto.Signer) { *key = weakKey(t) })
-	p224 := issue(t, middle, func(_ *x509.Certificate, key *crypto.Signer) { *key = mustKey(ecdsa.GenerateKey(elliptic.P224(), rand.Reader)) })
+	p224 := issue(t, middle, func(_ *x509.Certificate, key *crypto.Signer) {
+		*key = mustKey(ecdsa.GenerateKey(elliptic.P224(), rand.Reader))
+	})
 	expired := issue(t, root, func(c *x509.Certificate, _ *crypto.Signer) {
 		c.IsCA, c.KeyUsage, c.NotAfter = true, x509.KeyUsageCertSign, now.Add(-time.Minute)
 	})

@@ -7,9 +7,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 )
 
 // Error is an answer other than success.
@@ -117,6 +120,16 @@ func TooLarge() *Error {
 // UnsupportedMediaType is a 415.
 func UnsupportedMediaType(mediaType string) *Error {
 	return &Error{Status: http.StatusUnsupportedMediaType, Detail: fmt.Sprintf("Unsupported media type %q in request.", mediaType)}
+}
+
+// TooManyRequests is a 429 that says when the next one may come.
+func TooManyRequests(wait time.Duration) *Error {
+	seconds := int(math.Ceil(wait.Seconds()))
+	return &Error{
+		Status: http.StatusTooManyRequests,
+		Detail: fmt.Sprintf("Too many requests; try again in %d seconds.", seconds),
+		Header: http.Header{"Retry-After": {strconv.Itoa(seconds)}},
+	}
 }
 
 // Internal is a 500, whose cause is for the log.

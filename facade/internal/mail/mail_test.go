@@ -1,0 +1,269 @@
+package mail
+
+import (
+	"errors"
+	"maps"
+	"net"
+	"net/http"
+	"net/mail"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/berth-dev/berth/facade/internal/apierr"
+)
+
+const (
+	loopback = "127.0.0.0/8"
+	from     = "support@example.com"
+	to       = "ann@example.org"
+	domain   = "www.example.com"
+)
+
+func settings(s *server, changes ...func(*Settings)) Settings {
+	all := Settings{Host: "127.0.0.1", Port: s.port, User: "ann", Password: password, From: from}
+	for _, change := range changes {
+		change(&all)
+	}
+	return all
+}
+
+func TestMessageArrives(t *testing.T) {
+	t.Parallel()
+	cases := map[string]struct {
+		server   serverOptions
+		settings func(*Settings)
+		want     received
+	}{
+		"STARTTLS":    {settings: func(*Settings) {}, want: received{from: from, to: to, user: "ann", encrypted: true}},
+		"ImplicitTLS": {server: serverOptions{implicitTLS: true}, settings: func(*Settings) {}, want: received{from: from, to: to, user: "ann", encrypted: true}},
+		"NoLogin":     {server: serverOptions{noLogin: true}, settings: func(s *Settings) { s.User = "" }, want: received{from: from, to: to, encrypted: true}},
+		"NoTLS":       {server: serverOptions{noLogin: true, noTLS: true}, settings: func(s *Settings) { s.User = "" }, want: received{from: from, to: to}},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := startServer(t, tc.server)
+			sender := newSender(t, s, loopback)
+			if tc.server.implicitTLS {
+				sender.implicitTLSPort = s.port
+			}
+			if err := sender.Test(t.Context(), "cowork", to, settings(s, tc.settings), domain); err != nil {
+				t.Fatal(err)
+			}
+			got := s.messages()
+			if len(got) != 1 {
+				t.Fatalf("%d messages arrived, want 1", len(got))
+			}
+			wantMessage(t, got[0].text)
+			got[0].text = ""
+			if diff := cmp.Diff(tc.want, got[0], cmp.AllowUnexported(received{})); diff != "" {
+				t.Errorf("-want, +got:\n%s", diff)
+			}
+		})
+	}
+}
+
+// wantMessage fails the test unless a text is the message that Test sends.
+func wantMessage(t *testing.T, text string) {
+	t.Helper()
+	message, err := mail.ReadMessage(strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{"From": "<" + from + ">", "To": "<" + to + ">", "Subject": "Test e-mail for " + domain, "Auto-Submitted": "auto-generated"}
+	got := map[string]string{}
+	for name := range want {
+		got[name] = message.Header.Get(name)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("headers: -want, +got:\n%s", diff)
+	}
+	if sent, err := message.Header.Date(); err != nil || time.Since(sent) > time.Minute {
+		t.Errorf("Date: got %v, %v", sent, err)
+	}
+	if id := message.Header.Get("Message-ID"); !strings.HasSuffix(id, "@"+domain+">") {
+		t.Errorf("Message-ID: got %s", id)
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	t.Parallel()
+	cases := map[string]struct {
+		reason   string
+		server   serverOptions
+		networks []string
+		to       string
+		settings func(*Settings)
+		// fields and words are what the 400 names and says.
+		fields []string
+		words  string
+		// untouched says that no connection was made.
+		untouched bool
+	}{
+		"Recipient":     {to: "nobody@example.com", networks: []string{loopback}, words: "550 Nobody lives here"},
+		"WrongPassword": {settings: func(s *Settings) { s.Password = "guess" }, networks: []string{loopback}, words: "535"},
+		"LoginWanted":   {settings: func(s *Settings) { s.User = "" }, networks: []string{loopback}, words: "502"},
+		"NoTLSForPassword": {
+			reason: "A password that goes in the clear is everybody's.",
+			server: serverOptions{noTLS: true}, networks: []string{loopback}, fields: []string{"email_host"}, words: "no TLS",
+		},
+		"NoLoginOffered":    {server: serverOptions{noLogin: true}, networks: []string{loopback}, fields: []string{"email_host"}, words: "no login"},
+		"UnknownAuthority":  {server: serverOptions{names: []string{"other.example.com"}}, networks: []string{loopback}, fields: []string{"email_host"}, words: "certificate of the mail server 127.0.0.1:"},
+		"Loopback":          {fields: []string{"email_host"}, words: "not a public address", untouched: true},
+		"OtherNetwork":      {networks: []string{"10.0.0.0/8", "fd00::/8"}, fields: []string{"email_host"}, words: "not a public address", untouched: true},
+		"LoopbackName":      {settings: func(s *Settings) { s.Host = "localhost" }, fields: []string{"email_host"}, words: "localhost", untouched: true},
+		"Metadata":          {settings: func(s *Settings) { s.Host = "169.254.169.254" }, fields: []string{"email_host"}, words: "not a public address", untouched: true},
+		"IPv6Loopback":      {settings: func(s *Settings) { s.Host = "::1" }, fields: []string{"email_host"}, words: "not a public address", untouched: true},
+		"IPv4InIPv6":        {settings: func(s *Settings) { s.Host = "::ffff:127.0.0.1" }, fields: []string{"email_host"}, words: "not a public address", untouched: true},
+		"Unspecified":       {settings: func(s *Settings) { s.Host = "0.0.0.0" }, fields: []string{"email_host"}, words: "not a public address", untouched: true},
+		"NobodyListens":     {settings: func(s *Settings) { s.Port = 1 }, networks: []string{loopback}, fields: []string{"email_host"}, words: "connection refused", untouched: true},
+		"PlatformsFault":    {reason: "The client can't change it.", settings: func(s *Settings) { s.Port, s.Platform = 1, true }, words: "connection refused", untouched: true},
+		"FromIsNoAddress":   {settings: func(s *Settings) { s.From = "a@@b" }, networks: []string{loopback}, fields: []string{"from_email"}, words: "a@@b", untouched: true},
+		"OwnerIsNoAddress":  {to: "ann", networks: []string{loopback}, words: `"ann"`, untouched: true},
+		"HeaderInjection":   {to: "ann@example.org>\r\nRCPT TO:<x@example.org", networks: []string{loopback}, words: "no address", untouched: true},
+		"AddressHasNoName":  {settings: func(s *Settings) { s.From = "" }, networks: []string{loopback}, fields: []string{"from_email"}, untouched: true},
+		"ProhibitedWithTLS": {server: serverOptions{implicitTLS: true}, fields: []string{"email_host"}, words: "not a public address", untouched: true},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := startServer(t, tc.server)
+			all := settings(s)
+			if tc.settings != nil {
+				tc.settings(&all)
+			}
+			recipient := to
+			if tc.to != "" {
+				recipient = tc.to
+			}
+			err := newSender(t, s, tc.networks...).Test(t.Context(), "cowork", recipient, all, domain)
+			want400(t, err, tc.fields, tc.words)
+			if len(s.messages()) > 0 || tc.untouched && s.connections.Load() > 0 {
+				t.Errorf("%s: %d messages arrived over %d connections", tc.reason, len(s.messages()), s.connections.Load())
+			}
+		})
+	}
+}
+
+// want400 fails the test unless err is a 400 that names the fields and says the words, and no password.
+func want400(t *testing.T, err error, fields []string, words string) {
+	t.Helper()
+	e, ok := errors.AsType[*apierr.Error](err)
+	if !ok || e.Status != http.StatusBadRequest {
+		t.Fatalf("got %v, want a 400", err)
+	}
+	if diff := cmp.Diff(fields, slices.Sorted(maps.Keys(e.Fields))); diff != "" {
+		t.Errorf("fields: -want, +got:\n%s", diff)
+	}
+	if !strings.Contains(e.Detail, words) || strings.ContainsAny(e.Detail, "\r\n") || strings.Contains(e.Detail, password) {
+		t.Errorf("got %q, want it to say %q, in a line", e.Detail, words)
+	}
+}
+
+// TestNamesAreResolvedOnce says that what is checked is what is connected to: a name that means something else a moment later changes nothing.
+func TestNamesAreResolvedOnce(t *testing.T) {
+	t.Parallel()
+	allowed, inside := netip.MustParseAddr("127.0.0.2"), netip.MustParseAddr("127.0.0.1")
+	s := startServer(t, serverOptions{address: allowed.String(), names: []string{"mail.example.com"}})
+	dns := &rebindingDNS{answers: []netip.Addr{allowed, inside}}
+	sender := newSender(t, s, allowed.String()+"/32")
+	sender.resolver = dns.start(t)
+	named := settings(s, func(s *Settings) { s.Host = "mail.example.com" })
+	if err := sender.Test(t.Context(), "cowork", to, named, domain); err != nil {
+		t.Fatal(err)
+	}
+	if asked := dns.asked.Load(); asked != 1 || len(s.messages()) != 1 {
+		t.Errorf("DNS was asked %d times and %d messages arrived, want 1 and 1", asked, len(s.messages()))
+	}
+	want400(t, sender.Test(t.Context(), "cowork", to, named, domain), []string{"email_host"}, "not a public address")
+}
+
+func TestUnknownHost(t *testing.T) {
+	t.Parallel()
+	s := startServer(t, serverOptions{})
+	sender := newSender(t, s)
+	sender.resolver = &net.Resolver{PreferGo: true, Dial: noNetwork}
+	named := settings(s, func(s *Settings) { s.Host = "mail.example.com" })
+	want400(t, sender.Test(t.Context(), "cowork", to, named, domain), []string{"email_host"}, "could not be looked up")
+}
+
+func TestSilentServer(t *testing.T) {
+	t.Parallel()
+	s := startServer(t, serverOptions{silent: true})
+	began := time.Now()
+	err := newSender(t, s, loopback).Test(t.Context(), "cowork", to, settings(s), domain)
+	want400(t, err, []string{"email_host"}, "within 10s")
+	if took := time.Since(began); took < timeout || took > 2*timeout {
+		t.Errorf("it took %s", took)
+	}
+}
+
+func TestPrivateNetworksOfThePlatform(t *testing.T) {
+	t.Parallel()
+	s := startServer(t, serverOptions{})
+	own := settings(s, func(s *Settings) { s.Platform = true })
+	if err := newSender(t, s).Test(t.Context(), "cowork", to, own, domain); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestLimit says that an organization has five messages in any minute, whatever becomes of them, and that others have theirs.
+func TestLimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &limit{now: time.Now}
+		for i := range maxSent {
+			if wait := l.take("one"); wait != 0 {
+				t.Fatalf("message %d has to wait %s", i, wait)
+			}
+			time.Sleep(2 * time.Second)
+		}
+		if wait := l.take("one"); wait != 50*time.Second {
+			t.Errorf("one more has to wait %s, want 50s", wait)
+		}
+		if wait := l.take("other"); wait != 0 {
+			t.Errorf("another organization has to wait %s", wait)
+		}
+		time.Sleep(50 * time.Second)
+		if wait := l.take("one"); wait != 0 {
+			t.Errorf("after a minute it has to wait %s", wait)
+		}
+		if wait := l.take("one"); wait != 2*time.Second {
+			t.Errorf("the next has to wait %s, want 2s", wait)
+		}
+		time.Sleep(window)
+		if l.take("third"); len(l.sent) != 1 {
+			t.Errorf("%d organizations are remembered that sent nothing of late", len(l.sent)-1)
+		}
+	})
+}
+
+func TestTooManyMessages(t *testing.T) {
+	t.Parallel()
+	s := startServer(t, serverOptions{})
+	sender := newSender(t, s, loopback)
+	for range maxSent {
+		if err := sender.Test(t.Context(), "cowork", to, settings(s), domain); err != nil {
+			t.Fatal(err)
+		}
+	}
+	e, ok := errors.AsType[*apierr.Error](sender.Test(t.Context(), "cowork", to, settings(s), domain))
+	if !ok || e.Status != http.StatusTooManyRequests || e.Header.Get("Retry-After") == "" {
+		t.Errorf("got %v, want a 429 with Retry-After", e)
+	}
+	if got := len(s.messages()); got != maxSent {
+		t.Errorf("%d messages arrived, want %d", got, maxSent)
+	}
+}
+
+func TestAuthorities(t *testing.T) {
+	t.Parallel()
+	if _, err := New(Options{Authorities: []byte("no PEM")}); err == nil {
+		t.Error("New took authorities that are none")
+	}
+}
