@@ -72,7 +72,9 @@ func TestDomain(t *testing.T) {
 		"NewlineInMail":  {change: from("a@example.com\nBcc:x@example.com"), refused: "spec.mail.from"},
 		"EmptyMail":      {change: from(""), refused: "spec.mail"},
 
-		"MailServer":         {change: mail(v1alpha1.DomainMail{Host: "smtp.example.com", Port: new(int32(465)), User: "me@example.com", PasswordSecretRef: password})},
+		"MailServer": {
+			change: mail(v1alpha1.DomainMail{Host: "smtp.example.com", Port: new(int32(465)), User: "me@example.com", PasswordSecretRef: password}),
+		},
 		"MailServerIP":       {change: mail(v1alpha1.DomainMail{Host: "192.0.2.1"})},
 		"MailServerIPv6":     {change: mail(v1alpha1.DomainMail{Host: "2001:db8::1"})},
 		"MailServerOneLabel": {change: mail(v1alpha1.DomainMail{Host: "Mail"})},

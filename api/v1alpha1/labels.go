@@ -35,9 +35,9 @@ const (
 	SecretCertificate = "certificate"
 	// SecretMailPassword marks the Secret with the password of a Domain's mail server: a user's own, or one that a REST client gave, which
 	// has LabelApp as well and is deleted when no Domain names it any more.
-	SecretMailPassword = "mail-password" //nolint:gosec // The value of a label, not a credential.
+	SecretMailPassword = "mail-password"
 	// SecretNewCertKey marks the Secret with a private key that waits for the certificate that a REST client gets for it.
-	SecretNewCertKey = "newcert-key" //nolint:gosec // The value of a label, not a credential.
+	SecretNewCertKey = "newcert-key"
 )
 
 // Annotations that Berth reads or writes.

@@ -97,9 +97,15 @@ func TestCheck(t *testing.T) {
 		"Wildcard":   {chain: template(func(c *x509.Certificate) { c.DNSNames = []string{"*.example.com"} })},
 		"ClockAhead": {reason: "The signer's clock may be ahead.", chain: template(func(c *x509.Certificate) { c.NotBefore = now.Add(time.Minute) })},
 		"ServerAuth": {chain: template(func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth} })},
-		"OutOfOrder": {chain: Chain{leaf.Certificate, root.Certificate, middle.Certificate}, want: "certificate 1 (CN=www.example.com) is not signed by certificate 2 (CN=root)"},
-		"LeafLast":   {chain: Chain{middle.Certificate, leaf.Certificate}, want: "out of order"},
-		"OtherName":  {chain: template(func(c *x509.Certificate) { c.DNSNames = []string{"a.example.com", "b.example.com"} }), want: "does not cover www.example.com but a.example.com, b.example.com"},
+		"OutOfOrder": {
+			chain: Chain{leaf.Certificate, root.Certificate, middle.Certificate},
+			want:  "certificate 1 (CN=www.example.com) is not signed by certificate 2 (CN=root)",
+		},
+		"LeafLast": {chain: Chain{middle.Certificate, leaf.Certificate}, want: "out of order"},
+		"OtherName": {
+			chain: template(func(c *x509.Certificate) { c.DNSNames = []string{"a.example.com", "b.example.com"} }),
+			want:  "does not cover www.example.com but a.example.com, b.example.com",
+		},
 		"CommonName": {reason: "Browsers don't read it.", chain: template(func(c *x509.Certificate) { c.DNSNames = nil }), want: "has no DNS name"},
 		"ManyNames": {
 			chain: template(func(c *x509.Certificate) { c.DNSNames = strings.Split(strings.Repeat("a.example.com ", 9)+"a", " ") }),
@@ -150,17 +156,20 @@ func TestParseChain(t *testing.T) {
 }
 
 func TestParseKey(t *testing.T) {
-	ec := mustKey(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
+	ec, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
 	_, ed, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	long, err := NewKey(RSA)
+	long, err := rsa.GenerateKey(rand.Reader, minRSA)
 	if err != nil {
 		t.Fatal(err)
 	}
-	pkcs1 := pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(long.(*rsa.PrivateKey))})
-	sec1DER, err := x509.MarshalECPrivateKey(ec.(*ecdsa.PrivateKey))
+	pkcs1 := pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(long)})
+	sec1DER, err := x509.MarshalECPrivateKey(ec)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -184,7 +193,9 @@ func TestParseKey(t *testing.T) {
 		"Damaged":        {text: pem.EncodeToMemory(&pem.Block{Type: blockKey, Bytes: sec1DER[:20]}), want: "damaged"},
 		"Encrypted":      {text: pem.EncodeToMemory(&pem.Block{Type: "ENCRYPTED PRIVATE KEY", Bytes: sec1DER}), want: "encrypted"},
 		"OldEncryption": {
-			text: pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Headers: map[string]string{"Proc-Type": "4,ENCRYPTED", "DEK-Info": "AES-256-CBC,00"}, Bytes: sec1DER}),
+			text: pem.EncodeToMemory(&pem.Block{
+				Type: "RSA PRIVATE KEY", Headers: map[string]string{"Proc-Type": "4,ENCRYPTED", "DEK-Info": "AES-256-CBC,00"}, Bytes: sec1DER,
+			}),
 			want: "encrypted",
 		},
 		"ShortRSA": {text: encode(t, weakKey(t)), want: "1024 bits"},

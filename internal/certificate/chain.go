@@ -27,7 +27,7 @@ const (
 const blockCertificate = "CERTIFICATE"
 
 // Problem is what is wrong with a certificate or a key: a sentence for whoever handed it in.
-type Problem string
+type Problem string //nolint:errname // It is said to people, and not passed on as a failure.
 
 // Error returns the sentence.
 func (p Problem) Error() string { return string(p) }

@@ -19,7 +19,7 @@ type rebindingDNS struct {
 // start serves on loopback and returns a resolver that asks there alone.
 func (d *rebindingDNS) start(t *testing.T) *net.Resolver {
 	t.Helper()
-	connection, err := net.ListenPacket("udp", "127.0.0.1:0")
+	connection, err := (&net.ListenConfig{}).ListenPacket(t.Context(), "udp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -72,7 +72,7 @@ func rootOf(err error) error {
 
 // clean makes one line of what a server said, without control characters and of bounded length.
 func clean(words string) string {
-	line := strings.Join(strings.FieldsFunc(words, func(r rune) bool { return unicode.IsControl(r) }), " ")
+	line := strings.Join(strings.FieldsFunc(words, unicode.IsControl), " ")
 	if runes := []rune(line); len(runes) > maxWords {
 		return string(runes[:maxWords]) + "…"
 	}

@@ -94,6 +94,9 @@ func wantMessage(t *testing.T, text string) {
 
 func TestRefusals(t *testing.T) {
 	t.Parallel()
+	host := func(host string) func(*Settings) { return func(s *Settings) { s.Host = host } }
+	mine, inside := []string{loopback}, "not a public address"
+	emailHost, fromEmail := []string{"email_host"}, []string{"from_email"}
 	cases := map[string]struct {
 		reason   string
 		server   serverOptions
@@ -106,29 +109,35 @@ func TestRefusals(t *testing.T) {
 		// untouched says that no connection was made.
 		untouched bool
 	}{
-		"Recipient":     {to: "nobody@example.com", networks: []string{loopback}, words: "550 Nobody lives here"},
-		"WrongPassword": {settings: func(s *Settings) { s.Password = "guess" }, networks: []string{loopback}, words: "535"},
-		"LoginWanted":   {settings: func(s *Settings) { s.User = "" }, networks: []string{loopback}, words: "502"},
+		"Recipient":     {to: "nobody@example.com", networks: mine, words: "550 Nobody lives here"},
+		"WrongPassword": {settings: func(s *Settings) { s.Password = "guess" }, networks: mine, words: "535"},
+		"LoginWanted":   {settings: func(s *Settings) { s.User = "" }, networks: mine, words: "502"},
 		"NoTLSForPassword": {
 			reason: "A password that goes in the clear is everybody's.",
-			server: serverOptions{noTLS: true}, networks: []string{loopback}, fields: []string{"email_host"}, words: "no TLS",
+			server: serverOptions{noTLS: true}, networks: mine, fields: emailHost, words: "no TLS",
 		},
-		"NoLoginOffered":    {server: serverOptions{noLogin: true}, networks: []string{loopback}, fields: []string{"email_host"}, words: "no login"},
-		"UnknownAuthority":  {server: serverOptions{names: []string{"other.example.com"}}, networks: []string{loopback}, fields: []string{"email_host"}, words: "certificate of the mail server 127.0.0.1:"},
-		"Loopback":          {fields: []string{"email_host"}, words: "not a public address", untouched: true},
-		"OtherNetwork":      {networks: []string{"10.0.0.0/8", "fd00::/8"}, fields: []string{"email_host"}, words: "not a public address", untouched: true},
-		"LoopbackName":      {settings: func(s *Settings) { s.Host = "localhost" }, fields: []string{"email_host"}, words: "localhost", untouched: true},
-		"Metadata":          {settings: func(s *Settings) { s.Host = "169.254.169.254" }, fields: []string{"email_host"}, words: "not a public address", untouched: true},
-		"IPv6Loopback":      {settings: func(s *Settings) { s.Host = "::1" }, fields: []string{"email_host"}, words: "not a public address", untouched: true},
-		"IPv4InIPv6":        {settings: func(s *Settings) { s.Host = "::ffff:127.0.0.1" }, fields: []string{"email_host"}, words: "not a public address", untouched: true},
-		"Unspecified":       {settings: func(s *Settings) { s.Host = "0.0.0.0" }, fields: []string{"email_host"}, words: "not a public address", untouched: true},
-		"NobodyListens":     {settings: func(s *Settings) { s.Port = 1 }, networks: []string{loopback}, fields: []string{"email_host"}, words: "connection refused", untouched: true},
-		"PlatformsFault":    {reason: "The client can't change it.", settings: func(s *Settings) { s.Port, s.Platform = 1, true }, words: "connection refused", untouched: true},
-		"FromIsNoAddress":   {settings: func(s *Settings) { s.From = "a@@b" }, networks: []string{loopback}, fields: []string{"from_email"}, words: "a@@b", untouched: true},
-		"OwnerIsNoAddress":  {to: "ann", networks: []string{loopback}, words: `"ann"`, untouched: true},
-		"HeaderInjection":   {to: "ann@example.org>\r\nRCPT TO:<x@example.org", networks: []string{loopback}, words: "no address", untouched: true},
-		"AddressHasNoName":  {settings: func(s *Settings) { s.From = "" }, networks: []string{loopback}, fields: []string{"from_email"}, untouched: true},
-		"ProhibitedWithTLS": {server: serverOptions{implicitTLS: true}, fields: []string{"email_host"}, words: "not a public address", untouched: true},
+		"NoLoginOffered": {server: serverOptions{noLogin: true}, networks: mine, fields: emailHost, words: "no login"},
+		"UnknownAuthority": {
+			server: serverOptions{names: []string{"other.example.com"}}, networks: mine,
+			fields: emailHost, words: "certificate of the mail server 127.0.0.1:",
+		},
+		"Loopback":      {fields: emailHost, words: inside, untouched: true},
+		"OtherNetwork":  {networks: []string{"10.0.0.0/8", "fd00::/8"}, fields: emailHost, words: inside, untouched: true},
+		"LoopbackName":  {settings: host("localhost"), fields: emailHost, words: "localhost", untouched: true},
+		"Metadata":      {settings: host("169.254.169.254"), fields: emailHost, words: inside, untouched: true},
+		"IPv6Loopback":  {settings: host("::1"), fields: emailHost, words: inside, untouched: true},
+		"IPv4InIPv6":    {settings: host("::ffff:127.0.0.1"), fields: emailHost, words: inside, untouched: true},
+		"Unspecified":   {settings: host("0.0.0.0"), fields: emailHost, words: inside, untouched: true},
+		"NobodyListens": {settings: func(s *Settings) { s.Port = 1 }, networks: mine, fields: emailHost, words: "connection refused", untouched: true},
+		"PlatformsFault": {
+			reason:   "The client can't change it.",
+			settings: func(s *Settings) { s.Port, s.Platform = 1, true }, words: "connection refused", untouched: true,
+		},
+		"FromIsNoAddress":   {settings: func(s *Settings) { s.From = "a@@b" }, networks: mine, fields: fromEmail, words: "a@@b", untouched: true},
+		"OwnerIsNoAddress":  {to: "ann", networks: mine, words: `"ann"`, untouched: true},
+		"HeaderInjection":   {to: "ann@example.org>\r\nRCPT TO:<x@example.org", networks: mine, words: "no address", untouched: true},
+		"AddressHasNoName":  {settings: func(s *Settings) { s.From = "" }, networks: mine, fields: fromEmail, untouched: true},
+		"ProhibitedWithTLS": {server: serverOptions{implicitTLS: true}, fields: emailHost, words: inside, untouched: true},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -237,7 +246,8 @@ func TestLimit(t *testing.T) {
 			t.Errorf("the next has to wait %s, want 2s", wait)
 		}
 		time.Sleep(window)
-		if l.take("third"); len(l.sent) != 1 {
+		l.take("third")
+		if len(l.sent) != 1 {
 			t.Errorf("%d organizations are remembered that sent nothing of late", len(l.sent)-1)
 		}
 	})

@@ -65,7 +65,11 @@ func startServer(t *testing.T, options serverOptions) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &server{port: listener.Addr().(*net.TCPAddr).Port}
+	address, ok := listener.Addr().(*net.TCPAddr)
+	if !ok {
+		t.Fatalf("listening on %s", listener.Addr())
+	}
+	s := &server{port: address.Port}
 	s.Server = smtp.NewServer(&backend{server: s, noLogin: options.noLogin})
 	s.Domain = "mail.example.com"
 	config, authority := serverTLS(t, options.names)
@@ -82,7 +86,10 @@ func startServer(t *testing.T, options serverOptions) *server {
 	default:
 		go s.serve(listener)
 	}
-	t.Cleanup(func() { _, _ = s.Close(), listener.Close() })
+	t.Cleanup(func() {
+		_ = s.Close()
+		_ = listener.Close()
+	})
 	return s
 }
 
