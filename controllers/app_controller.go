@@ -27,7 +27,7 @@ import (
 // +kubebuilder:rbac:groups=apps,resources=replicasets,verbs=list;watch
 // +kubebuilder:rbac:groups="",resources=services,verbs=list;watch;create;patch
 // +kubebuilder:rbac:groups="",resources=pods,verbs=list;watch
-// +kubebuilder:rbac:groups="",resources=secrets,verbs=list;watch;patch
+// +kubebuilder:rbac:groups="",resources=secrets,verbs=get;list;watch;create;patch
 // +kubebuilder:rbac:groups=cert-manager.io,resources=certificates,verbs=list;watch;create;patch;delete
 // +kubebuilder:rbac:groups=networking.k8s.io,resources=ingresses,verbs=list;watch;create;patch;delete
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
@@ -52,8 +52,8 @@ type appScope struct {
 	revision string
 	// hasHost says that the default host is the App's.
 	hasHost bool
-	// certificate of the default host.
-	certificate cmv1.Certificate
+	// serving is what there is of certificates for the default host, and which one its route serves.
+	serving serving
 }
 
 func setupApp(mgr manager.Manager, b base, o controller.Options) error {
@@ -69,7 +69,7 @@ func setupApp(mgr manager.Manager, b base, o controller.Options) error {
 		Watches(&cmv1.Certificate{}, child, builder.WithPredicates(ownedOrNew)).
 		Watches(&networkingv1.Ingress{}, child, builder.WithPredicates(ownedOrNew)).
 		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(labelledApp), builder.WithPredicates(podChanged)).
-		Watches(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(r.appsOfSecret), builder.WithPredicates(comesOrGoes)).
+		Watches(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(r.appsOfSecret), builder.WithPredicates(secretChanged)).
 		Watches(&corev1.Namespace{}, handler.EnqueueRequestsFromMapFunc(r.appsOfNamespace), builder.WithPredicates(comesOrGoes)).
 		Watches(&v1alpha1.App{}, handler.EnqueueRequestsFromMapFunc(r.appsOfHost), builder.WithPredicates(claimChanged)).
 		Watches(&v1alpha1.Domain{}, handler.EnqueueRequestsFromMapFunc(r.appsOfHost), builder.WithPredicates(claimChanged)).
@@ -90,11 +90,13 @@ func (r *appReconciler) Reconcile(ctx context.Context, app *v1alpha1.App) (recon
 		phase.Phase[*appScope]{Name: "pods", Condition: v1alpha1.ConditionAvailable, Run: r.pods},
 		phase.Phase[*appScope]{Name: "service", Condition: v1alpha1.ConditionRouted, Run: r.service},
 		phase.Phase[*appScope]{Name: "host", Condition: v1alpha1.ConditionRouted, Gate: true, Run: r.host},
+		phase.Phase[*appScope]{Name: "served", Condition: v1alpha1.ConditionCertified, Gate: true, Run: r.served},
 		phase.Phase[*appScope]{Name: "certificate", Condition: v1alpha1.ConditionCertified, Run: r.certificate},
 		phase.Phase[*appScope]{Name: "route", Condition: v1alpha1.ConditionRouted, Run: r.route},
+		phase.Phase[*appScope]{Name: "leftovers", Condition: v1alpha1.ConditionCertified, Run: r.leftovers},
 	)
 	recheck, statusErr := r.writeStatus(ctx, s, outcome)
 	result, err := outcome.Result()
-	result.RequeueAfter = phase.Sooner(result.RequeueAfter, recheck)
+	result.RequeueAfter = phase.Sooner(phase.Sooner(result.RequeueAfter, recheck), s.serving.recheck)
 	return result, errors.Join(err, statusErr)
 }

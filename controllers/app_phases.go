@@ -2,7 +2,6 @@ package controllers
 
 import (
 	"context"
-	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -22,35 +21,9 @@ import (
 // revisionAnnotation is the number that the Deployment controller gives to a version, on the Deployment and on the version's ReplicaSet.
 const revisionAnnotation = "deployment.kubernetes.io/revision"
 
-// companyGrace is for how long a new object waits for what it needs before it says that a person must act.
-const companyGrace = 5 * time.Second
-
 // organization lets no App run outside of an organization.
 func (r *appReconciler) organization(ctx context.Context, s *appScope) error {
 	return r.requireOrganization(ctx, s.app)
-}
-
-// requireOrganization stalls unless the Namespace is an organization. The cache holds no other Namespaces. What an object had before its
-// Namespace stopped being one stays as it is. In a Namespace that is being deleted, nothing can be made any more.
-func (b base) requireOrganization(ctx context.Context, o metav1.Object) error {
-	var ns corev1.Namespace
-	err := b.client.Get(ctx, client.ObjectKey{Name: o.GetNamespace()}, &ns)
-	if apierrors.IsNotFound(err) {
-		return b.missing(o, v1alpha1.ReasonNoOrganization,
-			"Namespace %s is not an organization: it has no label %s.", o.GetNamespace(), v1alpha1.LabelOrganization)
-	}
-	if err == nil && !ns.GetDeletionTimestamp().IsZero() {
-		return phase.Wait(0, v1alpha1.ReasonProgressing, "Namespace %s is being deleted.", o.GetNamespace())
-	}
-	return err
-}
-
-// missing stalls an object for the lack of something else, but lets a new object wait for it at first: both may have been made together.
-func (b base) missing(o metav1.Object, reason, format string, args ...any) error {
-	if left := companyGrace - b.clock.Since(o.GetCreationTimestamp().Time); left > 0 {
-		return phase.Wait(left, v1alpha1.ReasonProgressing, format, args...)
-	}
-	return phase.Stall(reason, format, args...)
 }
 
 // environment adopts the Secrets that hold the App's environment and looks whether they have the keys that it names.
@@ -150,10 +123,20 @@ func (r *appReconciler) host(ctx context.Context, s *appScope) error {
 	return hostConflict(s.site.Host)
 }
 
+// served reads which certificate the default host serves now.
+func (r *appReconciler) served(ctx context.Context, s *appScope) (err error) {
+	s.serving, err = r.sites.look(ctx, s.app, s.site)
+	return err
+}
+
 func (r *appReconciler) certificate(ctx context.Context, s *appScope) error {
-	return r.sites.certify(ctx, s.app, s.site, &s.certificate)
+	return r.sites.certify(ctx, s.app, s.site, &s.serving)
 }
 
 func (r *appReconciler) route(ctx context.Context, s *appScope) error {
-	return r.sites.router.Route(ctx, s.app, s.site)
+	return r.sites.route(ctx, s.app, s.site, &s.serving)
+}
+
+func (r *appReconciler) leftovers(ctx context.Context, s *appScope) error {
+	return r.sites.retire(ctx, s.app, s.site, &s.serving)
 }

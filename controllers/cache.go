@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/internal/certificate"
 )
 
 // cacheOptions say what the controllers keep in memory: of their own objects what they compare and report, of others' next to nothing.
@@ -35,7 +36,8 @@ func cacheOptions() cache.Options {
 			&corev1.Pod{}:           {Label: having(v1alpha1.LabelApp), Transform: keepOfPod},
 			&corev1.Namespace{}:     {Label: having(v1alpha1.LabelOrganization)},
 			&corev1.Secret{}: {
-				Label:     having(v1alpha1.LabelSecret, v1alpha1.SecretEnv, v1alpha1.SecretTLS),
+				Label: having(v1alpha1.LabelSecret,
+					v1alpha1.SecretEnv, v1alpha1.SecretTLS, v1alpha1.SecretCertificate, v1alpha1.SecretMailPassword),
 				Transform: keepOfSecret,
 			},
 		},
@@ -120,15 +122,33 @@ func keepOfPod(in any) (any, error) {
 	return pod, nil
 }
 
-// keepOfSecret keeps of a Secret which keys it has. No value ever enters the cache.
+// keepOfSecret keeps of a Secret which keys it has, and of one with a certificate the chain and the public half of its key. Nothing that
+// is secret ever enters the cache.
 func keepOfSecret(in any) (any, error) {
 	secret, ok := in.(*corev1.Secret)
 	if !ok {
 		return in, nil
 	}
-	for key := range secret.Data {
-		secret.Data[key] = nil
-	}
+	strip(secret)
 	secret.SetAnnotations(nil)
 	return keepOurFields(secret)
+}
+
+func strip(secret *corev1.Secret) {
+	certified := holdsCertificate(secret)
+	for key, value := range secret.Data {
+		switch {
+		case certified && key == corev1.TLSCertKey:
+			secret.Data[key] = certificate.KeepChain(value)
+		case certified && key == corev1.TLSPrivateKeyKey:
+			secret.Data[key] = certificate.KeepKey(value)
+		default:
+			secret.Data[key] = nil
+		}
+	}
+}
+
+func holdsCertificate(secret *corev1.Secret) bool {
+	label := secret.GetLabels()[v1alpha1.LabelSecret]
+	return label == v1alpha1.SecretTLS || label == v1alpha1.SecretCertificate
 }

@@ -40,8 +40,8 @@ type domainScope struct {
 	hasHost bool
 	// mirrors says that the host is the App's own default host: the App serves it, and the Domain says what the App says.
 	mirrors bool
-	// certificate of the host, unless the Domain mirrors.
-	certificate cmv1.Certificate
+	// serving is what there is of certificates for the host, and which one its route serves.
+	serving serving
 }
 
 func setupDomain(mgr manager.Manager, b base, o controller.Options) error {
@@ -55,7 +55,7 @@ func setupDomain(mgr manager.Manager, b base, o controller.Options) error {
 		Watches(&networkingv1.Ingress{}, child, builder.WithPredicates(ownedOrNew)).
 		Watches(&corev1.Namespace{}, handler.EnqueueRequestsFromMapFunc(r.domainsOfNamespace), builder.WithPredicates(comesOrGoes)).
 		Watches(&v1alpha1.App{}, handler.EnqueueRequestsFromMapFunc(r.domainsOfApp)).
-		Watches(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(r.domainsOfSecret), builder.WithPredicates(comesOrGoes)).
+		Watches(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(r.domainsOfSecret), builder.WithPredicates(secretChanged)).
 		Watches(&v1alpha1.App{}, handler.EnqueueRequestsFromMapFunc(r.domainsOfHost), builder.WithPredicates(claimChanged)).
 		Watches(&v1alpha1.Domain{}, handler.EnqueueRequestsFromMapFunc(r.domainsOfHost), builder.WithPredicates(claimChanged)).
 		Complete(reconcile.AsReconciler(b.client, r))
@@ -66,16 +66,19 @@ func (r *domainReconciler) Reconcile(ctx context.Context, domain *v1alpha1.Domai
 	if !domain.GetDeletionTimestamp().IsZero() {
 		return reconcile.Result{}, nil
 	}
-	s := &domainScope{domain: domain, site: desired.DomainSite(domain), mirrors: r.sites.mirrors(domain)}
+	s := &domainScope{domain: domain, site: desired.DomainSite(domain, r.platform), mirrors: r.sites.mirrors(domain)}
 	outcome := phase.Run(ctx, s,
 		phase.Phase[*domainScope]{Name: "organization", Gate: true, Run: r.organization},
 		phase.Phase[*domainScope]{Name: "host", Condition: v1alpha1.ConditionRouted, Gate: true, Run: r.host},
 		// A Domain keeps its host while its App is away.
 		phase.Phase[*domainScope]{Name: "app", Gate: true, Run: r.namedApp},
+		phase.Phase[*domainScope]{Name: "served", Condition: v1alpha1.ConditionCertified, Gate: true, Run: r.served},
 		phase.Phase[*domainScope]{Name: "certificate", Condition: v1alpha1.ConditionCertified, Run: r.certificate},
 		phase.Phase[*domainScope]{Name: "route", Condition: v1alpha1.ConditionRouted, Run: r.route},
+		phase.Phase[*domainScope]{Name: "leftovers", Condition: v1alpha1.ConditionCertified, Run: r.leftovers},
 	)
 	statusErr := r.writeStatus(ctx, s, outcome)
 	result, err := outcome.Result()
+	result.RequeueAfter = phase.Sooner(result.RequeueAfter, s.serving.recheck)
 	return result, errors.Join(err, statusErr)
 }

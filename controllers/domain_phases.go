@@ -7,6 +7,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/controllers/internal/desired"
 )
 
 // organization lets no Domain serve outside of an organization.
@@ -43,16 +44,33 @@ func (r *domainReconciler) namedApp(ctx context.Context, s *domainScope) error {
 	return err
 }
 
+// served reads which certificate the host serves now, be it by the Domain's route or by that of the App whose host it mirrors.
+func (r *domainReconciler) served(ctx context.Context, s *domainScope) (err error) {
+	if s.mirrors {
+		s.serving, err = r.sites.look(ctx, &s.app, desired.AppSite(&s.app, r.platform))
+		return err
+	}
+	s.serving, err = r.sites.look(ctx, s.domain, s.site)
+	return err
+}
+
 func (r *domainReconciler) certificate(ctx context.Context, s *domainScope) error {
 	if s.mirrors {
 		return nil
 	}
-	return r.sites.certify(ctx, s.domain, s.site, &s.certificate)
+	return r.sites.certify(ctx, s.domain, s.site, &s.serving)
 }
 
 func (r *domainReconciler) route(ctx context.Context, s *domainScope) error {
 	if s.mirrors {
 		return nil
 	}
-	return r.sites.router.Route(ctx, s.domain, s.site)
+	return r.sites.route(ctx, s.domain, s.site, &s.serving)
+}
+
+func (r *domainReconciler) leftovers(ctx context.Context, s *domainScope) error {
+	if s.mirrors {
+		return nil
+	}
+	return r.sites.retire(ctx, s.domain, s.site, &s.serving)
 }

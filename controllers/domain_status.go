@@ -41,7 +41,7 @@ func (s *domainScope) certified() status.Part {
 	if s.mirrors {
 		return mirrored(&s.app, v1alpha1.ConditionCertified)
 	}
-	return certified(&s.certificate)
+	return s.serving.certified(s.site)
 }
 
 func (s *domainScope) routed() status.Part {

@@ -17,7 +17,8 @@ const (
 	indexHost = "berth.host"
 	// indexApp finds Domains by the App that they name, and Pods and ReplicaSets by the App that they belong to.
 	indexApp = "berth.app"
-	// indexSecret finds Apps and ReplicaSets by the Secrets that their environment names, and Domains by that of their certificate.
+	// indexSecret finds Apps and ReplicaSets by the Secrets that their environment names, and Domains by those that they name and those
+	// that their host is served with.
 	indexSecret = "berth.secret"
 )
 
@@ -30,7 +31,7 @@ func addIndexes(ctx context.Context, indexer client.FieldIndexer, baseDomain str
 		{&v1alpha1.App{}, indexHost, func(o client.Object) []string { return []string{desired.Host(o.GetName(), baseDomain)} }},
 		{&v1alpha1.App{}, indexSecret, secretNames},
 		{&v1alpha1.Domain{}, indexHost, byDomain(func(s v1alpha1.DomainSpec) string { return s.Host })},
-		{&v1alpha1.Domain{}, indexSecret, func(o client.Object) []string { return []string{desired.DomainTLSSecret(o.GetName())} }},
+		{&v1alpha1.Domain{}, indexSecret, domainSecrets},
 		{&v1alpha1.Domain{}, indexApp, byDomain(func(s v1alpha1.DomainSpec) string { return s.AppRef.Name })},
 		{&corev1.Pod{}, indexApp, appLabel},
 		{&appsv1.ReplicaSet{}, indexApp, appLabel},
@@ -66,7 +67,12 @@ func appLabel(o client.Object) []string {
 	return nil
 }
 
-// secretNames returns the names of the Secrets that the environment of an App or a ReplicaSet names.
+// domainSecrets returns the names of the Secrets that a Domain names and of those that its host is served with.
+func domainSecrets(o client.Object) []string {
+	return append(secretNames(o), desired.DomainTLSSecret(o.GetName()), desired.DomainCustomSecret(o.GetName()))
+}
+
+// secretNames returns the names of the Secrets that a Domain, or the environment of an App or a ReplicaSet, names.
 func secretNames(o client.Object) []string {
 	var names []string
 	switch o := o.(type) {
@@ -83,6 +89,13 @@ func secretNames(o client.Object) []string {
 					names = append(names, e.ValueFrom.SecretKeyRef.Name)
 				}
 			}
+		}
+	case *v1alpha1.Domain:
+		if tls := o.Spec.TLS; tls != nil && tls.SecretRef != nil {
+			names = append(names, tls.SecretRef.Name)
+		}
+		if mail := o.Spec.Mail; mail != nil && mail.PasswordSecretRef != nil {
+			names = append(names, mail.PasswordSecretRef.Name)
 		}
 	}
 	return names

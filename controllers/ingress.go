@@ -2,6 +2,8 @@ package controllers
 
 import (
 	"context"
+	"slices"
+	"time"
 
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -19,8 +21,24 @@ type ingressRouter struct {
 }
 
 // Route applies the Ingress of a site.
-func (r ingressRouter) Route(ctx context.Context, owner metav1.Object, site desired.Site) error {
-	return ssa.Apply(ctx, r.client, owner, desired.Ingress(site, r.platform), &networkingv1.Ingress{}, networkingv1ac.ExtractIngress)
+func (r ingressRouter) Route(ctx context.Context, owner metav1.Object, site desired.Site, secret string) error {
+	want := desired.Ingress(site, secret, r.platform)
+	return ssa.Apply(ctx, r.client, owner, want, &networkingv1.Ingress{}, networkingv1ac.ExtractIngress)
+}
+
+// Serves reads the Ingress of a site.
+func (r ingressRouter) Serves(ctx context.Context, owner metav1.Object, site desired.Site) (string, time.Time, error) {
+	ingress := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: site.Namespace, Name: site.Name}}
+	has, err := ssa.Has(ctx, r.client, owner, ingress)
+	if err != nil || !has {
+		return "", time.Time{}, err
+	}
+	for _, tls := range ingress.Spec.TLS {
+		if slices.Contains(tls.Hosts, site.Host) {
+			return tls.SecretName, ssa.AppliedAt(ingress), nil
+		}
+	}
+	return "", time.Time{}, nil
 }
 
 // Unroute deletes the Ingress of a site.

@@ -1,8 +1,10 @@
 package controllers
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"os"
@@ -35,6 +37,10 @@ var (
 	api client.Client
 	// cached is the controllers' own client.
 	cached client.Client
+	// uncached is the controllers' own way past their caches.
+	uncached client.Reader
+	// logged is what they have logged.
+	logged = &record{}
 	// sent is what the controllers have asked the API server for.
 	sent = &traffic{}
 )
@@ -42,7 +48,7 @@ var (
 func TestMain(m *testing.M) { os.Exit(testenv.Run(m, startControllers)) }
 
 func startControllers(ctx context.Context, config *rest.Config) error {
-	ctrl.SetLogger(logr.FromSlogHandler(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})))
+	ctrl.SetLogger(logr.FromSlogHandler(slog.NewTextHandler(io.MultiWriter(os.Stderr, logged), &slog.HandlerOptions{Level: slog.LevelWarn})))
 	var err error
 	if api, err = client.New(config, client.Options{Scheme: Scheme()}); err != nil {
 		return err
@@ -60,7 +66,7 @@ func startControllers(ctx context.Context, config *rest.Config) error {
 	if err != nil {
 		return err
 	}
-	cached = mgr.GetClient()
+	cached, uncached = mgr.GetClient(), mgr.GetAPIReader()
 	err = SetupWithManager(ctx, mgr, Options{
 		BaseDomain:         baseDomain,
 		Issuer:             Issuer{Name: "local-ca"},
@@ -106,7 +112,25 @@ func testBase(t *testing.T, c clock.PassiveClock) base {
 		BaseDomain: baseDomain, Issuer: Issuer{Name: "local-ca"}, IngressClass: "traefik",
 		IngressAnnotations: map[string]string{"example.com/entrypoint": "websecure"},
 	}.withDefaults().platform()
-	return base{client: cached, recorder: noEvents{}, clock: c, platform: platform}
+	return base{client: cached, live: uncached, recorder: noEvents{}, clock: c, platform: platform}
+}
+
+// record remembers what is written to it.
+type record struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (r *record) Write(text []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.text.Write(text)
+}
+
+func (r *record) String() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.text.String()
 }
 
 // traffic remembers requests.

@@ -1,7 +1,8 @@
 // Package controllers holds the controllers of Berth: they make the cluster hold what Apps and Domains ask for, and write into their
 // status what came of it.
 //
-// Each reconcile is an ordered list of phases over a scope. It reads from caches alone and writes nothing when nothing has to change.
+// Each reconcile is an ordered list of phases over a scope. It reads from caches alone, but for a private key that it has to copy, and
+// writes nothing when nothing has to change.
 // It ends in one of three outcomes: waiting, stalled or failed; see package phase.
 package controllers
 
@@ -83,6 +84,7 @@ func SetupWithManager(ctx context.Context, mgr manager.Manager, o Options) error
 	}
 	b := base{
 		client:   mgr.GetClient(),
+		live:     mgr.GetAPIReader(),
 		recorder: mgr.GetEventRecorder("berth-operator"),
 		clock:    o.Clock,
 		platform: o.platform(),
@@ -103,7 +105,10 @@ func SetupWithManager(ctx context.Context, mgr manager.Manager, o Options) error
 
 // base is what every controller has.
 type base struct {
-	client   client.Client
+	// client reads from the caches, which hold nothing secret.
+	client client.Client
+	// live reads from the API server.
+	live     client.Reader
 	recorder events.EventRecorder
 	clock    clock.PassiveClock
 	platform desired.Platform

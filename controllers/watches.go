@@ -22,6 +22,14 @@ import (
 // comesOrGoes lets through that an object enters or leaves the cache, and none of its changes.
 var comesOrGoes = predicate.Funcs{UpdateFunc: func(event.UpdateEvent) bool { return false }}
 
+// secretChanged lets through what the cache keeps of a Secret: what it is for, which keys it has, and which certificate.
+var secretChanged = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+	before, ok := e.ObjectOld.(*corev1.Secret)
+	after, alsoOK := e.ObjectNew.(*corev1.Secret)
+	return ok && alsoOK && (!equality.Semantic.DeepEqual(before.Data, after.Data) ||
+		!equality.Semantic.DeepEqual(before.GetLabels(), after.GetLabels()))
+}}
+
 // claimChanged lets through what decides whose a host is: who asks for it on whose behalf, and who has it.
 var claimChanged = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool { return claimed(e.ObjectOld) != claimed(e.ObjectNew) }}
 

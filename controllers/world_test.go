@@ -108,16 +108,23 @@ func certify(t *testing.T, ns, name string) {
 	c := &cmv1.Certificate{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: name}}
 	eventually(t, func(ctx context.Context) error { return api.Get(ctx, client.ObjectKeyFromObject(c), c) })
 	issue(t, c)
+	reportReady(t, c)
+}
+
+// reportReady writes that a Certificate is issued as it is now.
+func reportReady(t *testing.T, c *cmv1.Certificate) {
+	t.Helper()
 	certificateStatus(t, c, cmv1.CertificateCondition{Type: cmv1.CertificateConditionReady, Status: cmmeta.ConditionTrue})
 }
 
 // issue writes the Secret of a Certificate.
 func issue(t *testing.T, c *cmv1.Certificate) *corev1.Secret {
 	t.Helper()
+	chain, key := newPair(t, pairFor{host: c.Spec.DNSNames[0]})
 	secret := &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{Namespace: c.Namespace, Name: c.Spec.SecretName, Labels: c.Spec.SecretTemplate.Labels},
 		Type:       corev1.SecretTypeTLS,
-		Data:       map[string][]byte{"tls.crt": []byte("certificate"), "tls.key": []byte("key")},
+		Data:       map[string][]byte{corev1.TLSCertKey: chain, corev1.TLSPrivateKeyKey: key},
 	}
 	create(t, secret)
 	return secret

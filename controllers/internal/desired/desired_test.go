@@ -91,8 +91,11 @@ func TestNames(t *testing.T) {
 		{"long Domain", DomainObject(long)},
 		{"another long Domain", DomainObject(almost)},
 		{"Secret of App x", TLSSecret("x")},
+		{"copy of App x", CustomSecret("x")},
 		{"Secret of Domain x", DomainTLSSecret("x")},
 		{"Secret of long Domain", DomainTLSSecret(long)},
+		{"copy of Domain x", DomainCustomSecret("x")},
+		{"copy of long Domain", DomainCustomSecret(long)},
 	} {
 		if other, taken := names[n.name]; taken {
 			t.Errorf("%s and %s are both named %s", n.of, other, n.name)

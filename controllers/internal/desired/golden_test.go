@@ -142,15 +142,24 @@ func TestOthers(t *testing.T) {
 	app := testApp()
 	domain := testDomain("www", "www.example.com")
 	bare := Platform{BaseDomain: "apps.example.com", Issuer: platform.Issuer}
+	site, www := AppSite(app, platform), DomainSite(domain, platform)
+	ref := v1alpha1.IssuerRef{Name: "internal", Kind: "Issuer", Group: "cert-manager.io"}
+	internal := www.WithTLS(&v1alpha1.DomainTLS{IssuerRef: &ref})
+	custom := www.WithTLS(&v1alpha1.DomainTLS{SecretRef: &v1alpha1.SecretRef{Name: "bought"}})
 	cases := map[string]any{
-		"service":            Service(app),
-		"certificate":        Certificate(AppSite(app, platform), platform),
-		"certificate-domain": Certificate(DomainSite(domain), platform),
-		"ingress":            Ingress(AppSite(app, platform), platform),
-		"ingress-domain":     Ingress(DomainSite(domain), platform),
-		"ingress-bare":       Ingress(AppSite(app, bare), bare),
-		"certificate-secret": CertificateSecret(DomainSite(domain)),
-		"env-secret":         EnvSecret(app, "web-env-1a2b3c"),
+		"service":                   Service(app),
+		"certificate":               Certificate(site),
+		"certificate-domain":        Certificate(www),
+		"certificate-issuer":        Certificate(internal),
+		"ingress":                   Ingress(site, site.TLSSecret, platform),
+		"ingress-domain":            Ingress(www, www.TLSSecret, platform),
+		"ingress-custom":            Ingress(custom, custom.CustomSecret, platform),
+		"ingress-bare":              Ingress(AppSite(app, bare), site.TLSSecret, bare),
+		"certificate-secret":        CertificateSecret(www),
+		"custom-certificate":        CustomCertificate(site, []byte("chain"), []byte("key")),
+		"custom-certificate-domain": CustomCertificate(custom, []byte("chain"), []byte("key")),
+		"env-secret":                EnvSecret(app, "web-env-1a2b3c"),
+		"domain-secret":             DomainSecret(domain, "web-certificate-1a2b3c"),
 	}
 	for name, got := range cases {
 		t.Run(name, func(t *testing.T) {

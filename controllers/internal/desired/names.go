@@ -12,9 +12,11 @@ import (
 // The objects of an App have the App's own name. An App's name is a DNS label and so without dots; the objects of a Domain end in a
 // suffix with a dot, so that a Domain and an App of the same name never mean the same object.
 const (
-	tlsSuffix       = "-tls"
-	domainSuffix    = ".domain"
-	domainTLSSuffix = ".domain-tls"
+	tlsSuffix          = "-tls"
+	customSuffix       = "-custom"
+	domainSuffix       = ".domain"
+	domainTLSSuffix    = ".domain-tls"
+	domainCustomSuffix = ".domain-custom"
 )
 
 // Labels that tell other tools what an object is, as Kubernetes recommends them.
@@ -37,9 +39,14 @@ func URL(host string) string {
 	return "https://" + host
 }
 
-// TLSSecret returns the name of the Secret with the certificate of an App's default host.
+// TLSSecret returns the name of the Secret with the certificate that an issuer signs for an App's default host.
 func TLSSecret(app string) string {
 	return app + tlsSuffix
+}
+
+// CustomSecret returns the name of the Secret with the copy of a custom certificate for an App's default host.
+func CustomSecret(app string) string {
+	return app + customSuffix
 }
 
 // DomainObject returns the name of a Domain's Certificate and of its Ingress.
@@ -47,9 +54,14 @@ func DomainObject(domain string) string {
 	return child(domain, domainSuffix)
 }
 
-// DomainTLSSecret returns the name of the Secret with the certificate of a Domain.
+// DomainTLSSecret returns the name of the Secret with the certificate that an issuer signs for a Domain.
 func DomainTLSSecret(domain string) string {
 	return child(domain, domainTLSSuffix)
+}
+
+// DomainCustomSecret returns the name of the Secret with the copy of a Domain's custom certificate.
+func DomainCustomSecret(domain string) string {
+	return child(domain, domainCustomSuffix)
 }
 
 // Selector returns the labels that the Pods of an App are selected by.

@@ -1,9 +1,12 @@
 package desired
 
 import (
+	"maps"
+
 	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
 	cmv1ac "github.com/cert-manager/cert-manager/pkg/client/applyconfigurations/certmanager/v1"
 	cmmetav1ac "github.com/cert-manager/cert-manager/pkg/client/applyconfigurations/meta/v1"
+	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
@@ -15,7 +18,9 @@ import (
 // keySize is the size of certificates' ECDSA keys, which makes them P-256.
 const keySize = 256
 
-// Site is a host name that leads to an App: all that a certificate and a route need to know.
+var domainKind = v1alpha1.GroupVersion.WithKind("Domain")
+
+// Site is a host name that leads to an App: all that its certificates and a route need to know.
 type Site struct {
 	// Namespace of everything below.
 	Namespace string
@@ -23,10 +28,16 @@ type Site struct {
 	Name string
 	// Host is the name that clients ask for.
 	Host string
-	// TLSSecret is the Secret with the certificate and its key.
-	TLSSecret string
 	// Service is where requests go.
 	Service string
+	// Issuer signs the certificate, unless the site has a Source.
+	Issuer Issuer
+	// TLSSecret is the Secret with the certificate that the Issuer signs, and its key.
+	TLSSecret string
+	// Source is the Secret with the custom certificate that the site is to serve. Empty: it is to serve the Issuer's.
+	Source string
+	// CustomSecret is the Secret with the copy of what the Source holds, which is what is served.
+	CustomSecret string
 
 	labels map[string]string
 	owner  *metav1ac.OwnerReferenceApplyConfiguration
@@ -35,39 +46,55 @@ type Site struct {
 // AppSite returns the default host of an App.
 func AppSite(app *v1alpha1.App, p Platform) Site {
 	return Site{
-		Namespace: app.GetNamespace(),
-		Name:      app.GetName(),
-		Host:      Host(app.GetName(), p.BaseDomain),
-		TLSSecret: TLSSecret(app.GetName()),
-		Service:   app.GetName(),
-		labels:    appLabels(app.GetName()),
-		owner:     ownedBy(appKind, app),
+		Namespace:    app.GetNamespace(),
+		Name:         app.GetName(),
+		Host:         Host(app.GetName(), p.BaseDomain),
+		Service:      app.GetName(),
+		Issuer:       p.Issuer,
+		TLSSecret:    TLSSecret(app.GetName()),
+		CustomSecret: CustomSecret(app.GetName()),
+		labels:       appLabels(app.GetName()),
+		owner:        ownedBy(appKind, app),
 	}
 }
 
 // DomainSite returns the host of a Domain.
-func DomainSite(domain *v1alpha1.Domain) Site {
+func DomainSite(domain *v1alpha1.Domain, p Platform) Site {
 	return Site{
-		Namespace: domain.GetNamespace(),
-		Name:      DomainObject(domain.GetName()),
-		Host:      domain.Spec.Host,
-		TLSSecret: DomainTLSSecret(domain.GetName()),
-		Service:   domain.Spec.AppRef.Name,
-		labels:    domainLabels(domain),
-		owner:     ownedBy(v1alpha1.GroupVersion.WithKind("Domain"), domain),
+		Namespace:    domain.GetNamespace(),
+		Name:         DomainObject(domain.GetName()),
+		Host:         domain.Spec.Host,
+		Service:      domain.Spec.AppRef.Name,
+		Issuer:       p.Issuer,
+		TLSSecret:    DomainTLSSecret(domain.GetName()),
+		CustomSecret: DomainCustomSecret(domain.GetName()),
+		labels:       domainLabels(domain),
+		owner:        ownedBy(domainKind, domain),
+	}.WithTLS(domain.Spec.TLS)
+}
+
+// WithTLS returns the site with a certificate from where a Domain wants it.
+func (s Site) WithTLS(tls *v1alpha1.DomainTLS) Site {
+	if tls == nil {
+		return s
 	}
+	if ref := tls.IssuerRef; ref != nil {
+		s.Issuer = Issuer{Name: ref.Name, Kind: ref.Kind, Group: ref.Group}
+	}
+	if ref := tls.SecretRef; ref != nil {
+		s.Source = ref.Name
+	}
+	return s
 }
 
 // Certificate returns what makes cert-manager get and renew the certificate of a site.
-func Certificate(s Site, p Platform) *cmv1ac.CertificateApplyConfiguration {
+func Certificate(s Site) *cmv1ac.CertificateApplyConfiguration {
 	return cmv1ac.Certificate(s.Name, s.Namespace).
 		WithLabels(s.labels).
 		WithOwnerReferences(s.owner).
 		WithSpec(cmv1ac.CertificateSpec().
 			WithSecretName(s.TLSSecret).
-			WithSecretTemplate(cmv1ac.CertificateSecretTemplate().
-				WithLabels(s.labels).
-				WithLabels(map[string]string{v1alpha1.LabelSecret: v1alpha1.SecretTLS})).
+			WithSecretTemplate(cmv1ac.CertificateSecretTemplate().WithLabels(s.secretLabels())).
 			WithDNSNames(s.Host).
 			// Without the usage "server auth", some clients refuse the certificate of a private CA.
 			WithUsages(cmv1.UsageDigitalSignature, cmv1.UsageServerAuth).
@@ -77,9 +104,9 @@ func Certificate(s Site, p Platform) *cmv1ac.CertificateApplyConfiguration {
 				WithSize(keySize).
 				WithRotationPolicy(cmv1.RotationPolicyAlways)).
 			WithIssuerRef(cmmetav1ac.IssuerReference().
-				WithName(p.Issuer.Name).
-				WithKind(p.Issuer.Kind).
-				WithGroup(p.Issuer.Group)))
+				WithName(s.Issuer.Name).
+				WithKind(s.Issuer.Kind).
+				WithGroup(s.Issuer.Group)))
 }
 
 // CertificateSecret returns what Berth owns of the Secret with the certificate of a site, which cert-manager writes and by default never
@@ -88,14 +115,34 @@ func CertificateSecret(s Site) *corev1ac.SecretApplyConfiguration {
 	return corev1ac.Secret(s.TLSSecret, s.Namespace).WithOwnerReferences(s.owner)
 }
 
-// Ingress returns the route of a site as an Ingress.
-func Ingress(s Site, p Platform) *networkingv1ac.IngressApplyConfiguration {
+// CustomCertificate returns the copy of a site's custom certificate: its chain and its key, as PEM.
+func CustomCertificate(s Site, chain, key []byte) *corev1ac.SecretApplyConfiguration {
+	return corev1ac.Secret(s.CustomSecret, s.Namespace).
+		WithLabels(s.secretLabels()).
+		WithOwnerReferences(s.owner).
+		WithType(corev1.SecretTypeTLS).
+		WithData(map[string][]byte{corev1.TLSCertKey: chain, corev1.TLSPrivateKeyKey: key})
+}
+
+// DomainSecret returns what the controllers own of a Secret that a REST client made for a Domain: that it goes with the Domain.
+func DomainSecret(domain *v1alpha1.Domain, name string) *corev1ac.SecretApplyConfiguration {
+	return corev1ac.Secret(name, domain.GetNamespace()).WithOwnerReferences(ownedBy(domainKind, domain))
+}
+
+func (s Site) secretLabels() map[string]string {
+	labels := maps.Clone(s.labels)
+	labels[v1alpha1.LabelSecret] = v1alpha1.SecretTLS
+	return labels
+}
+
+// Ingress returns the route of a site as an Ingress, with the certificate that a Secret holds.
+func Ingress(s Site, secret string, p Platform) *networkingv1ac.IngressApplyConfiguration {
 	backend := networkingv1ac.IngressBackend().
 		WithService(networkingv1ac.IngressServiceBackend().
 			WithName(s.Service).
 			WithPort(networkingv1ac.ServiceBackendPort().WithName(PortName)))
 	spec := networkingv1ac.IngressSpec().
-		WithTLS(networkingv1ac.IngressTLS().WithHosts(s.Host).WithSecretName(s.TLSSecret)).
+		WithTLS(networkingv1ac.IngressTLS().WithHosts(s.Host).WithSecretName(secret)).
 		WithRules(networkingv1ac.IngressRule().
 			WithHost(s.Host).
 			WithHTTP(networkingv1ac.HTTPIngressRuleValue().

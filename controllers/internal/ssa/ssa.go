@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -65,6 +66,21 @@ func Apply[O client.Object, C Configuration[C]](ctx context.Context, c client.Cl
 	return update(ctx, c, want, obj, extract)
 }
 
+// Applied reports whether an object is the owner's and is already as want says, and reads it into obj. It is for an object that the cache
+// doesn't hold as it is, since it is secret: want is what the cache would hold of it.
+//
+// It returns a *NotOwnedError if the object exists and the owner doesn't control it.
+func Applied[O client.Object, C any](ctx context.Context, c client.Client, owner metav1.Object, want C, obj O, extract Extract[O, C]) (bool, error) {
+	err := c.Get(ctx, client.ObjectKeyFromObject(obj), obj)
+	if err != nil {
+		return false, client.IgnoreNotFound(err)
+	}
+	if !metav1.IsControlledBy(obj, owner) {
+		return false, notOwned(c, obj)
+	}
+	return Same(obj, want, extract)
+}
+
 // Adopt applies to an object that somebody else makes: one that isn't there, or that has another controller, is left alone.
 func Adopt[O client.Object, C Configuration[C]](ctx context.Context, c client.Client, owner metav1.Object, want C, obj O, extract Extract[O, C]) error {
 	err := c.Get(ctx, client.ObjectKey{Namespace: *want.GetNamespace(), Name: *want.GetName()}, obj)
@@ -77,19 +93,33 @@ func Adopt[O client.Object, C Configuration[C]](ctx context.Context, c client.Cl
 	return update(ctx, c, want, obj, extract)
 }
 
+// Has reports whether there is an object, of which obj has the name and Namespace, that the owner controls and that isn't being deleted.
+// It is read into obj.
+func Has(ctx context.Context, c client.Reader, owner metav1.Object, obj client.Object) (bool, error) {
+	err := c.Get(ctx, client.ObjectKeyFromObject(obj), obj)
+	if err != nil {
+		return false, client.IgnoreNotFound(err)
+	}
+	return metav1.IsControlledBy(obj, owner) && obj.GetDeletionTimestamp().IsZero(), nil
+}
+
 // Prune deletes an object, of which obj has the name and Namespace, if the owner controls it.
 func Prune(ctx context.Context, c client.Client, owner metav1.Object, obj client.Object) error {
-	err := c.Get(ctx, client.ObjectKeyFromObject(obj), obj)
-	if apierrors.IsNotFound(err) {
-		return nil
-	}
-	if err != nil {
+	if has, err := Has(ctx, c, owner, obj); err != nil || !has {
 		return err
 	}
-	if !metav1.IsControlledBy(obj, owner) || !obj.GetDeletionTimestamp().IsZero() {
-		return nil
-	}
 	return client.IgnoreNotFound(c.Delete(ctx, obj, client.Preconditions{UID: new(obj.GetUID())}))
+}
+
+// AppliedAt returns when Berth last changed an object by an apply, or else when the object was created: for how long it has been at least
+// as Berth has it. Its fractions of a second are cut off.
+func AppliedAt(obj client.Object) time.Time {
+	for _, f := range obj.GetManagedFields() {
+		if f.Manager == v1alpha1.FieldOwner && f.Operation == metav1.ManagedFieldsOperationApply && f.Subresource == "" && f.Time != nil {
+			return f.Time.Time
+		}
+	}
+	return obj.GetCreationTimestamp().Time
 }
 
 // Same reports whether an object's fields of Berth's are what want says. A field that somebody else has changed is no longer

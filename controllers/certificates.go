@@ -1,0 +1,77 @@
+package controllers
+
+import (
+	"context"
+
+	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
+	cmmeta "github.com/cert-manager/cert-manager/pkg/apis/meta/v1"
+	cmv1ac "github.com/cert-manager/cert-manager/pkg/client/applyconfigurations/certmanager/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
+
+	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/controllers/internal/desired"
+	"github.com/berth-dev/berth/controllers/internal/ssa"
+	"github.com/berth-dev/berth/controllers/internal/status"
+)
+
+// certify gets the certificate that a site wants and chooses which one its route is to serve.
+func (s sites) certify(ctx context.Context, owner status.Object, site desired.Site, v *serving) error {
+	if site.Source != "" {
+		err := s.copyCustom(ctx, owner, site, v)
+		s.choose(site, v, err == nil)
+		return err
+	}
+	err := s.issue(ctx, owner, site, v)
+	s.choose(site, v, err == nil && isIssued(&v.certificate))
+	return err
+}
+
+// issue makes cert-manager get the certificate of a site, and the Secret that it is written to go with the owner.
+func (s sites) issue(ctx context.Context, owner metav1.Object, site desired.Site, v *serving) error {
+	want := desired.Certificate(site)
+	if err := ssa.Apply(ctx, s.client, owner, want, &v.certificate, cmv1ac.ExtractCertificate); err != nil {
+		return err
+	}
+	return s.adoptIssued(ctx, owner, site)
+}
+
+func (s sites) adoptIssued(ctx context.Context, owner metav1.Object, site desired.Site) error {
+	return ssa.Adopt(ctx, s.client, owner, desired.CertificateSecret(site), &corev1.Secret{}, corev1ac.ExtractSecret)
+}
+
+// isIssued reports whether cert-manager has issued a Certificate as it is now.
+func isIssued(c *cmv1.Certificate) bool {
+	ready := certificateCondition(c, cmv1.CertificateConditionReady)
+	return ready.Status == cmmeta.ConditionTrue && ready.ObservedGeneration == c.GetGeneration()
+}
+
+// certified says how far the certificate that a site wants is.
+func (v *serving) certified(site desired.Site) status.Part {
+	const condition = v1alpha1.ConditionCertified
+	wanted, _, _ := v.wanted(site)
+	issuing := certificateCondition(&v.certificate, cmv1.CertificateConditionIssuing)
+	switch {
+	case site.Source == "" && !isIssued(&v.certificate) && issuing.Status == cmmeta.ConditionFalse:
+		return status.Progressing(condition, "No certificate was issued; it is tried again later: "+issuing.Message)
+	case site.Source == "" && !isIssued(&v.certificate):
+		return status.Progressing(condition, "The certificate is being issued.")
+	case v.secret != wanted:
+		return status.Progressing(condition, "The certificate is valid and will be served in a moment.")
+	case site.Source == "":
+		return status.Succeeded(condition, "The certificate is valid.")
+	default:
+		return status.Succeeded(condition, "The custom certificate is valid.")
+	}
+}
+
+// certificateCondition returns the condition of a type, which is empty if the certificate doesn't have it.
+func certificateCondition(c *cmv1.Certificate, t cmv1.CertificateConditionType) cmv1.CertificateCondition {
+	for _, condition := range c.Status.Conditions {
+		if condition.Type == t {
+			return condition
+		}
+	}
+	return cmv1.CertificateCondition{}
+}

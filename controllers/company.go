@@ -1,0 +1,61 @@
+package controllers
+
+import (
+	"context"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/controllers/internal/phase"
+	"github.com/berth-dev/berth/controllers/internal/status"
+)
+
+// companyGrace is for how long a new or changed object waits for what it needs before it says that a person must act.
+const companyGrace = 5 * time.Second
+
+// requireOrganization stalls unless the Namespace is an organization. The cache holds no other Namespaces. What an object had before its
+// Namespace stopped being one stays as it is. In a Namespace that is being deleted, nothing can be made any more.
+func (b base) requireOrganization(ctx context.Context, o status.Object) error {
+	var ns corev1.Namespace
+	err := b.client.Get(ctx, client.ObjectKey{Name: o.GetNamespace()}, &ns)
+	if apierrors.IsNotFound(err) {
+		return b.missing(o, v1alpha1.ReasonNoOrganization,
+			"Namespace %s is not an organization: it has no label %s.", o.GetNamespace(), v1alpha1.LabelOrganization)
+	}
+	if err == nil && !ns.GetDeletionTimestamp().IsZero() {
+		return phase.Wait(0, v1alpha1.ReasonProgressing, "Namespace %s is being deleted.", o.GetNamespace())
+	}
+	return err
+}
+
+// missing stalls an object for the lack of something else, but lets one that is new, or was changed, wait for it at first: both may have
+// been written together.
+func (b base) missing(o status.Object, reason, format string, args ...any) error {
+	now := b.clock.Now()
+	if left := companyGrace - now.Sub(changed(o, now)); left > 0 {
+		return phase.Wait(left, v1alpha1.ReasonProgressing, format, args...)
+	}
+	return phase.Stall(reason, format, args...)
+}
+
+// changed returns when an object was last changed by a user, as far as that can be told: when it was made, or when its being worked on
+// began, which a change that wasn't seen yet begins now.
+func changed(o status.Object, now time.Time) time.Time {
+	made := o.GetCreationTimestamp().Time
+	reconciling := meta.FindStatusCondition(o.GetConditions(), v1alpha1.ConditionReconciling)
+	switch {
+	case reconciling == nil:
+		return made
+	case reconciling.ObservedGeneration < o.GetGeneration():
+		return now
+	case reconciling.Status == metav1.ConditionTrue && reconciling.LastTransitionTime.After(made):
+		return reconciling.LastTransitionTime.Time
+	default:
+		return made
+	}
+}

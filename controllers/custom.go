@@ -1,0 +1,124 @@
+package controllers
+
+import (
+	"context"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/controllers/internal/desired"
+	"github.com/berth-dev/berth/controllers/internal/phase"
+	"github.com/berth-dev/berth/controllers/internal/ssa"
+	"github.com/berth-dev/berth/controllers/internal/status"
+	"github.com/berth-dev/berth/internal/certificate"
+)
+
+// copyCustom makes the copy of a site's custom certificate that is served, or brings it up to date, if the certificate is valid for the
+// host. Thus what becomes of the user's Secret later touches nothing that is served. What the issuer has signed stays for now.
+//
+// The Secret is read past the cache, which has no private keys, only when there is something to copy.
+func (s sites) copyCustom(ctx context.Context, owner status.Object, site desired.Site, v *serving) error {
+	if has, err := ssa.Has(ctx, s.client, owner, issuedObjects(site)[0]); err != nil {
+		return err
+	} else if has {
+		if err := s.adoptIssued(ctx, owner, site); err != nil {
+			return err
+		}
+	}
+	source, err := s.source(ctx, s.client, owner, site)
+	if err != nil {
+		return err
+	}
+	chain, err := s.checked(source, site, v)
+	if err != nil {
+		return err
+	}
+	have := &corev1.Secret{}
+	have.Namespace, have.Name = site.Namespace, site.CustomSecret
+	want := desired.CustomCertificate(site, chain.PEM(), source.Data[corev1.TLSPrivateKeyKey])
+	applied, err := ssa.Applied(ctx, s.client, owner, want, have, corev1ac.ExtractSecret)
+	if err != nil || applied {
+		return err
+	}
+	return s.renewCopy(ctx, owner, site, v)
+}
+
+// renewCopy copies what the user's Secret holds now.
+func (s sites) renewCopy(ctx context.Context, owner status.Object, site desired.Site, v *serving) error {
+	source, err := s.source(ctx, s.live, owner, site)
+	if err != nil {
+		return err
+	}
+	key, keyErr := certificate.ParseKey(source.Data[corev1.TLSPrivateKeyKey])
+	strip(source)
+	chain, err := s.checked(source, site, v)
+	if err != nil {
+		return err
+	}
+	if keyErr != nil {
+		return invalid(site, keyErr)
+	}
+	text, err := certificate.EncodeKey(key)
+	if err != nil {
+		return err
+	}
+	want := desired.CustomCertificate(site, chain.PEM(), text)
+	if err := ssa.Apply(ctx, s.client, owner, want, &corev1.Secret{}, corev1ac.ExtractSecret); err != nil {
+		return err
+	}
+	v.custom = stored{chain: chain, since: s.clock.Now(), good: true}
+	return nil
+}
+
+// source reads the Secret with a site's custom certificate.
+func (s sites) source(ctx context.Context, from client.Reader, owner status.Object, site desired.Site) (*corev1.Secret, error) {
+	secret := &corev1.Secret{}
+	err := from.Get(ctx, types.NamespacedName{Namespace: site.Namespace, Name: site.Source}, secret)
+	if apierrors.IsNotFound(err) || err == nil && secret.GetLabels()[v1alpha1.LabelSecret] != v1alpha1.SecretCertificate {
+		return nil, s.missing(owner, v1alpha1.ReasonSecretNotFound, "There is no Secret %s with the label %s=%s in the Namespace.",
+			site.Source, v1alpha1.LabelSecret, v1alpha1.SecretCertificate)
+	}
+	return secret, err
+}
+
+// checked returns the chain of a Secret, as the cache keeps it, if a site can serve it, and notes when that may change.
+func (s sites) checked(source *corev1.Secret, site desired.Site, v *serving) (certificate.Chain, error) {
+	chain, err := keptPair(source)
+	if err != nil {
+		return nil, invalid(site, err)
+	}
+	now := s.clock.Now()
+	if next := chain.NextChange(now); !next.IsZero() {
+		v.recheck = phase.Sooner(v.recheck, next.Sub(now)+time.Second)
+	}
+	if err := chain.Check(site.Host, now); err != nil {
+		return nil, invalid(site, err)
+	}
+	return chain, nil
+}
+
+func invalid(site desired.Site, problem error) error {
+	return phase.Stall(v1alpha1.ReasonCertificateInvalid, "Secret %s: %s", site.Source, problem)
+}
+
+// keptPair returns the chain that the cache keeps of a Secret, if what it keeps of the key is the chain's. The error is a
+// certificate.Problem.
+func keptPair(secret *corev1.Secret) (certificate.Chain, error) {
+	chain, err := certificate.KeptChain(secret.Data[corev1.TLSCertKey])
+	if err != nil {
+		return nil, certificate.Problem(corev1.TLSCertKey + ": " + err.Error())
+	}
+	key, err := certificate.KeptKey(secret.Data[corev1.TLSPrivateKeyKey])
+	if err != nil {
+		return nil, certificate.Problem(corev1.TLSPrivateKeyKey + ": " + err.Error())
+	}
+	if !chain.IsFor(key) {
+		return nil, certificate.Problem("The private key is not the certificate's.")
+	}
+	return chain, nil
+}

@@ -1,0 +1,141 @@
+package controllers
+
+import (
+	"context"
+	"time"
+
+	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/berth-dev/berth/controllers/internal/desired"
+	"github.com/berth-dev/berth/controllers/internal/phase"
+	"github.com/berth-dev/berth/controllers/internal/ssa"
+	"github.com/berth-dev/berth/internal/certificate"
+)
+
+// Ingress controllers see routes and Secrets by watches of their own, in no order between the two.
+const (
+	// headStart is for how long a Secret is there before a route that serves another one names it.
+	headStart = 2 * time.Second
+	// overlap is for how long a Secret stays after a route has stopped naming it.
+	overlap = time.Minute
+)
+
+// serving is which certificates there are for a site and which of them its route serves. look makes it, the phases behind complete it.
+type serving struct {
+	// secret is the Secret that the route names; empty while there is no route.
+	secret string
+	// since is for when it does.
+	since time.Time
+	// next is the Secret that the route is to name.
+	next string
+	// issued is the certificate that an issuer has signed, custom the copy of the user's own.
+	issued, custom stored
+	// certificate is what cert-manager was asked for; empty if the site wants a custom one.
+	certificate cmv1.Certificate
+	// hint says what keeps cert-manager from issuing, or is empty.
+	hint string
+	// recheck is when time alone will change something, or zero.
+	recheck time.Duration
+}
+
+// stored is a certificate as it lies in a Secret of Berth's.
+type stored struct {
+	// chain is empty if there is none that can be read.
+	chain certificate.Chain
+	// since is for when it has been there at least.
+	since time.Time
+	// good says that clients would take it for the host.
+	good bool
+}
+
+// look reads what the route of a site serves now.
+func (s sites) look(ctx context.Context, owner metav1.Object, site desired.Site) (serving, error) {
+	secret, since, err := s.router.Serves(ctx, owner, site)
+	if err != nil {
+		return serving{}, err
+	}
+	v := serving{next: site.TLSSecret}
+	if secret == site.TLSSecret || secret == site.CustomSecret { // Any other was named by somebody else.
+		v.secret, v.since, v.next = secret, since, secret
+	}
+	if v.issued, err = s.stored(ctx, site, site.TLSSecret); err != nil {
+		return serving{}, err
+	}
+	v.custom, err = s.stored(ctx, site, site.CustomSecret)
+	return v, err
+}
+
+func (s sites) stored(ctx context.Context, site desired.Site, name string) (stored, error) {
+	var secret corev1.Secret
+	err := s.client.Get(ctx, client.ObjectKey{Namespace: site.Namespace, Name: name}, &secret)
+	if err != nil {
+		return stored{}, client.IgnoreNotFound(err)
+	}
+	chain, err := keptPair(&secret)
+	if err != nil {
+		return stored{}, nil //nolint:nilerr // What can't be read is as good as not there.
+	}
+	return stored{chain: chain, since: ssa.AppliedAt(&secret), good: chain.Serves(site.Host, s.clock.Now())}, nil
+}
+
+// good reports whether clients take what the route serves now for the host's.
+func (v *serving) good(site desired.Site) bool {
+	return v.secret == site.TLSSecret && v.issued.good || v.secret == site.CustomSecret && v.custom.good
+}
+
+// wanted returns the Secret that a site wants to be served, what lies in it, and the objects that it has no use for.
+func (v *serving) wanted(site desired.Site) (name string, it stored, spare []client.Object) {
+	if site.Source != "" {
+		return site.CustomSecret, v.custom, issuedObjects(site)
+	}
+	return site.TLSSecret, v.issued, customObjects(site)
+}
+
+// choose picks the Secret that the route is to name: the one that the site wants, once that is ready and has had its head start, and
+// until then the best that there is.
+func (s sites) choose(site desired.Site, v *serving, ready bool) {
+	wanted, it, _ := v.wanted(site)
+	ready = ready && it.good
+	left := headStart - s.clock.Since(it.since)
+	switch {
+	case ready && (v.secret == wanted || left <= 0 || !v.good(site)):
+		v.next = wanted
+	case v.good(site):
+		if ready {
+			v.recheck = phase.Sooner(v.recheck, left)
+		}
+	case v.issued.good:
+		v.next = site.TLSSecret
+	case v.custom.good:
+		v.next = site.CustomSecret
+	}
+}
+
+// retire deletes what the site has no use for, once its route has named what it wants for long enough. Until then, and while what is
+// served is not what it should be, everything stays: it may be the better certificate.
+func (s sites) retire(ctx context.Context, owner metav1.Object, site desired.Site, v *serving) error {
+	wanted, _, spare := v.wanted(site)
+	if v.secret != wanted || !v.good(site) {
+		return nil
+	}
+	left := overlap - s.clock.Since(v.since)
+	for _, o := range spare {
+		if left <= 0 {
+			if err := ssa.Prune(ctx, s.client, owner, o); err != nil {
+				return err
+			}
+			continue
+		}
+		has, err := ssa.Has(ctx, s.client, owner, o)
+		if err != nil {
+			return err
+		}
+		if has {
+			v.recheck = phase.Sooner(v.recheck, left)
+		}
+	}
+	return nil
+}
