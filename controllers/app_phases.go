@@ -130,13 +130,13 @@ func (r *appReconciler) served(ctx context.Context, s *appScope) (err error) {
 }
 
 func (r *appReconciler) certificate(ctx context.Context, s *appScope) error {
-	return r.sites.certify(ctx, s.app, s.site, &s.serving)
+	return r.sites.certify(ctx, s.app, &s.serving)
 }
 
 func (r *appReconciler) route(ctx context.Context, s *appScope) error {
-	return r.sites.route(ctx, s.app, s.site, &s.serving)
+	return r.sites.route(ctx, s.app, &s.serving)
 }
 
 func (r *appReconciler) leftovers(ctx context.Context, s *appScope) error {
-	return r.sites.retire(ctx, s.app, s.site, &s.serving)
+	return r.sites.retire(ctx, s.app, &s.serving)
 }

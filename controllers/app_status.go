@@ -29,7 +29,7 @@ func (r *appReconciler) writeStatus(ctx context.Context, s *appScope, o *phase.O
 	conditions := status.Conditions(s.app.Status.Conditions, s.app.GetGeneration(), metav1.NewTime(now), status.Parts(o,
 		status.Observer{Type: v1alpha1.ConditionConfigured, Part: func() status.Part { return configured(symptom) }},
 		status.Observer{Type: v1alpha1.ConditionAvailable, Part: func() status.Part { return available(&s.deployment, symptom) }},
-		status.Observer{Type: v1alpha1.ConditionCertified, Part: func() status.Part { return s.serving.certified(s.site) }},
+		status.Observer{Type: v1alpha1.ConditionCertified, Part: func() status.Part { return s.serving.certified() }},
 		status.Observer{Type: v1alpha1.ConditionRouted, Part: func() status.Part { return routed(s.site.Host) }},
 	))
 	want, err := status.Convert[apiac.AppStatusApplyConfiguration](s.status(conditions))

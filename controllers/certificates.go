@@ -17,24 +17,24 @@ import (
 )
 
 // certify gets the certificate that a site wants and chooses which one its route is to serve.
-func (s sites) certify(ctx context.Context, owner status.Object, site desired.Site, v *serving) error {
-	if site.Source != "" {
-		err := s.copyCustom(ctx, owner, site, v)
-		s.choose(site, v, err == nil)
+func (s sites) certify(ctx context.Context, owner status.Object, v *serving) error {
+	if v.site.Source != "" {
+		err := s.copyCustom(ctx, owner, v)
+		s.choose(v, err == nil)
 		return err
 	}
-	err := s.issue(ctx, owner, site, v)
-	s.choose(site, v, err == nil && isIssued(&v.certificate))
+	err := s.issue(ctx, owner, v)
+	s.choose(v, err == nil && isIssued(&v.certificate))
 	return err
 }
 
 // issue makes cert-manager get the certificate of a site, and the Secret that it is written to go with the owner.
-func (s sites) issue(ctx context.Context, owner metav1.Object, site desired.Site, v *serving) error {
-	want := desired.Certificate(site)
+func (s sites) issue(ctx context.Context, owner metav1.Object, v *serving) error {
+	want := desired.Certificate(v.site)
 	if err := ssa.Apply(ctx, s.client, owner, want, &v.certificate, cmv1ac.ExtractCertificate); err != nil {
 		return err
 	}
-	return s.adoptIssued(ctx, owner, site)
+	return s.adoptIssued(ctx, owner, v.site)
 }
 
 func (s sites) adoptIssued(ctx context.Context, owner metav1.Object, site desired.Site) error {
@@ -48,18 +48,18 @@ func isIssued(c *cmv1.Certificate) bool {
 }
 
 // certified says how far the certificate that a site wants is.
-func (v *serving) certified(site desired.Site) status.Part {
+func (v *serving) certified() status.Part {
 	const condition = v1alpha1.ConditionCertified
-	wanted, _, _ := v.wanted(site)
+	wanted, _, _ := v.wanted()
 	issuing := certificateCondition(&v.certificate, cmv1.CertificateConditionIssuing)
 	switch {
-	case site.Source == "" && !isIssued(&v.certificate) && issuing.Status == cmmeta.ConditionFalse:
+	case v.site.Source == "" && !isIssued(&v.certificate) && issuing.Status == cmmeta.ConditionFalse:
 		return status.Progressing(condition, "No certificate was issued; it is tried again later: "+issuing.Message)
-	case site.Source == "" && !isIssued(&v.certificate):
+	case v.site.Source == "" && !isIssued(&v.certificate):
 		return status.Progressing(condition, "The certificate is being issued.")
 	case v.secret != wanted:
 		return status.Progressing(condition, "The certificate is valid and will be served in a moment.")
-	case site.Source == "":
+	case v.site.Source == "":
 		return status.Succeeded(condition, "The certificate is valid.")
 	default:
 		return status.Succeeded(condition, "The custom certificate is valid.")

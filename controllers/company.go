@@ -36,11 +36,16 @@ func (b base) requireOrganization(ctx context.Context, o status.Object) error {
 // missing stalls an object for the lack of something else, but lets one that is new, or was changed, wait for it at first: both may have
 // been written together.
 func (b base) missing(o status.Object, reason, format string, args ...any) error {
-	now := b.clock.Now()
-	if left := companyGrace - now.Sub(changed(o, now)); left > 0 {
+	if left := b.graceLeft(o); left > 0 {
 		return phase.Wait(left, v1alpha1.ReasonProgressing, format, args...)
 	}
 	return phase.Stall(reason, format, args...)
+}
+
+// graceLeft returns for how long an object still waits for what belongs to it, which is not positive once it doesn't.
+func (b base) graceLeft(o status.Object) time.Duration {
+	now := b.clock.Now()
+	return companyGrace - now.Sub(changed(o, now))
 }
 
 // changed returns when an object was last changed by a user, as far as that can be told: when it was made, or when its being worked on

@@ -22,52 +22,52 @@ import (
 // host. Thus what becomes of the user's Secret later touches nothing that is served. What the issuer has signed stays for now.
 //
 // The Secret is read past the cache, which has no private keys, only when there is something to copy.
-func (s sites) copyCustom(ctx context.Context, owner status.Object, site desired.Site, v *serving) error {
-	if has, err := ssa.Has(ctx, s.client, owner, issuedObjects(site)[0]); err != nil {
+func (s sites) copyCustom(ctx context.Context, owner status.Object, v *serving) error {
+	if has, err := ssa.Has(ctx, s.client, owner, issuedObjects(v.site)[0]); err != nil {
 		return err
 	} else if has {
-		if err := s.adoptIssued(ctx, owner, site); err != nil {
+		if err := s.adoptIssued(ctx, owner, v.site); err != nil {
 			return err
 		}
 	}
-	source, err := s.source(ctx, s.client, owner, site)
+	source, err := s.source(ctx, s.client, owner, v.site)
 	if err != nil {
 		return err
 	}
-	chain, err := s.checked(source, site, v)
+	chain, err := s.checked(source, v)
 	if err != nil {
 		return err
 	}
 	have := &corev1.Secret{}
-	have.Namespace, have.Name = site.Namespace, site.CustomSecret
-	want := desired.CustomCertificate(site, chain.PEM(), source.Data[corev1.TLSPrivateKeyKey])
+	have.Namespace, have.Name = v.site.Namespace, v.site.CustomSecret
+	want := desired.CustomCertificate(v.site, chain.PEM(), source.Data[corev1.TLSPrivateKeyKey])
 	applied, err := ssa.Applied(ctx, s.client, owner, want, have, corev1ac.ExtractSecret)
 	if err != nil || applied {
 		return err
 	}
-	return s.renewCopy(ctx, owner, site, v)
+	return s.renewCopy(ctx, owner, v)
 }
 
 // renewCopy copies what the user's Secret holds now.
-func (s sites) renewCopy(ctx context.Context, owner status.Object, site desired.Site, v *serving) error {
-	source, err := s.source(ctx, s.live, owner, site)
+func (s sites) renewCopy(ctx context.Context, owner status.Object, v *serving) error {
+	source, err := s.source(ctx, s.live, owner, v.site)
 	if err != nil {
 		return err
 	}
 	key, keyErr := certificate.ParseKey(source.Data[corev1.TLSPrivateKeyKey])
 	strip(source)
-	chain, err := s.checked(source, site, v)
+	chain, err := s.checked(source, v)
 	if err != nil {
 		return err
 	}
 	if keyErr != nil {
-		return invalid(site, keyErr)
+		return invalid(v.site, keyErr)
 	}
 	text, err := certificate.EncodeKey(key)
 	if err != nil {
 		return err
 	}
-	want := desired.CustomCertificate(site, chain.PEM(), text)
+	want := desired.CustomCertificate(v.site, chain.PEM(), text)
 	if err := ssa.Apply(ctx, s.client, owner, want, &corev1.Secret{}, corev1ac.ExtractSecret); err != nil {
 		return err
 	}
@@ -87,17 +87,17 @@ func (s sites) source(ctx context.Context, from client.Reader, owner status.Obje
 }
 
 // checked returns the chain of a Secret, as the cache keeps it, if a site can serve it, and notes when that may change.
-func (s sites) checked(source *corev1.Secret, site desired.Site, v *serving) (certificate.Chain, error) {
+func (s sites) checked(source *corev1.Secret, v *serving) (certificate.Chain, error) {
 	chain, err := keptPair(source)
 	if err != nil {
-		return nil, invalid(site, err)
+		return nil, invalid(v.site, err)
 	}
 	now := s.clock.Now()
 	if next := chain.NextChange(now); !next.IsZero() {
 		v.recheck = phase.Sooner(v.recheck, next.Sub(now)+time.Second)
 	}
-	if err := chain.Check(site.Host, now); err != nil {
-		return nil, invalid(site, err)
+	if err := chain.Check(v.site.Host, now); err != nil {
+		return nil, invalid(v.site, err)
 	}
 	return chain, nil
 }

@@ -124,6 +124,25 @@ func awaitCopy(t *testing.T, domain *v1alpha1.Domain, source *corev1.Secret) *co
 	return got
 }
 
+// awaitCertificate waits until the status of a Domain says that it serves what a Secret holds.
+func awaitCertificate(t *testing.T, domain *v1alpha1.Domain, kind v1alpha1.CertificateType, secret *corev1.Secret) {
+	t.Helper()
+	chain, err := certificate.ParseChain(secret.Data[corev1.TLSCertKey])
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &v1alpha1.DomainCertificate{Type: kind, Issuer: "CN=Test CA,O=Test", NotAfter: metav1.NewTime(chain.Leaf().NotAfter)}
+	eventually(t, func(ctx context.Context) error {
+		if err := api.Get(ctx, key(domain), domain); err != nil {
+			return err
+		}
+		if diff := cmp.Diff(want, domain.Status.Certificate); diff != "" {
+			return fmt.Errorf("status.certificate (-want +got):\n%s", diff)
+		}
+		return nil
+	})
+}
+
 // From the issuer's certificate to a custom one, to another one, and back, with the host always served.
 func TestCustomCertificate(t *testing.T) {
 	t.Parallel()
@@ -133,8 +152,10 @@ func TestCustomCertificate(t *testing.T) {
 	issued := &cmv1.Certificate{ObjectMeta: named(ns, name)}
 	issuedSecret := &corev1.Secret{ObjectMeta: named(ns, name+"-tls")}
 	guard(t, ns, name)
+	get(t, issuedSecret)
+	awaitCertificate(t, domain, v1alpha1.CertificateDefault, issuedSecret)
 
-	source := newCertificateSecret(t, ns, "bought", pairFor{host: host})
+	source := newCertificateSecret(t, ns, "bought", pairFor{host: host, notAfter: time.Now().AddDate(1, 0, 0)})
 	wantCustom(t, domain, source.Name)
 	expect(t, domain, status.CurrentStatus, ready)
 	awaitServed(t, ns, name, name+"-custom")
@@ -143,6 +164,7 @@ func TestCustomCertificate(t *testing.T) {
 		t.Errorf("the copy has the label %q and the type %s", got, custom.Type)
 	}
 	awaitOwned(t, custom, domain)
+	awaitCertificate(t, domain, v1alpha1.CertificateCustom, source)
 
 	// What was served before stays for a while.
 	get(t, issued)
@@ -152,9 +174,11 @@ func TestCustomCertificate(t *testing.T) {
 	awaitAbsent(t, issuedSecret)
 
 	renewed := source.DeepCopy()
-	renewed.Data[corev1.TLSCertKey], renewed.Data[corev1.TLSPrivateKeyKey] = newPair(t, pairFor{host: host})
+	longer := pairFor{host: host, notAfter: time.Now().AddDate(2, 0, 0)}
+	renewed.Data[corev1.TLSCertKey], renewed.Data[corev1.TLSPrivateKeyKey] = newPair(t, longer)
 	patch(t, source, func(client.Object) { source.Data = renewed.Data })
 	awaitCopy(t, domain, renewed)
+	awaitCertificate(t, domain, v1alpha1.CertificateCustom, renewed)
 	expect(t, domain, status.CurrentStatus, ready)
 
 	other := newCertificateSecret(t, ns, "other", pairFor{host: "*." + ns + ".example.com"})
@@ -170,11 +194,14 @@ func TestCustomCertificate(t *testing.T) {
 		v1alpha1.ConditionCertified:   working,
 	})
 	awaitServed(t, ns, name, name+"-custom")
+	awaitCertificate(t, domain, v1alpha1.CertificateCustom, other)
 	reconcileLater(t, domain, later)
 	get(t, custom)
 	certify(t, ns, name)
 	expect(t, domain, status.CurrentStatus, ready)
 	awaitServed(t, ns, name, name+"-tls")
+	get(t, issuedSecret)
+	awaitCertificate(t, domain, v1alpha1.CertificateDefault, issuedSecret)
 	get(t, custom)
 	reconcileLater(t, domain, later)
 	awaitAbsent(t, custom)

@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
@@ -44,6 +45,11 @@ type domainScope struct {
 	serving serving
 }
 
+// appKey says where the App is that the Domain names.
+func (s *domainScope) appKey() client.ObjectKey {
+	return client.ObjectKey{Namespace: s.domain.GetNamespace(), Name: s.domain.Spec.AppRef.Name}
+}
+
 func setupDomain(mgr manager.Manager, b base, o controller.Options) error {
 	r := &domainReconciler{base: b, sites: newSites(b)}
 	child := handler.EnqueueRequestsFromMapFunc(toDomain)
@@ -69,10 +75,11 @@ func (r *domainReconciler) Reconcile(ctx context.Context, domain *v1alpha1.Domai
 	s := &domainScope{domain: domain, site: desired.DomainSite(domain, r.platform), mirrors: r.sites.mirrors(domain)}
 	outcome := phase.Run(ctx, s,
 		phase.Phase[*domainScope]{Name: "organization", Gate: true, Run: r.organization},
+		phase.Phase[*domainScope]{Name: "secrets", Condition: v1alpha1.ConditionConfigured, Run: r.secrets},
 		phase.Phase[*domainScope]{Name: "host", Condition: v1alpha1.ConditionRouted, Gate: true, Run: r.host},
-		// A Domain keeps its host while its App is away.
-		phase.Phase[*domainScope]{Name: "app", Gate: true, Run: r.namedApp},
 		phase.Phase[*domainScope]{Name: "served", Condition: v1alpha1.ConditionCertified, Gate: true, Run: r.served},
+		// A Domain keeps its host, and what that serves, while its App is away.
+		phase.Phase[*domainScope]{Name: "app", Gate: true, Run: r.namedApp},
 		phase.Phase[*domainScope]{Name: "certificate", Condition: v1alpha1.ConditionCertified, Run: r.certificate},
 		phase.Phase[*domainScope]{Name: "route", Condition: v1alpha1.ConditionRouted, Run: r.route},
 		phase.Phase[*domainScope]{Name: "leftovers", Condition: v1alpha1.ConditionCertified, Run: r.leftovers},

@@ -18,10 +18,13 @@ import (
 func (r *domainReconciler) writeStatus(ctx context.Context, s *domainScope, o *phase.Outcome) error {
 	now := metav1.NewTime(r.clock.Now())
 	conditions := status.Conditions(s.domain.Status.Conditions, s.domain.GetGeneration(), now, status.Parts(o,
+		status.Observer{Type: v1alpha1.ConditionConfigured, Part: s.configured},
 		status.Observer{Type: v1alpha1.ConditionCertified, Part: s.certified},
 		status.Observer{Type: v1alpha1.ConditionRouted, Part: s.routed},
 	))
-	st := v1alpha1.DomainStatus{ObservedGeneration: s.domain.GetGeneration(), Conditions: conditions}
+	st := v1alpha1.DomainStatus{
+		ObservedGeneration: s.domain.GetGeneration(), Conditions: conditions, Certificate: s.serving.seen(),
+	}
 	if s.hasHost {
 		st.URL = desired.URL(s.domain.Spec.Host)
 	}
@@ -37,11 +40,18 @@ func (r *domainReconciler) writeStatus(ctx context.Context, s *domainScope, o *p
 	return nil
 }
 
+func (s *domainScope) configured() status.Part {
+	if s.domain.Spec.Mail == nil || s.domain.Spec.Mail.PasswordSecretRef == nil {
+		return status.Succeeded(v1alpha1.ConditionConfigured, "The Domain names no Secret that its mail needs.")
+	}
+	return status.Succeeded(v1alpha1.ConditionConfigured, "The password of the mail server is there.")
+}
+
 func (s *domainScope) certified() status.Part {
 	if s.mirrors {
 		return mirrored(&s.app, v1alpha1.ConditionCertified)
 	}
-	return s.serving.certified(s.site)
+	return s.serving.certified()
 }
 
 func (s *domainScope) routed() status.Part {
@@ -49,6 +59,18 @@ func (s *domainScope) routed() status.Part {
 		return mirrored(&s.app, v1alpha1.ConditionRouted)
 	}
 	return routed(s.domain.Spec.Host)
+}
+
+// seen returns what there is to say of the certificate that is served, or nil if there is none.
+func (v *serving) seen() *v1alpha1.DomainCertificate {
+	it, kind := v.served()
+	if len(it.chain) == 0 {
+		return nil
+	}
+	leaf := it.chain.Leaf()
+	return &v1alpha1.DomainCertificate{
+		Type: kind, Issuer: status.Cut(leaf.Issuer.String()), NotAfter: metav1.NewTime(leaf.NotAfter),
+	}
 }
 
 // mirrored returns what an App says of a part. The part is stalled if it is what stalls the App.

@@ -9,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/controllers/internal/desired"
 	"github.com/berth-dev/berth/controllers/internal/phase"
 	"github.com/berth-dev/berth/controllers/internal/ssa"
@@ -25,6 +26,8 @@ const (
 
 // serving is which certificates there are for a site and which of them its route serves. look makes it, the phases behind complete it.
 type serving struct {
+	// site is what is served.
+	site desired.Site
 	// secret is the Secret that the route names; empty while there is no route.
 	secret string
 	// since is for when it does.
@@ -57,7 +60,7 @@ func (s sites) look(ctx context.Context, owner metav1.Object, site desired.Site)
 	if err != nil {
 		return serving{}, err
 	}
-	v := serving{next: site.TLSSecret}
+	v := serving{site: site, next: site.TLSSecret}
 	if secret == site.TLSSecret || secret == site.CustomSecret { // Any other was named by somebody else.
 		v.secret, v.since, v.next = secret, since, secret
 	}
@@ -82,43 +85,56 @@ func (s sites) stored(ctx context.Context, site desired.Site, name string) (stor
 }
 
 // good reports whether clients take what the route serves now for the host's.
-func (v *serving) good(site desired.Site) bool {
-	return v.secret == site.TLSSecret && v.issued.good || v.secret == site.CustomSecret && v.custom.good
+func (v *serving) good() bool {
+	it, _ := v.served()
+	return it.good
+}
+
+// served returns what the route serves now, and whose certificate that is.
+func (v *serving) served() (stored, v1alpha1.CertificateType) {
+	switch v.secret {
+	case v.site.TLSSecret:
+		return v.issued, v1alpha1.CertificateDefault
+	case v.site.CustomSecret:
+		return v.custom, v1alpha1.CertificateCustom
+	default:
+		return stored{}, ""
+	}
 }
 
 // wanted returns the Secret that a site wants to be served, what lies in it, and the objects that it has no use for.
-func (v *serving) wanted(site desired.Site) (name string, it stored, spare []client.Object) {
-	if site.Source != "" {
-		return site.CustomSecret, v.custom, issuedObjects(site)
+func (v *serving) wanted() (name string, it stored, spare []client.Object) {
+	if v.site.Source != "" {
+		return v.site.CustomSecret, v.custom, issuedObjects(v.site)
 	}
-	return site.TLSSecret, v.issued, customObjects(site)
+	return v.site.TLSSecret, v.issued, customObjects(v.site)
 }
 
 // choose picks the Secret that the route is to name: the one that the site wants, once that is ready and has had its head start, and
 // until then the best that there is.
-func (s sites) choose(site desired.Site, v *serving, ready bool) {
-	wanted, it, _ := v.wanted(site)
+func (s sites) choose(v *serving, ready bool) {
+	wanted, it, _ := v.wanted()
 	ready = ready && it.good
 	left := headStart - s.clock.Since(it.since)
 	switch {
-	case ready && (v.secret == wanted || left <= 0 || !v.good(site)):
+	case ready && (v.secret == wanted || left <= 0 || !v.good()):
 		v.next = wanted
-	case v.good(site):
+	case v.good():
 		if ready {
 			v.recheck = phase.Sooner(v.recheck, left)
 		}
 	case v.issued.good:
-		v.next = site.TLSSecret
+		v.next = v.site.TLSSecret
 	case v.custom.good:
-		v.next = site.CustomSecret
+		v.next = v.site.CustomSecret
 	}
 }
 
 // retire deletes what the site has no use for, once its route has named what it wants for long enough. Until then, and while what is
 // served is not what it should be, everything stays: it may be the better certificate.
-func (s sites) retire(ctx context.Context, owner metav1.Object, site desired.Site, v *serving) error {
-	wanted, _, spare := v.wanted(site)
-	if v.secret != wanted || !v.good(site) {
+func (s sites) retire(ctx context.Context, owner metav1.Object, v *serving) error {
+	wanted, _, spare := v.wanted()
+	if v.secret != wanted || !v.good() {
 		return nil
 	}
 	left := overlap - s.clock.Since(v.since)

@@ -37,8 +37,8 @@ func newSites(b base) sites {
 }
 
 // route leads the host of a site to its App with the certificate that certify has chosen.
-func (s sites) route(ctx context.Context, owner metav1.Object, site desired.Site, v *serving) error {
-	if err := s.router.Route(ctx, owner, site, v.next); err != nil {
+func (s sites) route(ctx context.Context, owner metav1.Object, v *serving) error {
+	if err := s.router.Route(ctx, owner, v.site, v.next); err != nil {
 		return err
 	}
 	if v.secret != v.next {

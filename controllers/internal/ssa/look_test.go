@@ -90,7 +90,9 @@ func TestHas(t *testing.T) {
 
 func TestAppliedAt(t *testing.T) {
 	t.Parallel()
-	at := func(hour int) *metav1.Time { return new(metav1.NewTime(time.Date(2026, 3, 1, hour, 0, 0, 0, time.UTC))) }
+	at := func(hour int) *metav1.Time {
+		return new(metav1.NewTime(time.Date(2026, 3, 1, hour, 0, 0, 0, time.UTC)))
+	}
 	entry := func(manager, subresource string, operation metav1.ManagedFieldsOperationType, hour int) metav1.ManagedFieldsEntry {
 		return metav1.ManagedFieldsEntry{Manager: manager, Subresource: subresource, Operation: operation, Time: at(hour)}
 	}

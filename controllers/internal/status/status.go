@@ -91,7 +91,7 @@ func Conditions(have []metav1.Condition, generation int64, now metav1.Time, part
 			conditions = append(conditions, *old)
 		}
 		meta.SetStatusCondition(&conditions, metav1.Condition{
-			Type: p.Type, Status: p.Status, Reason: p.Reason, Message: cut(p.Message), ObservedGeneration: generation, LastTransitionTime: now,
+			Type: p.Type, Status: p.Status, Reason: p.Reason, Message: Cut(p.Message), ObservedGeneration: generation, LastTransitionTime: now,
 		})
 	}
 	return conditions
@@ -130,8 +130,8 @@ func worst(parts []Part) (Part, bool) {
 	return Part{}, false
 }
 
-// cut shortens a message without leaving half a character behind.
-func cut(message string) string {
+// Cut shortens a text to what a message may have, without leaving half a character behind.
+func Cut(message string) string {
 	if len(message) <= maxMessage {
 		return message
 	}

@@ -174,7 +174,7 @@ func TestCut(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got := cut(tc.message)
+			got := Cut(tc.message)
 			if (got == tc.message) != tc.whole || len(got) > maxMessage || !utf8.ValidString(got) {
 				t.Errorf("cut left %d bytes of %d: %.20q…", len(got), len(tc.message), got)
 			}
