@@ -69,7 +69,7 @@ func (r *domainReconciler) password(ctx context.Context, domain *v1alpha1.Domain
 	return phase.Wait(0, v1alpha1.ReasonSecretNotFound, "%s", message)
 }
 
-// host lets the Domain have its host unless it is another's. A Domain that doesn't have it, or whose App serves it by
+// host lets the Domain have its host unless it is another's or the platform's. A Domain that doesn't have it, or whose App serves it by
 // itself, has no certificate and no route of its own.
 func (r *domainReconciler) host(ctx context.Context, s *domainScope) error {
 	owner, err := r.sites.hostOwner(ctx, s.domain.Spec.Host)
@@ -82,10 +82,14 @@ func (r *domainReconciler) host(ctx context.Context, s *domainScope) error {
 			return err
 		}
 	}
-	if !s.hasHost {
+	switch {
+	case r.sites.reserved(s.domain):
+		return r.sites.hostReserved(s.domain.Spec.Host)
+	case s.hasHost, owner == (claim{}): // A default host is nobody's while there is no App, which the next phase tells.
+		return nil
+	default:
 		return hostConflict(s.domain.Spec.Host)
 	}
-	return nil
 }
 
 // served reads which certificate the host serves now, be it by the Domain's route or by that of the App whose host it mirrors.

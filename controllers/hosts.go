@@ -3,6 +3,8 @@ package controllers
 import (
 	"cmp"
 	"context"
+	"slices"
+	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -11,7 +13,7 @@ import (
 	"github.com/berth-dev/berth/controllers/internal/phase"
 )
 
-// claim is who asks for a host. A Domain that names an App and that App's own default host asks on the App's behalf.
+// claim is who asks for a host.
 type claim struct {
 	kind, namespace, name string
 }
@@ -20,6 +22,7 @@ func claimOf(app *v1alpha1.App) claim {
 	return claim{kind: "App", namespace: app.GetNamespace(), name: app.GetName()}
 }
 
+// claimOfDomain returns on whose behalf a Domain wants a host: its own, or that of the App whose default host it is.
 func (s sites) claimOfDomain(d *v1alpha1.Domain) claim {
 	if s.mirrors(d) {
 		return claim{kind: "App", namespace: d.GetNamespace(), name: d.Spec.AppRef.Name}
@@ -32,49 +35,84 @@ func (s sites) mirrors(d *v1alpha1.Domain) bool {
 	return d.Spec.Host == desired.Host(d.Spec.AppRef.Name, s.platform.BaseDomain)
 }
 
+// reserved reports whether a host is the platform's own, so that no Domain can have it, whatever Apps there are or will be.
+func (s sites) reserved(d *v1alpha1.Domain) bool {
+	return s.isPlatforms(d.Spec.Host) && !s.mirrors(d)
+}
+
+// isPlatforms reports whether a host is the base domain or lies below it.
+func (s sites) isPlatforms(host string) bool {
+	return host == s.platform.BaseDomain || strings.HasSuffix(host, "."+s.platform.BaseDomain)
+}
+
 // hostOwner returns whose a host is: of the object that has it, as the URL in its status says, or else of the oldest that asks for it, and
 // of two of the same second, of the first by Namespace and name. Age alone would let an old Domain take any host by asking for it one day.
 //
-// Of two that took the host at the same moment, neither seeing the other, the older one keeps it: a new URL wakes all that ask for its
-// host.
+// Below the base domain only Apps have hosts, and elsewhere only Domains. Of two that took the host at the same moment, neither seeing the
+// other, the older one keeps it: a new URL wakes all that ask for its host.
 func (s sites) hostOwner(ctx context.Context, host string) (claim, error) {
-	var apps v1alpha1.AppList
-	if err := indexed(ctx, s.client, &apps, metav1.NamespaceAll, indexHost, host); err != nil {
-		return claim{}, err
-	}
-	var domains v1alpha1.DomainList
-	if err := indexed(ctx, s.client, &domains, metav1.NamespaceAll, indexHost, host); err != nil {
-		return claim{}, err
-	}
-	var first metav1.Object
-	var firstHas bool
-	var owner claim
-	consider := func(o metav1.Object, url string, c claim) {
-		has := url == desired.URL(host)
-		if first == nil || has && !firstHas || has == firstHas && older(o, first) {
-			first, firstHas, owner = o, has, c
+	var all []claimant
+	if s.isPlatforms(host) {
+		var apps v1alpha1.AppList
+		if err := indexed(ctx, s.client, &apps, metav1.NamespaceAll, indexHost, host); err != nil {
+			return claim{}, err
+		}
+		for i := range apps.Items {
+			all = append(all, claimant{&apps.Items[i], apps.Items[i].Status.URL == desired.URL(host), claimOf(&apps.Items[i])})
+		}
+	} else {
+		var domains v1alpha1.DomainList
+		if err := indexed(ctx, s.client, &domains, metav1.NamespaceAll, indexHost, host); err != nil {
+			return claim{}, err
+		}
+		for i := range domains.Items {
+			all = append(all, claimant{&domains.Items[i], domains.Items[i].Status.URL == desired.URL(host), s.claimOfDomain(&domains.Items[i])})
 		}
 	}
-	for i := range apps.Items {
-		app := &apps.Items[i]
-		consider(app, app.Status.URL, claimOf(app))
+	if len(all) == 0 {
+		return claim{}, nil
 	}
-	for i := range domains.Items {
-		d := &domains.Items[i]
-		consider(d, d.Status.URL, s.claimOfDomain(d))
-	}
-	return owner, nil
+	return slices.MinFunc(all, before).claim, nil
 }
 
-func older(a, b metav1.Object) bool {
+// claimant is an object that asks for a host.
+type claimant struct {
+	metav1.Object
+	// has says that it has the host already.
+	has   bool
+	claim claim
+}
+
+// before compares two that ask for the same host by who gets it.
+func before(a, b claimant) int {
+	if a.has != b.has {
+		if a.has {
+			return -1
+		}
+		return 1
+	}
+	return byAge(a, b)
+}
+
+// byAge compares two objects by age, and of two of the same second by Namespace and name.
+func byAge(a, b metav1.Object) int {
 	return cmp.Or(
 		a.GetCreationTimestamp().Compare(b.GetCreationTimestamp().Time),
 		cmp.Compare(a.GetNamespace(), b.GetNamespace()),
 		cmp.Compare(a.GetName(), b.GetName()),
-	) < 0
+	)
 }
+
+func older(a, b metav1.Object) bool { return byAge(a, b) < 0 }
 
 // hostConflict doesn't say who has the host: it may be another organization.
 func hostConflict(host string) error {
 	return phase.Stall(v1alpha1.ReasonHostConflict, "Another App or Domain has the host %s, since it asked for it before.", host)
+}
+
+// hostReserved says why a Domain can't have a host of the platform's.
+func (s sites) hostReserved(host string) error {
+	return phase.Stall(v1alpha1.ReasonHostReserved,
+		"The host %s is the platform's own: of %s and all below it, a Domain can only have the default host of the App that it names.",
+		host, s.platform.BaseDomain)
 }

@@ -67,7 +67,7 @@ func TestHostOfTwoApps(t *testing.T) {
 	get(t, &networkingv1.Ingress{ObjectMeta: named(second, younger.Name)})
 }
 
-// A Domain that is older than an App, or than another Domain, doesn't get their hosts by asking for them later, only when they go.
+// A Domain that is older than another one doesn't get its host by asking for it later, only when that goes.
 func TestHostIsNotTaken(t *testing.T) {
 	t.Parallel()
 	ns, other := organization(t), organization(t)
@@ -78,14 +78,9 @@ func TestHostIsNotTaken(t *testing.T) {
 	younger := newDomain(t, ns, "www."+ns+".example.com", app.Name)
 	expect(t, younger, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouted: succeeded})
 
-	patch(t, domain, func(client.Object) { domain.Spec.Host = strings.TrimPrefix(app.Status.URL, "https://") })
-	expect(t, domain, status.FailedStatus, conflict)
-	awaitAbsent(t, &networkingv1.Ingress{ObjectMeta: named(other, domain.Name+".domain")})
-	settle()
-	expect(t, app, status.CurrentStatus, map[string]condition{v1alpha1.ConditionReady: succeeded})
-
 	patch(t, domain, func(client.Object) { domain.Spec.Host = younger.Spec.Host })
 	expect(t, domain, status.FailedStatus, conflict)
+	awaitAbsent(t, &networkingv1.Ingress{ObjectMeta: named(other, domain.Name+".domain")})
 	remove(t, app)
 	expect(t, younger, status.FailedStatus, map[string]condition{v1alpha1.ConditionReady: failing(v1alpha1.ReasonAppNotFound)})
 	expect(t, domain, status.FailedStatus, conflict)
@@ -97,26 +92,31 @@ func TestHostIsNotTaken(t *testing.T) {
 func TestHostGivenUp(t *testing.T) {
 	t.Parallel()
 	ns, other := organization(t), organization(t)
-	domain := newDomain(t, other, "www."+other+".example.com", newApp(t, other).Name)
+	older := newDomain(t, other, "www."+other+".example.com", newApp(t, other).Name)
 	nextSecond(t)
-	app := running(t, ns)
-	certificate, secret := &cmv1.Certificate{ObjectMeta: named(ns, app.Name)}, &corev1.Secret{ObjectMeta: named(ns, app.Name+"-tls")}
-	awaitOwned(t, secret, app)
-	patch(t, domain, func(client.Object) { domain.Spec.Host = strings.TrimPrefix(app.Status.URL, "https://") })
-	expect(t, domain, status.FailedStatus, conflict)
+	younger, _ := newCustomDomain(t, ns)
+	name := younger.Name + ".domain"
+	wantCustom(t, younger, "")
+	certify(t, ns, name)
+	expect(t, younger, status.CurrentStatus, ready)
+	certificate, secret := &cmv1.Certificate{ObjectMeta: named(ns, name)}, &corev1.Secret{ObjectMeta: named(ns, name+"-tls")}
+	awaitOwned(t, secret, younger)
+	patch(t, older, func(client.Object) { older.Spec.Host = younger.Spec.Host })
+	expect(t, older, status.FailedStatus, conflict)
 
-	domain.Status.URL = app.Status.URL
-	if err := api.Status().Update(t.Context(), domain); err != nil {
+	older.Status.URL = younger.Status.URL
+	if err := api.Status().Update(t.Context(), older); err != nil {
 		t.Fatal(err)
 	}
-	expect(t, app, status.FailedStatus, conflict)
-	awaitAbsent(t, &networkingv1.Ingress{ObjectMeta: named(ns, app.Name)})
+	expect(t, younger, status.FailedStatus, conflict)
+	awaitAbsent(t, &networkingv1.Ingress{ObjectMeta: named(ns, name)})
 	awaitAbsent(t, certificate)
 	awaitAbsent(t, secret)
-	expect(t, domain, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouted: succeeded})
+	awaitAbsent(t, &corev1.Secret{ObjectMeta: named(ns, name+"-custom")})
+	expect(t, older, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouted: succeeded})
 
-	patch(t, domain, func(client.Object) { domain.Spec.Host = "www2." + other + ".example.com" })
-	expect(t, app, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouted: succeeded})
+	patch(t, older, func(client.Object) { older.Spec.Host = "www2." + other + ".example.com" })
+	expect(t, younger, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouted: succeeded})
 }
 
 func TestDomain(t *testing.T) {

@@ -1,0 +1,105 @@
+package controllers
+
+import (
+	"strings"
+	"testing"
+
+	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
+	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/berth-dev/berth/api/v1alpha1"
+)
+
+var hostReserved = map[string]condition{
+	v1alpha1.ConditionReady:     failing(v1alpha1.ReasonHostReserved),
+	v1alpha1.ConditionStalled:   {"True", v1alpha1.ReasonHostReserved},
+	v1alpha1.ConditionRouted:    failing(v1alpha1.ReasonHostReserved),
+	v1alpha1.ConditionCertified: pending,
+}
+
+// No Domain has a host of the platform's, but that of its own App.
+func TestReservedHosts(t *testing.T) {
+	t.Parallel()
+	cases := map[string]func(app *v1alpha1.App) string{
+		"BaseDomain":   func(*v1alpha1.App) string { return baseDomain },
+		"NoApp":        func(app *v1alpha1.App) string { return "not-" + app.Name + "." + baseDomain },
+		"BelowTheApps": func(app *v1alpha1.App) string { return "www." + app.Name + "." + baseDomain },
+	}
+	for name, host := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ns := organization(t)
+			app := newApp(t, ns)
+			domain := newDomain(t, ns, host(app), app.Name)
+			expect(t, domain, status.FailedStatus, hostReserved)
+			says(t, domain, "is the platform's own")
+			if domain.Status.URL != "" {
+				t.Errorf("the URL is %s, want none", domain.Status.URL)
+			}
+			absent(t, &networkingv1.Ingress{ObjectMeta: named(ns, domain.Name+".domain")})
+			absent(t, &cmv1.Certificate{ObjectMeta: named(ns, domain.Name+".domain")})
+			patch(t, domain, func(client.Object) { domain.Spec.Host = "www." + ns + ".example.com" })
+			expect(t, domain, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouted: succeeded})
+		})
+	}
+}
+
+// A host that only ends in the same letters as the base domain is anybody's.
+func TestHostBesideTheBaseDomain(t *testing.T) {
+	t.Parallel()
+	ns := organization(t)
+	domain := newDomain(t, ns, ns+"-"+baseDomain, newApp(t, ns).Name)
+	expect(t, domain, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouted: succeeded})
+}
+
+// An App gets its default host whatever older Domains have asked for it: of another App, of one that doesn't exist, or as their own.
+func TestDefaultHostIsTheAppsOwn(t *testing.T) {
+	t.Parallel()
+	ns, other := organization(t), organization(t)
+	name := "app-" + ns[len(ns)-5:]
+	host := name + "." + baseDomain
+	served := newServedDomain(t, other)
+	claimed := newDomain(t, other, host, name)
+	nextSecond(t)
+	app := running(t, ns)
+	if want := "https://" + host; app.Status.URL != want {
+		t.Errorf("the App has the URL %s, want %s", app.Status.URL, want)
+	}
+	expect(t, claimed, status.FailedStatus, map[string]condition{v1alpha1.ConditionReady: failing(v1alpha1.ReasonHostConflict)})
+
+	patch(t, served, func(client.Object) { served.Spec.Host = host })
+	expect(t, served, status.FailedStatus, hostReserved)
+	for _, o := range []client.Object{&networkingv1.Ingress{}, &cmv1.Certificate{}} {
+		o.SetNamespace(other)
+		o.SetName(served.Name + ".domain")
+		awaitAbsent(t, o)
+	}
+	awaitAbsent(t, &corev1.Secret{ObjectMeta: named(other, served.Name+".domain-tls")})
+	get(t, served)
+	served.Status.URL = "https://" + host
+	if err := api.Status().Update(t.Context(), served); err != nil {
+		t.Fatal(err)
+	}
+	settle()
+	expect(t, app, status.CurrentStatus, map[string]condition{v1alpha1.ConditionReady: succeeded})
+}
+
+// A Domain of the default host of an App that doesn't exist waits for the App, and keeps the host from nobody.
+func TestDefaultHostOfNoApp(t *testing.T) {
+	t.Parallel()
+	ns := organization(t)
+	name := "app-" + ns[len(ns)-5:]
+	domain := newDomain(t, ns, name+"."+baseDomain, name)
+	expect(t, domain, status.FailedStatus, map[string]condition{v1alpha1.ConditionReady: failing(v1alpha1.ReasonAppNotFound)})
+	if domain.Status.URL != "" {
+		t.Errorf("the URL is %s, want none while there is no App", domain.Status.URL)
+	}
+	running(t, ns)
+	expect(t, domain, status.CurrentStatus, ready)
+	if !strings.HasSuffix(domain.Status.URL, domain.Spec.Host) {
+		t.Errorf("the URL is %q, want that of the App", domain.Status.URL)
+	}
+}
