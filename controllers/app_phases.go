@@ -123,8 +123,15 @@ func (r *appReconciler) host(ctx context.Context, s *appScope) error {
 	return hostConflict(s.site.Host)
 }
 
-// served reads which certificate the default host serves now.
-func (r *appReconciler) served(ctx context.Context, s *appScope) (err error) {
+// served reads which certificate the default host is to have, as a Domain that mirrors the App says, and which it serves now.
+func (r *appReconciler) served(ctx context.Context, s *appScope) error {
+	domain, err := r.sites.mirrorOf(ctx, client.ObjectKeyFromObject(s.app))
+	if err != nil {
+		return err
+	}
+	if domain != nil {
+		s.site = s.site.WithTLS(domain.Spec.TLS)
+	}
 	s.serving, err = r.sites.look(ctx, s.app, s.site)
 	return err
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/berth-dev/berth/controllers/internal/status"
 )
 
-// companyGrace is for how long a new or changed object waits for what it needs before it says that a person must act.
+// companyGrace is for how long an object waits for what it needs before it says that a person must act.
 const companyGrace = 5 * time.Second
 
 // requireOrganization stalls unless the Namespace is an organization. The cache holds no other Namespaces. What an object had before its
@@ -33,8 +33,8 @@ func (b base) requireOrganization(ctx context.Context, o status.Object) error {
 	return err
 }
 
-// missing stalls an object for the lack of something else, but lets one that is new, or was changed, wait for it at first: both may have
-// been written together.
+// missing stalls an object for the lack of something else, but lets it wait for that at first: both may have been written together, and
+// what is gone may be about to be replaced.
 func (b base) missing(o status.Object, reason, format string, args ...any) error {
 	if left := b.graceLeft(o); left > 0 {
 		return phase.Wait(left, v1alpha1.ReasonProgressing, format, args...)
@@ -48,19 +48,22 @@ func (b base) graceLeft(o status.Object) time.Duration {
 	return companyGrace - now.Sub(changed(o, now))
 }
 
-// changed returns when an object was last changed by a user, as far as that can be told: when it was made, or when its being worked on
-// began, which a change that wasn't seen yet begins now.
+// changed returns since when an object may lack something, as far as that can be told: since it was made, or since it is worked on again,
+// which begins now if its spec was changed or if it lacked nothing before.
 func changed(o status.Object, now time.Time) time.Time {
 	made := o.GetCreationTimestamp().Time
+	stalled := meta.IsStatusConditionTrue(o.GetConditions(), v1alpha1.ConditionStalled)
 	reconciling := meta.FindStatusCondition(o.GetConditions(), v1alpha1.ConditionReconciling)
 	switch {
 	case reconciling == nil:
 		return made
 	case reconciling.ObservedGeneration < o.GetGeneration():
 		return now
-	case reconciling.Status == metav1.ConditionTrue && reconciling.LastTransitionTime.After(made):
+	case stalled:
+		return made
+	case reconciling.Status == metav1.ConditionTrue:
 		return reconciling.LastTransitionTime.Time
 	default:
-		return made
+		return now
 	}
 }

@@ -41,6 +41,8 @@ type domainScope struct {
 	hasHost bool
 	// mirrors says that the host is the App's own default host: the App serves it, and the Domain says what the App says.
 	mirrors bool
+	// mirror is the Domain that says which certificate the App's default host is to have, if the Domain mirrors.
+	mirror *v1alpha1.Domain
 	// serving is what there is of certificates for the host, and which one its route serves.
 	serving serving
 }
@@ -58,12 +60,12 @@ func setupDomain(mgr manager.Manager, b base, o controller.Options) error {
 		WithOptions(o).
 		For(&v1alpha1.Domain{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&cmv1.Certificate{}, child, builder.WithPredicates(ownedOrNew)).
-		Watches(&networkingv1.Ingress{}, child, builder.WithPredicates(ownedOrNew)).
+		Watches(&networkingv1.Ingress{}, handler.EnqueueRequestsFromMapFunc(r.domainsOfRoute), builder.WithPredicates(ownedOrNew)).
 		Watches(&corev1.Namespace{}, handler.EnqueueRequestsFromMapFunc(r.domainsOfNamespace), builder.WithPredicates(comesOrGoes)).
 		Watches(&v1alpha1.App{}, handler.EnqueueRequestsFromMapFunc(r.domainsOfApp)).
 		Watches(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(r.domainsOfSecret), builder.WithPredicates(secretChanged)).
 		Watches(&v1alpha1.App{}, handler.EnqueueRequestsFromMapFunc(r.domainsOfHost), builder.WithPredicates(claimChanged)).
-		Watches(&v1alpha1.Domain{}, handler.EnqueueRequestsFromMapFunc(r.domainsOfHost), builder.WithPredicates(claimChanged)).
+		Watches(&v1alpha1.Domain{}, handler.EnqueueRequestsFromMapFunc(r.domainsOfHost), builder.WithPredicates(domainChanged)).
 		Complete(reconcile.AsReconciler(b.client, r))
 }
 

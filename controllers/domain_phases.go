@@ -98,6 +98,9 @@ func (r *domainReconciler) served(ctx context.Context, s *domainScope) (err erro
 		s.serving, err = r.sites.look(ctx, s.domain, s.site)
 		return err
 	}
+	if s.mirror, err = r.sites.mirrorOf(ctx, s.appKey()); err != nil {
+		return err
+	}
 	var app v1alpha1.App
 	if err := r.client.Get(ctx, s.appKey(), &app); err != nil {
 		return client.IgnoreNotFound(err)

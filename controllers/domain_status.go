@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
@@ -49,7 +48,7 @@ func (s *domainScope) configured() status.Part {
 
 func (s *domainScope) certified() status.Part {
 	if s.mirrors {
-		return mirrored(&s.app, v1alpha1.ConditionCertified)
+		return mirroredCertificate(&s.app, s.domain, s.mirror)
 	}
 	return s.serving.certified()
 }
@@ -70,18 +69,5 @@ func (v *serving) seen() *v1alpha1.DomainCertificate {
 	leaf := it.chain.Leaf()
 	return &v1alpha1.DomainCertificate{
 		Type: kind, Issuer: status.Cut(leaf.Issuer.String()), NotAfter: metav1.NewTime(leaf.NotAfter),
-	}
-}
-
-// mirrored returns what an App says of a part. The part is stalled if it is what stalls the App.
-func mirrored(app *v1alpha1.App, conditionType string) status.Part {
-	c := meta.FindStatusCondition(app.Status.Conditions, conditionType)
-	if c == nil {
-		return status.Pending(conditionType, "Nothing is known of the App yet.")
-	}
-	stalled := meta.FindStatusCondition(app.Status.Conditions, v1alpha1.ConditionStalled)
-	return status.Part{
-		Type: conditionType, Status: c.Status, Reason: c.Reason, Message: c.Message,
-		Stalled: stalled != nil && stalled.Status == metav1.ConditionTrue && stalled.Reason == c.Reason,
 	}
 }

@@ -33,6 +33,9 @@ var secretChanged = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 // claimChanged lets through what decides whose a host is: who asks for it on whose behalf, and who has it.
 var claimChanged = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool { return claimed(e.ObjectOld) != claimed(e.ObjectNew) }}
 
+// domainChanged lets through what of a Domain concerns others that ask for its host: whose that is, and which certificate it is to have.
+var domainChanged = predicate.Or(claimChanged, predicate.GenerationChangedPredicate{})
+
 // claimed returns what of an App or a Domain decides whose a host is.
 func claimed(o client.Object) [3]string {
 	switch o := o.(type) {
@@ -107,10 +110,13 @@ func namedSecrets(_ context.Context, o client.Object) []reconcile.Request {
 	return requests
 }
 
-// appsOfSecret returns the Apps whose environment names a Secret, or the one whose default host it is the certificate of.
+// appsOfSecret returns the Apps whose environment names a Secret, or whose default host is served with what it holds or is to be.
 func (r *appReconciler) appsOfSecret(ctx context.Context, o client.Object) []reconcile.Request {
-	if o.GetLabels()[v1alpha1.LabelSecret] == v1alpha1.SecretTLS {
+	switch o.GetLabels()[v1alpha1.LabelSecret] {
+	case v1alpha1.SecretTLS:
 		return labelledApp(ctx, o)
+	case v1alpha1.SecretCertificate:
+		return r.sites.wakeMirrored(ctx, o)
 	}
 	return requests(ctx, r.client, &v1alpha1.AppList{}, o.GetNamespace(), client.MatchingFields{indexSecret: o.GetName()})
 }
@@ -135,9 +141,21 @@ func (r *domainReconciler) domainsOfApp(ctx context.Context, o client.Object) []
 	return requests(ctx, r.client, &v1alpha1.DomainList{}, o.GetNamespace(), client.MatchingFields{indexApp: o.GetName()})
 }
 
-// domainsOfSecret returns the Domain whose certificate a Secret holds.
+// domainsOfRoute returns the Domain whose route an object is, or those that mirror the App whose route it is.
+func (r *domainReconciler) domainsOfRoute(ctx context.Context, o client.Object) []reconcile.Request {
+	if ref := berthController(o); ref != nil && ref.Kind == "App" {
+		return r.sites.wakeMirrors(ctx, o.GetNamespace(), ref.Name)
+	}
+	return toDomain(ctx, o)
+}
+
+// domainsOfSecret returns the Domains that name a Secret, or whose host is served with what it holds.
 func (r *domainReconciler) domainsOfSecret(ctx context.Context, o client.Object) []reconcile.Request {
-	return requests(ctx, r.client, &v1alpha1.DomainList{}, o.GetNamespace(), client.MatchingFields{indexSecret: o.GetName()})
+	all := requests(ctx, r.client, &v1alpha1.DomainList{}, o.GetNamespace(), client.MatchingFields{indexSecret: o.GetName()})
+	if app, ok := o.GetLabels()[v1alpha1.LabelApp]; ok && o.GetLabels()[v1alpha1.LabelSecret] == v1alpha1.SecretTLS {
+		all = append(all, r.sites.wakeMirrors(ctx, o.GetNamespace(), app)...)
+	}
+	return all
 }
 
 // domainsOfHost returns the Domains that ask for the same host as an App or a Domain.
@@ -160,9 +178,7 @@ func request(namespace, name string) []reconcile.Request {
 func requests(ctx context.Context, c client.Reader, list client.ObjectList, namespace string, opts ...client.ListOption) []reconcile.Request {
 	opts = append(opts, client.InNamespace(namespace), client.DisableReadYourWritesConsistency)
 	if err := c.List(ctx, list, opts...); err != nil {
-		// A list of the cache fails only before the cache has started, and then each object is reconciled anyway.
-		log.FromContext(ctx).Error(err, "Cannot list what an event concerns")
-		return nil
+		return unlistable(ctx, err)
 	}
 	var all []reconcile.Request
 	_ = meta.EachListItem(list, func(o runtime.Object) error {
@@ -172,4 +188,11 @@ func requests(ctx context.Context, c client.Reader, list client.ObjectList, name
 		return nil
 	})
 	return all
+}
+
+// unlistable logs why it can't be told whom an event concerns. A list of the cache fails only before the cache has started, and then each
+// object is reconciled anyway.
+func unlistable(ctx context.Context, err error) []reconcile.Request {
+	log.FromContext(ctx).Error(err, "Cannot list what an event concerns")
+	return nil
 }

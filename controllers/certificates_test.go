@@ -1,0 +1,62 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
+	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/berth-dev/berth/api/v1alpha1"
+)
+
+// awaitIssuer waits until a Certificate is to be signed by an issuer.
+func awaitIssuer(t *testing.T, ns, name, issuer string) {
+	t.Helper()
+	eventually(t, func(ctx context.Context) error {
+		c := &cmv1.Certificate{ObjectMeta: named(ns, name)}
+		if err := api.Get(ctx, key(c), c); err != nil {
+			return err
+		}
+		if got := c.Spec.IssuerRef.Name; got != issuer {
+			return fmt.Errorf("the issuer is %s, want %s", got, issuer)
+		}
+		return nil
+	})
+}
+
+// Another issuer changes who signs the next certificate. The one that is served stays until cert-manager has that.
+func TestIssuerOfADomain(t *testing.T) {
+	t.Parallel()
+	ns := organization(t)
+	domain := newServedDomain(t, ns)
+	name := domain.Name + ".domain"
+	guard(t, ns, name)
+	patch(t, domain, func(client.Object) {
+		domain.Spec.TLS = &v1alpha1.DomainTLS{IssuerRef: &v1alpha1.IssuerRef{Name: "other"}}
+	})
+	awaitIssuer(t, ns, name, "other")
+	expect(t, domain, status.InProgressStatus, map[string]condition{v1alpha1.ConditionCertified: working, v1alpha1.ConditionRouted: succeeded})
+	awaitServed(t, ns, name, name+"-tls")
+	if domain.Status.Certificate == nil {
+		t.Error("the status says that no certificate is served")
+	}
+	reportReady(t, &cmv1.Certificate{ObjectMeta: named(ns, name)})
+	expect(t, domain, status.CurrentStatus, ready)
+}
+
+// A renewal that cert-manager makes by itself is seen in the status.
+func TestRenewedCertificate(t *testing.T) {
+	t.Parallel()
+	ns := organization(t)
+	domain := newServedDomain(t, ns)
+	secret := &corev1.Secret{ObjectMeta: named(ns, domain.Name+".domain-tls")}
+	patch(t, secret, func(client.Object) {
+		renewed := pairFor{host: domain.Spec.Host, notAfter: domain.Status.Certificate.NotAfter.AddDate(0, 2, 0)}
+		secret.Data[corev1.TLSCertKey], secret.Data[corev1.TLSPrivateKeyKey] = newPair(t, renewed)
+	})
+	awaitCertificate(t, domain, v1alpha1.CertificateDefault, secret)
+}
