@@ -59,7 +59,7 @@ type appScope struct {
 func setupApp(mgr manager.Manager, b base, o controller.Options) error {
 	r := &appReconciler{base: b, sites: newSites(b)}
 	child := handler.EnqueueRequestsFromMapFunc(toApp)
-	return builder.ControllerManagedBy(mgr).
+	watched := builder.ControllerManagedBy(mgr).
 		Named("app").
 		WithOptions(o).
 		For(&v1alpha1.App{}, builder.WithPredicates(predicate.Or(
@@ -72,8 +72,8 @@ func setupApp(mgr manager.Manager, b base, o controller.Options) error {
 		Watches(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(r.appsOfSecret), builder.WithPredicates(secretChanged)).
 		Watches(&corev1.Namespace{}, handler.EnqueueRequestsFromMapFunc(r.appsOfNamespace), builder.WithPredicates(comesOrGoes)).
 		Watches(&v1alpha1.App{}, handler.EnqueueRequestsFromMapFunc(r.appsOfHost), builder.WithPredicates(claimChanged)).
-		Watches(&v1alpha1.Domain{}, handler.EnqueueRequestsFromMapFunc(r.appsOfHost), builder.WithPredicates(domainChanged)).
-		Complete(reconcile.AsReconciler(b.client, r))
+		Watches(&v1alpha1.Domain{}, handler.EnqueueRequestsFromMapFunc(r.appsOfHost), builder.WithPredicates(domainChanged))
+	return watchIssuing(watched, b.client, toApp).Complete(reconcile.AsReconciler(b.client, r))
 }
 
 // Reconcile makes the cluster hold what the App asks for and writes what came of it into the App's status.

@@ -25,7 +25,7 @@ import (
 // an App needs. Thus this is known without asking the API server for each new App, and the App is woken when that object goes.
 func cacheOptions() cache.Options {
 	child := cache.ByObject{Transform: keepOurs}
-	return cache.Options{
+	o := cache.Options{
 		DefaultTransform: keepOurFields,
 		ByObject: map[client.Object]cache.ByObject{
 			&appsv1.Deployment{}:    child,
@@ -42,6 +42,10 @@ func cacheOptions() cache.Options {
 			},
 		},
 	}
+	for _, kind := range issuingKinds() {
+		o.ByObject[kind] = cache.ByObject{Transform: keepOfIssuing}
+	}
+	return o
 }
 
 // having selects by a label that has one of the values, or any value if none is given.
@@ -71,21 +75,26 @@ func keepOurs(in any) (any, error) {
 	if err != nil || berthController(o) != nil {
 		return keepOurFields(in)
 	}
-	bare := metav1.ObjectMeta{
-		Name: o.GetName(), Namespace: o.GetNamespace(), UID: o.GetUID(), ResourceVersion: o.GetResourceVersion(),
-		DeletionTimestamp: o.GetDeletionTimestamp(), OwnerReferences: o.GetOwnerReferences(),
-	}
+	kept := bare(o)
 	switch in.(type) {
 	case *appsv1.Deployment:
-		return &appsv1.Deployment{ObjectMeta: bare}, nil
+		return &appsv1.Deployment{ObjectMeta: kept}, nil
 	case *corev1.Service:
-		return &corev1.Service{ObjectMeta: bare}, nil
+		return &corev1.Service{ObjectMeta: kept}, nil
 	case *cmv1.Certificate:
-		return &cmv1.Certificate{ObjectMeta: bare}, nil
+		return &cmv1.Certificate{ObjectMeta: kept}, nil
 	case *networkingv1.Ingress:
-		return &networkingv1.Ingress{ObjectMeta: bare}, nil
+		return &networkingv1.Ingress{ObjectMeta: kept}, nil
 	default:
 		return in, nil
+	}
+}
+
+// bare returns who an object is and who controls it.
+func bare(o metav1.Object) metav1.ObjectMeta {
+	return metav1.ObjectMeta{
+		Name: o.GetName(), Namespace: o.GetNamespace(), UID: o.GetUID(), ResourceVersion: o.GetResourceVersion(),
+		CreationTimestamp: o.GetCreationTimestamp(), DeletionTimestamp: o.GetDeletionTimestamp(), OwnerReferences: o.GetOwnerReferences(),
 	}
 }
 

@@ -34,7 +34,12 @@ func (s sites) issue(ctx context.Context, owner metav1.Object, v *serving) error
 	if err := ssa.Apply(ctx, s.client, owner, want, &v.certificate, cmv1ac.ExtractCertificate); err != nil {
 		return err
 	}
-	return s.adoptIssued(ctx, owner, v.site)
+	if err := s.adoptIssued(ctx, owner, v.site); err != nil || isIssued(&v.certificate) {
+		return err
+	}
+	var err error
+	v.hint, err = s.hindrance(ctx, &v.certificate)
+	return err
 }
 
 func (s sites) adoptIssued(ctx context.Context, owner metav1.Object, site desired.Site) error {
@@ -51,12 +56,9 @@ func isIssued(c *cmv1.Certificate) bool {
 func (v *serving) certified() status.Part {
 	const condition = v1alpha1.ConditionCertified
 	wanted, _, _ := v.wanted()
-	issuing := certificateCondition(&v.certificate, cmv1.CertificateConditionIssuing)
 	switch {
-	case v.site.Source == "" && !isIssued(&v.certificate) && issuing.Status == cmmeta.ConditionFalse:
-		return status.Progressing(condition, "No certificate was issued; it is tried again later: "+issuing.Message)
 	case v.site.Source == "" && !isIssued(&v.certificate):
-		return status.Progressing(condition, "The certificate is being issued.")
+		return status.Progressing(condition, v.hint)
 	case v.secret != wanted:
 		return status.Progressing(condition, "The certificate is valid and will be served in a moment.")
 	case v.site.Source == "":

@@ -55,7 +55,7 @@ func (s *domainScope) appKey() client.ObjectKey {
 func setupDomain(mgr manager.Manager, b base, o controller.Options) error {
 	r := &domainReconciler{base: b, sites: newSites(b)}
 	child := handler.EnqueueRequestsFromMapFunc(toDomain)
-	return builder.ControllerManagedBy(mgr).
+	watched := builder.ControllerManagedBy(mgr).
 		Named("domain").
 		WithOptions(o).
 		For(&v1alpha1.Domain{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
@@ -65,8 +65,8 @@ func setupDomain(mgr manager.Manager, b base, o controller.Options) error {
 		Watches(&v1alpha1.App{}, handler.EnqueueRequestsFromMapFunc(r.domainsOfApp)).
 		Watches(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(r.domainsOfSecret), builder.WithPredicates(secretChanged)).
 		Watches(&v1alpha1.App{}, handler.EnqueueRequestsFromMapFunc(r.domainsOfHost), builder.WithPredicates(claimChanged)).
-		Watches(&v1alpha1.Domain{}, handler.EnqueueRequestsFromMapFunc(r.domainsOfHost), builder.WithPredicates(domainChanged)).
-		Complete(reconcile.AsReconciler(b.client, r))
+		Watches(&v1alpha1.Domain{}, handler.EnqueueRequestsFromMapFunc(r.domainsOfHost), builder.WithPredicates(domainChanged))
+	return watchIssuing(watched, b.client, toDomain).Complete(reconcile.AsReconciler(b.client, r))
 }
 
 // Reconcile makes the Domain's host lead to its App and writes what came of it into the Domain's status.

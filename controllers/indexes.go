@@ -3,8 +3,11 @@ package controllers
 import (
 	"context"
 
+	acmev1 "github.com/cert-manager/cert-manager/pkg/apis/acme/v1"
+	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
@@ -20,6 +23,8 @@ const (
 	// indexSecret finds Apps and ReplicaSets by the Secrets that their environment names, and Domains by those that they name and those
 	// that their host is served with.
 	indexSecret = "berth.secret"
+	// indexController finds what cert-manager makes by the UID of what controls it.
+	indexController = "berth.controller"
 )
 
 func addIndexes(ctx context.Context, indexer client.FieldIndexer, baseDomain string) error {
@@ -36,6 +41,9 @@ func addIndexes(ctx context.Context, indexer client.FieldIndexer, baseDomain str
 		{&corev1.Pod{}, indexApp, appLabel},
 		{&appsv1.ReplicaSet{}, indexApp, appLabel},
 		{&appsv1.ReplicaSet{}, indexSecret, secretNames},
+		{&cmv1.CertificateRequest{}, indexController, controllerUID},
+		{&acmev1.Order{}, indexController, controllerUID},
+		{&acmev1.Challenge{}, indexController, controllerUID},
 	} {
 		if err := indexer.IndexField(ctx, i.obj, i.field, i.keys); err != nil {
 			return err
@@ -58,6 +66,13 @@ func byDomain(key func(v1alpha1.DomainSpec) string) client.IndexerFunc {
 		}
 		return []string{key(domain.Spec)}
 	}
+}
+
+func controllerUID(o client.Object) []string {
+	if ref := metav1.GetControllerOfNoCopy(o); ref != nil {
+		return []string{string(ref.UID)}
+	}
+	return nil
 }
 
 func appLabel(o client.Object) []string {

@@ -38,7 +38,7 @@ type serving struct {
 	issued, custom stored
 	// certificate is what cert-manager was asked for; empty if the site wants a custom one.
 	certificate cmv1.Certificate
-	// hint says what keeps cert-manager from issuing, or is empty.
+	// hint says how far cert-manager is, unless it has issued the certificate.
 	hint string
 	// recheck is when time alone will change something, or zero.
 	recheck time.Duration
