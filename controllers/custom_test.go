@@ -35,9 +35,10 @@ var certificateInvalid = map[string]condition{
 }
 
 var ready = map[string]condition{
-	v1alpha1.ConditionReady:     succeeded,
-	v1alpha1.ConditionCertified: succeeded,
-	v1alpha1.ConditionRouted:    succeeded,
+	v1alpha1.ConditionReady:               succeeded,
+	v1alpha1.ConditionCertified:           succeeded,
+	v1alpha1.ConditionRouted:              succeeded,
+	v1alpha1.ConditionCertificateExpiring: {"False", v1alpha1.ReasonSucceeded},
 }
 
 // newServedDomain makes a Domain that serves the issuer's certificate.
@@ -89,7 +90,12 @@ func reconcileLater(t *testing.T, domain *v1alpha1.Domain, after time.Duration) 
 
 func reconcileDomain(t *testing.T, domain *v1alpha1.Domain, c clock.PassiveClock) reconcile.Result {
 	t.Helper()
-	b := testBase(t, c)
+	return reconcileBy(t, testBase(t, c), domain)
+}
+
+// reconcileBy reconciles a Domain by a controller of the test's own.
+func reconcileBy(t *testing.T, b base, domain *v1alpha1.Domain) reconcile.Result {
+	t.Helper()
 	r := &domainReconciler{base: b, sites: newSites(b)}
 	if err := cached.Get(t.Context(), key(domain), domain); err != nil {
 		t.Fatal(err)

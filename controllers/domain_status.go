@@ -15,11 +15,14 @@ import (
 
 // writeStatus writes what the phases saw into the Domain's status, if it says anything new.
 func (r *domainReconciler) writeStatus(ctx context.Context, s *domainScope, o *phase.Outcome) error {
-	now := metav1.NewTime(r.clock.Now())
-	conditions := status.Conditions(s.domain.Status.Conditions, s.domain.GetGeneration(), now, status.Parts(o,
+	now := r.clock.Now()
+	conditions := status.Conditions(s.domain.Status.Conditions, s.domain.GetGeneration(), metav1.NewTime(now), status.Parts(o,
 		status.Observer{Type: v1alpha1.ConditionConfigured, Part: s.configured},
 		status.Observer{Type: v1alpha1.ConditionCertified, Part: s.certified},
 		status.Observer{Type: v1alpha1.ConditionRouted, Part: s.routed},
+		status.Observer{
+			Type: v1alpha1.ConditionCertificateExpiring, Part: func() status.Part { return s.serving.expiring(now) },
+		},
 	))
 	st := v1alpha1.DomainStatus{
 		ObservedGeneration: s.domain.GetGeneration(), Conditions: conditions, Certificate: s.serving.seen(),
@@ -36,6 +39,7 @@ func (r *domainReconciler) writeStatus(ctx context.Context, s *domainScope, o *p
 		return fmt.Errorf("write status: %w", err)
 	}
 	status.Announce(r.recorder, s.domain, conditions)
+	status.Warn(r.recorder, s.domain, conditions, v1alpha1.ConditionCertificateExpiring)
 	return nil
 }
 

@@ -68,3 +68,13 @@ func Announce(recorder events.EventRecorder, obj Object, now []metav1.Condition)
 	}
 	recorder.Eventf(obj, nil, eventType, ready.Reason, action, "%s", ready.Message)
 }
+
+// Warn emits an event when the condition of a warning becomes True, or is for another reason.
+func Warn(recorder events.EventRecorder, obj Object, now []metav1.Condition, conditionType string) {
+	before := meta.FindStatusCondition(obj.GetConditions(), conditionType)
+	warning := meta.FindStatusCondition(now, conditionType)
+	if warning == nil || warning.Status != metav1.ConditionTrue || before != nil && before.Reason == warning.Reason {
+		return
+	}
+	recorder.Eventf(obj, nil, corev1.EventTypeWarning, warning.Reason, action, "%s", warning.Message)
+}

@@ -28,6 +28,9 @@ type Part struct {
 	Message string
 	// Stalled means that a person must act before it can become True.
 	Stalled bool
+	// Warning makes the condition say nothing of how the object is doing: it is True if there is something to look after. It is no part of
+	// Ready.
+	Warning bool
 }
 
 // Succeeded returns a part that is as it should be.
@@ -77,10 +80,10 @@ func Parts(o *phase.Outcome, observers ...Observer) []Part {
 	return parts
 }
 
-// Conditions returns Ready, Reconciling and Stalled, which sum the parts up, and a condition for each part that has a type. Those of
+// Conditions returns Ready, Reconciling and Stalled, which sum the parts up that are no warnings, and a condition for each part that has a type. Those of
 // have keep their transition time where their status stays.
 func Conditions(have []metav1.Condition, generation int64, now metav1.Time, parts []Part) []metav1.Condition {
-	ready, reconciling, stalled := summarize(parts)
+	ready, reconciling, stalled := summarize(slices.DeleteFunc(slices.Clone(parts), func(p Part) bool { return p.Warning }))
 	all := append([]Part{ready, reconciling, stalled}, parts...)
 	conditions := make([]metav1.Condition, 0, len(all))
 	for _, p := range all {

@@ -21,6 +21,8 @@ var (
 	working = Progressing("B", "B works.")
 	stuck   = Part{Type: "C", Status: metav1.ConditionFalse, Reason: "Stuck", Message: "C is stuck.", Stalled: true}
 	waiting = Pending("D", "D waits.")
+	warning = Part{Type: "W", Status: metav1.ConditionTrue, Reason: "Soon", Message: "W comes.", Warning: true}
+	silence = Part{Type: "W", Status: metav1.ConditionFalse, Reason: "Succeeded", Message: "No W.", Warning: true}
 )
 
 // short is a condition without what is the same in all of them.
@@ -47,6 +49,10 @@ func TestSummary(t *testing.T) {
 	}{
 		"Well": {
 			parts: []Part{good},
+			want:  [3]short{{"True", "Succeeded", well}, {"False", "Succeeded", well}, {"False", "Succeeded", well}},
+		},
+		"WarningsSayNothing": {
+			parts: []Part{warning, good},
 			want:  [3]short{{"True", "Succeeded", well}, {"False", "Succeeded", well}, {"False", "Succeeded", well}},
 		},
 		"Progressing": {
@@ -212,6 +218,34 @@ func TestAnnounce(t *testing.T) {
 			r := &recorder{}
 			app := &v1alpha1.App{Status: v1alpha1.AppStatus{Conditions: tc.before}}
 			Announce(r, app, tc.after)
+			if diff := cmp.Diff(tc.want, r.events); diff != "" {
+				t.Errorf("events (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestWarn(t *testing.T) {
+	t.Parallel()
+	later := warning
+	later.Reason = "Sooner"
+	conditions := func(p Part) []metav1.Condition { return Conditions(nil, 1, metav1.Now(), []Part{p}) }
+	cases := map[string]struct {
+		before, after []metav1.Condition
+		want          []string
+	}{
+		"New":     {after: conditions(warning), want: []string{"Warning Soon"}},
+		"Begins":  {before: conditions(silence), after: conditions(warning), want: []string{"Warning Soon"}},
+		"Stays":   {before: conditions(warning), after: conditions(warning)},
+		"Goes on": {before: conditions(warning), after: conditions(later), want: []string{"Warning Sooner"}},
+		"Ends":    {before: conditions(warning), after: conditions(silence)},
+		"Unknown": {before: conditions(warning)},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := &recorder{}
+			Warn(r, &v1alpha1.Domain{Status: v1alpha1.DomainStatus{Conditions: tc.before}}, tc.after, "W")
 			if diff := cmp.Diff(tc.want, r.events); diff != "" {
 				t.Errorf("events (-want +got):\n%s", diff)
 			}
