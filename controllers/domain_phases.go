@@ -22,7 +22,7 @@ func (r *domainReconciler) organization(ctx context.Context, s *domainScope) err
 
 // secrets adopts the Secrets that a REST client made for the Domain, and looks whether the password that its mail names is there.
 func (r *domainReconciler) secrets(ctx context.Context, s *domainScope) error {
-	for _, name := range secretNames(s.domain) {
+	for _, name := range namedByDomain(s.domain) {
 		if err := r.adopt(ctx, s.domain, name); err != nil {
 			return err
 		}

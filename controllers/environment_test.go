@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"testing"
-	"time"
 
 	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
 	"github.com/google/go-cmp/cmp"
@@ -12,7 +11,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	testclock "k8s.io/utils/clock/testing"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
@@ -114,94 +112,6 @@ func TestCacheHoldsNoValues(t *testing.T) {
 	}
 	if err := cached.Get(t.Context(), key(other), got); !apierrors.IsNotFound(err) {
 		t.Errorf("reading a Secret without the label: got error %v, want that it isn't found", err)
-	}
-}
-
-func TestEnvSecretsThatNothingNames(t *testing.T) {
-	t.Parallel()
-	const age = envSecretGrace + time.Minute
-	replicaSet := func(t *testing.T, s *corev1.Secret) client.Object {
-		t.Helper()
-		labels := map[string]string{v1alpha1.LabelApp: "web"}
-		set := &appsv1.ReplicaSet{ObjectMeta: metav1.ObjectMeta{Namespace: s.Namespace, Name: "web-1", Labels: labels}}
-		set.Spec.Selector = &metav1.LabelSelector{MatchLabels: labels}
-		set.Spec.Template.Labels = labels
-		ref := &corev1.SecretKeySelector{LocalObjectReference: corev1.LocalObjectReference{Name: s.Name}, Key: "PASSWORD"}
-		set.Spec.Template.Spec.Containers = []corev1.Container{{Name: "app", Image: "web", Env: []corev1.EnvVar{
-			{Name: "A", Value: "literal"}, {Name: "B", ValueFrom: &corev1.EnvVarSource{SecretKeyRef: ref}},
-		}}}
-		create(t, set)
-		return set
-	}
-	app := func(t *testing.T, s *corev1.Secret) client.Object {
-		t.Helper()
-		return newApp(t, s.Namespace, fromSecret(s.Name, "PASSWORD"))
-	}
-	cases := map[string]struct {
-		named  func(*testing.T, *corev1.Secret) client.Object
-		age    time.Duration
-		kept   bool
-		within time.Duration
-	}{
-		"Young":             {age: time.Minute, kept: true, within: envSecretGrace},
-		"Old":               {age: age},
-		"NamedByApp":        {age: age, named: app, kept: true},
-		"NamedByReplicaSet": {age: age, named: replicaSet, kept: true},
-	}
-	for name, tc := range cases {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			ns := organization(t)
-			secret := newEnvSecret(t, ns, "web", "1")
-			if tc.named != nil {
-				namer := tc.named(t, secret)
-				eventually(t, func(ctx context.Context) error { return cached.Get(ctx, key(namer), namer) })
-			}
-			eventually(t, func(ctx context.Context) error { return cached.Get(ctx, key(secret), secret) })
-			r := &envSecretReconciler{base: testBase(t, testclock.NewFakePassiveClock(secret.CreationTimestamp.Add(tc.age)))}
-			result, err := r.Reconcile(t.Context(), secret)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if (result.RequeueAfter > 0) != (tc.within > 0) || result.RequeueAfter > tc.within {
-				t.Errorf("looks again after %s, want within %s", result.RequeueAfter, tc.within)
-			}
-			err = api.Get(t.Context(), key(secret), &corev1.Secret{})
-			if kept := err == nil; kept != tc.kept {
-				t.Errorf("the Secret is kept: %t (%v), want %t", kept, err, tc.kept)
-			}
-		})
-	}
-}
-
-// A Secret that somebody has touched since it was looked at may be about to be named again.
-func TestEnvSecretThatWasTouched(t *testing.T) {
-	t.Parallel()
-	ns := organization(t)
-	secret := newEnvSecret(t, ns, "web", "1")
-	looked := secret.DeepCopy()
-	patch(t, secret, func(o client.Object) { o.SetAnnotations(map[string]string{"touched": "yes"}) })
-	r := &envSecretReconciler{base: testBase(t, testclock.NewFakePassiveClock(time.Now().Add(time.Hour)))}
-	if _, err := r.Reconcile(t.Context(), looked); !apierrors.IsConflict(err) {
-		t.Errorf("Reconcile: got error %v, want a conflict", err)
-	}
-	get(t, secret)
-}
-
-// Secrets that are no environments are not the controller's to delete.
-func TestOtherSecretsAreKept(t *testing.T) {
-	t.Parallel()
-	ns := organization(t)
-	for _, label := range []string{v1alpha1.SecretTLS, v1alpha1.SecretAPIKey} {
-		secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{
-			Namespace: ns, Name: label, Labels: map[string]string{v1alpha1.LabelSecret: label},
-		}}
-		create(t, secret)
-		r := &envSecretReconciler{base: testBase(t, testclock.NewFakePassiveClock(time.Now().Add(time.Hour)))}
-		if _, err := r.Reconcile(t.Context(), secret); err != nil {
-			t.Fatal(err)
-		}
-		get(t, secret)
 	}
 }
 

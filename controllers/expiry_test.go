@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -55,9 +56,7 @@ func TestCustomCertificateExpires(t *testing.T) {
 	b.recorder = recorder
 	reconcileBy(t, b, domain)
 	expired := map[string]condition{v1alpha1.ConditionCertificateExpiring: {"True", v1alpha1.ReasonExpired}}
-	for k, v := range certificateInvalid {
-		expired[k] = v
-	}
+	maps.Copy(expired, certificateInvalid)
 	expect(t, domain, status.FailedStatus, expired)
 	says(t, domain, "expired on")
 	awaitServed(t, ns, domain.Name+".domain", domain.Name+".domain-custom")

@@ -106,12 +106,18 @@ func secretNames(o client.Object) []string {
 			}
 		}
 	case *v1alpha1.Domain:
-		if tls := o.Spec.TLS; tls != nil && tls.SecretRef != nil {
-			names = append(names, tls.SecretRef.Name)
-		}
-		if mail := o.Spec.Mail; mail != nil && mail.PasswordSecretRef != nil {
-			names = append(names, mail.PasswordSecretRef.Name)
-		}
+		names = namedByDomain(o)
+	}
+	return names
+}
+
+func namedByDomain(d *v1alpha1.Domain) []string {
+	var names []string
+	if tls := d.Spec.TLS; tls != nil && tls.SecretRef != nil {
+		names = append(names, tls.SecretRef.Name)
+	}
+	if mail := d.Spec.Mail; mail != nil && mail.PasswordSecretRef != nil {
+		names = append(names, mail.PasswordSecretRef.Name)
 	}
 	return names
 }

@@ -96,7 +96,7 @@ func SetupWithManager(ctx context.Context, mgr manager.Manager, o Options) error
 		"App":          setupApp,
 		"Domain":       setupDomain,
 		"Organization": setupOrganization,
-		"EnvSecret":    setupEnvSecret,
+		"Secret":       setupSecret,
 	} {
 		if err := setup(mgr, b, c); err != nil {
 			return fmt.Errorf("add the %s controller: %w", name, err)

@@ -101,7 +101,7 @@ func labelledApp(_ context.Context, o client.Object) []reconcile.Request {
 	return request(o.GetNamespace(), app)
 }
 
-// namedSecrets returns the Secrets that the environment of an App or a ReplicaSet names.
+// namedSecrets returns the Secrets that a Domain, or the environment of an App or a ReplicaSet, names.
 func namedSecrets(_ context.Context, o client.Object) []reconcile.Request {
 	var requests []reconcile.Request
 	for _, name := range secretNames(o) {

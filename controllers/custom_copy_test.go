@@ -1,0 +1,128 @@
+package controllers
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/berth-dev/berth/api/v1alpha1"
+)
+
+// A copy that somebody changes or deletes is made anew.
+func TestCustomCertificateWhoseCopyIsTouched(t *testing.T) {
+	t.Parallel()
+	ns := organization(t)
+	domain, source := newCustomDomain(t, ns)
+	custom := awaitCopy(t, domain, source)
+	patch(t, custom, func(client.Object) { custom.Data[corev1.TLSPrivateKeyKey] = []byte("nonsense") })
+	awaitCopy(t, domain, source)
+	remove(t, custom)
+	awaitCopy(t, domain, source)
+	expect(t, domain, status.CurrentStatus, ready)
+}
+
+// A Secret of somebody else's with the name of the copy is never taken over.
+func TestCustomCertificateWhoseCopyIsNotOwned(t *testing.T) {
+	t.Parallel()
+	ns := organization(t)
+	domain := newDomain(t, ns, "www."+ns+".example.com", newApp(t, ns).Name)
+	theirs := newCertificateSecret(t, ns, domain.Name+".domain-custom", pairFor{host: domain.Spec.Host})
+	newCertificateSecret(t, ns, "bought", pairFor{host: domain.Spec.Host})
+	wantCustom(t, domain, "bought")
+	expect(t, domain, status.FailedStatus, map[string]condition{v1alpha1.ConditionCertified: failing(v1alpha1.ReasonNotOwned)})
+	after := theirs.DeepCopy()
+	get(t, after)
+	if err := holds(after, theirs); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestIdleDomainAsksForNothing(t *testing.T) {
+	t.Parallel()
+	for name, secret := range map[string]string{"Default": "", "Custom": "bought"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ns := organization(t)
+			domain := newServedDomain(t, ns)
+			newCertificateSecret(t, ns, "bought", pairFor{host: domain.Spec.Host})
+			wantCustom(t, domain, secret)
+			expect(t, domain, status.CurrentStatus, ready)
+			before := quiesce(t, ns)
+			reconcileDomain(t, domain, clock.RealClock{})
+			if diff := cmp.Diff(before, sent.in(ns)); diff != "" {
+				t.Errorf("an idle reconcile asked the API server for something (-before +after):\n%s", diff)
+			}
+		})
+	}
+}
+
+// The private key is asked for once for each copy that is made.
+func TestCustomCertificateIsReadOnce(t *testing.T) {
+	t.Parallel()
+	ns := organization(t)
+	newCustomDomain(t, ns)
+	var reads int
+	for _, r := range quiesce(t, ns) {
+		if strings.HasPrefix(r, "GET ") {
+			reads++
+		}
+	}
+	if reads != 1 {
+		t.Errorf("the controllers read %d objects past the cache, want 1: %q", reads, sent.in(ns))
+	}
+}
+
+// No private key enters the cache, whatever key of a Secret it lies in, and none is in what the controllers write for people to read.
+func TestPrivateKeysStaySecret(t *testing.T) {
+	t.Parallel()
+	ns := organization(t)
+	domain := newServedDomain(t, ns)
+	route := domain.Name + ".domain"
+	source := newCertificateSecret(t, ns, "bought", pairFor{host: domain.Spec.Host})
+	private := source.Data[corev1.TLSPrivateKeyKey]
+	wantCustom(t, domain, source.Name)
+	expect(t, domain, status.CurrentStatus, ready)
+	patch(t, source, func(client.Object) {
+		source.Annotations = map[string]string{"last-applied": string(private)}
+		source.Data[corev1.TLSCertKey] = append(source.Data[corev1.TLSCertKey], private...)
+		source.Data["other"] = private
+	})
+	expect(t, domain, status.FailedStatus, certificateInvalid)
+	secrets := map[string][]string{ // Which keys are kept, and how they begin.
+		"bought":          {"-----BEGIN PROBLEM-----", "-----BEGIN PUBLIC HALF-----"},
+		route + "-custom": {"-----BEGIN CERTIFICATE-----", "-----BEGIN PUBLIC HALF-----"},
+		route + "-tls":    {"-----BEGIN CERTIFICATE-----", "-----BEGIN PUBLIC HALF-----"},
+	}
+	for name, want := range secrets {
+		got := &corev1.Secret{}
+		if err := cached.Get(t.Context(), client.ObjectKey{Namespace: ns, Name: name}, got); err != nil {
+			t.Fatal(err)
+		}
+		for i, k := range []string{corev1.TLSCertKey, corev1.TLSPrivateKeyKey} {
+			if !bytes.HasPrefix(got.Data[k], []byte(want[i])) {
+				t.Errorf("the cache's %s of Secret %s doesn't begin with %q", k, name, want[i])
+			}
+		}
+		whole, err := got.Marshal()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.Data["other"] != nil || bytes.Contains(whole, []byte("PRIVATE KEY")) {
+			t.Errorf("the cache holds a private key in Secret %s", name)
+		}
+	}
+	events, err := announced(t.Context(), ns)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if told := fmt.Sprint(domain.Status, events, logged.String()); strings.Contains(told, pemBody(private)) {
+		t.Error("a status, an event or the log has a private key")
+	}
+}

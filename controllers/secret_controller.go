@@ -1,0 +1,85 @@
+package controllers
+
+import (
+	"context"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/berth-dev/berth/api/v1alpha1"
+)
+
+// +kubebuilder:rbac:groups="",resources=secrets,verbs=delete
+
+// secretGrace is the age up to which a Secret is kept though nothing names it: whoever made it may be about to write what does.
+const secretGrace = 10 * time.Minute
+
+// secretReconciler deletes the Secrets that REST clients' values are kept in and that nothing names any more: each time a value changes, it
+// is in a new Secret. An old environment is kept for as long as a ReplicaSet names it, since a Pod reads it whenever its container starts.
+type secretReconciler struct {
+	base
+}
+
+func setupSecret(mgr manager.Manager, b base, o controller.Options) error {
+	named := handler.EnqueueRequestsFromMapFunc(namedSecrets)
+	return builder.ControllerManagedBy(mgr).
+		Named("secret").
+		WithOptions(o).
+		For(&corev1.Secret{}, builder.WithPredicates(comesOrGoes)).
+		Watches(&v1alpha1.App{}, named, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&v1alpha1.Domain{}, named, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&appsv1.ReplicaSet{}, named, builder.WithPredicates(comesOrGoes)).
+		Complete(reconcile.AsReconciler(b.client, &secretReconciler{base: b}))
+}
+
+// Reconcile deletes the Secret if it is a REST client's, old, and nothing names it.
+func (r *secretReconciler) Reconcile(ctx context.Context, secret *corev1.Secret) (reconcile.Result, error) {
+	namers := namersOf(secret)
+	if len(namers) == 0 || !secret.GetDeletionTimestamp().IsZero() {
+		return reconcile.Result{}, nil
+	}
+	for _, list := range namers {
+		named, err := r.isNamedBy(ctx, list, secret)
+		if err != nil || named {
+			return reconcile.Result{}, err
+		}
+	}
+	if left := secretGrace - r.clock.Since(secret.GetCreationTimestamp().Time); left > 0 {
+		return reconcile.Result{RequeueAfter: left}, nil
+	}
+	// The resource version makes the delete fail if somebody has touched the Secret since, to use it again.
+	return reconcile.Result{}, client.IgnoreNotFound(r.client.Delete(ctx, secret, client.Preconditions{
+		UID: new(secret.GetUID()), ResourceVersion: new(secret.GetResourceVersion()),
+	}))
+}
+
+// namersOf returns lists of what may name a Secret, if it is to go when nothing does. What Domains name is a user's own unless it has the
+// label of an App, and then nobody else's to delete.
+func namersOf(secret *corev1.Secret) []client.ObjectList {
+	_, made := secret.GetLabels()[v1alpha1.LabelApp]
+	switch {
+	case secret.GetLabels()[v1alpha1.LabelSecret] == v1alpha1.SecretEnv:
+		return []client.ObjectList{&v1alpha1.AppList{}, &appsv1.ReplicaSetList{}}
+	case made && isForDomains(secret):
+		return []client.ObjectList{&v1alpha1.DomainList{}}
+	default:
+		return nil
+	}
+}
+
+// isNamedBy reports whether an object of the list's kind names the Secret.
+func (r *secretReconciler) isNamedBy(ctx context.Context, list client.ObjectList, secret *corev1.Secret) (bool, error) {
+	if err := indexed(ctx, r.client, list, secret.GetNamespace(), indexSecret, secret.GetName()); err != nil {
+		return false, err
+	}
+	return meta.LenList(list) > 0, nil
+}
