@@ -11,6 +11,7 @@ import (
 	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/clock"
 	testclock "k8s.io/utils/clock/testing"
@@ -18,6 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/controllers/internal/ssa"
 	"github.com/berth-dev/berth/internal/certificate"
 )
 
@@ -159,6 +161,7 @@ func TestCustomCertificate(t *testing.T) {
 	awaitCertificate(t, domain, v1alpha1.CertificateDefault, issuedSecret)
 
 	source := newCertificateSecret(t, ns, "bought", pairFor{host: host, notAfter: time.Now().AddDate(1, 0, 0)})
+	nextSecond(t)
 	wantCustom(t, domain, source.Name)
 	expect(t, domain, status.CurrentStatus, ready)
 	awaitServed(t, ns, name, name+"-custom")
@@ -169,7 +172,21 @@ func TestCustomCertificate(t *testing.T) {
 	awaitOwned(t, custom, domain)
 	awaitCertificate(t, domain, v1alpha1.CertificateCustom, source)
 
-	// What was served before stays for a while.
+	// What was served before stays for a while, which begins when the route stops naming it.
+	get(t, issued)
+	get(t, issuedSecret)
+	ingress := &networkingv1.Ingress{}
+	if err := cached.Get(t.Context(), client.ObjectKey{Namespace: ns, Name: name}, ingress); err != nil {
+		t.Fatal(err)
+	}
+	since := ssa.AppliedAt(ingress)
+	if !since.After(ingress.CreationTimestamp.Time) {
+		t.Errorf("the Ingress names the copy since %s, want it to be after %s, when it was made", since, ingress.CreationTimestamp)
+	}
+	again := reconcileDomain(t, domain, testclock.NewFakePassiveClock(since.Add(overlap-time.Second)))
+	if again.RequeueAfter != time.Second {
+		t.Errorf("a second before it may go, it is looked at again after %s, want 1s", again.RequeueAfter)
+	}
 	get(t, issued)
 	get(t, issuedSecret)
 	reconcileLater(t, domain, later)

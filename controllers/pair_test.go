@@ -53,8 +53,8 @@ func newPair(t *testing.T, want pairFor) (chain, key []byte) {
 	return chain, key
 }
 
-// pemBody returns the second line of a PEM text, which has no other.
-func pemBody(text []byte) string {
+// pemLine returns a line of what is secret in a private key's PEM text.
+func pemLine(text []byte) string {
 	return strings.Split(string(text), "\n")[1]
 }
 

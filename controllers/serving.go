@@ -64,24 +64,29 @@ func (s sites) look(ctx context.Context, owner metav1.Object, site desired.Site)
 	if secret == site.TLSSecret || secret == site.CustomSecret { // Any other was named by somebody else.
 		v.secret, v.since, v.next = secret, since, secret
 	}
-	if v.issued, err = s.stored(ctx, site, site.TLSSecret); err != nil {
+	var issued, custom corev1.Secret
+	if v.issued, err = s.stored(ctx, site, site.TLSSecret, &issued); err != nil {
 		return serving{}, err
 	}
-	v.custom, err = s.stored(ctx, site, site.CustomSecret)
-	return v, err
+	if v.custom, err = s.stored(ctx, site, site.CustomSecret, &custom); err != nil {
+		return serving{}, err
+	}
+	if !metav1.IsControlledBy(&custom, owner) { // Only Berth makes copies.
+		v.custom = stored{}
+	}
+	return v, nil
 }
 
-func (s sites) stored(ctx context.Context, site desired.Site, name string) (stored, error) {
-	var secret corev1.Secret
-	err := s.client.Get(ctx, client.ObjectKey{Namespace: site.Namespace, Name: name}, &secret)
+func (s sites) stored(ctx context.Context, site desired.Site, name string, secret *corev1.Secret) (stored, error) {
+	err := s.client.Get(ctx, client.ObjectKey{Namespace: site.Namespace, Name: name}, secret)
 	if err != nil {
 		return stored{}, client.IgnoreNotFound(err)
 	}
-	chain, err := keptPair(&secret)
+	chain, err := keptPair(secret)
 	if err != nil {
 		return stored{}, nil //nolint:nilerr // What can't be read is as good as not there.
 	}
-	return stored{chain: chain, since: ssa.AppliedAt(&secret), good: chain.Serves(site.Host, s.clock.Now())}, nil
+	return stored{chain: chain, since: ssa.AppliedAt(secret), good: chain.Serves(site.Host, s.clock.Now())}, nil
 }
 
 // good reports whether clients take what the route serves now for the host's.

@@ -1,0 +1,67 @@
+package controllers
+
+import (
+	"testing"
+	"time"
+
+	testclock "k8s.io/utils/clock/testing"
+
+	"github.com/berth-dev/berth/controllers/internal/desired"
+)
+
+// Which Secret a route is to name, of all that may be there.
+func TestChoose(t *testing.T) {
+	t.Parallel()
+	const issued, custom = "web-tls", "web-custom"
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	good := stored{good: true, since: now.Add(-time.Hour)}
+	fresh := stored{good: true, since: now.Add(-headStart / 2)}
+	bad := stored{since: now.Add(-time.Hour)}
+	cases := map[string]struct {
+		// wants says whether the site wants a custom certificate.
+		wants          bool
+		served         string
+		issued, custom stored
+		ready          bool
+		want           string
+		recheck        time.Duration
+	}{
+		"NothingYet":                {want: issued},
+		"NothingYetOfCustom":        {wants: true, want: issued},
+		"FirstCustom":               {wants: true, custom: fresh, ready: true, want: custom},
+		"StaysIssued":               {served: issued, issued: good, ready: true, want: issued},
+		"IsReissued":                {served: issued, issued: good, want: issued},
+		"ToCustom":                  {wants: true, served: issued, issued: good, custom: good, ready: true, want: custom},
+		"ToCustomWithAHeadStart":    {wants: true, served: issued, issued: good, custom: fresh, ready: true, want: issued, recheck: headStart / 2},
+		"ToCustomFromNothingGood":   {wants: true, served: issued, issued: bad, custom: fresh, ready: true, want: custom},
+		"ToCustomThatIsInvalid":     {wants: true, served: issued, issued: good, want: issued},
+		"CustomIsReplaced":          {wants: true, served: custom, custom: fresh, ready: true, want: custom},
+		"CustomBreaks":              {wants: true, served: custom, custom: good, want: custom},
+		"CustomEndsForNothing":      {wants: true, served: custom, custom: bad, want: custom},
+		"CustomEndsForTheIssued":    {wants: true, served: custom, custom: bad, issued: good, want: issued},
+		"ToIssuedBeforeItIsReady":   {served: custom, issued: good, custom: good, want: custom},
+		"ToIssuedThatCoversNothing": {served: custom, issued: bad, custom: good, ready: true, want: custom},
+		"ToIssued":                  {served: custom, issued: good, custom: good, ready: true, want: issued},
+		"ToIssuedWithAHeadStart":    {served: custom, issued: fresh, custom: good, ready: true, want: custom, recheck: headStart / 2},
+		"ToIssuedFromNothingGood":   {served: custom, issued: fresh, custom: bad, ready: true, want: issued},
+		"ToIssuedWithNothingGood":   {served: custom, issued: bad, custom: bad, want: custom},
+		"IssuedIsLost":              {served: issued, custom: good, want: custom},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			site := desired.Site{TLSSecret: issued, CustomSecret: custom}
+			if tc.wants {
+				site.Source = "bought"
+			}
+			v := &serving{site: site, secret: tc.served, next: issued, issued: tc.issued, custom: tc.custom}
+			if tc.served != "" {
+				v.next = tc.served
+			}
+			sites{base: base{clock: testclock.NewFakePassiveClock(now)}}.choose(v, tc.ready)
+			if v.next != tc.want || v.recheck != tc.recheck {
+				t.Errorf("chose %s and to look again after %s, want %s and %s", v.next, v.recheck, tc.want, tc.recheck)
+			}
+		})
+	}
+}
