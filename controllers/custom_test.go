@@ -136,7 +136,7 @@ func awaitCertificate(t *testing.T, domain *v1alpha1.Domain, kind v1alpha1.Certi
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := &v1alpha1.DomainCertificate{Type: kind, Issuer: "CN=Test CA,O=Test", NotAfter: metav1.NewTime(chain.Leaf().NotAfter)}
+	want := &v1alpha1.DomainCertificate{Type: kind, Issuer: "CN=Test CA,O=Test", NotAfter: new(metav1.NewTime(chain.Leaf().NotAfter))}
 	eventually(t, func(ctx context.Context) error {
 		if err := api.Get(ctx, key(domain), domain); err != nil {
 			return err

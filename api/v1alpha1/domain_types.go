@@ -245,8 +245,8 @@ type DomainCertificate struct {
 	Issuer string `json:"issuer,omitempty"`
 
 	// notAfter is when it ends.
-	// +required
-	NotAfter metav1.Time `json:"notAfter,omitzero"`
+	// +optional
+	NotAfter *metav1.Time `json:"notAfter,omitempty"`
 }
 
 // CertificateType says whose certificate a host serves.
