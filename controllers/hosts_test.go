@@ -103,3 +103,49 @@ func TestDefaultHostOfNoApp(t *testing.T) {
 		t.Errorf("the URL is %q, want that of the App", domain.Status.URL)
 	}
 }
+
+// Each of several Domains of an App has a route and a certificate of its own.
+func TestTwoDomainsOfAnApp(t *testing.T) {
+	t.Parallel()
+	ns := organization(t)
+	first, source := newCustomDomain(t, ns)
+	second := newDomain(t, ns, "shop."+ns+".example.com", first.Spec.AppRef.Name)
+	certify(t, ns, second.Name+".domain")
+	expect(t, second, status.CurrentStatus, ready)
+	guard(t, ns, first.Name+".domain")
+	awaitServed(t, ns, second.Name+".domain", second.Name+".domain-tls")
+
+	// One Secret may be for both, if it covers both.
+	both := newCertificateSecret(t, ns, "both", pairFor{host: "*." + ns + ".example.com"})
+	wantCustom(t, second, source.Name)
+	expect(t, second, status.FailedStatus, certificateInvalid)
+	for _, d := range []*v1alpha1.Domain{first, second} {
+		wantCustom(t, d, both.Name)
+		awaitCopy(t, d, both)
+		expect(t, d, status.CurrentStatus, ready)
+		awaitServed(t, ns, d.Name+".domain", d.Name+".domain-custom")
+	}
+	remove(t, second)
+	settle()
+	expect(t, first, status.CurrentStatus, ready)
+}
+
+// A custom certificate doesn't follow a Domain to a host that it doesn't cover.
+func TestCustomCertificateOfAnotherHost(t *testing.T) {
+	t.Parallel()
+	ns := organization(t)
+	domain, source := newCustomDomain(t, ns)
+	route := domain.Name + ".domain"
+	patch(t, domain, func(client.Object) { domain.Spec.Host = "shop." + ns + ".example.com" })
+	expect(t, domain, status.FailedStatus, certificateInvalid)
+	awaitServed(t, ns, route, route+"-tls")
+	if domain.Status.Certificate != nil {
+		t.Errorf("the certificate is %+v, want none", domain.Status.Certificate)
+	}
+	renewed := source.DeepCopy()
+	renewed.Data[corev1.TLSCertKey], renewed.Data[corev1.TLSPrivateKeyKey] = newPair(t, pairFor{host: domain.Spec.Host})
+	patch(t, source, func(client.Object) { source.Data = renewed.Data })
+	expect(t, domain, status.CurrentStatus, ready)
+	awaitCopy(t, domain, renewed)
+	awaitServed(t, ns, route, route+"-custom")
+}
