@@ -12,6 +12,7 @@ import (
 
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/controllers/internal/desired"
+	"github.com/berth-dev/berth/internal/names"
 )
 
 // Indexes of the cache, by which objects are found without looking at all of them.
@@ -84,7 +85,7 @@ func appLabel(o client.Object) []string {
 
 // domainSecrets returns the names of the Secrets that a Domain names and of those that its host is served with.
 func domainSecrets(o client.Object) []string {
-	return append(secretNames(o), desired.DomainTLSSecret(o.GetName()), desired.DomainCustomSecret(o.GetName()))
+	return append(secretNames(o), names.DomainTLSSecret(o.GetName()), names.DomainCustomSecret(o.GetName()))
 }
 
 // secretNames returns the names of the Secrets that a Domain, or the environment of an App or a ReplicaSet, names.

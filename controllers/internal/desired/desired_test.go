@@ -6,7 +6,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
 )
@@ -76,33 +75,5 @@ func TestLiteral(t *testing.T) {
 				t.Errorf("the container gets %q, want %q", got, value)
 			}
 		})
-	}
-}
-
-func TestNames(t *testing.T) {
-	t.Parallel()
-	long := strings.Repeat("a", validation.DNS1123SubdomainMaxLength-len(".example.com")) + ".example.com"
-	almost := "b" + long[1:]
-	names := map[string]string{}
-	for _, n := range []struct{ of, name string }{
-		{"App x", "x"},
-		{"Domain x", DomainObject("x")},
-		{"Domain x.domain", DomainObject("x.domain")},
-		{"long Domain", DomainObject(long)},
-		{"another long Domain", DomainObject(almost)},
-		{"Secret of App x", TLSSecret("x")},
-		{"copy of App x", CustomSecret("x")},
-		{"Secret of Domain x", DomainTLSSecret("x")},
-		{"Secret of long Domain", DomainTLSSecret(long)},
-		{"copy of Domain x", DomainCustomSecret("x")},
-		{"copy of long Domain", DomainCustomSecret(long)},
-	} {
-		if other, taken := names[n.name]; taken {
-			t.Errorf("%s and %s are both named %s", n.of, other, n.name)
-		}
-		names[n.name] = n.of
-		if problems := validation.IsDNS1123Subdomain(n.name); len(problems) > 0 {
-			t.Errorf("the name of %s: %v", n.of, problems)
-		}
 	}
 }

@@ -13,6 +13,7 @@ import (
 	networkingv1ac "k8s.io/client-go/applyconfigurations/networking/v1"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/internal/names"
 )
 
 // keySize is the size of certificates' ECDSA keys, which makes them P-256.
@@ -51,8 +52,8 @@ func AppSite(app *v1alpha1.App, p Platform) Site {
 		Host:         Host(app.GetName(), p.BaseDomain),
 		Service:      app.GetName(),
 		Issuer:       p.Issuer,
-		TLSSecret:    TLSSecret(app.GetName()),
-		CustomSecret: CustomSecret(app.GetName()),
+		TLSSecret:    names.TLSSecret(app.GetName()),
+		CustomSecret: names.CustomSecret(app.GetName()),
 		labels:       appLabels(app.GetName()),
 		owner:        ownedBy(appKind, app),
 	}
@@ -62,12 +63,12 @@ func AppSite(app *v1alpha1.App, p Platform) Site {
 func DomainSite(domain *v1alpha1.Domain, p Platform) Site {
 	return Site{
 		Namespace:    domain.GetNamespace(),
-		Name:         DomainObject(domain.GetName()),
+		Name:         names.DomainObject(domain.GetName()),
 		Host:         domain.Spec.Host,
 		Service:      domain.Spec.AppRef.Name,
 		Issuer:       p.Issuer,
-		TLSSecret:    DomainTLSSecret(domain.GetName()),
-		CustomSecret: DomainCustomSecret(domain.GetName()),
+		TLSSecret:    names.DomainTLSSecret(domain.GetName()),
+		CustomSecret: names.DomainCustomSecret(domain.GetName()),
 		labels:       domainLabels(domain),
 		owner:        ownedBy(domainKind, domain),
 	}.WithTLS(domain.Spec.TLS)

@@ -1,0 +1,55 @@
+// Package names says how the objects of Apps and Domains are called, for all that write or read them.
+//
+// The objects of an App have the App's own name, with a suffix where it has several of a kind. An App's name is a DNS label and so without
+// dots; those of a Domain end in a suffix with a dot, so that a Domain and an App of the same name never mean the same object.
+package names
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+
+	"k8s.io/apimachinery/pkg/util/validation"
+)
+
+const (
+	tlsSuffix          = "-tls"
+	customSuffix       = "-custom"
+	domainSuffix       = ".domain"
+	domainTLSSuffix    = ".domain-tls"
+	domainCustomSuffix = ".domain-custom"
+)
+
+// TLSSecret returns the name of the Secret with the certificate that an issuer signed for an App's default host.
+func TLSSecret(app string) string {
+	return app + tlsSuffix
+}
+
+// CustomSecret returns the name of the Secret with the copy of a custom certificate for an App's default host.
+func CustomSecret(app string) string {
+	return app + customSuffix
+}
+
+// DomainObject returns the name of a Domain's Certificate and of its Ingress.
+func DomainObject(domain string) string {
+	return child(domain, domainSuffix)
+}
+
+// DomainTLSSecret returns the name of the Secret with the certificate that an issuer signed for a Domain.
+func DomainTLSSecret(domain string) string {
+	return child(domain, domainTLSSuffix)
+}
+
+// DomainCustomSecret returns the name of the Secret with the copy of a Domain's custom certificate.
+func DomainCustomSecret(domain string) string {
+	return child(domain, domainCustomSuffix)
+}
+
+// child appends the suffix to the name. Where the whole would be too long for a name, the end of the name gives way to a hash of it.
+func child(name, suffix string) string {
+	if len(name)+len(suffix) <= validation.DNS1123SubdomainMaxLength {
+		return name + suffix
+	}
+	sum := sha256.Sum256([]byte(name))
+	hash := "x" + hex.EncodeToString(sum[:8])
+	return name[:validation.DNS1123SubdomainMaxLength-len(suffix)-len(hash)] + hash + suffix
+}
