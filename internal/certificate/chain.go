@@ -99,6 +99,9 @@ func (c Chain) IsFor(public crypto.PublicKey) bool {
 	return ok && key.Equal(public)
 }
 
+// Covers tells whether clients take the leaf for a host's by its names.
+func (c Chain) Covers(host string) bool { return c.Leaf().VerifyHostname(host) == nil }
+
 // Check tells whether the chain can be served for a host: it is in order, strong enough, covers the name and is valid at this time. Who
 // signed the last certificate is not asked: it may be an authority that only the host's own visitors trust. The error is a Problem.
 func (c Chain) Check(host string, now time.Time) error {
@@ -113,7 +116,7 @@ func (c Chain) Check(host string, now time.Time) error {
 			return err
 		}
 	}
-	return checkUse(c.Leaf(), host)
+	return c.checkUse(host)
 }
 
 func (c Chain) checkOrder() error {
@@ -141,13 +144,14 @@ func checkTime(number int, certificate *x509.Certificate, now time.Time) error {
 	}
 }
 
-// checkUse tells whether clients take a leaf for a host's.
-func checkUse(leaf *x509.Certificate, host string) error {
+// checkUse tells whether clients take the leaf for a host's.
+func (c Chain) checkUse(host string) error {
+	leaf := c.Leaf()
 	uses := leaf.ExtKeyUsage
 	if len(uses)+len(leaf.UnknownExtKeyUsage) > 0 && !slices.Contains(uses, x509.ExtKeyUsageServerAuth) && !slices.Contains(uses, x509.ExtKeyUsageAny) {
 		return problem("The certificate is not for servers: its extended key usage lacks serverAuth.")
 	}
-	if leaf.VerifyHostname(host) == nil {
+	if c.Covers(host) {
 		return nil
 	}
 	if len(leaf.DNSNames) == 0 {

@@ -17,6 +17,7 @@ const (
 	domainSuffix       = ".domain"
 	domainTLSSuffix    = ".domain-tls"
 	domainCustomSuffix = ".domain-custom"
+	newCertSuffix      = ".newcert"
 )
 
 // TLSSecret returns the name of the Secret with the certificate that an issuer signed for an App's default host.
@@ -42,6 +43,12 @@ func DomainTLSSecret(domain string) string {
 // DomainCustomSecret returns the name of the Secret with the copy of a Domain's custom certificate.
 func DomainCustomSecret(domain string) string {
 	return child(domain, domainCustomSuffix)
+}
+
+// NewCertSecret returns the name of the Secret with the private key that waits for a certificate of a Domain. An App that has no Domain is
+// taken for one that has its name.
+func NewCertSecret(domain string) string {
+	return child(domain, newCertSuffix)
 }
 
 // child appends the suffix to the name. Where the whole would be too long for a name, the end of the name gives way to a hash of it.

@@ -24,6 +24,8 @@ func TestNames(t *testing.T) {
 		{"copy of App x", CustomSecret("x")},
 		{"copy of Domain x", DomainCustomSecret("x")},
 		{"copy of long Domain", DomainCustomSecret(long)},
+		{"waiting key of Domain x", NewCertSecret("x")},
+		{"waiting key of long Domain", NewCertSecret(long)},
 	} {
 		if other, taken := names[n.name]; taken {
 			t.Errorf("%s and %s are both named %s", n.of, other, n.name)

@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/berth-dev/berth/facade/internal/apierr"
+	"github.com/berth-dev/berth/facade/internal/wire"
 )
 
 // maxDepth is how deeply a JSON body may be nested; the deepest that anything reads is 3.
@@ -21,7 +22,7 @@ const maxDepth = 32
 // Bind reads the members of a request's body: a JSON object, a form or a multipart form, by its Content-Type. A body that is empty has none.
 //
 // JSON gives what encoding/json does, numbers as json.Number. A form gives strings, the last of a name that is repeated; names like
-// env[0]name make a list of objects; an uploaded file gives a value of no type that a field can have.
+// env[0]name make a list of objects; an uploaded file gives a wire.Upload, also the last of its name.
 func Bind(r *http.Request) (map[string]any, error) {
 	body, err := io.ReadAll(r.Body)
 	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
@@ -120,9 +121,20 @@ func bindMultipart(body []byte, boundary string) (map[string]any, error) {
 		return nil, err
 	}
 	for name, files := range form.File {
-		members[name] = files
+		if members[name], err = upload(files[len(files)-1]); err != nil {
+			return nil, malformed
+		}
 	}
 	return members, nil
+}
+
+func upload(header *multipart.FileHeader) (wire.Upload, error) {
+	file, err := header.Open()
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	return io.ReadAll(file)
 }
 
 // fromForm makes members of a form's values.

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/berth-dev/berth/facade/internal/apierr"
+	"github.com/berth-dev/berth/facade/internal/wire"
 )
 
 const multipartForm = "--B\r\nContent-Disposition: form-data; name=\"location\"\r\n\r\nexample.com/a\r\n" +
@@ -124,8 +125,9 @@ func TestBindUpload(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, text := got["location"].(string); text || got["location"] == nil {
-		t.Errorf("Bind(...): got %T for an uploaded file, want a value that no field takes", got["location"])
+	want := map[string]any{"location": wire.Upload("example.com/a"), "env": []any{map[string]any{"name": "A"}}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("Bind(...): -want, +got:\n%s", diff)
 	}
 }
 

@@ -38,7 +38,9 @@ func ParseApp(members map[string]any) (AppBody, error) {
 	if value, named := members["dataset"]; named && value == nil {
 		*body.Dataset = datasets[0]
 	}
-	body.normalize()
+	if body.Domain != nil {
+		*body.Domain = Host(*body.Domain)
+	}
 	body.validate(p.errors)
 	return body, p.errors.Err()
 }
@@ -72,6 +74,31 @@ func (p *parser) text(name string, empty emptiness) *string {
 	if problem == "" && value == "" && empty == required {
 		problem = messageBlank
 	}
+	if problem != "" {
+		p.errors.Add(name, problem)
+		return nil
+	}
+	return &value
+}
+
+// optional reads a member that is a string; nil also if it is null or "".
+func (p *parser) optional(name string) *string {
+	if value := p.text(name, clearable); value != nil && *value != "" {
+		return value
+	}
+	return nil
+}
+
+// verbatim reads a member that is a string, of which every character counts; null is "".
+func (p *parser) verbatim(name string) *string {
+	member, named := p.members[name]
+	if !named {
+		return nil
+	}
+	if member == nil {
+		return new("")
+	}
+	value, problem := text(member)
 	if problem != "" {
 		p.errors.Add(name, problem)
 		return nil

@@ -43,6 +43,7 @@ const (
 	messageLocation = "A location is an image reference: [https://][HOST[:PORT]/]REPOSITORY[:TAG][@DIGEST], the repository in lower case."
 	messageRoleName = "A role name is the ARN of an AWS IAM role, such as arn:aws:iam::123456789012:role/shop-pull."
 	messageDomain   = "A domain is a host name with at least two labels, such as www.example.com."
+	messageEmail    = "Enter a valid email address."
 )
 
 // schemePrefix may stand in front of a location, in any case.
@@ -56,19 +57,12 @@ func SplitLocation(location string) (prefix, image string) {
 	return "", location
 }
 
-// normalize writes a host in the one way that names it.
-func (b *AppBody) normalize() {
-	if b.Domain != nil {
-		*b.Domain = strings.TrimSuffix(strings.ToLower(*b.Domain), ".")
-	}
-}
-
 func (b *AppBody) validate(errors apierr.Fields) {
 	check(errors, "slug", b.Slug, validSlug, messageSlug)
 	check(errors, "location", b.Location, validLocation, messageLocation)
 	check(errors, "role_name", b.RoleName, validRoleName, messageRoleName)
 	check(errors, "domain", b.Domain, validDomain, messageDomain)
-	check(errors, "from_email", b.FromEmail, validFromEmail, "Enter a valid email address.")
+	check(errors, "from_email", b.FromEmail, validFromEmail, messageEmail)
 	if b.Dataset != nil && !slices.Contains(datasets, *b.Dataset) {
 		errors.Add("dataset", fmt.Sprintf("%q is not a valid choice.", *b.Dataset))
 	}

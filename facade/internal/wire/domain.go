@@ -1,0 +1,250 @@
+package wire
+
+import (
+	"crypto"
+	"fmt"
+	"net/netip"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/berth-dev/berth/facade/internal/apierr"
+	"github.com/berth-dev/berth/internal/certificate"
+)
+
+// Domain is a domain as every answer shows it. The order of the fields is that of the answer.
+type Domain struct {
+	// Slug is that of the app that the domain serves.
+	Slug string `json:"slug"`
+	// Domain is the host name.
+	Domain string `json:"domain"`
+	// URL is where the host answers.
+	URL string `json:"url"`
+	// SSLCertificate is the chain as PEM, the host's certificate first; empty until there is one.
+	SSLCertificate string `json:"ssl_certificate"`
+	// CertType is CertDefault or CertCustom.
+	CertType string `json:"cert_type"`
+	// FromEmail is the address that notifications come from; may be empty.
+	FromEmail string `json:"from_email"`
+	// EmailHost is the mail server; empty without one.
+	EmailHost string `json:"email_host"`
+	EmailPort int32  `json:"email_port"`
+	// EmailHostUser is who logs in at the mail server; empty for nobody.
+	EmailHostUser string `json:"email_host_user"`
+	// Authentication is what the platform's login does: 0 all, 1 log people in who have an account, 2 nothing.
+	Authentication int `json:"authentication"`
+	// Billing is the dataset of the app.
+	Billing string `json:"billing"`
+	// State is StatePending, StateReady or StateFailed.
+	State string `json:"state"`
+}
+
+// Values of Domain.CertType.
+const (
+	// CertDefault is a certificate that the platform got by itself.
+	CertDefault = "default"
+	// CertCustom is a certificate that a user made.
+	CertCustom = "custom"
+)
+
+// Values of Domain.State.
+const (
+	// StatePending is a domain that takes time.
+	StatePending = "pending"
+	// StateReady is a domain that answers with a valid certificate.
+	StateReady = "ready"
+	// StateFailed is a domain that somebody has to do something about.
+	StateFailed = "failed"
+)
+
+// CSR is what to get a certificate with.
+type CSR struct {
+	// CSR is a certificate signing request as PEM.
+	CSR string `json:"csr"`
+}
+
+// Notice says in plain text what was done.
+type Notice struct {
+	Detail string `json:"detail"`
+}
+
+// Upload is the content of a file in a form.
+type Upload []byte
+
+// DomainBody is what a client says about a domain. A nil field is one that the body doesn't name.
+type DomainBody struct {
+	// Slug is that of the app; never empty.
+	Slug *string
+	// Domain is never empty.
+	Domain *string
+	// Certificate is nil also if the body says nothing by an empty one, and so is Key.
+	Certificate certificate.Chain
+	// Key is the private key of Certificate. There is none without a certificate.
+	Key crypto.Signer
+	// FromEmail is empty for the platform's own address, and so are the fields of the mail server for its own.
+	FromEmail *string
+	EmailHost *string
+	// EmailPort is 0 for the platform's own.
+	EmailPort     *int32
+	EmailHostUser *string
+	// EmailHostPassword is empty for none.
+	EmailHostPassword *string
+	// Authentication is 0, 1 or 2.
+	Authentication *int
+}
+
+const (
+	maxMailHost     = 253
+	maxMailUser     = 254
+	maxMailPassword = 4096
+	maxPort         = 65535
+	// maxAuthentication is the last of the choices of authentication, which count from 0.
+	maxAuthentication = 2
+)
+
+// Names of fields that errors outside of this package are about.
+const (
+	FieldSlug        = "slug"
+	FieldDomain      = "domain"
+	FieldCertificate = "ssl_certificate"
+	FieldKey         = "ssl_certificate_key"
+	FieldHost        = "email_host"
+	FieldUser        = "email_host_user"
+	FieldPassword    = "email_host_password" //nolint:gosec // The name of a field, not a credential.
+)
+
+var (
+	mailHostPattern = regexp.MustCompile(`^([a-zA-Z0-9]([-a-zA-Z0-9]{0,61}[a-zA-Z0-9])?[.])*[a-zA-Z0-9]([-a-zA-Z0-9]{0,61}[a-zA-Z0-9])?$`)
+	controlPattern  = regexp.MustCompile(`[[:cntrl:]]`)
+)
+
+// ParseDomain reads what a body says about a domain, as ParseApp does about an app. Beside what ParseApp takes, a certificate and a key may be
+// an Upload.
+func ParseDomain(members map[string]any) (DomainBody, error) {
+	p := parser{members: members, errors: apierr.Fields{}}
+	body := DomainBody{
+		Slug:              p.optional(FieldSlug),
+		Domain:            p.text(FieldDomain, required),
+		FromEmail:         p.text("from_email", clearable),
+		EmailHost:         p.text(FieldHost, clearable),
+		EmailPort:         p.port("email_port"),
+		EmailHostUser:     p.text(FieldUser, clearable),
+		EmailHostPassword: p.verbatim(FieldPassword),
+		Authentication:    p.authentication("authentication"),
+	}
+	p.certificate(&body)
+	if body.Domain != nil {
+		*body.Domain = Host(*body.Domain)
+	}
+	body.validate(p.errors)
+	return body, p.errors.Err()
+}
+
+// ParseSlug reads the slug of a body that may name an app; empty if it names none.
+func ParseSlug(members map[string]any) (string, error) {
+	p := parser{members: members, errors: apierr.Fields{}}
+	slug := p.optional(FieldSlug)
+	check(p.errors, FieldSlug, slug, validSlug, messageSlug)
+	if slug == nil {
+		slug = new("")
+	}
+	return *slug, p.errors.Err()
+}
+
+// certificate reads the certificate and its key.
+func (p *parser) certificate(body *DomainBody) {
+	chain, key := p.pem(FieldCertificate), p.pem(FieldKey)
+	var err error
+	if len(chain) > 0 {
+		if body.Certificate, err = certificate.ParseChain(chain); err != nil {
+			p.errors.Add(FieldCertificate, err.Error())
+		}
+	}
+	if len(key) > 0 {
+		if body.Key, err = certificate.ParseKey(key); err != nil {
+			p.errors.Add(FieldKey, err.Error())
+		}
+	}
+	if len(key) > 0 && len(chain) == 0 {
+		p.errors.Add(FieldCertificate, "A private key wants its certificate beside it.")
+	}
+}
+
+// pem reads a member that is a PEM text or a file with one; nil if it is empty or wrong.
+func (p *parser) pem(name string) []byte {
+	if file, uploaded := p.members[name].(Upload); uploaded {
+		return file
+	}
+	if value := p.text(name, clearable); value != nil {
+		return []byte(*value)
+	}
+	return nil
+}
+
+// port reads a member that is the number of a port, or null or "" for 0.
+func (p *parser) port(name string) *int32 {
+	value := p.text(name, clearable)
+	if value == nil || *value == "" {
+		return emptied[int32](value)
+	}
+	port, err := strconv.ParseInt(*value, 10, 32)
+	if err != nil || port < 1 || port > maxPort {
+		p.errors.Add(name, fmt.Sprintf("A port is a number from 1 to %d.", maxPort))
+		return nil
+	}
+	return new(int32(port))
+}
+
+// authentication reads a member that is one of the choices, or null for the default.
+func (p *parser) authentication(name string) *int {
+	if member, named := p.members[name]; named && member == nil {
+		return new(0)
+	}
+	value := p.text(name, required)
+	if value == nil {
+		return nil
+	}
+	choice, err := strconv.Atoi(*value)
+	if err != nil || choice < 0 || choice > maxAuthentication {
+		p.errors.Add(name, fmt.Sprintf("%q is not a valid choice.", *value))
+		return nil
+	}
+	return &choice
+}
+
+// emptied is the zero value if there is a text, which is empty.
+func emptied[T any](text *string) *T {
+	if text == nil {
+		return nil
+	}
+	return new(T)
+}
+
+func (b *DomainBody) validate(errors apierr.Fields) {
+	check(errors, FieldSlug, b.Slug, validSlug, messageSlug)
+	check(errors, FieldDomain, b.Domain, validDomain, messageDomain)
+	check(errors, "from_email", b.FromEmail, validFromEmail, messageEmail)
+	check(errors, FieldHost, b.EmailHost, validMailHost, "A mail server is a host name or an IP address, such as smtp.example.com.")
+	check(errors, FieldUser, b.EmailHostUser, validMailUser, "A user has at most 254 characters, and no control characters.")
+	check(errors, FieldPassword, b.EmailHostPassword, validMailPassword, "A password has at most 4096 bytes.")
+}
+
+// Host writes a host name in the one way that names it.
+func Host(name string) string { return strings.TrimSuffix(strings.ToLower(name), ".") }
+
+// IsAddress tells whether a text is an e-mail address.
+func IsAddress(text string) bool { return text != "" && validFromEmail(text) }
+
+func validMailHost(host string) bool {
+	// An IPv4 address that is written as one of IPv6 is none for the API server.
+	if address, err := netip.ParseAddr(host); err == nil {
+		return address.Zone() == "" && !address.Is4In6()
+	}
+	return host == "" || len(host) <= maxMailHost && mailHostPattern.MatchString(host)
+}
+
+func validMailUser(user string) bool {
+	return len(user) <= maxMailUser && !controlPattern.MatchString(user)
+}
+
+func validMailPassword(password string) bool { return len(password) <= maxMailPassword }
