@@ -1,6 +1,7 @@
 package facade
 
 import (
+	"encoding/json"
 	"net/http"
 	"strings"
 	"testing"
@@ -10,46 +11,73 @@ import (
 	"github.com/berth-dev/berth/facade/apikey"
 )
 
-// everyCall is each call about apps, with what it answers to a manager, in an organization that has the app "shop", in an order in which it
-// can be made.
+// everyCall is each call about one organization, with what it answers to a manager, in an organization that has the app APP, in an order in
+// which it can be made.
 var everyCall = []struct {
 	method, path string
 	body         any
 	reads        bool
 	want         int
 }{
-	{method: http.MethodGet, path: "", reads: true, want: http.StatusOK},
-	{method: http.MethodGet, path: "shop/", reads: true, want: http.StatusOK},
-	{method: http.MethodGet, path: "shop/logs/", reads: true, want: http.StatusOK},
-	{method: http.MethodPut, path: "shop/", body: map[string]any{"dataset": "testing"}, want: http.StatusOK},
-	{method: http.MethodPost, path: "shop/", want: http.StatusCreated},
-	{method: http.MethodDelete, path: "shop/", want: http.StatusNoContent},
-	{method: http.MethodPost, path: "", body: map[string]any{"slug": "shop", "location": "example.com/shop:v1"}, want: http.StatusCreated},
+	{method: http.MethodGet, path: "/api/containers/ORG/apps/", reads: true, want: http.StatusOK},
+	{method: http.MethodGet, path: "/api/containers/ORG/apps/APP/", reads: true, want: http.StatusOK},
+	{method: http.MethodGet, path: "/api/containers/ORG/apps/APP/logs/", reads: true, want: http.StatusOK},
+	{method: http.MethodPut, path: "/api/containers/ORG/apps/APP/", body: map[string]any{"dataset": "testing"}, want: http.StatusOK},
+	{method: http.MethodPost, path: "/api/containers/ORG/apps/APP/", want: http.StatusCreated},
+	{method: http.MethodGet, path: "/api/domains/ORG/", reads: true, want: http.StatusOK},
+	{method: http.MethodPost, path: "/api/domains/ORG/", body: map[string]any{"domain": "APP.example.org", "slug": "APP"}, want: http.StatusCreated},
+	{method: http.MethodGet, path: "/api/domains/ORG/APP/", reads: true, want: http.StatusOK},
+	{method: http.MethodPut, path: "/api/domains/ORG/APP.example.org/", body: map[string]any{"authentication": 1}, want: http.StatusOK},
+	{method: http.MethodPost, path: "/api/domains/ORG/APP/newcert/", want: http.StatusCreated},
+	{method: http.MethodDelete, path: "/api/domains/ORG/APP/certificates/", want: http.StatusNoContent},
+	{method: http.MethodPost, path: "/api/domains/ORG/APP/test-email/", want: http.StatusCreated},
+	{method: http.MethodPost, path: "/api/notifications/ORG/test-email/", want: http.StatusCreated},
+	{method: http.MethodDelete, path: "/api/containers/ORG/apps/APP/", want: http.StatusNoContent},
+	{
+		method: http.MethodPost, path: "/api/containers/ORG/apps/", want: http.StatusCreated,
+		body: map[string]any{"slug": "APP", "location": "example.com/shop:v1"},
+	},
+}
+
+// fill puts an organization and an app into the path and the body of a call.
+func fill(t *testing.T, path string, body any, organization, app string) (string, any) {
+	t.Helper()
+	replacer := strings.NewReplacer("ORG", organization, "APP", app)
+	if body == nil {
+		return replacer.Replace(path), nil
+	}
+	encoded, err := json.Marshal(body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return replacer.Replace(path), json.RawMessage(replacer.Replace(string(encoded)))
 }
 
 func TestRoles(t *testing.T) {
 	org, manager := organization(t)
 	other, stranger := organization(t)
-	call(t, manager, http.MethodPost, appsPath(org), map[string]any{"slug": "shop", "location": "example.com/shop:v1"}).want(t, http.StatusCreated)
+	slug := "roles-" + strings.TrimPrefix(org, "org-")
+	call(t, manager, http.MethodPost, appsPath(org), map[string]any{"slug": slug, "location": "example.com/shop:v1"}).want(t, http.StatusCreated)
 	contributor := member(t, apikey.RoleContributor, org)
 	notFound := call(t, manager, http.MethodGet, appPath(org, "no-such-app"), nil).want(t, http.StatusNotFound).body
 
 	for _, c := range everyCall {
-		t.Run(c.method+"/"+c.path, func(t *testing.T) {
-			path := appsPath(org) + c.path
-			unauthorized := call(t, "", c.method, path, c.body).want(t, http.StatusUnauthorized)
+		t.Run(c.method+c.path, func(t *testing.T) {
+			path, body := fill(t, c.path, c.body, org, slug)
+			in := func(organization string) string { return strings.Replace(path, org, organization, 1) }
+			unauthorized := call(t, "", c.method, path, body).want(t, http.StatusUnauthorized)
 			if got := unauthorized.header.Get("WWW-Authenticate"); got != `Basic realm="api"` {
 				t.Errorf("WWW-Authenticate: got %q", got)
 			}
-			unknown := call(t, apikey.Prefix+"unknown", c.method, path, c.body).want(t, http.StatusUnauthorized)
+			unknown := call(t, apikey.Prefix+"unknown", c.method, path, body).want(t, http.StatusUnauthorized)
 			if diff := cmp.Diff(string(unauthorized.body), string(unknown.body)); diff != "" {
 				t.Errorf("an unknown key gets another answer than none: %s", diff)
 			}
 			for what, got := range map[string]answer{
-				"Stranger":             call(t, stranger, c.method, path, c.body),
-				"StrangerToNothing":    call(t, stranger, c.method, appsPath("no-such-organization")+c.path, c.body),
-				"HostToNothing":        call(t, suite.host, c.method, appsPath("no-such-organization")+c.path, c.body),
-				"HostToPlainNamespace": call(t, suite.host, c.method, appsPath("default")+c.path, c.body),
+				"Stranger":             call(t, stranger, c.method, path, body),
+				"StrangerToNothing":    call(t, stranger, c.method, in("no-such-organization"), body),
+				"HostToNothing":        call(t, suite.host, c.method, in("no-such-organization"), body),
+				"HostToPlainNamespace": call(t, suite.host, c.method, in("default"), body),
 			} {
 				if diff := cmp.Diff(string(notFound), string(got.want(t, http.StatusNotFound).body)); diff != "" {
 					t.Errorf("%s: the answer differs from that for what doesn't exist: %s", what, diff)
@@ -59,12 +87,33 @@ func TestRoles(t *testing.T) {
 			if c.reads {
 				want = c.want
 			}
-			call(t, contributor, c.method, path, c.body).want(t, want)
-			call(t, manager, c.method, path, c.body).want(t, c.want)
+			call(t, contributor, c.method, path, body).want(t, want)
+			call(t, manager, c.method, path, body).want(t, c.want)
 		})
 	}
 	call(t, suite.host, http.MethodGet, appsPath(other), nil).want(t, http.StatusOK)
-	call(t, suite.host, http.MethodPut, appPath(org, "shop"), map[string]any{"dataset": "testing"}).want(t, http.StatusOK)
+	call(t, suite.host, http.MethodPut, appPath(org, slug), map[string]any{"dataset": "testing"}).want(t, http.StatusOK)
+}
+
+// TestAllOrganizations says that what is about all organizations is for host staff alone.
+func TestAllOrganizations(t *testing.T) {
+	org, manager := organization(t)
+	slug := "everywhere-" + strings.TrimPrefix(org, "org-")
+	call(t, manager, http.MethodPost, appsPath(org), map[string]any{"slug": slug, "location": "example.com/shop:v1"}).want(t, http.StatusCreated)
+	body := map[string]any{"domain": slug + ".example.org"}
+	for _, path := range []string{"/api/domains/", "/api/domains"} {
+		call(t, "", http.MethodGet, path, nil).want(t, http.StatusUnauthorized)
+		for _, token := range []string{manager, member(t, apikey.RoleContributor, org)} {
+			call(t, token, http.MethodGet, path, nil).want(t, http.StatusForbidden)
+			call(t, token, http.MethodPost, path, body).want(t, http.StatusForbidden)
+		}
+		call(t, suite.host, http.MethodGet, path, nil).want(t, http.StatusOK)
+	}
+	created := call(t, suite.host, http.MethodPost, "/api/domains/", body).want(t, http.StatusCreated).json(t)
+	if created["slug"] != slug {
+		t.Errorf("the domain serves %v, want %s", created["slug"], slug)
+	}
+	call(t, manager, http.MethodGet, domainPath(org, slug+".example.org"), nil).want(t, http.StatusOK)
 }
 
 func TestRevokedKey(t *testing.T) {

@@ -106,7 +106,7 @@ func TestRoutes(t *testing.T) {
 	}
 	var want []string
 	for path, item := range transport.model.Paths.PathItems.FromOldest() {
-		path = strings.NewReplacer("{organization}", ":org", "{app}", ":app").Replace(path)
+		path = strings.NewReplacer("{organization}", ":org", "{app}", ":app", "{domain}", ":domain").Replace(path)
 		for method := range item.GetOperations().FromOldest() {
 			want = append(want, strings.ToUpper(method)+" "+path)
 			if without, found := strings.CutSuffix(path, "/"); found {

@@ -77,6 +77,9 @@ func TestNameOfADomain(t *testing.T) {
 	})
 }
 
+// reserved is what is said of a host that is the platform's own.
+const reserved = "This domain is the platform's own; of those under " + baseDomain + ", an app has its default one alone."
+
 func TestTakenDomain(t *testing.T) {
 	org, key := organization(t)
 	other, otherKey := organization(t)
@@ -85,14 +88,19 @@ func TestTakenDomain(t *testing.T) {
 	call(t, key, http.MethodPost, appsPath(org), map[string]any{"slug": "has-" + suffix, "location": "example.com/a", "domain": host}).want(t, http.StatusCreated)
 	call(t, otherKey, http.MethodPost, appsPath(other), map[string]any{"slug": "wants-" + suffix, "location": "example.com/a"}).want(t, http.StatusCreated)
 	before := world(t, other)
-	want := map[string]any{"detail": "domain: This domain is taken.", "domain": []any{"This domain is taken."}}
-	for name, taken := range map[string]string{"OfADomain": host, "DefaultOfAnApp": "has-" + suffix + "." + baseDomain} {
+	for name, tc := range map[string]struct{ domain, want string }{
+		"OfADomain":      {domain: host, want: "This domain is taken."},
+		"DefaultOfAnApp": {domain: "has-" + suffix + "." + baseDomain, want: reserved},
+		"BelowADefault":  {domain: "www.wants-" + suffix + "." + baseDomain, want: reserved},
+		"BaseDomain":     {domain: baseDomain, want: reserved},
+	} {
 		t.Run(name, func(t *testing.T) {
-			changed := call(t, otherKey, http.MethodPut, appPath(other, "wants-"+suffix), map[string]any{"domain": taken, "location": "example.com/b"})
+			want := map[string]any{"detail": "domain: " + tc.want, "domain": []any{tc.want}}
+			changed := call(t, otherKey, http.MethodPut, appPath(other, "wants-"+suffix), map[string]any{"domain": tc.domain, "location": "example.com/b"})
 			created := call(t, otherKey, http.MethodPost, appsPath(other), map[string]any{
 				"slug":     "more-" + suffix,
 				"location": "example.com/a",
-				"domain":   taken,
+				"domain":   tc.domain,
 				"env":      []any{variable("A", "1")},
 			})
 			for _, got := range []answer{changed, created} {

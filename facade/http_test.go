@@ -22,9 +22,9 @@ func TestWithoutSlash(t *testing.T) {
 	suffix := strings.TrimPrefix(org, "org-")
 	body := map[string]any{"slug": "bare-" + suffix, "location": "example.com/shop:v1"}
 	call(t, key, http.MethodPost, strings.TrimSuffix(appsPath(org), "/"), body).want(t, http.StatusCreated)
-	for _, c := range everyCall[:len(everyCall)-1] {
-		path := strings.TrimSuffix(appsPath(org)+strings.Replace(c.path, "shop", "bare-"+suffix, 1), "/")
-		call(t, key, c.method, path, c.body).want(t, c.want)
+	for _, c := range everyCall {
+		path, body := fill(t, c.path, c.body, org, "bare-"+suffix)
+		call(t, key, c.method, strings.TrimSuffix(path, "/"), body).want(t, c.want)
 	}
 }
 
@@ -36,7 +36,7 @@ func TestOtherPaths(t *testing.T) {
 		detail       string
 	}{
 		"Root":       {method: http.MethodGet, path: "/", status: http.StatusNotFound, detail: "Not found."},
-		"Unknown":    {method: http.MethodGet, path: "/api/domains/", status: http.StatusNotFound, detail: "Not found."},
+		"Unknown":    {method: http.MethodGet, path: "/api/sites/", status: http.StatusNotFound, detail: "Not found."},
 		"TwoSlashes": {method: http.MethodGet, path: appsPath(org) + "/", status: http.StatusNotFound, detail: "Not found."},
 		"TooDeep":    {method: http.MethodGet, path: appPath(org, "a") + "logs/b/", status: http.StatusNotFound, detail: "Not found."},
 		"DeleteAll":  {method: http.MethodDelete, path: appsPath(org), status: http.StatusMethodNotAllowed, detail: `Method "DELETE" not allowed.`},

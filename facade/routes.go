@@ -23,26 +23,38 @@ func (s *Server) router() *gin.Engine {
 	engine.GET("/api", contract.page)
 	engine.GET("/api/", contract.page)
 	engine.GET("/api/openapi.json", contract.contract)
-	containers := engine.Group("/api/containers/:org", mw.WhenReady(s.store.Synced), auth.Authenticate(s.store))
-	handlers := &appHandlers{platform: s.platform, apps: s.store}
+	apps := &appHandlers{platform: s.platform, apps: s.store}
 	logs := &logHandlers{apps: s.store, logs: s.logs, ending: s.ending}
+	domains := &domainHandlers{platform: s.platform, domains: s.store}
+	mails := &mailHandlers{platform: s.platform, password: s.options.Mail.Password, domains: s.store, mailer: s.mailer}
+	calls := engine.Group("/api", mw.WhenReady(s.store.Synced), auth.Authenticate(s.store))
 	for _, route := range []struct {
 		method, path   string
 		verb, resource string
 		status         int
 		handler        web.Handler
 	}{
-		{http.MethodGet, "/apps", "list", "apps", http.StatusOK, handlers.list},
-		{http.MethodPost, "/apps", "create", "apps", http.StatusCreated, handlers.create},
-		{http.MethodGet, "/apps/:app", "get", "apps", http.StatusOK, handlers.get},
-		{http.MethodPost, "/apps/:app", "patch", "apps", http.StatusCreated, handlers.restart},
-		{http.MethodPut, "/apps/:app", "patch", "apps", http.StatusOK, handlers.put},
-		{http.MethodDelete, "/apps/:app", "delete", "apps", http.StatusNoContent, handlers.delete},
-		{http.MethodGet, "/apps/:app/logs", "get", "pods/log", http.StatusOK, logs.get},
+		{http.MethodGet, "/containers/:org/apps", "list", "apps", http.StatusOK, apps.list},
+		{http.MethodPost, "/containers/:org/apps", "create", "apps", http.StatusCreated, apps.create},
+		{http.MethodGet, "/containers/:org/apps/:app", "get", "apps", http.StatusOK, apps.get},
+		{http.MethodPost, "/containers/:org/apps/:app", "patch", "apps", http.StatusCreated, apps.restart},
+		{http.MethodPut, "/containers/:org/apps/:app", "patch", "apps", http.StatusOK, apps.put},
+		{http.MethodDelete, "/containers/:org/apps/:app", "delete", "apps", http.StatusNoContent, apps.delete},
+		{http.MethodGet, "/containers/:org/apps/:app/logs", "get", "pods/log", http.StatusOK, logs.get},
+		{http.MethodGet, "/domains", "list", "domains", http.StatusOK, domains.list},
+		{http.MethodPost, "/domains", "create", "domains", http.StatusCreated, domains.create},
+		{http.MethodGet, "/domains/:org", "list", "domains", http.StatusOK, domains.list},
+		{http.MethodPost, "/domains/:org", "create", "domains", http.StatusCreated, domains.create},
+		{http.MethodGet, "/domains/:org/:domain", "get", "domains", http.StatusOK, domains.get},
+		{http.MethodPut, "/domains/:org/:domain", "patch", "domains", http.StatusOK, domains.put},
+		{http.MethodDelete, "/domains/:org/:domain/certificates", "patch", "domains", http.StatusNoContent, domains.deleteCertificate},
+		{http.MethodPost, "/domains/:org/:domain/newcert", "patch", "domains", http.StatusCreated, domains.newKey},
+		{http.MethodPost, "/domains/:org/:domain/test-email", "create", "domains/test-email", http.StatusCreated, mails.testDomain},
+		{http.MethodPost, "/notifications/:org/test-email", "create", "domains/test-email", http.StatusCreated, mails.testOrganization},
 	} {
 		// Both forms are served directly: a redirect would lose the body of a POST in many a client.
 		for _, path := range []string{route.path, route.path + "/"} {
-			containers.Handle(route.method, path, auth.Require(s.authorizer, route.verb, route.resource), web.Handle(route.status, route.handler))
+			calls.Handle(route.method, path, auth.Require(s.authorizer, route.verb, route.resource), web.Handle(route.status, route.handler))
 		}
 	}
 	return engine

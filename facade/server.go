@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"sync/atomic"
 	"time"
 
@@ -19,6 +20,7 @@ import (
 
 	"github.com/berth-dev/berth/facade/internal/auth"
 	"github.com/berth-dev/berth/facade/internal/docs"
+	"github.com/berth-dev/berth/facade/internal/mail"
 	"github.com/berth-dev/berth/facade/internal/mw"
 	"github.com/berth-dev/berth/facade/internal/podlogs"
 	"github.com/berth-dev/berth/facade/internal/store"
@@ -34,8 +36,8 @@ type Options struct {
 	Namespace string
 	// BaseDomain is the domain that apps have their default hosts under, such as "apps.example.com".
 	BaseDomain string
-	// DefaultFromEmail is the address that notifications come from where an app names none; may be empty.
-	DefaultFromEmail string
+	// Mail is how notifications are sent.
+	Mail Mail
 	// Listener is where HTTPS is served. Run closes it.
 	Listener net.Listener
 	// HealthListener is where /healthz and /readyz are served, without TLS. Run closes it.
@@ -48,6 +50,22 @@ type Options struct {
 	Log *slog.Logger
 }
 
+// Mail says how notifications are sent where a domain says nothing else, and to which servers those of domains may go.
+type Mail struct {
+	// From is the address that notifications come from; may be empty.
+	From string
+	// Host is the platform's mail server; empty without one.
+	Host string
+	// Port of the platform's server; 0 for 587.
+	Port int32
+	// User logs in at the platform's server with Password; empty to send without a login.
+	User, Password string
+	// Authorities are certificates, PEM, that mail servers' certificates may be signed by beside those that the system trusts. May be empty.
+	Authorities []byte
+	// Networks are those in which domains may have mail servers though they are inside: private ones, loopback and the like.
+	Networks []netip.Prefix
+}
+
 // Server serves the REST API.
 type Server struct {
 	options    Options
@@ -56,6 +74,7 @@ type Server struct {
 	authorizer auth.Authorizer
 	platform   translate.Platform
 	logs       *podlogs.Reader
+	mailer     mailer
 	docs       *docs.Docs
 	stopping   atomic.Bool
 	// ending is closed when answers that would go on for ever have to end, which is when no more connections are taken.
@@ -64,7 +83,10 @@ type Server struct {
 
 // New makes a Server. It asks the API server which kinds it serves, so the custom resources must be installed.
 func New(ctx context.Context, options Options) (*Server, error) {
-	platform := translate.Platform{BaseDomain: options.BaseDomain, FromEmail: options.DefaultFromEmail}
+	platform := translate.Platform{
+		BaseDomain: options.BaseDomain,
+		Mail:       translate.Mail{From: options.Mail.From, Host: options.Mail.Host, Port: options.Mail.Port, User: options.Mail.User},
+	}
 	s, err := store.New(ctx, store.Options{Config: options.Config, Namespace: options.Namespace, Platform: platform})
 	if err != nil {
 		return nil, err
@@ -77,9 +99,13 @@ func New(ctx context.Context, options Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	sender, err := mail.New(mail.Options{Name: options.BaseDomain, Authorities: options.Mail.Authorities, Networks: options.Mail.Networks})
+	if err != nil {
+		return nil, err
+	}
 	return &Server{
 		options: options, log: options.Log,
-		store: s, authorizer: auth.Roles{}, platform: platform, logs: podlogs.NewReader(core), docs: contract,
+		store: s, authorizer: auth.Roles{}, platform: platform, logs: podlogs.NewReader(core), mailer: sender, docs: contract,
 		ending: make(chan struct{}),
 	}, nil
 }

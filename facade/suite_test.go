@@ -3,22 +3,18 @@ package facade
 import (
 	"bytes"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"math/big"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -39,6 +35,9 @@ const (
 	baseDomain  = "apps.example.com"
 	fromEmail   = "hello@example.com"
 	systemSpace = "berth-system"
+	// mailUser and mailPassword are the platform's login at its mail server.
+	mailUser     = "platform"
+	mailPassword = "password-of-the-platform"
 )
 
 // suite is what all tests of the package share: a server on a real API server, called over TLS.
@@ -60,6 +59,8 @@ var suite struct {
 	requests *requestLog
 	// certificates is the folder with the server's certificate.
 	certificates string
+	// mail is the platform's own mail server; custom is one that domains may name, on the same host.
+	mail, custom *mailServer
 }
 
 func TestMain(m *testing.M) { os.Exit(testenv.Run(m, setup)) }
@@ -81,6 +82,12 @@ func setup(ctx context.Context, config *rest.Config) error {
 	}
 	roots, err := writeCertificate(dir, "localhost")
 	if err != nil {
+		return err
+	}
+	if suite.mail, err = startMailServer(filepath.Join(dir, "mail")); err != nil {
+		return err
+	}
+	if suite.custom, err = startMailServer(filepath.Join(dir, "custom")); err != nil {
 		return err
 	}
 	suite.certificates, suite.log, suite.requests = dir, &lockedBuffer{}, &requestLog{}
@@ -120,15 +127,19 @@ func newServer(ctx context.Context, config *rest.Config, dir string, log io.Writ
 		return nil, err
 	}
 	return New(ctx, Options{
-		Config:           config,
-		Namespace:        systemSpace,
-		BaseDomain:       baseDomain,
-		DefaultFromEmail: fromEmail,
-		Listener:         listener,
-		HealthListener:   health,
-		Certificate:      certificate.WithWatchInterval(100 * time.Millisecond),
-		DrainDelay:       200 * time.Millisecond,
-		Log:              slog.New(slog.NewJSONHandler(log, nil)),
+		Config:     config,
+		Namespace:  systemSpace,
+		BaseDomain: baseDomain,
+		Mail: Mail{
+			From: fromEmail, Host: mailHost, Port: suite.mail.port, User: mailUser, Password: mailPassword,
+			Authorities: slices.Concat(suite.mail.authority, suite.custom.authority),
+			Networks:    []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")},
+		},
+		Listener:       listener,
+		HealthListener: health,
+		Certificate:    certificate.WithWatchInterval(100 * time.Millisecond),
+		DrainDelay:     200 * time.Millisecond,
+		Log:            slog.New(slog.NewJSONHandler(log, nil)),
 	})
 }
 
@@ -152,40 +163,6 @@ func eventually(t *testing.T, what string, done func() bool) {
 	if err := poll(t.Context(), done); err != nil {
 		t.Fatalf("%s: %v", what, err)
 	}
-}
-
-// writeCertificate writes a new self-signed certificate for a name and its key into dir.
-func writeCertificate(dir, name string) (*x509.CertPool, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return nil, err
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(time.Now().UnixNano()),
-		DNSNames:     []string{name},
-		NotAfter:     time.Now().Add(time.Hour),
-		IsCA:         true, BasicConstraintsValid: true,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		return nil, err
-	}
-	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		return nil, err
-	}
-	certificate := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
-	for file, content := range map[string][]byte{
-		"tls.crt": certificate,
-		"tls.key": pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER}),
-	} {
-		if err := os.WriteFile(filepath.Join(dir, file), content, 0o600); err != nil {
-			return nil, err
-		}
-	}
-	pool := x509.NewCertPool()
-	pool.AppendCertsFromPEM(certificate)
-	return pool, nil
 }
 
 // newKey makes an API key and returns its token.
@@ -227,6 +204,10 @@ func member(t *testing.T, role apikey.Role, organization string) string {
 func appsPath(organization string) string { return "/api/containers/" + organization + "/apps/" }
 
 func appPath(organization, app string) string { return appsPath(organization) + app + "/" }
+
+func domainsPath(organization string) string { return "/api/domains/" + organization + "/" }
+
+func domainPath(organization, domain string) string { return domainsPath(organization) + domain + "/" }
 
 // answer is what the server answered.
 type answer struct {

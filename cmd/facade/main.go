@@ -98,15 +98,15 @@ func run(ctx context.Context, args []string) error {
 		return errors.Join(err, listener.Close())
 	}
 	server, err := facade.New(ctx, facade.Options{
-		Config:           cluster,
-		Namespace:        f.namespace,
-		BaseDomain:       f.baseDomain,
-		DefaultFromEmail: f.defaultFromEmail,
-		Listener:         listener,
-		HealthListener:   healthListener,
-		Certificate:      certificate,
-		DrainDelay:       f.drainDelay,
-		Log:              slog.New(handler),
+		Config:         cluster,
+		Namespace:      f.namespace,
+		BaseDomain:     f.baseDomain,
+		Mail:           facade.Mail{From: f.defaultFromEmail},
+		Listener:       listener,
+		HealthListener: healthListener,
+		Certificate:    certificate,
+		DrainDelay:     f.drainDelay,
+		Log:            slog.New(handler),
 	})
 	if err != nil {
 		return errors.Join(err, listener.Close(), healthListener.Close())

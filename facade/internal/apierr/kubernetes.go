@@ -11,7 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// wireFields says which field of the REST API a field of an App or Domain came from.
+// wireFields says which field of the REST API a field of an App or Domain came from. Of several that fit, the first counts.
 var wireFields = []struct{ path, name string }{
 	{"metadata.name", "slug"},
 	{"spec.image", "location"},
@@ -19,7 +19,14 @@ var wireFields = []struct{ path, name string }{
 	{"spec.env", "env"},
 	{"spec.dataset", "dataset"},
 	{"spec.host", "domain"},
+	{"spec.appRef", "slug"},
+	{"spec.tls", "ssl_certificate"},
+	{"spec.mail.host", "email_host"},
+	{"spec.mail.port", "email_port"},
+	{"spec.mail.user", "email_host_user"},
+	{"spec.mail.passwordSecretRef", "email_host_password"},
 	{"spec.mail", "from_email"},
+	{"spec.authentication", "authentication"},
 }
 
 // From turns any error into what the client gets. It is the one place that knows what the API server's errors mean to a REST client.

@@ -2,6 +2,7 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"crypto/subtle"
 	"slices"
@@ -62,9 +63,9 @@ type Action struct {
 	Verb string
 	// Resource is what it is done to, with its subresource: "apps", or "pods/log".
 	Resource string
-	// Organization is the Namespace that it is in.
+	// Organization is the Namespace that it is in; empty for all of them.
 	Organization string
-	// Name is the object's; empty for a list.
+	// Name is the object's, as the path names it; empty for a list.
 	Name string
 }
 
@@ -80,10 +81,14 @@ type Authorizer interface {
 // Roles decides by the role of the key alone.
 type Roles struct{}
 
-// Authorize lets host staff do everything, managers everything in their organizations, and contributors read there.
+// Authorize lets host staff do everything, managers everything in their organizations, and contributors read there. What is about all
+// organizations is for host staff alone.
 func (Roles) Authorize(_ context.Context, principal Principal, action Action) error {
 	if principal.Role == apikey.RoleHost {
 		return nil
+	}
+	if action.Organization == "" {
+		return apierr.Forbidden()
 	}
 	if !slices.Contains(principal.Organizations, action.Organization) {
 		return apierr.NotFound()
@@ -94,10 +99,10 @@ func (Roles) Authorize(_ context.Context, principal Principal, action Action) er
 	return apierr.Forbidden()
 }
 
-// Require lets a request go on only if its principal may do verb to resource, in the organization and to the app that its path names.
+// Require lets a request go on only if its principal may do verb to resource, in the organization and to the app or domain that its path names.
 func Require(authorizer Authorizer, verb, resource string) gin.HandlerFunc {
 	return func(c *gin.Context) {
-		action := Action{Verb: verb, Resource: resource, Organization: c.Param("org"), Name: c.Param("app")}
+		action := Action{Verb: verb, Resource: resource, Organization: c.Param("org"), Name: cmp.Or(c.Param("app"), c.Param("domain"))}
 		if err := authorizer.Authorize(c.Request.Context(), PrincipalOf(c), action); err != nil {
 			web.Fail(c, err)
 		}

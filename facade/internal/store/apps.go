@@ -1,6 +1,7 @@
 package store
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -91,6 +92,22 @@ func (i *appIndex) page(namespace string, window func(total int) (first, end int
 		return nil, 0, err
 	}
 	return slices.Clone(apps[first:end]), len(apps), nil
+}
+
+// inOrder returns the Apps of a Namespace by name, or if it is empty those of all that are wanted, by Namespace.
+func (i *appIndex) inOrder(namespace string, wanted func(namespace string) bool) []*v1alpha1.App {
+	i.mu.RLock()
+	defer i.mu.RUnlock()
+	if namespace != "" {
+		return slices.Clone(i.live[namespace])
+	}
+	var all []*v1alpha1.App
+	for _, name := range slices.Sorted(maps.Keys(i.live)) {
+		if wanted(name) {
+			all = append(all, i.live[name]...)
+		}
+	}
+	return all
 }
 
 func compareName(app *v1alpha1.App, name string) int { return strings.Compare(app.Name, name) }

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -91,7 +90,11 @@ func (s *Store) Get(ctx context.Context, organization, slug string) (translate.O
 	if app == nil {
 		return translate.Observed{}, apierr.NotFound()
 	}
-	return s.observe(ctx, app, externalID)
+	domain, err := s.domainFor(ctx, organization, slug)
+	if err != nil {
+		return translate.Observed{}, err
+	}
+	return s.observe(ctx, app, domain, externalID)
 }
 
 // List returns the apps of an organization that window picks out of their number, by slug, and the number. The error is the 404 if there is no
@@ -107,7 +110,11 @@ func (s *Store) List(ctx context.Context, organization string, window func(total
 	}
 	all := make([]translate.Observed, 0, len(apps))
 	for _, app := range apps {
-		observed, err := s.observe(ctx, app, externalID)
+		domain, err := s.domainFor(ctx, organization, app.Name)
+		if err != nil {
+			return nil, 0, err
+		}
+		observed, err := s.observe(ctx, app, domain, externalID)
 		if err != nil {
 			return nil, 0, err
 		}
@@ -139,66 +146,18 @@ func (s *Store) AwaitRevoked(ctx context.Context, id string) {
 	s.changes.await(ctx, func() bool { return s.cache.Get(ctx, key, &corev1.Secret{}, client.UnsafeDisableDeepCopy) != nil })
 }
 
-func (s *Store) observe(ctx context.Context, app *v1alpha1.App, externalID string) (translate.Observed, error) {
-	observed := translate.Observed{App: app, ExternalID: externalID, Secrets: map[string]*corev1.Secret{}}
-	domain, err := s.domainFor(ctx, app.Namespace, app.Name)
-	if err != nil {
-		return observed, err
-	}
-	observed.Domain = domain
-	for _, name := range translate.EnvSecrets(app) {
+// observe returns an App and one of its Domains, or none, with what belongs to them.
+func (s *Store) observe(ctx context.Context, app *v1alpha1.App, domain *v1alpha1.Domain, externalID string) (translate.Observed, error) {
+	observed := translate.Observed{App: app, Domain: domain, ExternalID: externalID, Secrets: map[string]*corev1.Secret{}}
+	for _, name := range translate.SecretNames(s.platform, observed) {
 		secret := &corev1.Secret{}
 		err := s.cache.Get(ctx, client.ObjectKey{Namespace: app.Namespace, Name: name}, secret, client.UnsafeDisableDeepCopy)
 		if client.IgnoreNotFound(err) != nil {
 			return observed, fmt.Errorf("find the Secrets of %s: %w", app.Name, err)
 		}
-		if err == nil && secret.Labels[v1alpha1.LabelSecret] == v1alpha1.SecretEnv {
+		if err == nil {
 			observed.Secrets[name] = secret
 		}
 	}
 	return observed, nil
-}
-
-// domainFor returns the Domain that the REST API shows with an app of this slug, or nil.
-func (s *Store) domainFor(ctx context.Context, organization, slug string) (*v1alpha1.Domain, error) {
-	domains := &v1alpha1.DomainList{}
-	err := s.cache.List(ctx, domains, client.InNamespace(organization), client.MatchingFields{indexApp: slug}, client.UnsafeDisableDeepCopy)
-	if err != nil {
-		return nil, fmt.Errorf("find the Domains of %s: %w", slug, err)
-	}
-	return translate.Primary(slug, live(domains.Items)), nil
-}
-
-func live(domains []v1alpha1.Domain) []*v1alpha1.Domain {
-	var all []*v1alpha1.Domain
-	for i := range domains {
-		if domains[i].DeletionTimestamp.IsZero() {
-			all = append(all, &domains[i])
-		}
-	}
-	return all
-}
-
-// taken tells whether a host belongs to somebody other than the app of this organization and slug: a Domain that names another app, or an app
-// whose default host it is.
-func (s *Store) taken(ctx context.Context, host, organization, slug string) (bool, error) {
-	domains := &v1alpha1.DomainList{}
-	if err := s.cache.List(ctx, domains, client.MatchingFields{indexHost: host}, client.UnsafeDisableDeepCopy); err != nil {
-		return false, fmt.Errorf("find the Domains with the host %s: %w", host, err)
-	}
-	for i := range domains.Items {
-		if domains.Items[i].Namespace != organization || domains.Items[i].Spec.AppRef.Name != slug {
-			return true, nil
-		}
-	}
-	label, found := strings.CutSuffix(host, "."+s.platform.BaseDomain)
-	if !found {
-		return false, nil
-	}
-	for _, app := range s.apps.withName(label) {
-		if app.Namespace != organization || app.Name != slug {
-			return true, nil
-		}
-	}
-	return false, nil
 }

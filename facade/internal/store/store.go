@@ -97,11 +97,22 @@ func cacheOptions(scheme *runtime.Scheme) cache.Options {
 			&v1alpha1.Domain{}:  {},
 			&corev1.Namespace{}: {Label: mustSelect(v1alpha1.LabelOrganization, selection.Exists), Transform: stripped},
 			&corev1.Secret{}: {
-				Label:     mustSelect(v1alpha1.LabelSecret, selection.In, v1alpha1.SecretAPIKey, v1alpha1.SecretEnv),
-				Transform: stripped,
+				Label: mustSelect(v1alpha1.LabelSecret, selection.In,
+					v1alpha1.SecretAPIKey, v1alpha1.SecretEnv, v1alpha1.SecretTLS, v1alpha1.SecretCertificate, v1alpha1.SecretMailPassword,
+					v1alpha1.SecretNewCertKey),
+				Transform: keepOfSecret,
 			},
 		},
 	}
+}
+
+// keepOfSecret leaves out of memory what the facade has no use for: who wrote a Secret, and the private keys of the certificates that the
+// platform gets by itself.
+func keepOfSecret(object any) (any, error) {
+	if secret, ok := object.(*corev1.Secret); ok && secret.Labels[v1alpha1.LabelSecret] == v1alpha1.SecretTLS {
+		delete(secret.Data, corev1.TLSPrivateKeyKey)
+	}
+	return cache.TransformStripManagedFields()(object)
 }
 
 func mustSelect(label string, operator selection.Operator, values ...string) labels.Selector {

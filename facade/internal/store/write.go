@@ -2,19 +2,15 @@ package store
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/rand"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
-	"github.com/berth-dev/berth/facade/internal/apierr"
 	"github.com/berth-dev/berth/facade/internal/auth"
 	"github.com/berth-dev/berth/facade/internal/translate"
 	"github.com/berth-dev/berth/facade/internal/wire"
@@ -24,8 +20,6 @@ const (
 	// writeTimeout bounds all the requests of one write. A write that has begun isn't ended by its client's going away, which would leave half
 	// of it.
 	writeTimeout = 30 * time.Second
-	// seenTimeout is how long an answer to a write is held back for the caches to see it, so that the client's next read does.
-	seenTimeout = 2 * time.Second
 	// attempts is how often a change is planned since somebody else's came in between.
 	attempts = 20
 	// suffixLength is that of the chance part of a Secret's name.
@@ -64,8 +58,8 @@ func (s *Store) Create(ctx context.Context, principal auth.Principal, organizati
 	}
 	defer done()
 	plan.App.WithResourceVersion(absent)
-	observed := translate.Observed{Domain: domain, ExternalID: externalID, Secrets: map[string]*corev1.Secret{}}
-	if err := w.secret(plan.Secret, &observed); err != nil {
+	observed := translate.Observed{Domain: domain, ExternalID: externalID}
+	if err := w.secrets(plan.Secrets); err != nil {
 		return translate.Observed{}, err
 	}
 	if err := w.app(plan, &observed); apierrors.IsConflict(err) {
@@ -78,13 +72,24 @@ func (s *Store) Create(ctx context.Context, principal auth.Principal, organizati
 		w.undoApp(observed.App)
 		return translate.Observed{}, w.undo(err)
 	}
-	s.awaitSeen(ctx, observed)
-	return observed, nil
+	s.awaitSeen(ctx, w, observed)
+	return s.written(ctx, w, observed)
 }
+
+// Planner plans the change of an app or a Domain.
+type Planner func(platform translate.Platform, observed translate.Observed, fresh translate.Fresh) (translate.Plan, error)
+
+// finder finds what is to change, as it is now.
+type finder func(ctx context.Context) (translate.Observed, error)
 
 // Change changes an app as plan says, which is asked again if somebody else's change came in between. The error is the 404 if there is no such
 // app, a 400 if a host is taken, or a 409 that names who else has set a field.
 func (s *Store) Change(ctx context.Context, principal auth.Principal, organization, slug string, plan Planner) (translate.Observed, error) {
+	find := func(ctx context.Context) (translate.Observed, error) { return s.Get(ctx, organization, slug) }
+	return s.change(ctx, principal, slug, find, plan)
+}
+
+func (s *Store) change(ctx context.Context, principal auth.Principal, slug string, find finder, plan Planner) (translate.Observed, error) {
 	unlock, err := s.locks.lock(ctx, slug)
 	if err != nil {
 		return translate.Observed{}, err
@@ -97,7 +102,7 @@ func (s *Store) Change(ctx context.Context, principal auth.Principal, organizati
 	defer done()
 	fresh := s.fresh()
 	for range attempts {
-		before, planErr := s.Get(ctx, organization, slug)
+		before, planErr := find(ctx)
 		if planErr != nil {
 			return before, w.undo(planErr)
 		}
@@ -106,34 +111,44 @@ func (s *Store) Change(ctx context.Context, principal auth.Principal, organizati
 			return before, w.undo(planErr)
 		}
 		var after translate.Observed
-		after, err = s.change(w, before, changes)
+		after, err = s.attempt(w, before, changes)
 		if err == nil {
-			s.awaitSeen(ctx, after)
-			return after, nil
+			s.awaitSeen(ctx, w, after)
+			return s.written(ctx, w, after)
 		}
-		if !apierrors.IsConflict(err) || !s.awaitNewer(ctx, before) {
+		if !apierrors.IsConflict(err) || !s.awaitNewer(ctx, before, find) {
 			break
 		}
 	}
 	return translate.Observed{}, w.undo(err)
 }
 
-// Planner plans the change of an app.
-type Planner func(platform translate.Platform, observed translate.Observed, fresh translate.Fresh) (translate.Plan, error)
-
-// change writes a plan. The Domain comes before the App, since it is what can still be refused: what the App is to be has been looked at
+// attempt writes a plan. The Domain comes before the App, since it is what can still be refused: what the App is to be has been looked at
 // already.
-func (s *Store) change(w *writer, observed translate.Observed, plan translate.Plan) (translate.Observed, error) {
+func (s *Store) attempt(w *writer, observed translate.Observed, plan translate.Plan) (translate.Observed, error) {
 	if err := s.checkDomain(w.ctx, observed.App.Namespace, observed.App.Name, plan); err != nil {
+		return observed, err
+	}
+	if err := w.secrets(plan.Secrets); err != nil {
 		return observed, err
 	}
 	if err := w.domain(plan, &observed); err != nil {
 		return observed, err
 	}
-	if err := w.secret(plan.Secret, &observed); err != nil {
+	if err := w.app(plan, &observed); err != nil {
 		return observed, err
 	}
-	return observed, w.app(plan, &observed)
+	w.spend(plan.Spent)
+	return observed, nil
+}
+
+// written is what was written with what belongs to it now.
+func (s *Store) written(ctx context.Context, w *writer, after translate.Observed) (translate.Observed, error) {
+	observed, err := s.observe(ctx, after.App, after.Domain, after.ExternalID)
+	for _, secret := range w.made {
+		observed.Secrets[secret.Name] = secret
+	}
+	return observed, err
 }
 
 // Delete deletes an app; what belongs to it goes with it. The error is the 404 if there is none.
@@ -147,6 +162,10 @@ func (s *Store) Delete(ctx context.Context, principal auth.Principal, organizati
 	if err != nil {
 		return err
 	}
+	domains, err := s.domains(ctx, client.InNamespace(organization), client.MatchingFields{indexApp: slug})
+	if err != nil {
+		return err
+	}
 	w, done, err := s.begin(ctx, principal)
 	if err != nil {
 		return err
@@ -155,127 +174,15 @@ func (s *Store) Delete(ctx context.Context, principal auth.Principal, organizati
 	if err := w.delete(observed.App); err != nil {
 		return err
 	}
-	// The cluster deletes what the App owns, but in its own time: until then, a new app with this slug would have the old one's Domain.
-	if owns(observed.App, observed.Domain) {
-		w.deleteDomain(observed.Domain)
-	} else {
-		observed.Domain = nil
+	// The cluster deletes what the App owns, but in its own time: until then, a new app with this slug would have the old one's Domains.
+	domains = slices.DeleteFunc(domains, func(d *v1alpha1.Domain) bool { return !translate.Owns(observed.App, d) })
+	for _, domain := range domains {
+		w.deleteDomain(domain)
 	}
-	s.awaitGone(ctx, observed)
+	s.awaitGone(ctx, observed.App, domains)
 	return nil
-}
-
-// owns tells whether a Domain goes with an App.
-func owns(app *v1alpha1.App, domain *v1alpha1.Domain) bool {
-	return domain != nil && slices.ContainsFunc(domain.OwnerReferences, func(o metav1.OwnerReference) bool { return o.UID == app.UID })
 }
 
 func (s *Store) fresh() translate.Fresh {
 	return translate.Fresh{Now: s.now(), Suffix: rand.String(suffixLength)}
-}
-
-// checkSlug is the 400 about a slug that can't be had: it is an app's on this platform, or its default host is somebody's domain. It doesn't
-// tell whose.
-func (s *Store) checkSlug(ctx context.Context, organization, slug string) error {
-	apps := s.apps.withName(slug)
-	if len(apps) == 1 && apps[0].Namespace == organization && !apps[0].DeletionTimestamp.IsZero() {
-		return apierr.Field("slug", "The app with this slug is still being deleted; try again.")
-	}
-	if len(apps) > 0 {
-		return slugTaken()
-	}
-	taken, err := s.taken(ctx, s.platform.DefaultHost(slug), organization, slug)
-	if err == nil && taken {
-		err = slugTaken()
-	}
-	return err
-}
-
-func slugTaken() error { return apierr.Field("slug", "This slug is taken.") }
-
-// checkDomain is the 400 about a host that is somebody else's, or the 409 about a Domain that can't be made, since its name, which is the app's,
-// is that of one for another app.
-func (s *Store) checkDomain(ctx context.Context, organization, slug string, plan translate.Plan) error {
-	if plan.Host != "" {
-		taken, err := s.taken(ctx, plan.Host, organization, slug)
-		if err == nil && taken {
-			err = apierr.Field("domain", "This domain is taken.")
-		}
-		if err != nil {
-			return err
-		}
-	}
-	if !plan.NewDomain {
-		return nil
-	}
-	domain := &v1alpha1.Domain{}
-	err := s.cache.Get(ctx, client.ObjectKey{Namespace: organization, Name: slug}, domain, client.UnsafeDisableDeepCopy)
-	if err == nil && domain.Spec.AppRef.Name != slug {
-		return apierr.Conflict(fmt.Sprintf("The Domain that is named %s serves the app %s and is in the way.", slug, domain.Spec.AppRef.Name))
-	}
-	return client.IgnoreNotFound(err)
-}
-
-// awaitSeen waits for the caches to have what was written. If they are late, the client's next read may be, too.
-func (s *Store) awaitSeen(ctx context.Context, written translate.Observed) {
-	ctx, cancel := context.WithTimeout(ctx, seenTimeout)
-	defer cancel()
-	s.changes.await(ctx, func() bool {
-		app := s.apps.get(written.App.Namespace, written.App.Name)
-		if app == nil || !reached(app.ResourceVersion, written.App.ResourceVersion) {
-			return false
-		}
-		if !s.domainSeen(ctx, written.Domain) {
-			return false
-		}
-		for _, name := range translate.EnvSecrets(written.App) {
-			if written.Secrets[name] == nil {
-				continue
-			}
-			if s.cache.Get(ctx, client.ObjectKey{Namespace: app.Namespace, Name: name}, &corev1.Secret{}, client.UnsafeDisableDeepCopy) != nil {
-				return false
-			}
-		}
-		return true
-	})
-}
-
-// awaitGone waits for the caches to have seen that an App and its Domain go.
-func (s *Store) awaitGone(ctx context.Context, gone translate.Observed) {
-	ctx, cancel := context.WithTimeout(ctx, seenTimeout)
-	defer cancel()
-	s.AwaitGone(ctx, gone.App)
-	s.changes.await(ctx, func() bool {
-		return gone.Domain == nil || s.cache.Get(ctx, client.ObjectKeyFromObject(gone.Domain), &v1alpha1.Domain{}, client.UnsafeDisableDeepCopy) != nil
-	})
-}
-
-func (s *Store) domainSeen(ctx context.Context, written *v1alpha1.Domain) bool {
-	if written == nil {
-		return true
-	}
-	domain := &v1alpha1.Domain{}
-	err := s.cache.Get(ctx, client.ObjectKeyFromObject(written), domain, client.UnsafeDisableDeepCopy)
-	return err == nil && reached(domain.ResourceVersion, written.ResourceVersion)
-}
-
-// awaitNewer waits, not for long, for the cache to have another version of an app or its Domain than the one that a plan was made for, and
-// tells whether it does.
-func (s *Store) awaitNewer(ctx context.Context, old translate.Observed) bool {
-	ctx, cancel := context.WithTimeout(ctx, seenTimeout)
-	defer cancel()
-	return s.changes.await(ctx, func() bool {
-		now, err := s.Get(ctx, old.App.Namespace, old.App.Name)
-		if err != nil || now.App.ResourceVersion != old.App.ResourceVersion {
-			return true
-		}
-		return versionOf(now.Domain) != versionOf(old.Domain)
-	})
-}
-
-func versionOf(domain *v1alpha1.Domain) string {
-	if domain == nil {
-		return ""
-	}
-	return domain.ResourceVersion
 }

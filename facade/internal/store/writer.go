@@ -8,10 +8,12 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	metaac "k8s.io/client-go/applyconfigurations/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -23,9 +25,9 @@ import (
 
 // +kubebuilder:rbac:groups=berth.dev,resources=apps,verbs=create;patch;delete
 // +kubebuilder:rbac:groups=berth.dev,resources=domains,verbs=create;patch;delete
-// +kubebuilder:rbac:groups="",resources=secrets,verbs=create;delete
+// +kubebuilder:rbac:groups="",resources=secrets,verbs=create;patch;delete
 
-// absent is a resource version that no App or Domain ever has, since etcd counts from 1 and much is written before the first of them. The API
+// absent is a resource version that none of what the facade writes ever has, since etcd counts from 1 and much is written before the first of them. The API
 // server ignores the version when an apply makes an object, and refuses an apply to an object with another version: so an apply with this one
 // makes an object, under the facade's own field owner, and never changes one.
 const absent = "1"
@@ -34,8 +36,10 @@ const absent = "1"
 type writer struct {
 	ctx    context.Context //nolint:containedctx // It lives as long as the write that the writer is made for.
 	client client.Client
-	// made is the Secret that the writer has made.
-	made *corev1.Secret
+	// made are the Secrets that the writer has made.
+	made []*corev1.Secret
+	// spent is the Secret that the writer has deleted; nil if none.
+	spent *corev1.Secret
 }
 
 // begin returns the writer for a principal, and what ends its time.
@@ -48,36 +52,74 @@ func (s *Store) begin(ctx context.Context, principal auth.Principal) (*writer, c
 	return &writer{ctx: ctx, client: c}, cancel, nil
 }
 
-// secret makes the Secret, if there is one, and notes it in observed. When a change is planned once more, it is there already.
-func (w *writer) secret(secret *corev1.Secret, observed *translate.Observed) error {
-	if secret == nil {
-		return nil
+// secrets makes the Secrets of a plan. When a change is planned once more, those that it still wants are there already, and others go.
+func (w *writer) secrets(wanted []*corev1.Secret) error {
+	for _, made := range slices.Clone(w.made) {
+		if !slices.ContainsFunc(wanted, same(made)) {
+			w.discard(made)
+		}
 	}
-	if w.made == nil || !maps.EqualFunc(w.made.Data, secret.Data, bytes.Equal) {
-		w.discard()
+	for _, secret := range wanted {
+		if slices.ContainsFunc(w.made, same(secret)) {
+			continue
+		}
 		if err := w.client.Create(w.ctx, secret); err != nil {
 			return withoutValues(err)
 		}
-		w.made = secret
+		w.made = append(w.made, secret)
 	}
-	secrets := maps.Clone(observed.Secrets)
-	secrets[w.made.Name] = w.made
-	observed.Secrets = secrets
 	return nil
 }
 
-// discard deletes the Secret that the writer has made. What is left if that fails, the controllers collect.
-func (w *writer) discard() {
-	if w.made != nil {
-		_ = w.client.Delete(w.ctx, w.made)
-		w.made = nil
+// same returns what tells whether a Secret has the name and the values of this one.
+func same(secret *corev1.Secret) func(*corev1.Secret) bool {
+	return func(other *corev1.Secret) bool {
+		return other.Name == secret.Name && maps.EqualFunc(other.Data, secret.Data, bytes.Equal)
 	}
 }
 
-// undo discards the Secret of an App that wasn't written, and returns why it wasn't.
+// discard deletes a Secret that the writer has made. What is left if that fails, the controllers collect.
+func (w *writer) discard(secret *corev1.Secret) {
+	_ = w.client.Delete(w.ctx, secret)
+	w.made = slices.DeleteFunc(w.made, func(made *corev1.Secret) bool { return made == secret })
+}
+
+// spend deletes a Secret that was there, in this version, if there is one to delete. If that fails, it stays and does no harm.
+func (w *writer) spend(secret *corev1.Secret) {
+	if secret == nil {
+		return
+	}
+	named := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: secret.Namespace, Name: secret.Name}}
+	if w.client.Delete(w.ctx, named, client.Preconditions{UID: &secret.UID, ResourceVersion: &secret.ResourceVersion}) == nil {
+		w.spent = named
+	}
+}
+
+// keep applies a Secret that is there in the version that was observed, or isn't there.
+func (w *writer) keep(secret *corev1ac.SecretApplyConfiguration, observed translate.Observed) error {
+	version := absent
+	if before := observed.Secrets[*secret.Name]; before != nil && before.Labels[v1alpha1.LabelSecret] == secret.Labels[v1alpha1.LabelSecret] {
+		version = before.ResourceVersion
+	}
+	secret.WithResourceVersion(version)
+	err := w.client.Apply(w.ctx, secret, client.FieldOwner(v1alpha1.FieldOwnerFacade))
+	if apierrors.IsConflict(err) && version == absent {
+		return apierr.Conflict(fmt.Sprintf("There is a Secret %s already, which is in the way.", *secret.Name))
+	}
+	if err != nil {
+		return withoutValues(err)
+	}
+	kept := &corev1.Secret{}
+	w.made = append(w.made, kept)
+	return convert(secret, kept)
+}
+
+// undo discards the Secrets of what wasn't written, and returns why it wasn't.
 func (w *writer) undo(cause error) error {
 	if !uncertain(cause) {
-		w.discard()
+		for _, secret := range slices.Clone(w.made) {
+			w.discard(secret)
+		}
 	}
 	return cause
 }
@@ -94,7 +136,7 @@ func uncertain(err error) bool {
 // withoutValues keeps what the API server says about a Secret that it refuses out of answers and logs, where its values could be.
 func withoutValues(err error) error {
 	if apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) {
-		return errors.New("the API server refused the Secret with the values of the environment")
+		return errors.New("the API server refused a Secret with values of the client")
 	}
 	return err
 }

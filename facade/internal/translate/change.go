@@ -1,6 +1,7 @@
 package translate
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -170,7 +171,7 @@ func (c *change) env(want []wire.EnvVar) error {
 	c.changed = true
 	c.spec().Env = entries
 	if len(data) > 0 {
-		c.plan.Secret = envSecret(c.observed.App, name, data)
+		c.plan.Secrets = append(c.plan.Secrets, newSecret(c.observed.App, name, v1alpha1.SecretEnv, corev1.SecretTypeOpaque, data))
 	}
 	return nil
 }
@@ -197,15 +198,27 @@ func (c *change) owns(name string) bool {
 // ownsAny tells whether there is a variable that the facade set.
 func (c *change) ownsAny() bool { return c.desired.Spec != nil && len(c.desired.Spec.Env) > 0 }
 
-func envSecret(app *v1alpha1.App, name string, data map[string][]byte) *corev1.Secret {
+// domain plans what the body says of the App's host and mail.
+func (c *change) domain(platform Platform, body wire.AppBody) error {
+	about := wire.DomainBody{FromEmail: body.FromEmail}
+	if body.Domain != nil {
+		about.Domain = new(cmp.Or(*body.Domain, platform.DefaultHost(c.observed.App.Name)))
+	}
+	plan, err := ChangeDomain(platform, c.observed, about, c.fresh)
+	c.plan.Domain, c.plan.NewDomain, c.plan.Host = plan.Domain, plan.NewDomain, plan.Host
+	return err
+}
+
+// newSecret is a Secret that never changes, for an App or a Domain to name. The controllers collect it when none does any more.
+func newSecret(app *v1alpha1.App, name, purpose string, kind corev1.SecretType, data map[string][]byte) *corev1.Secret {
 	return &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: app.Namespace,
 			Name:      name,
-			Labels:    map[string]string{v1alpha1.LabelSecret: v1alpha1.SecretEnv, v1alpha1.LabelApp: app.Name},
+			Labels:    map[string]string{v1alpha1.LabelSecret: purpose, v1alpha1.LabelApp: app.Name},
 		},
 		Immutable: new(true),
-		Type:      corev1.SecretTypeOpaque,
+		Type:      kind,
 		Data:      data,
 	}
 }

@@ -1,77 +1,148 @@
 package translate
 
 import (
-	"cmp"
+	"slices"
+	"strings"
 
-	"github.com/berth-dev/berth/api/v1alpha1"
 	ac "github.com/berth-dev/berth/api/v1alpha1/applyconfiguration/api/v1alpha1"
+	"github.com/berth-dev/berth/facade/internal/apierr"
 	"github.com/berth-dev/berth/facade/internal/wire"
+	"github.com/berth-dev/berth/internal/certificate"
 )
 
-// domain plans what the body says of the App's host and mail: a Domain, unless the App's default host and the platform's address will do.
-func (c *change) domain(platform Platform, body wire.AppBody) error {
-	domain := c.observed.Domain
-	host, from := platform.DefaultHost(c.observed.App.Name), fromOf(domain)
-	if domain != nil {
-		host = domain.Spec.Host
-	}
-	wantHost, wantFrom := host, from
-	if body.Domain != nil {
-		wantHost = cmp.Or(*body.Domain, platform.DefaultHost(c.observed.App.Name))
-	}
-	if body.FromEmail != nil && *body.FromEmail != cmp.Or(from, platform.FromEmail) {
-		wantFrom = *body.FromEmail
-	}
-	if wantHost == host && wantFrom == from {
-		return nil
-	}
-	if wantHost != host {
-		c.plan.Host = wantHost
-	}
-	if domain == nil {
-		c.plan.Domain, c.plan.NewDomain = newDomain(c.observed.App, wantHost, wantFrom), true
-		return nil
-	}
-	changed, err := changeDomain(domain, wantHost, wantFrom)
-	c.plan.Domain = changed
-	return err
+// domainChange is one change of a Domain on its way, as change is of an App. What a client sends back as it was shown is no change.
+type domainChange struct {
+	platform Platform
+	// observed is what there is. Without a Domain, the change makes one.
+	observed Observed
+	fresh    Fresh
+	// name of the Domain.
+	name string
+	// host is the one after the change.
+	host string
+	// chain is the certificate that the client was shown; nil for none.
+	chain certificate.Chain
+
+	// desired is what the facade will own of the Domain.
+	desired *ac.DomainApplyConfiguration
+	// others are who else owns fields of it.
+	others owners
+	// changed says that desired is worth a write.
+	changed bool
+	plan    Plan
 }
 
-func newDomain(app *v1alpha1.App, host, from string) *ac.DomainApplyConfiguration {
-	spec := ac.DomainSpec().WithHost(host).WithAppRef(ac.AppRef().WithName(app.Name))
-	if from != "" {
-		spec.WithMail(ac.DomainMail().WithFrom(from))
+// ChangeDomain plans a change of a Domain, or of the default host of an App that has none: that gets a Domain with the App's name, unless
+// nothing changes. It names what is wrong with the body by a 400, and the fields that somebody else has set and the change would touch by a 409.
+func ChangeDomain(platform Platform, o Observed, body wire.DomainBody, fresh Fresh) (Plan, error) {
+	c := &domainChange{
+		platform: platform, observed: o, fresh: fresh,
+		name: o.App.Name, host: platform.hostOf(o), chain: chainOf(platform, o),
+		desired: ac.Domain(o.App.Name, o.App.Namespace),
 	}
-	return ac.Domain(app.Name, app.Namespace).WithSpec(spec)
+	if o.Domain == nil {
+		return c.finish(body)
+	}
+	var err error
+	if c.others, err = ownersOf(&o.Domain.ObjectMeta); err != nil {
+		return Plan{}, err
+	}
+	if c.desired, err = ac.ExtractDomain(o.Domain, fieldOwner); err != nil {
+		return Plan{}, err
+	}
+	c.name = o.Domain.Name
+	// The plan is made for this version, as that of an App.
+	c.desired.WithResourceVersion(o.Domain.ResourceVersion)
+	return c.finish(body)
 }
 
-func changeDomain(domain *v1alpha1.Domain, host, from string) (*ac.DomainApplyConfiguration, error) {
-	others, err := ownersOf(&domain.ObjectMeta)
+// CreateDomain plans a new Domain of this name for an App; the body must name its host.
+func CreateDomain(platform Platform, o Observed, name string, body wire.DomainBody, fresh Fresh) (Plan, error) {
+	o.Domain = nil
+	c := &domainChange{platform: platform, observed: o, fresh: fresh, name: name, desired: ac.Domain(name, o.App.Namespace), changed: true}
+	return c.finish(body)
+}
+
+// DeleteCertificate plans that a Domain has a certificate of the platform's.
+func DeleteCertificate(_ Platform, o Observed, _ Fresh) (Plan, error) {
+	if customSecretOf(o.Domain) == nil {
+		return Plan{}, nil
+	}
+	others, err := ownersOf(&o.Domain.ObjectMeta)
 	if err != nil {
-		return nil, err
+		return Plan{}, err
 	}
-	desired, err := ac.ExtractDomain(domain, fieldOwner)
+	if err := others.refuse(tlsPath); err != nil {
+		return Plan{}, err
+	}
+	desired, err := ac.ExtractDomain(o.Domain, fieldOwner)
 	if err != nil {
-		return nil, err
+		return Plan{}, err
 	}
-	desired.WithResourceVersion(domain.ResourceVersion)
-	if desired.Spec == nil {
-		desired.WithSpec(ac.DomainSpec())
+	if desired.Spec != nil {
+		desired.Spec.TLS = nil
 	}
-	if host != domain.Spec.Host {
-		if err := others.refuse(hostPath); err != nil {
-			return nil, err
-		}
-		desired.Spec.WithHost(host)
-	}
-	if from != fromOf(domain) {
-		if err := others.refuse(mailFromPath); err != nil {
-			return nil, err
-		}
-		desired.Spec.Mail = nil
-		if from != "" {
-			desired.Spec.WithMail(ac.DomainMail().WithFrom(from))
+	return Plan{Domain: desired.WithResourceVersion(o.Domain.ResourceVersion)}, nil
+}
+
+// finish takes over what the body says and returns the plan, which is empty if that is what there is.
+func (c *domainChange) finish(body wire.DomainBody) (Plan, error) {
+	for _, step := range []func(wire.DomainBody) error{c.setHost, c.setCertificate, c.setMail, c.setAuthentication} {
+		if err := step(body); err != nil {
+			return Plan{}, err
 		}
 	}
-	return desired, nil
+	if !c.changed {
+		return Plan{}, nil
+	}
+	if c.observed.Domain == nil {
+		c.spec().WithHost(c.host).WithAppRef(ac.AppRef().WithName(c.observed.App.Name))
+		c.plan.NewDomain = true
+	}
+	c.plan.Domain = c.desired
+	return c.plan, nil
+}
+
+// spec is the desired spec, to set a field of.
+func (c *domainChange) spec() *ac.DomainSpecApplyConfiguration {
+	if c.desired.Spec == nil {
+		c.desired.WithSpec(ac.DomainSpec())
+	}
+	return c.desired.Spec
+}
+
+func (c *domainChange) setHost(body wire.DomainBody) error {
+	if body.Domain == nil || *body.Domain == c.host {
+		return nil
+	}
+	c.host = *body.Domain
+	if err := c.platform.refuseReserved(c.observed.App.Name, c.host); err != nil {
+		return err
+	}
+	if err := c.others.refuse(hostPath); err != nil {
+		return err
+	}
+	c.spec().WithHost(c.host)
+	c.changed, c.plan.Host = true, c.host
+	return nil
+}
+
+// refuseReserved is the 400 about a host that is the platform's own: nobody gets one but an App its default host.
+func (p Platform) refuseReserved(slug, host string) error {
+	if host == p.DefaultHost(slug) || host != p.BaseDomain && !strings.HasSuffix(host, "."+p.BaseDomain) {
+		return nil
+	}
+	return apierr.Field(wire.FieldDomain, "This domain is the platform's own; of those under "+p.BaseDomain+", an app has its default one alone.")
+}
+
+func (c *domainChange) setAuthentication(body wire.DomainBody) error {
+	if body.Authentication == nil || *body.Authentication == slices.Index(authentications, authenticationOf(c.observed.Domain)) {
+		return nil
+	}
+	if err := c.others.refuse(loginPath); err != nil {
+		return err
+	}
+	c.spec().WithAuthentication(authentications[*body.Authentication])
+	c.changed = true
+	return nil
 }

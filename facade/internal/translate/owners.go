@@ -63,10 +63,13 @@ func envPath(name string) fieldpath.Path {
 	return fieldpath.MakePathOrDie("spec", "env", fieldpath.KeyByFields("name", name))
 }
 
+func mailPath(field string) fieldpath.Path { return fieldpath.MakePathOrDie("spec", "mail", field) }
+
 var (
 	imagePath    = fieldpath.MakePathOrDie("spec", "image")
 	datasetPath  = fieldpath.MakePathOrDie("spec", "dataset")
 	registryPath = fieldpath.MakePathOrDie("spec", "registry")
 	hostPath     = fieldpath.MakePathOrDie("spec", "host")
-	mailFromPath = fieldpath.MakePathOrDie("spec", "mail", "from")
+	tlsPath      = fieldpath.MakePathOrDie("spec", "tls")
+	loginPath    = fieldpath.MakePathOrDie("spec", "authentication")
 )

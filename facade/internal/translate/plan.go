@@ -25,10 +25,12 @@ type Fresh struct {
 
 // Plan is what has to be written for a change. Parts that are nil need no write.
 type Plan struct {
-	// Secret holds the new values of the environment; it must be there before the App names it.
-	Secret *corev1.Secret
-	App    *ac.AppApplyConfiguration
-	Domain *ac.DomainApplyConfiguration
+	// Secrets hold the new values that must not be in an App or a Domain; they must be there before those name them.
+	Secrets []*corev1.Secret
+	App     *ac.AppApplyConfiguration
+	Domain  *ac.DomainApplyConfiguration
+	// Spent is a Secret that is of no use once all is written.
+	Spent *corev1.Secret
 	// NewDomain says that Domain doesn't exist yet; it is to be owned by the App.
 	NewDomain bool
 	// Host is the host name that Domain claims anew; empty if it claims none.

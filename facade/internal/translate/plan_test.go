@@ -41,7 +41,7 @@ func ours() Observed {
 			FieldsV1:    metav1.NewFieldsV1(`{"f:status": {"f:url": {}}}`),
 		},
 	}
-	return Observed{App: a, Secrets: map[string]*corev1.Secret{"shop-env-old": {Data: map[string][]byte{"A": []byte("1")}}}}
+	return Observed{App: a, Secrets: map[string]*corev1.Secret{"shop-env-old": secret(v1alpha1.SecretEnv, map[string]string{"A": "1"})}}
 }
 
 func TestChange(t *testing.T) {
@@ -125,8 +125,8 @@ func summary(t *testing.T, plan Plan) any {
 			parts["annotations"] = plan.App.Annotations
 		}
 	}
-	if plan.Secret != nil {
-		parts["secret"] = plan.Secret.Data
+	for _, secret := range plan.Secrets {
+		parts["secret"] = secret.Data
 	}
 	if plan.Domain != nil {
 		parts["domain"] = plan.Domain.Spec

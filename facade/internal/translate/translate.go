@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/facade/internal/wire"
@@ -16,8 +17,8 @@ import (
 type Platform struct {
 	// BaseDomain is the domain that apps have their default hosts under.
 	BaseDomain string
-	// FromEmail is the address of notifications where an app names none; may be empty.
-	FromEmail string
+	// Mail is how the platform itself sends notifications; what a Domain leaves open is as here.
+	Mail Mail
 }
 
 // DefaultHost is the host of the app with this slug that has no other.
@@ -28,7 +29,7 @@ type Observed struct {
 	App *v1alpha1.App
 	// Domain is the one that the REST API shows with the app, by Primary; nil without one.
 	Domain *v1alpha1.Domain
-	// Secrets are those with values of the App's environment that may be shown, by name.
+	// Secrets are those of SecretNames that are there, by name.
 	Secrets map[string]*corev1.Secret
 	// ExternalID is the organization's; empty until it has one.
 	ExternalID string
@@ -36,20 +37,16 @@ type Observed struct {
 
 // ToWire is the app as clients read it.
 func ToWire(platform Platform, o Observed) wire.App {
-	app := wire.App{
+	return wire.App{
 		Slug:       o.App.Name,
-		Dataset:    string(cmp.Or(o.App.Spec.Dataset, v1alpha1.DatasetProduction)),
+		Dataset:    datasetOf(o.App),
 		Location:   o.App.Annotations[v1alpha1.AnnotationLocationPrefix] + o.App.Spec.Image,
 		RoleName:   roleOf(o.App),
 		Env:        envOf(o),
 		ExternalID: o.ExternalID,
-		Domain:     platform.DefaultHost(o.App.Name),
-		FromEmail:  cmp.Or(fromOf(o.Domain), platform.FromEmail),
+		Domain:     platform.hostOf(o),
+		FromEmail:  platform.MailFor(o.Domain).From,
 	}
-	if o.Domain != nil {
-		app.Domain = o.Domain.Spec.Host
-	}
-	return app
 }
 
 // Primary is the Domain that the REST API shows with the app of this slug, of all that name it: the one with the App's own name, else the
@@ -69,15 +66,34 @@ func Primary(slug string, domains []*v1alpha1.Domain) *v1alpha1.Domain {
 	})
 }
 
-// EnvSecrets are the names of the Secrets that the App's environment takes values from, each once.
-func EnvSecrets(app *v1alpha1.App) []string {
-	var names []string
-	for i := range app.Spec.Env {
-		if ref := secretRef(&app.Spec.Env[i]); ref != nil && !slices.Contains(names, ref.Name) {
-			names = append(names, ref.Name)
+// SecretNames are the names of the Secrets that what is shown of an App and its Domain is made of. A name can be there twice.
+func SecretNames(platform Platform, o Observed) []string {
+	all := []string{platform.tlsSecretOf(o), waitingSecretOf(o)}
+	if ref := customSecretOf(o.Domain); ref != nil {
+		all = append(all, ref.Name)
+	}
+	if ref := mailOf(o.Domain).PasswordSecretRef; ref != nil {
+		all = append(all, ref.Name)
+	}
+	for i := range o.App.Spec.Env {
+		if ref := secretRef(&o.App.Spec.Env[i]); ref != nil {
+			all = append(all, ref.Name)
 		}
 	}
-	return names
+	return all
+}
+
+// Owns tells whether an object goes when an App does.
+func Owns(app *v1alpha1.App, object metav1.Object) bool {
+	return slices.ContainsFunc(object.GetOwnerReferences(), func(o metav1.OwnerReference) bool { return o.UID == app.UID })
+}
+
+// secret returns the Secret of a name if it is there for this purpose, one of v1alpha1's values of LabelSecret; else nil.
+func (o *Observed) secret(name, purpose string) *corev1.Secret {
+	if secret := o.Secrets[name]; secret != nil && secret.Labels[v1alpha1.LabelSecret] == purpose {
+		return secret
+	}
+	return nil
 }
 
 func roleOf(app *v1alpha1.App) string {
@@ -85,13 +101,6 @@ func roleOf(app *v1alpha1.App) string {
 		return ""
 	}
 	return app.Spec.Registry.RoleARN
-}
-
-func fromOf(domain *v1alpha1.Domain) string {
-	if domain == nil || domain.Spec.Mail == nil {
-		return ""
-	}
-	return domain.Spec.Mail.From
 }
 
 func envOf(o Observed) []wire.EnvVar {
@@ -109,10 +118,13 @@ func valueOf(o Observed, variable *v1alpha1.EnvVar) string {
 		return *variable.Value
 	}
 	ref := secretRef(variable)
-	if ref == nil || o.Secrets[ref.Name] == nil {
+	if ref == nil {
 		return ""
 	}
-	return string(o.Secrets[ref.Name].Data[ref.Key])
+	if secret := o.secret(ref.Name, v1alpha1.SecretEnv); secret != nil {
+		return string(secret.Data[ref.Key])
+	}
+	return ""
 }
 
 func secretRef(variable *v1alpha1.EnvVar) *v1alpha1.KeyRef {

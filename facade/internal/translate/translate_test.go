@@ -14,7 +14,7 @@ import (
 )
 
 var (
-	platform = Platform{BaseDomain: "apps.example.com", FromEmail: "hello@example.com"}
+	platform = Platform{BaseDomain: "apps.example.com", Mail: Mail{From: "hello@example.com"}}
 	fresh    = Fresh{Now: time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC), Suffix: "0123456789"}
 )
 
@@ -54,7 +54,7 @@ func TestToWire(t *testing.T) {
 					},
 				},
 				Domain:     domain("shop", 0, v1alpha1.DomainSpec{Host: "www.example.com", Mail: &v1alpha1.DomainMail{From: "a@b"}}),
-				Secrets:    map[string]*corev1.Secret{"known": {Data: map[string][]byte{"k": []byte("s")}}},
+				Secrets:    map[string]*corev1.Secret{"known": secret(v1alpha1.SecretEnv, map[string]string{"k": "s"})},
 				ExternalID: "id",
 			},
 			want: wire.App{
@@ -70,6 +70,15 @@ func TestToWire(t *testing.T) {
 			}
 		})
 	}
+}
+
+// secret is one that is there for a purpose, of the App shop.
+func secret(purpose string, data map[string]string) *corev1.Secret {
+	secret := newSecret(app("shop", v1alpha1.AppSpec{}), "", purpose, corev1.SecretTypeOpaque, map[string][]byte{})
+	for key, value := range data {
+		secret.Data[key] = []byte(value)
+	}
+	return secret
 }
 
 func app(name string, spec v1alpha1.AppSpec) *v1alpha1.App {
@@ -121,8 +130,8 @@ func applied(t *testing.T, plan Plan) Observed {
 		observed.Domain = &v1alpha1.Domain{}
 		convert(plan.Domain, observed.Domain)
 	}
-	if plan.Secret != nil {
-		observed.Secrets[plan.Secret.Name] = plan.Secret
+	for _, secret := range plan.Secrets {
+		observed.Secrets[secret.Name] = secret
 	}
 	return observed
 }

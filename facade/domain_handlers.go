@@ -1,0 +1,128 @@
+package facade
+
+import (
+	"cmp"
+	"context"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/berth-dev/berth/facade/internal/apierr"
+	"github.com/berth-dev/berth/facade/internal/auth"
+	"github.com/berth-dev/berth/facade/internal/store"
+	"github.com/berth-dev/berth/facade/internal/translate"
+	"github.com/berth-dev/berth/facade/internal/web"
+	"github.com/berth-dev/berth/facade/internal/wire"
+	"github.com/berth-dev/berth/internal/certificate"
+)
+
+// domainStore is where Domains are read and written; store.Store says how.
+type domainStore interface {
+	Organization(ctx context.Context, name string) error
+	ListDomains(ctx context.Context, organization string, window func(total int) (first, end int, err error)) ([]translate.Observed, int, error)
+	GetDomain(ctx context.Context, organization, name string) (translate.Observed, error)
+	CreateDomain(ctx context.Context, principal auth.Principal, organization string, body wire.DomainBody) (translate.Observed, error)
+	ChangeDomain(ctx context.Context, principal auth.Principal, organization, name string, plan store.Planner) (translate.Observed, error)
+	KeepKey(ctx context.Context, principal auth.Principal, organization, name string, key []byte) (translate.Observed, error)
+}
+
+// domainHandlers serve the calls about domains. Those whose path names no organization are about all.
+type domainHandlers struct {
+	platform translate.Platform
+	domains  domainStore
+}
+
+func (h *domainHandlers) list(c *gin.Context) (any, error) {
+	request, err := web.ParsePage(c.Request)
+	if err != nil {
+		return nil, err
+	}
+	observed, total, err := h.domains.ListDomains(c.Request.Context(), c.Param("org"), request.Window)
+	if err != nil {
+		return nil, err
+	}
+	results := make([]wire.Domain, 0, len(observed))
+	for i := range observed {
+		results = append(results, translate.ToDomain(h.platform, observed[i]))
+	}
+	return web.Page(request, total, results), nil
+}
+
+func (h *domainHandlers) get(c *gin.Context) (any, error) {
+	return h.show(h.domains.GetDomain(c.Request.Context(), c.Param("org"), c.Param("domain")))
+}
+
+func (h *domainHandlers) create(c *gin.Context) (any, error) {
+	if org := c.Param("org"); org != "" {
+		// As with apps, what doesn't exist is told before what is wrong with the body.
+		if err := h.domains.Organization(c.Request.Context(), org); err != nil {
+			return nil, err
+		}
+	}
+	members, err := web.Bind(c.Request)
+	if err != nil {
+		return nil, err
+	}
+	body, err := wire.ParseDomain(members)
+	if err != nil {
+		return nil, err
+	}
+	return h.show(h.domains.CreateDomain(c.Request.Context(), auth.PrincipalOf(c), c.Param("org"), body))
+}
+
+func (h *domainHandlers) put(c *gin.Context) (any, error) {
+	if _, err := h.domains.GetDomain(c.Request.Context(), c.Param("org"), c.Param("domain")); err != nil {
+		return nil, err
+	}
+	members, err := web.Bind(c.Request)
+	if err != nil {
+		return nil, err
+	}
+	// A Domain stays with its app; clients that send back what they read name the slug.
+	delete(members, wire.FieldSlug)
+	body, err := wire.ParseDomain(members)
+	if err != nil {
+		return nil, err
+	}
+	plan := func(platform translate.Platform, observed translate.Observed, fresh translate.Fresh) (translate.Plan, error) {
+		return translate.ChangeDomain(platform, observed, body, fresh)
+	}
+	return h.show(h.domains.ChangeDomain(c.Request.Context(), auth.PrincipalOf(c), c.Param("org"), c.Param("domain"), plan))
+}
+
+func (h *domainHandlers) deleteCertificate(c *gin.Context) (any, error) {
+	_, err := h.domains.ChangeDomain(c.Request.Context(), auth.PrincipalOf(c), c.Param("org"), c.Param("domain"), translate.DeleteCertificate)
+	return nil, err
+}
+
+// newKey makes a private key, which never leaves the cluster, and answers with the request for its certificate.
+func (h *domainHandlers) newKey(c *gin.Context) (any, error) {
+	if _, err := h.domains.GetDomain(c.Request.Context(), c.Param("org"), c.Param("domain")); err != nil {
+		return nil, err
+	}
+	algorithm := certificate.Algorithm(cmp.Or(c.Query("algorithm"), string(certificate.RSA)))
+	if algorithm != certificate.RSA && algorithm != certificate.ECDSA {
+		return nil, apierr.Field("algorithm", "An algorithm is rsa or ecdsa.")
+	}
+	key, err := certificate.NewKey(algorithm)
+	if err != nil {
+		return nil, err
+	}
+	encoded, err := certificate.EncodeKey(key)
+	if err != nil {
+		return nil, err
+	}
+	observed, err := h.domains.KeepKey(c.Request.Context(), auth.PrincipalOf(c), c.Param("org"), c.Param("domain"), encoded)
+	if err != nil {
+		return nil, err
+	}
+	request, err := certificate.NewRequest(key, translate.ToDomain(h.platform, observed).Domain)
+	return wire.CSR{CSR: string(request)}, err
+}
+
+// show is what clients see of a domain.
+func (h *domainHandlers) show(observed translate.Observed, err error) (any, error) {
+	if err != nil {
+		return nil, err
+	}
+	return translate.ToDomain(h.platform, observed), nil
+}

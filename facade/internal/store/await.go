@@ -1,0 +1,89 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/facade/internal/translate"
+)
+
+// seenTimeout is how long an answer to a write is held back for the caches to see it, so that the client's next read does.
+const seenTimeout = 2 * time.Second
+
+// awaitSeen waits for the caches to have what was written. If they are late, the client's next read may be, too.
+func (s *Store) awaitSeen(ctx context.Context, w *writer, written translate.Observed) {
+	ctx, cancel := context.WithTimeout(ctx, seenTimeout)
+	defer cancel()
+	s.changes.await(ctx, func() bool {
+		app := s.apps.get(written.App.Namespace, written.App.Name)
+		if app == nil || !reached(app.ResourceVersion, written.App.ResourceVersion) || !s.domainSeen(ctx, written.Domain) {
+			return false
+		}
+		for _, secret := range w.made {
+			if !s.secretSeen(ctx, secret) {
+				return false
+			}
+		}
+		return w.spent == nil || s.gone(ctx, w.spent, &corev1.Secret{})
+	})
+}
+
+func (s *Store) domainSeen(ctx context.Context, written *v1alpha1.Domain) bool {
+	if written == nil {
+		return true
+	}
+	domain := &v1alpha1.Domain{}
+	err := s.cache.Get(ctx, client.ObjectKeyFromObject(written), domain, client.UnsafeDisableDeepCopy)
+	return err == nil && reached(domain.ResourceVersion, written.ResourceVersion)
+}
+
+func (s *Store) secretSeen(ctx context.Context, written *corev1.Secret) bool {
+	secret := &corev1.Secret{}
+	err := s.cache.Get(ctx, client.ObjectKeyFromObject(written), secret, client.UnsafeDisableDeepCopy)
+	return err == nil && reached(secret.ResourceVersion, written.ResourceVersion)
+}
+
+// gone tells whether the cache has no object of this name any more; empty is one of its kind.
+func (s *Store) gone(ctx context.Context, object, empty client.Object) bool {
+	return s.cache.Get(ctx, client.ObjectKeyFromObject(object), empty, client.UnsafeDisableDeepCopy) != nil
+}
+
+// awaitGone waits for the caches to have seen that an App and its Domains go.
+func (s *Store) awaitGone(ctx context.Context, app *v1alpha1.App, domains []*v1alpha1.Domain) {
+	ctx, cancel := context.WithTimeout(ctx, seenTimeout)
+	defer cancel()
+	s.AwaitGone(ctx, app)
+	s.changes.await(ctx, func() bool {
+		for _, domain := range domains {
+			if !s.gone(ctx, domain, &v1alpha1.Domain{}) {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// awaitNewer waits, not for long, for the cache to have another version of an app or its Domain than the one that a plan was made for, and
+// tells whether it does.
+func (s *Store) awaitNewer(ctx context.Context, old translate.Observed, find finder) bool {
+	ctx, cancel := context.WithTimeout(ctx, seenTimeout)
+	defer cancel()
+	return s.changes.await(ctx, func() bool {
+		now, err := find(ctx)
+		if err != nil || now.App.ResourceVersion != old.App.ResourceVersion {
+			return true
+		}
+		return versionOf(now.Domain) != versionOf(old.Domain)
+	})
+}
+
+func versionOf(domain *v1alpha1.Domain) string {
+	if domain == nil {
+		return ""
+	}
+	return domain.ResourceVersion
+}

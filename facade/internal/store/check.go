@@ -1,0 +1,69 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/facade/internal/apierr"
+	"github.com/berth-dev/berth/facade/internal/translate"
+	"github.com/berth-dev/berth/facade/internal/wire"
+)
+
+// checkSlug is the 400 about a slug that can't be had: it is an app's on this platform, or its default host is somebody's domain. It doesn't
+// tell whose.
+func (s *Store) checkSlug(ctx context.Context, organization, slug string) error {
+	apps := s.apps.withName(slug)
+	if len(apps) == 1 && apps[0].Namespace == organization && !apps[0].DeletionTimestamp.IsZero() {
+		return apierr.Field(wire.FieldSlug, "The app with this slug is still being deleted; try again.")
+	}
+	if len(apps) > 0 {
+		return slugTaken()
+	}
+	made := func(d *v1alpha1.Domain) bool { return d.Namespace == organization && d.Spec.AppRef.Name == slug }
+	taken, err := s.taken(ctx, s.platform.DefaultHost(slug), organization, slug, made)
+	if err == nil && taken {
+		err = slugTaken()
+	}
+	return err
+}
+
+func slugTaken() error { return apierr.Field(wire.FieldSlug, "This slug is taken.") }
+
+// checkDomain is the 400 about a host that is somebody else's, or the 409 about a Domain that can't be made.
+func (s *Store) checkDomain(ctx context.Context, organization, slug string, plan translate.Plan) error {
+	if plan.Host != "" {
+		itself := func(d *v1alpha1.Domain) bool { return d.Namespace == organization && d.Name == *plan.Domain.Name }
+		taken, err := s.taken(ctx, plan.Host, organization, slug, itself)
+		if err == nil && taken {
+			err = apierr.Field(wire.FieldDomain, "This domain is taken.")
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if !plan.NewDomain {
+		return nil
+	}
+	return s.checkName(ctx, organization, slug, *plan.Domain.Name)
+}
+
+// checkName is the 409 about a Domain for an app that can't be made, since its name is that of one for another app.
+func (s *Store) checkName(ctx context.Context, organization, slug, name string) error {
+	domain, err := s.domainNamed(ctx, organization, name)
+	if err == nil && domain != nil && domain.Spec.AppRef.Name != slug {
+		return apierr.Conflict(fmt.Sprintf("The Domain that is named %s serves the app %s and is in the way.", name, domain.Spec.AppRef.Name))
+	}
+	return err
+}
+
+// domainNamed returns the Domain with a name, also one that is being deleted; nil if there is none.
+func (s *Store) domainNamed(ctx context.Context, organization, name string) (*v1alpha1.Domain, error) {
+	domain := &v1alpha1.Domain{}
+	if err := s.cache.Get(ctx, client.ObjectKey{Namespace: organization, Name: name}, domain, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, client.IgnoreNotFound(err)
+	}
+	return domain, nil
+}

@@ -1,0 +1,172 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/facade/internal/apierr"
+	"github.com/berth-dev/berth/facade/internal/translate"
+	"github.com/berth-dev/berth/facade/internal/wire"
+)
+
+// GetDomain returns what a name is of: an app with the Domain that the REST API shows with it, if the name is its slug, else a Domain, or the
+// app without one, with this host. The error is the 404 if there is none.
+func (s *Store) GetDomain(ctx context.Context, organization, name string) (translate.Observed, error) {
+	externalID, err := s.externalID(ctx, organization)
+	if err != nil {
+		return translate.Observed{}, err
+	}
+	app, domain, err := s.find(ctx, organization, wire.Host(name))
+	if err != nil {
+		return translate.Observed{}, err
+	}
+	return s.observe(ctx, app, domain, externalID)
+}
+
+func (s *Store) find(ctx context.Context, organization, name string) (*v1alpha1.App, *v1alpha1.Domain, error) {
+	if app := s.apps.get(organization, name); app != nil {
+		domain, err := s.domainFor(ctx, organization, name)
+		return app, domain, err
+	}
+	domains, err := s.domains(ctx, client.InNamespace(organization), client.MatchingFields{indexHost: name})
+	if err != nil {
+		return nil, nil, err
+	}
+	domains = slices.DeleteFunc(domains, func(d *v1alpha1.Domain) bool { return s.apps.get(organization, d.Spec.AppRef.Name) == nil })
+	if domain := translate.Primary("", domains); domain != nil {
+		return s.apps.get(organization, domain.Spec.AppRef.Name), domain, nil
+	}
+	app := s.apps.get(organization, s.defaultHostOf(name))
+	if app == nil {
+		return nil, nil, apierr.NotFound()
+	}
+	domain, err := s.domainFor(ctx, organization, app.Name)
+	if err == nil && domain != nil {
+		err = apierr.NotFound()
+	}
+	return app, nil, err
+}
+
+// defaultHostOf is the slug of the app whose default host this is, if there is one; empty if it can be none's.
+func (s *Store) defaultHostOf(host string) string {
+	slug, found := strings.CutSuffix(host, "."+s.platform.BaseDomain)
+	if !found {
+		return ""
+	}
+	return slug
+}
+
+// shown is an app with one of its Domains, or without one.
+type shown struct {
+	app    *v1alpha1.App
+	domain *v1alpha1.Domain
+}
+
+// ListDomains returns the Domains of an organization, or of all if it is empty, that window picks out of their number, and the number. They are
+// in the order of the organizations and their apps; of an app, the one that the REST API shows with it comes first and the others by host. An
+// app without a Domain counts as one. The error is the 404 if there is no such organization, or what window says.
+func (s *Store) ListDomains(ctx context.Context, organization string, window func(total int) (first, end int, err error)) ([]translate.Observed, int, error) {
+	if organization != "" {
+		if err := s.Organization(ctx, organization); err != nil {
+			return nil, 0, err
+		}
+	}
+	all, err := s.shown(ctx, organization)
+	if err != nil {
+		return nil, 0, err
+	}
+	first, end, err := window(len(all))
+	if err != nil {
+		return nil, 0, err
+	}
+	page := make([]translate.Observed, 0, end-first)
+	for _, one := range all[first:end] {
+		observed, err := s.observe(ctx, one.app, one.domain, "")
+		if err != nil {
+			return nil, 0, err
+		}
+		page = append(page, observed)
+	}
+	return page, len(all), nil
+}
+
+// shown is what a list is made of. It goes once through what is in memory and copies none of it.
+func (s *Store) shown(ctx context.Context, organization string) ([]shown, error) {
+	domains, err := s.domains(ctx, client.InNamespace(organization))
+	if err != nil {
+		return nil, err
+	}
+	byApp := make(map[client.ObjectKey][]*v1alpha1.Domain, len(domains))
+	for _, domain := range domains {
+		key := client.ObjectKey{Namespace: domain.Namespace, Name: domain.Spec.AppRef.Name}
+		byApp[key] = append(byApp[key], domain)
+	}
+	apps := s.apps.inOrder(organization, func(namespace string) bool { return s.Organization(ctx, namespace) == nil })
+	all := make([]shown, 0, len(apps)+len(domains))
+	for _, app := range apps {
+		primary, others := inOrder(app.Name, byApp[client.ObjectKeyFromObject(app)])
+		all = append(all, shown{app: app, domain: primary})
+		for _, domain := range others {
+			all = append(all, shown{app: app, domain: domain})
+		}
+	}
+	return all, nil
+}
+
+// inOrder parts the Domains of an app into the one that the REST API shows with it, nil if there is none, and the others by host.
+func inOrder(slug string, domains []*v1alpha1.Domain) (primary *v1alpha1.Domain, others []*v1alpha1.Domain) {
+	primary = translate.Primary(slug, domains)
+	others = slices.DeleteFunc(domains, func(d *v1alpha1.Domain) bool { return d == primary })
+	slices.SortFunc(others, func(a, b *v1alpha1.Domain) int {
+		return cmp.Or(cmp.Compare(a.Spec.Host, b.Spec.Host), cmp.Compare(a.Name, b.Name))
+	})
+	return primary, others
+}
+
+// domainFor returns the Domain that the REST API shows with an app of this slug, or nil.
+func (s *Store) domainFor(ctx context.Context, organization, slug string) (*v1alpha1.Domain, error) {
+	domains, err := s.domains(ctx, client.InNamespace(organization), client.MatchingFields{indexApp: slug})
+	return translate.Primary(slug, domains), err
+}
+
+// domains returns Domains that aren't being deleted.
+func (s *Store) domains(ctx context.Context, options ...client.ListOption) ([]*v1alpha1.Domain, error) {
+	list := &v1alpha1.DomainList{}
+	if err := s.cache.List(ctx, list, append(options, client.UnsafeDisableDeepCopy)...); err != nil {
+		return nil, fmt.Errorf("find Domains: %w", err)
+	}
+	live := make([]*v1alpha1.Domain, 0, len(list.Items))
+	for i := range list.Items {
+		if list.Items[i].DeletionTimestamp.IsZero() {
+			live = append(live, &list.Items[i])
+		}
+	}
+	return live, nil
+}
+
+// taken tells whether a host is somebody else's: that of a Domain that isn't mine, or the default host of another app than that of this
+// organization and slug.
+func (s *Store) taken(ctx context.Context, host, organization, slug string, mine func(*v1alpha1.Domain) bool) (bool, error) {
+	domains := &v1alpha1.DomainList{}
+	// One that is being deleted has its host until it is gone.
+	if err := s.cache.List(ctx, domains, client.MatchingFields{indexHost: host}, client.UnsafeDisableDeepCopy); err != nil {
+		return false, fmt.Errorf("find the Domains with the host %s: %w", host, err)
+	}
+	for i := range domains.Items {
+		if !mine(&domains.Items[i]) {
+			return true, nil
+		}
+	}
+	for _, app := range s.apps.withName(s.defaultHostOf(host)) {
+		if app.Namespace != organization || app.Name != slug {
+			return true, nil
+		}
+	}
+	return false, nil
+}

@@ -1,0 +1,134 @@
+package store
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/facade/internal/apierr"
+	"github.com/berth-dev/berth/facade/internal/auth"
+	"github.com/berth-dev/berth/facade/internal/translate"
+	"github.com/berth-dev/berth/facade/internal/wire"
+)
+
+// ChangeDomain changes what GetDomain finds by a name, as Change does an app.
+func (s *Store) ChangeDomain(ctx context.Context, principal auth.Principal, organization, name string, plan Planner) (translate.Observed, error) {
+	find := func(ctx context.Context) (translate.Observed, error) { return s.GetDomain(ctx, organization, name) }
+	now, err := find(ctx)
+	if err != nil {
+		return translate.Observed{}, err
+	}
+	return s.change(ctx, principal, now.App.Name, find, plan)
+}
+
+// CreateDomain makes a Domain for an app of an organization, or of any if it is empty. The error is a 400 that names the slug if the body
+// doesn't tell which app, or the domain if it is taken.
+func (s *Store) CreateDomain(ctx context.Context, principal auth.Principal, organization string, body wire.DomainBody) (translate.Observed, error) {
+	if body.Domain == nil {
+		return translate.Observed{}, apierr.Field(wire.FieldDomain, "This field is required.")
+	}
+	app, err := s.appOf(ctx, organization, body)
+	if err != nil {
+		return translate.Observed{}, err
+	}
+	find := func(ctx context.Context) (translate.Observed, error) { return s.Get(ctx, app.Namespace, app.Name) }
+	plan := func(platform translate.Platform, observed translate.Observed, fresh translate.Fresh) (translate.Plan, error) {
+		name, err := s.freeName(ctx, observed, body, fresh)
+		if err != nil {
+			return translate.Plan{}, err
+		}
+		return translate.CreateDomain(platform, observed, name, body, fresh)
+	}
+	return s.change(ctx, principal, app.Name, find, plan)
+}
+
+// appOf is the app that a new Domain is for: the one that the body names, or whose slug is the first label of the host, or the only one of the
+// organization. The error is a 400 that names the slug if there is none.
+func (s *Store) appOf(ctx context.Context, organization string, body wire.DomainBody) (*v1alpha1.App, error) {
+	if body.Slug != nil {
+		if app := s.appNamed(ctx, organization, *body.Slug); app != nil {
+			return app, nil
+		}
+		return nil, apierr.Field(wire.FieldSlug, "There is no app with this slug.")
+	}
+	label, _, _ := strings.Cut(*body.Domain, ".")
+	app := s.appNamed(ctx, organization, label)
+	if app == nil && organization != "" {
+		app = s.OnlyApp(organization)
+	}
+	if app == nil {
+		return nil, apierr.Field(wire.FieldSlug, "The slug of the app that the domain is for is wanted.")
+	}
+	return app, nil
+}
+
+// appNamed is the app of an organization, or of any if it is empty, with a slug; nil if there is none or more than one.
+func (s *Store) appNamed(ctx context.Context, organization, slug string) *v1alpha1.App {
+	if organization != "" {
+		return s.apps.get(organization, slug)
+	}
+	apps := slices.DeleteFunc(s.apps.withName(slug), func(a *v1alpha1.App) bool {
+		return !a.DeletionTimestamp.IsZero() || s.Organization(ctx, a.Namespace) != nil
+	})
+	if len(apps) != 1 {
+		return nil
+	}
+	return apps[0]
+}
+
+// freeName is the name for a new Domain of an app: the app's for the first, which makes it the one that is shown with the app, and the host for
+// others. If that is another Domain's, chance makes one.
+func (s *Store) freeName(ctx context.Context, observed translate.Observed, body wire.DomainBody, fresh translate.Fresh) (string, error) {
+	var names []string
+	if observed.Domain == nil {
+		names = append(names, observed.App.Name)
+	}
+	for _, name := range append(names, *body.Domain) {
+		domain, err := s.domainNamed(ctx, observed.App.Namespace, name)
+		if err != nil || domain == nil {
+			return name, err
+		}
+	}
+	return observed.App.Name + "-" + fresh.Suffix, nil
+}
+
+// KeepKey lets a private key wait for a certificate of what GetDomain finds by a name, in place of the one that waits there.
+func (s *Store) KeepKey(ctx context.Context, principal auth.Principal, organization, name string, key []byte) (translate.Observed, error) {
+	observed, err := s.GetDomain(ctx, organization, name)
+	if err != nil {
+		return observed, err
+	}
+	unlock, err := s.locks.lock(ctx, observed.App.Name)
+	if err != nil {
+		return observed, err
+	}
+	defer unlock()
+	// What was found before may have changed while others had their turn.
+	if observed, err = s.GetDomain(ctx, organization, name); err != nil {
+		return observed, err
+	}
+	if observed.Domain == nil {
+		if err := s.checkName(ctx, organization, observed.App.Name, observed.App.Name); err != nil {
+			return observed, err
+		}
+	}
+	w, done, err := s.begin(ctx, principal)
+	if err != nil {
+		return observed, err
+	}
+	defer done()
+	if err := w.keep(translate.NewKey(observed, key), observed); err != nil {
+		return observed, err
+	}
+	s.awaitSeen(ctx, w, observed)
+	return observed, nil
+}
+
+// OnlyApp is the app of an organization that has no other, or nil.
+func (s *Store) OnlyApp(organization string) *v1alpha1.App {
+	if apps := s.apps.inOrder(organization, nil); len(apps) == 1 {
+		return apps[0]
+	}
+	return nil
+}

@@ -1,0 +1,130 @@
+package translate
+
+import (
+	"crypto"
+
+	corev1 "k8s.io/api/core/v1"
+	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
+	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
+
+	"github.com/berth-dev/berth/api/v1alpha1"
+	ac "github.com/berth-dev/berth/api/v1alpha1/applyconfiguration/api/v1alpha1"
+	"github.com/berth-dev/berth/facade/internal/apierr"
+	"github.com/berth-dev/berth/facade/internal/wire"
+	"github.com/berth-dev/berth/internal/certificate"
+)
+
+// setCertificate takes over the certificate of the body, in a Secret of its own, or looks whether the one that there is fits the new host.
+func (c *domainChange) setCertificate(body wire.DomainBody) error {
+	chain := body.Certificate
+	if chain == nil || chain.Equal(c.chain) && (body.Key == nil || c.isPair(chain, body.Key)) {
+		return c.keepCertificate()
+	}
+	if err := chain.Check(c.host, c.fresh.Now); err != nil {
+		return apierr.Field(wire.FieldCertificate, err.Error())
+	}
+	key, err := c.keyFor(chain, body.Key)
+	if err != nil {
+		return err
+	}
+	if err := c.others.refuse(tlsPath); err != nil {
+		return err
+	}
+	encoded, err := certificate.EncodeKey(key)
+	if err != nil {
+		return err
+	}
+	name := c.observed.App.Name + "-cert-" + c.fresh.Suffix
+	data := map[string][]byte{corev1.TLSCertKey: chain.PEM(), corev1.TLSPrivateKeyKey: encoded}
+	c.plan.Secrets = append(c.plan.Secrets, newSecret(c.observed.App, name, v1alpha1.SecretCertificate, corev1.SecretTypeTLS, data))
+	c.spec().TLS = ac.DomainTLS().WithSecretRef(ac.SecretRef().WithName(name))
+	c.changed = true
+	return nil
+}
+
+// keepCertificate is the 400 about a new host that the custom certificate isn't for. One that isn't there or is damaged is for none, and the
+// controllers say so.
+func (c *domainChange) keepCertificate() error {
+	if c.plan.Host == "" || customSecretOf(c.observed.Domain) == nil || c.chain == nil || c.chain.Covers(c.host) {
+		return nil
+	}
+	return apierr.Field(wire.FieldDomain, "The custom certificate does not cover "+c.host+": send one that does in the same request, or delete it before.")
+}
+
+// keyFor returns the private key of a certificate: the one that came with it, the one that waits for it, or the one of the certificate before.
+func (c *domainChange) keyFor(chain certificate.Chain, sent crypto.Signer) (crypto.Signer, error) {
+	if sent != nil {
+		if !chain.IsFor(sent.Public()) {
+			return nil, apierr.Field(wire.FieldKey, "The private key is not the one of the certificate.")
+		}
+		return sent, nil
+	}
+	if waiting := WaitingKey(c.waitingFor()); waiting != nil {
+		if key := keyIn(waiting); key != nil && chain.IsFor(key.Public()) {
+			c.plan.Spent = waiting
+			return key, nil
+		}
+	}
+	if key := c.currentKey(); key != nil && chain.IsFor(key.Public()) {
+		return key, nil
+	}
+	return nil, apierr.Field(wire.FieldKey, "The certificate is neither for the key of the last newcert nor for the one in use; send its private key too.")
+}
+
+// waitingFor is what there is, as seen from the Domain that is changed. A new one that isn't named like the App is none that was waited for.
+func (c *domainChange) waitingFor() Observed {
+	o := c.observed
+	if o.Domain == nil && c.name != o.App.Name {
+		o.Secrets = nil
+	}
+	return o
+}
+
+// currentKey is the private key of the custom certificate; nil if there is none.
+func (c *domainChange) currentKey() crypto.Signer {
+	ref := customSecretOf(c.observed.Domain)
+	if ref == nil {
+		return nil
+	}
+	return keyIn(c.observed.secret(ref.Name, v1alpha1.SecretCertificate))
+}
+
+// isPair tells whether a key is the one in use, and the one of the chain.
+func (c *domainChange) isPair(chain certificate.Chain, key crypto.Signer) bool {
+	current := c.currentKey()
+	return current != nil && chain.IsFor(current.Public()) && chain.IsFor(key.Public())
+}
+
+// keyIn is the private key that a Secret holds; nil if it holds none.
+func keyIn(secret *corev1.Secret) crypto.Signer {
+	if secret == nil {
+		return nil
+	}
+	key, err := certificate.ParseKey(secret.Data[corev1.TLSPrivateKeyKey])
+	if err != nil {
+		return nil
+	}
+	return key
+}
+
+// WaitingKey is the Secret with the private key that waits for a certificate of the Domain, or of an App's default host; nil if there is none.
+// One that belongs to an App of the same name that is gone doesn't count.
+func WaitingKey(o Observed) *corev1.Secret {
+	secret := o.secret(waitingSecretOf(o), v1alpha1.SecretNewCertKey)
+	if secret == nil || !Owns(o.App, secret) {
+		return nil
+	}
+	return secret
+}
+
+// NewKey is the Secret that lets a private key wait for a certificate of the Domain, in place of the one that waits there. It goes with the App.
+func NewKey(o Observed, key []byte) *corev1ac.SecretApplyConfiguration {
+	owner := metav1ac.OwnerReference().
+		WithAPIVersion(v1alpha1.GroupVersion.String()).WithKind("App").
+		WithName(o.App.Name).WithUID(o.App.UID)
+	return corev1ac.Secret(waitingSecretOf(o), o.App.Namespace).
+		WithLabels(map[string]string{v1alpha1.LabelSecret: v1alpha1.SecretNewCertKey, v1alpha1.LabelApp: o.App.Name}).
+		WithOwnerReferences(owner).
+		WithType(corev1.SecretTypeOpaque).
+		WithData(map[string][]byte{corev1.TLSPrivateKeyKey: key})
+}

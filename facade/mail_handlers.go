@@ -1,0 +1,110 @@
+package facade
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/facade/internal/apierr"
+	"github.com/berth-dev/berth/facade/internal/auth"
+	"github.com/berth-dev/berth/facade/internal/mail"
+	"github.com/berth-dev/berth/facade/internal/translate"
+	"github.com/berth-dev/berth/facade/internal/web"
+	"github.com/berth-dev/berth/facade/internal/wire"
+)
+
+// domainFinder is where a domain is found with how its notifications are sent; store.Store says how.
+type domainFinder interface {
+	Organization(ctx context.Context, name string) error
+	GetDomain(ctx context.Context, organization, name string) (translate.Observed, error)
+	OnlyApp(organization string) *v1alpha1.App
+}
+
+// mailer sends test e-mails.
+type mailer interface {
+	// Test sends one to an address, for a host of an organization. The error is one for the client: a 400 with the words of the mail server, or
+	// a 429 that says when to come back.
+	Test(ctx context.Context, organization, to string, settings mail.Settings, host string) error
+}
+
+// mailHandlers serve the calls that send mail.
+type mailHandlers struct {
+	platform translate.Platform
+	// password is that of the platform's own login; empty for none.
+	password string
+	domains  domainFinder
+	mailer   mailer
+}
+
+// testDomain sends the caller a mail as the notifications of a domain are sent.
+func (h *mailHandlers) testDomain(c *gin.Context) (any, error) { return h.test(c, c.Param("domain")) }
+
+// testOrganization does so for the app that the body names, or the one with the organization's own name, or the only one.
+func (h *mailHandlers) testOrganization(c *gin.Context) (any, error) {
+	org := c.Param("org")
+	if err := h.domains.Organization(c.Request.Context(), org); err != nil {
+		return nil, err
+	}
+	members, err := web.Bind(c.Request)
+	if err != nil {
+		return nil, err
+	}
+	slug, err := wire.ParseSlug(members)
+	if err != nil {
+		return nil, err
+	}
+	if slug != "" {
+		if _, err := h.domains.GetDomain(c.Request.Context(), org, slug); err != nil {
+			return nil, apierr.Field(wire.FieldSlug, "There is no app with this slug.")
+		}
+		return h.test(c, slug)
+	}
+	if _, err := h.domains.GetDomain(c.Request.Context(), org, org); err == nil {
+		return h.test(c, org)
+	}
+	if app := h.domains.OnlyApp(org); app != nil {
+		return h.test(c, app.Name)
+	}
+	return nil, apierr.Field(wire.FieldSlug, "The slug of an app of the organization is wanted.")
+}
+
+func (h *mailHandlers) test(c *gin.Context, domain string) (any, error) {
+	observed, err := h.domains.GetDomain(c.Request.Context(), c.Param("org"), domain)
+	if err != nil {
+		return nil, err
+	}
+	to := auth.PrincipalOf(c).Owner
+	if !wire.IsAddress(to) {
+		return nil, apierr.BadRequest("Your API key has no e-mail address of an owner to send to.")
+	}
+	settings, err := h.settings(observed)
+	if err != nil {
+		return nil, err
+	}
+	host := translate.ToDomain(h.platform, observed).Domain
+	if err := h.mailer.Test(c.Request.Context(), c.Param("org"), to, settings, host); err != nil {
+		return nil, err
+	}
+	return wire.Notice{Detail: fmt.Sprintf("A test e-mail for %s was sent to %s.", host, to)}, nil
+}
+
+// settings are how the notifications of a domain are sent. The platform's password is among them only with the platform's user, at the
+// platform's server.
+func (h *mailHandlers) settings(observed translate.Observed) (mail.Settings, error) {
+	sending := h.platform.MailFor(observed.Domain)
+	if sending.Host == "" {
+		return mail.Settings{}, apierr.Field(wire.FieldHost, "There is no mail server: neither the domain names one nor has the platform one.")
+	}
+	password, found := translate.Password(observed)
+	if !found {
+		return mail.Settings{}, apierr.Field(wire.FieldPassword, "The password is not there any more; set it again.")
+	}
+	if sending.PlatformLogin {
+		password = h.password
+	}
+	return mail.Settings{
+		Host: sending.Host, Port: int(sending.Port), User: sending.User, Password: password, From: sending.From, Platform: sending.Platform,
+	}, nil
+}
