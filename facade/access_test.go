@@ -1,6 +1,7 @@
 package facade
 
 import (
+	"bytes"
 	"encoding/json"
 	"net/http"
 	"strings"
@@ -151,7 +152,7 @@ func TestKeyElsewhere(t *testing.T) {
 	call(t, token, http.MethodGet, appsPath(org), nil).want(t, http.StatusUnauthorized)
 }
 
-// TestSecrets says that neither keys nor values reach the log or an App.
+// TestSecrets says that neither keys nor passwords nor values reach the log, an App or the answer about a domain.
 func TestSecrets(t *testing.T) {
 	org, manager := organization(t)
 	const value = "a-value-to-look-for"
@@ -161,8 +162,28 @@ func TestSecrets(t *testing.T) {
 	call(t, manager, http.MethodPut, appPath(org, "secretive")+"?token="+value, map[string]any{"dataset": value, "env": env}).want(t, http.StatusBadRequest)
 	call(t, manager, http.MethodPut, appPath(org, "secretive"), map[string]any{"env": env}).want(t, http.StatusBadRequest)
 
+	sent := newAuthority(t).pair(t, "secretive.example.org")
+	body := with(sent.body(), map[string]any{"domain": "secretive.example.org", "email_host_user": "ann", "email_host_password": value})
+	path := domainPath(org, "secretive")
+	call(t, manager, http.MethodPut, path, with(body, map[string]any{"domain": "secretive.example.net"})).want(t, http.StatusBadRequest)
+	answers := [][]byte{
+		call(t, manager, http.MethodPut, path, body).want(t, http.StatusOK).body,
+		call(t, manager, http.MethodGet, path, nil).want(t, http.StatusOK).body,
+		call(t, manager, http.MethodPost, path+"newcert/", nil).want(t, http.StatusCreated).body,
+		call(t, manager, http.MethodPost, path+"test-email/", nil).want(t, http.StatusCreated).body,
+		call(t, suite.host, http.MethodGet, "/api/domains/?page_size=100", nil).want(t, http.StatusOK).body,
+	}
+	keyLine := strings.Split(sent.key, "\n")[1]
+	for _, answer := range answers {
+		for _, secret := range []string{value, keyLine, "PRIVATE KEY", mailPassword, "ssl_certificate_key", "email_host_password"} {
+			if bytes.Contains(answer, []byte(secret)) {
+				t.Errorf("an answer has %q in it", secret)
+			}
+		}
+	}
+
 	log := suite.log.String()
-	for _, secret := range []string{value, manager, suite.host, strings.TrimPrefix(manager, apikey.Prefix)} {
+	for _, secret := range []string{value, mailPassword, keyLine, "PRIVATE KEY", manager, suite.host, strings.TrimPrefix(manager, apikey.Prefix)} {
 		if strings.Contains(log, secret) {
 			t.Errorf("the log has the secret %s", secret)
 		}

@@ -30,7 +30,7 @@ type mailServer struct {
 type received struct{ from, to, user, password, subject string }
 
 // mailHost is where the tests' mail servers are.
-const mailHost = "localhost"
+const mailHost = "127.0.0.1"
 
 // startMailServer starts a server with a certificate of its own in dir, which it makes.
 func startMailServer(dir string) (*mailServer, error) {
@@ -63,12 +63,14 @@ func startMailServer(dir string) (*mailServer, error) {
 	return s, nil
 }
 
-// messages are those that arrived since they were last asked for.
-func (s *mailServer) messages() []received {
+// messagesFor are the test e-mails for a host that arrived since they were last asked for.
+func (s *mailServer) messagesFor(host string) []received {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	messages := slices.Clone(s.inbox)
-	s.inbox = nil
+	forHost := func(m received) bool { return m.subject == "Test e-mail for "+host }
+	others := slices.DeleteFunc(slices.Clone(s.inbox), forHost)
+	messages := slices.DeleteFunc(s.inbox, func(m received) bool { return !forHost(m) })
+	s.inbox = others
 	return messages
 }
 

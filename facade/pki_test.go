@@ -9,6 +9,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"math/big"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -123,7 +124,7 @@ func keyText(t *testing.T, key crypto.Signer) string {
 	return string(text)
 }
 
-// writeCertificate writes a new self-signed certificate for a name and its key into dir.
+// writeCertificate writes a new self-signed certificate for a name or an IP address and its key into dir.
 func writeCertificate(dir, name string) (*x509.CertPool, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -134,6 +135,9 @@ func writeCertificate(dir, name string) (*x509.CertPool, error) {
 		DNSNames:     []string{name},
 		NotAfter:     time.Now().Add(time.Hour),
 		IsCA:         true, BasicConstraintsValid: true,
+	}
+	if ip := net.ParseIP(name); ip != nil {
+		template.DNSNames, template.IPAddresses = nil, []net.IP{ip}
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
