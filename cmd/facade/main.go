@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
-	"time"
 
 	"github.com/go-logr/logr"
 	"k8s.io/klog/v2"
@@ -33,45 +32,12 @@ func main() {
 	}
 }
 
-// flags are what the command line says.
-type flags struct {
-	listenAddress, healthAddress string
-	certFile, keyFile            string
-	baseDomain, namespace        string
-	defaultFromEmail             string
-	drainDelay                   time.Duration
-	logLevel                     slog.Level
-}
-
-func parse(args []string) (*flags, error) {
-	f := &flags{}
-	set := flag.NewFlagSet("facade", flag.ContinueOnError)
-	config.RegisterFlags(set)
-	set.StringVar(&f.listenAddress, "listen-address", ":8443", "where HTTPS is served")
-	set.StringVar(&f.healthAddress, "health-probe-bind-address", ":8081", "where /healthz and /readyz are served, without TLS")
-	set.StringVar(&f.certFile, "tls-cert-file", "", "the certificate chain to serve HTTPS with, PEM, leaf first; read again when it changes (required)")
-	set.StringVar(&f.keyFile, "tls-key-file", "", "the private key of the certificate, PEM; read again when it changes (required)")
-	set.StringVar(&f.baseDomain, "base-domain", "", "the domain that apps have their default hosts under (required)")
-	set.StringVar(&f.namespace, "namespace", "berth-system", "Berth's own namespace, which holds the API keys")
-	set.StringVar(&f.defaultFromEmail, "default-from-email", "", "the address that notifications come from where an app names none")
-	set.DurationVar(&f.drainDelay, "drain-delay", 5*time.Second, "how long to go on serving after SIGTERM, for load balancers to notice that /readyz fails")
-	set.TextVar(&f.logLevel, "log-level", slog.LevelInfo, "the least level that is logged: DEBUG, INFO, WARN or ERROR")
-	if err := set.Parse(args); err != nil {
-		return nil, err
-	}
-	if set.NArg() > 0 {
-		return nil, fmt.Errorf("unexpected argument %q", set.Arg(0))
-	}
-	for name, value := range map[string]string{"base-domain": f.baseDomain, "tls-cert-file": f.certFile, "tls-key-file": f.keyFile} {
-		if value == "" {
-			return nil, fmt.Errorf("--%s is required", name)
-		}
-	}
-	return f, nil
-}
-
 func run(ctx context.Context, args []string) error {
 	f, err := parse(args)
+	if err != nil {
+		return err
+	}
+	mail, err := f.mail.options()
 	if err != nil {
 		return err
 	}
@@ -101,7 +67,7 @@ func run(ctx context.Context, args []string) error {
 		Config:         cluster,
 		Namespace:      f.namespace,
 		BaseDomain:     f.baseDomain,
-		Mail:           facade.Mail{From: f.defaultFromEmail},
+		Mail:           mail,
 		Listener:       listener,
 		HealthListener: healthListener,
 		Certificate:    certificate,

@@ -4,12 +4,17 @@ import (
 	"errors"
 	"flag"
 	"log/slog"
+	"net/netip"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/berth-dev/berth/facade"
 )
 
 func TestParse(t *testing.T) {
@@ -20,12 +25,28 @@ func TestParse(t *testing.T) {
 	}
 	changed := defaults
 	changed.listenAddress, changed.logLevel, changed.drainDelay = "127.0.0.1:0", slog.LevelDebug, 0
+	mailing := defaults
+	mailing.mail = mailFlags{
+		from: "hello@example.com", host: "smtp.example.com", user: "ann", port: 465, passwordFile: "password", rootsFile: "ca.crt",
+		networks: networks{netip.MustParsePrefix("10.1.0.0/16"), netip.MustParsePrefix("fd00::/8"), netip.MustParsePrefix("192.0.2.1/32")},
+	}
 	cases := map[string]struct {
 		args []string
 		want flags
 	}{
 		"Defaults": {args: required, want: defaults},
 		"Changed":  {args: append(required, "--listen-address=127.0.0.1:0", "--log-level=DEBUG", "--drain-delay=0"), want: changed},
+		"Mail": {
+			args: append(required, "--default-from-email=hello@example.com", "--default-email-host=smtp.example.com", "--default-email-port=465",
+				"--default-email-host-user=ann", "--default-email-password-file=password", "--email-ca-file=ca.crt",
+				"--email-allow-network=10.1.2.3/16, fd00::/8", "--email-allow-network=192.0.2.1/32"),
+			want: mailing,
+		},
+		"EmptyMail": {
+			args: append(required, "--default-from-email=", "--default-email-host=", "--default-email-port=", "--default-email-host-user=",
+				"--default-email-password-file=", "--email-ca-file=", "--email-allow-network="),
+			want: defaults,
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -33,7 +54,7 @@ func TestParse(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(tc.want, *got, cmp.AllowUnexported(flags{})); diff != "" {
+			if diff := cmp.Diff(tc.want, *got, cmp.AllowUnexported(flags{}, mailFlags{}), cmpopts.EquateComparable(netip.Prefix{})); diff != "" {
 				t.Errorf("parse(...): -want, +got:\n%s", diff)
 			}
 		})
@@ -50,6 +71,8 @@ func TestParseMistakes(t *testing.T) {
 		"NoKey":         {args: required[:2], want: "--tls-key-file is required"},
 		"Argument":      {args: append(required, "serve"), want: "unexpected argument"},
 		"UnknownFlag":   {args: append(required, "--insecure"), want: "insecure"},
+		"Port":          {args: append(required, "--default-email-port=65536"), want: "default-email-port"},
+		"Network":       {args: append(required, "--email-allow-network=10.1.0.0"), want: "email-allow-network"},
 		"UnknownLevel":  {args: append(required, "--log-level=LOUD"), want: "LOUD"},
 		"HelpIsNoError": {args: []string{"--help"}, want: flag.ErrHelp.Error()},
 	}
@@ -59,6 +82,36 @@ func TestParseMistakes(t *testing.T) {
 				t.Errorf("parse(...): got %v, want an error that tells of %q", err, tc.want)
 			}
 		})
+	}
+}
+
+func TestMailOptions(t *testing.T) {
+	dir := t.TempDir()
+	password, roots := filepath.Join(dir, "password"), filepath.Join(dir, "ca.crt")
+	f := mailFlags{from: "a@b", host: "smtp.example.com", port: 465, user: "ann", passwordFile: password, rootsFile: roots}
+	want := facade.Mail{From: "a@b", Host: "smtp.example.com", Port: 465, User: "ann"}
+	check := func(reason string) {
+		t.Helper()
+		got, err := f.options()
+		if err != nil {
+			t.Fatalf("\n%s\noptions(): %v", reason, err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("\n%s\noptions(): -want, +got:\n%s", reason, diff)
+		}
+	}
+	check("Files that are missing are none: a Secret may lack a key.")
+	for name, content := range map[string]string{password: " p \r\n", roots: "PEM\n"} {
+		if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want.Password, want.Authorities = " p ", []byte("PEM\n")
+	check("The line break at the end is no part of a password.")
+	for _, broken := range []mailFlags{{passwordFile: dir}, {rootsFile: dir}} {
+		if _, err := broken.options(); err == nil {
+			t.Errorf("options() of %+v: no error for a file that can't be read", broken)
+		}
 	}
 }
 

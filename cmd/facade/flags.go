@@ -1,0 +1,138 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"flag"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/netip"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/client/config"
+
+	"github.com/berth-dev/berth/facade"
+)
+
+// flags are what the command line says.
+type flags struct {
+	listenAddress, healthAddress string
+	certFile, keyFile            string
+	baseDomain, namespace        string
+	drainDelay                   time.Duration
+	logLevel                     slog.Level
+	mail                         mailFlags
+}
+
+// mailFlags say how mail is sent.
+type mailFlags struct {
+	from, host, user        string
+	port                    port
+	passwordFile, rootsFile string
+	networks                networks
+}
+
+func parse(args []string) (*flags, error) {
+	f := &flags{}
+	set := flag.NewFlagSet("facade", flag.ContinueOnError)
+	config.RegisterFlags(set)
+	set.StringVar(&f.listenAddress, "listen-address", ":8443", "where HTTPS is served")
+	set.StringVar(&f.healthAddress, "health-probe-bind-address", ":8081", "where /healthz and /readyz are served, without TLS")
+	set.StringVar(&f.certFile, "tls-cert-file", "", "the certificate chain to serve HTTPS with, PEM, leaf first; read again when it changes (required)")
+	set.StringVar(&f.keyFile, "tls-key-file", "", "the private key of the certificate, PEM; read again when it changes (required)")
+	set.StringVar(&f.baseDomain, "base-domain", "", "the domain that apps have their default hosts under (required)")
+	set.StringVar(&f.namespace, "namespace", "berth-system", "Berth's own namespace, which holds the API keys")
+	set.DurationVar(&f.drainDelay, "drain-delay", 5*time.Second, "how long to go on serving after SIGTERM, for load balancers to notice that /readyz fails")
+	set.TextVar(&f.logLevel, "log-level", slog.LevelInfo, "the least level that is logged: DEBUG, INFO, WARN or ERROR")
+	f.mail.register(set)
+	if err := set.Parse(args); err != nil {
+		return nil, err
+	}
+	if set.NArg() > 0 {
+		return nil, fmt.Errorf("unexpected argument %q", set.Arg(0))
+	}
+	for name, value := range map[string]string{"base-domain": f.baseDomain, "tls-cert-file": f.certFile, "tls-key-file": f.keyFile} {
+		if value == "" {
+			return nil, fmt.Errorf("--%s is required", name)
+		}
+	}
+	return f, nil
+}
+
+// register makes the flags known. Each may be empty, so that a Deployment can name them all.
+func (f *mailFlags) register(set *flag.FlagSet) {
+	set.StringVar(&f.from, "default-from-email", "", "the address that notifications come from where a domain names none")
+	set.StringVar(&f.host, "default-email-host", "", "the mail server of domains that name none")
+	set.Var(&f.port, "default-email-port", "the port of the mail server; 0 is 587")
+	set.StringVar(&f.user, "default-email-host-user", "", "who to log in as at the mail server; empty to send without a login")
+	set.StringVar(&f.passwordFile, "default-email-password-file", "", "a file with the password of that user, read at the start; may be missing")
+	set.StringVar(&f.rootsFile, "email-ca-file", "", "a file with certificates, PEM, that mail servers' may be signed by beside the system's; may be missing")
+	set.Var(&f.networks, "email-allow-network", "a private network, such as 10.1.0.0/16, in which domains may have mail servers; several with commas, or repeat it")
+}
+
+// options reads the files that the flags name.
+func (f *mailFlags) options() (facade.Mail, error) {
+	password, err := readIfThere(f.passwordFile)
+	if err != nil {
+		return facade.Mail{}, fmt.Errorf("read the password of the mail server: %w", err)
+	}
+	authorities, err := readIfThere(f.rootsFile)
+	if err != nil {
+		return facade.Mail{}, fmt.Errorf("read the authorities of mail servers: %w", err)
+	}
+	return facade.Mail{
+		From: f.from, Host: f.host, Port: int32(f.port), User: f.user,
+		// Editors and echo end a file with a line break, which is part of no password.
+		Password:    strings.TrimRight(string(password), "\r\n"),
+		Authorities: authorities, Networks: f.networks,
+	}, nil
+}
+
+// readIfThere reads a file; one that is missing, or has no name, is empty.
+func readIfThere(name string) ([]byte, error) {
+	if name == "" {
+		return nil, nil
+	}
+	content, err := os.ReadFile(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return content, err
+}
+
+// port is a flag that holds the number of a port, or 0, which may be written as nothing.
+type port int32
+
+func (p *port) String() string { return fmt.Sprint(int32(*p)) }
+
+func (p *port) Set(text string) error {
+	number, err := strconv.ParseUint(cmp.Or(text, "0"), 10, 16)
+	if err != nil {
+		return errors.New("a port is a number from 0 to 65535")
+	}
+	*p = port(number)
+	return nil
+}
+
+// networks is a flag that holds IP networks and can be repeated.
+type networks []netip.Prefix
+
+func (n *networks) String() string { return strings.Trim(fmt.Sprint([]netip.Prefix(*n)), "[]") }
+
+func (n *networks) Set(text string) error {
+	for one := range strings.SplitSeq(text, ",") {
+		if one = strings.TrimSpace(one); one == "" {
+			continue
+		}
+		network, err := netip.ParsePrefix(one)
+		if err != nil {
+			return err
+		}
+		*n = append(*n, network.Masked())
+	}
+	return nil
+}
