@@ -56,6 +56,7 @@ ifeq ($(shell id -u),0)
 .PHONY: test-cluster
 test-cluster: cluster ## test the one-node Kubernetes itself
 	@$(CLUSTER) build >/dev/null
+	go -C hack/cluster/components/mailbox test -count=1 ./...
 	cd hack/cluster && go test -count=1 ./cmd/cluster/... ./internal/... ./test/... # not ./..., which compiles Kubernetes once more
 
 .PHONY: test-e2e
@@ -73,6 +74,7 @@ lint: ## check the style, the API conventions and who may import whom
 	@go -C hack/tools build -trimpath -o $(TOOLS)/golangci-lint ./golangci-lint
 	$(TOOLS)/golangci-lint run ./...
 	cd hack/cluster && go vet ./cmd/cluster/... ./internal/...
+	go -C hack/cluster/components/mailbox vet ./...
 
 .PHONY: generate
 generate: ## write what is generated from the types and markers
