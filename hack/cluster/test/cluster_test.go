@@ -138,6 +138,14 @@ func (c *running) kubectl(args ...string) string {
 	return out
 }
 
+// mustApply applies manifests.
+func (c *running) mustApply(manifests string) {
+	c.t.Helper()
+	if _, err := c.try(manifests, "apply", "--filename=-"); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
 // pid is the process id of one of the cluster's programs.
 func (c *running) pid(program string) int {
 	c.t.Helper()

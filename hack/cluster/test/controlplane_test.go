@@ -30,6 +30,7 @@ func TestControlPlane(t *testing.T) {
 		}
 		_ = response.Body.Close()
 	}
+	c.mustDeliver(t, c.env["SMTP_HOST"]+":"+c.env["SMTP_PORT"])
 	etcd := c.pid("etcd")
 	if err := c.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)

@@ -22,7 +22,8 @@ const host = "app.example.test"
 func TestNode(t *testing.T) {
 	needRoot(t)
 	before := interfaces(t)
-	c := start(t, "--audit-policy", "testdata/audit-policy.yaml", "--forward", "app=127.0.0.1:0,10.200.0.1:30080")
+	c := start(t, "--audit-policy", "testdata/audit-policy.yaml",
+		"--forward", "app=127.0.0.1:0,10.200.0.1:30080", "--forward", "mail=127.0.0.1:0,10.200.0.1:587")
 	t.Logf("the command's output:\n%s", c.output())
 	c.deployApp()
 
@@ -35,6 +36,8 @@ func TestNode(t *testing.T) {
 		{"DNS", testDNS},
 		{"Ingress", testIngress},
 		{"Forward", testForward},
+		{"ACME", testACME},
+		{"Mail", testMail},
 		{"Audit", testAudit},
 		{"Restart", testRestart},
 	} {
@@ -70,9 +73,7 @@ func (c *running) deployApp() {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	if _, err := c.try(strings.ReplaceAll(string(text), "REGISTRY", c.env["REGISTRY"]), "apply", "--filename=-"); err != nil {
-		c.t.Fatal(err)
-	}
+	c.mustApply(strings.ReplaceAll(string(text), "REGISTRY", c.env["REGISTRY"]))
 	c.kubectl("rollout", "status", "deployment/app", "--timeout=60s")
 }
 
@@ -113,19 +114,25 @@ func testDNS(t *testing.T, c *running) {
 // testIngress asks the ingress controller by HTTPS, trusting nothing but the local authority.
 func testIngress(t *testing.T, c *running) {
 	t.Helper()
-	text, err := os.ReadFile(c.env["CLUSTER_CA_INGRESS"])
+	client := &http.Client{Transport: &http.Transport{
+		DisableKeepAlives: true,
+		TLSClientConfig:   &tls.Config{RootCAs: roots(t, c.env["CLUSTER_CA_INGRESS"]), ServerName: host},
+	}}
+	eventually(t, 30*time.Second, func() error { return ask(client, "https://"+c.env["HTTPS_ADDR"]) })
+}
+
+// roots are the certificates of a file.
+func roots(t *testing.T, file string) *x509.CertPool {
+	t.Helper()
+	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	roots := x509.NewCertPool()
-	if !roots.AppendCertsFromPEM(text) {
-		t.Fatal("no certificate in CLUSTER_CA_INGRESS")
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(text) {
+		t.Fatalf("no certificate in %s", file)
 	}
-	client := &http.Client{Transport: &http.Transport{
-		DisableKeepAlives: true,
-		TLSClientConfig:   &tls.Config{RootCAs: roots, ServerName: host},
-	}}
-	eventually(t, 30*time.Second, func() error { return ask(client, "https://"+c.env["HTTPS_ADDR"]) })
+	return pool
 }
 
 func testForward(t *testing.T, c *running) {

@@ -1,6 +1,6 @@
-// Package addon runs what makes a bare cluster useful: cert-manager with an issuer, and an ingress
-// controller. They are programs beside the cluster rather than pods, so that they need no images and work
-// where no pod can.
+// Package addon runs what makes a bare cluster useful: cert-manager with issuers, an ingress controller, a mail
+// server and, where pods can answer its challenges, an ACME server. They are programs beside the cluster rather
+// than pods, so that they need no images and work where no pod can.
 package addon
 
 import (
@@ -31,17 +31,28 @@ var baseManifests []byte
 var issuerManifests []byte
 
 // Addons are the add-ons of one cluster.
-type Addons struct{ o Options }
+type Addons struct {
+	o     Options
+	login MailLogin
+}
 
 // Options say what the add-ons work for and where they listen.
 type Options struct {
-	// Server is the API server's URL, Authority what signs the add-ons' certificates for it.
-	Server    string
+	// Dir is the add-ons' folder, Mail the one that mails arrive in.
+	Dir, Mail string
+	// Server is the API server's URL.
+	Server string
+	// PKI is the folder of Authority, which signs the add-ons' certificates.
+	PKI       string
 	Authority *pki.Authority
 	// Kubectl acts as an administrator.
 	Kubectl kubectl.Client
 	// HTTP and HTTPS are the host:ports of the ingress controller.
 	HTTP, HTTPS string
+	// Submission and Submissions are the host:ports of the mail server.
+	Submission, Submissions string
+	// ACME adds an ACME server, which takes a node.
+	ACME bool
 	// IngressIP is written into the status of every Ingress.
 	IngressIP string
 	// Programs are the folders of the components by their names.
@@ -72,11 +83,27 @@ func (a *Addons) Install(ctx context.Context) error {
 
 // Start runs the add-ons.
 func (a *Addons) Start() error {
-	if err := a.startCertManager(); err != nil {
+	if err := os.MkdirAll(a.o.Dir, 0o755); err != nil {
 		return err
 	}
-	return a.startTraefik()
+	var err error
+	if a.login, err = newMailLogin(a.o.Dir); err != nil {
+		return err
+	}
+	starts := []func() error{a.startCertManager, a.startTraefik, a.startMailbox}
+	if a.o.ACME {
+		starts = append(starts, a.startPebble)
+	}
+	for _, start := range starts {
+		if err := start(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
+
+// MailLogin is who may send mail. It is made up by Start.
+func (a *Addons) MailLogin() MailLogin { return a.login }
 
 // MakeIssuer makes the local certificate authority, waits until it can issue, and writes its certificate
 // to caFile.
@@ -108,10 +135,16 @@ func (a *Addons) startCertManager() error {
 	if err != nil {
 		return err
 	}
-	err = a.o.Supervisor.Start(supervise.Program{Name: "cert-manager", Path: path, Args: []string{
-		"controller", "--kubeconfig=" + controller, "--cluster-resource-namespace=" + certManagerNamespace,
-		"--acme-http01-solver-image=" + component.SolverImage,
-	}})
+	err = a.o.Supervisor.Start(supervise.Program{
+		Name: "cert-manager",
+		Path: path,
+		Args: []string{
+			"controller", "--kubeconfig=" + controller, "--cluster-resource-namespace=" + certManagerNamespace,
+			"--acme-http01-solver-image=" + component.SolverImage,
+		},
+		// The ACME server and the names that it proves are in the cluster, where no proxy of the machine leads.
+		Env: []string{"NO_PROXY=*"},
+	})
 	if err != nil {
 		return err
 	}

@@ -22,6 +22,16 @@ const (
 	// HTTP and HTTPS are the ingress controller's entry points inside the node's network.
 	HTTP  = Node + ":80"
 	HTTPS = Node + ":443"
+	// DNS is where the DNS server listens inside the node's network.
+	DNS = Node + ":53"
+	// ACME is where the ACME server answers its clients. ACMEManagement gives its keys to whoever asks, so it
+	// is out of the pods' reach.
+	ACME           = Node + ":14000"
+	ACMEManagement = Loopback + ":15000"
+	// Submission and Submissions are where the mail server listens inside the node's network: TLS begins with
+	// STARTTLS at the one, at once at the other.
+	Submission  = Node + ":587"
+	Submissions = Node + ":465"
 	// Loopback is where a cluster without a node listens.
 	Loopback = "127.0.0.1"
 )

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -35,8 +36,17 @@ func (r *runner) writeEnv() error {
 		{"NODE_IP", ip},
 	}
 	if s.Node {
-		vars = append(vars, variable{"CLUSTER_HOSTS", s.path(nodeDir, node.HostsFile)})
+		vars = append(vars,
+			variable{"CLUSTER_HOSTS", s.path(nodeDir, node.HostsFile)},
+			variable{"CLUSTER_ACME_ISSUER", addon.ACMEIssuer},
+			variable{"CLUSTER_CA_ACME", s.path(acmeRootFile)},
+		)
 	}
+	mail, err := r.mailVariables()
+	if err != nil {
+		return err
+	}
+	vars = append(vars, mail...)
 	for _, p := range s.Ports {
 		if p.Variable != "" {
 			vars = append(vars, variable{p.Variable, p.Listen})
@@ -47,6 +57,28 @@ func (r *runner) writeEnv() error {
 		return err
 	}
 	return os.Rename(tmp, filepath.Join(s.Dir, envFile))
+}
+
+// mailVariables tell how to send mail, and where it arrives.
+func (r *runner) mailVariables() ([]variable, error) {
+	host, submission, err := net.SplitHostPort(r.submission)
+	if err != nil {
+		return nil, err
+	}
+	_, submissions, err := net.SplitHostPort(r.submissions)
+	if err != nil {
+		return nil, err
+	}
+	login := r.addons.MailLogin()
+	return []variable{
+		{"SMTP_HOST", host},
+		{"SMTP_PORT", submission},
+		{"SMTPS_PORT", submissions},
+		{"SMTP_USER", login.User},
+		{"SMTP_PASSWORD_FILE", login.PasswordFile},
+		{"SMTP_CA", r.control.Authority.File()},
+		{"MAIL_DIR", r.spec.path(mailDir)},
+	}, nil
 }
 
 type variable struct{ name, value string }

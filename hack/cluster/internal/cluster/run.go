@@ -63,11 +63,13 @@ type runner struct {
 	addons     *addon.Addons
 	node       *node.Node
 	kubectl    kubectl.Client
+	// submission and submissions are where the mail server listens.
+	submission, submissions string
 }
 
 // run runs everything until ctx ends or something cannot go on.
 func run(ctx context.Context, spec Spec, listeners []*net.TCPListener, outerPID func(int) (int, error)) error {
-	r := &runner{spec: spec}
+	r := &runner{spec: spec, submission: address.Submission, submissions: address.Submissions}
 	var err error
 	r.supervisor, err = supervise.New(supervise.Options{
 		Logs: spec.path(logsDir), PIDs: spec.path(pidsDir), Note: r.note, OuterPID: outerPID,
@@ -111,9 +113,11 @@ func (r *runner) assemble() error {
 	http, https, ip := address.HTTP, address.HTTPS, address.Node
 	if !r.spec.Node {
 		api, http, https, ip = r.spec.listen(APIPort), r.spec.listen(HTTPPort), r.spec.listen(HTTPSPort), address.Loopback
-		var err error
-		if etcd, err = freePort(); err != nil {
-			return err
+		for _, a := range []*string{&etcd, &r.submission, &r.submissions} {
+			var err error
+			if *a, err = freePort(); err != nil {
+				return err
+			}
 		}
 	}
 	kube := r.spec.Programs[component.Kube]
@@ -131,8 +135,10 @@ func (r *runner) assemble() error {
 	}
 	r.kubectl = kubectl.Client{Path: filepath.Join(kube, "kubectl"), Kubeconfig: admin}
 	r.addons = addon.New(addon.Options{
+		Dir: r.spec.path(addonDir), Mail: r.spec.path(mailDir), PKI: r.spec.path(pkiDir),
 		Server: r.control.Server(), Authority: r.control.Authority, Kubectl: r.kubectl,
-		HTTP: http, HTTPS: https, IngressIP: ip, Programs: r.spec.Programs, Supervisor: r.supervisor,
+		HTTP: http, HTTPS: https, IngressIP: ip, Submission: r.submission, Submissions: r.submissions, ACME: r.spec.Node,
+		Programs: r.spec.Programs, Supervisor: r.supervisor,
 	})
 	if r.spec.Node {
 		r.node = node.New(node.Options{
@@ -194,7 +200,10 @@ func (r *runner) startAddons(ctx context.Context) error {
 	if err := r.addons.Start(); err != nil {
 		return err
 	}
-	return r.step("issuer "+addon.Issuer+" Ready", r.addons.MakeIssuer(ctx, r.spec.path(caFile)))
+	if err := r.step("issuer "+addon.Issuer+" Ready", r.addons.MakeIssuer(ctx, r.spec.path(caFile))); err != nil || r.node == nil {
+		return err
+	}
+	return r.step("issuer "+addon.ACMEIssuer+" Ready", r.addons.MakeACMEIssuer(ctx, r.spec.path(acmeRootFile)))
 }
 
 // step notes that something is done, unless it failed.

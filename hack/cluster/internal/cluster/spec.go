@@ -127,6 +127,7 @@ const (
 	envFile         = "env"
 	kubeconfigFile  = "kubeconfig"
 	caFile          = "ingress-ca.crt"
+	acmeRootFile    = "acme-ca.crt"
 	auditLogFile    = "audit.log"
 	auditPolicyFile = "audit-policy.yaml"
 	stateFile       = "state.json"
@@ -137,4 +138,6 @@ const (
 	etcdDir         = "etcd"
 	nodeDir         = "node"
 	registryDir     = "registry"
+	addonDir        = "addons"
+	mailDir         = "mail"
 )

@@ -9,6 +9,8 @@ const (
 	CertManager = "certmanager"
 	CoreDNS     = "coredns"
 	Traefik     = "traefik"
+	Pebble      = "pebble"
+	Mailbox     = "mailbox"
 )
 
 // The images that are imported into a node before anything can be pulled.
@@ -116,6 +118,27 @@ func traefik() Component {
 			Packages: []string{module + "/cmd/traefik"},
 			Stamps:   []Stamp{{Variable: module + "/pkg/version.Version", Module: module, Part: plain}},
 		}},
+	}
+}
+
+// pebble is the ACME server.
+func pebble() Component {
+	const module = "github.com/letsencrypt/pebble/v2"
+	return Component{
+		Name:     Pebble,
+		Dir:      "components/pebble",
+		NodeOnly: true,
+		Builds:   []Build{{Packages: []string{module + "/cmd/pebble"}, Stamps: []Stamp{{Variable: "main.version", Module: module}}}},
+	}
+}
+
+// mailbox is the mail server.
+func mailbox() Component {
+	return Component{
+		Name:    Mailbox,
+		Dir:     "components/mailbox",
+		Sources: []string{"."},
+		Builds:  []Build{{Packages: []string{"."}}},
 	}
 }
 

@@ -37,6 +37,14 @@ func (c Client) Wait(ctx context.Context, condition string, objects ...string) e
 	return nil
 }
 
+// Delete deletes objects and waits until they are gone. One that is not there is no error. The namespace does not
+// matter to objects outside of any.
+func (c Client) Delete(ctx context.Context, namespace string, objects ...string) error {
+	args := append([]string{"delete", "--ignore-not-found", "--namespace=" + namespace}, objects...)
+	_, err := c.run(ctx, nil, args...)
+	return err
+}
+
 // Field returns one field of an object by its JSONPath, such as {.data.key}.
 func (c Client) Field(ctx context.Context, namespace, object, path string) (string, error) {
 	out, err := c.run(ctx, nil, "get", object, "--namespace="+namespace, "--output=jsonpath="+path)
