@@ -28,6 +28,11 @@ type Env struct {
 	HTTPAddr string
 	// CAIngress is the file of the certificate authority that signs the default certificates.
 	CAIngress string
+	// ACMEIssuer is the ClusterIssuer that asks the cluster's ACME server, and CAACME the file of that server's root. Names that it can
+	// resolve are in the file Hosts, in the form of hosts(5). All three are empty where there is no node.
+	ACMEIssuer, CAACME, Hosts string
+	// MailDir is where the mails that Berth sends arrive, as .eml files; empty for an existing cluster, which sends none.
+	MailDir string
 	// Kubeconfig is the file that leads to the cluster.
 	Kubeconfig string
 	// Registry is the image registry, host:port as both this machine and the cluster's node know it.
@@ -46,6 +51,10 @@ func (e *Env) assignments() [][2]string {
 		{"BERTH_HTTPS_ADDR", e.HTTPSAddr},
 		{"BERTH_HTTP_ADDR", e.HTTPAddr},
 		{"BERTH_CA_INGRESS", e.CAIngress},
+		{"BERTH_ACME_ISSUER", e.ACMEIssuer},
+		{"BERTH_CA_ACME", e.CAACME},
+		{"BERTH_HOSTS", e.Hosts},
+		{"BERTH_MAIL_DIR", e.MailDir},
 		{"KUBECONFIG", e.Kubeconfig},
 		{"REGISTRY", e.Registry},
 		{"BERTH_MODE", e.Mode},

@@ -67,11 +67,15 @@ func (s *Stack) writeCertificates(ctx context.Context) error {
 	return nil
 }
 
-// HTTPClient is a client that trusts the facade's certificate, and the default certificates of Apps.
-func (s *Stack) HTTPClient() (*http.Client, error) {
+// HTTPClient is a client that trusts the authorities of these files alone; without any, those of the facade's certificate and of the
+// default certificates of Apps.
+func (s *Stack) HTTPClient(authorities ...string) (*http.Client, error) {
+	if len(authorities) == 0 {
+		authorities = []string{s.Env.CA, s.Env.CAIngress}
+	}
 	pool := x509.NewCertPool()
-	for _, file := range []string{s.Env.CA, s.Env.CAIngress} {
-		pem, err := os.ReadFile(file) //nolint:gosec // A file that the stack wrote.
+	for _, file := range authorities {
+		pem, err := os.ReadFile(file) //nolint:gosec // The caller's choice.
 		if err != nil {
 			return nil, err
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	certmanagerv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
@@ -37,6 +38,8 @@ type Stack struct {
 	// stopForwarding ends the port forwarding to an existing cluster's facade.
 	stopForwarding context.CancelFunc
 	began          time.Time
+	// hosts guards the file of the names that the cluster's DNS knows.
+	hosts sync.Mutex
 }
 
 // Start brings up a stack and returns when Berth serves. On an error, what was started is ended again.
@@ -98,6 +101,8 @@ func (s *Stack) connect(ctx context.Context) error {
 		}
 		s.Env.Kubeconfig, s.Env.Registry, s.Env.Mode = c.env["KUBECONFIG"], c.env["REGISTRY"], c.env["CLUSTER_MODE"]
 		s.Env.HTTPAddr, s.Env.HTTPSAddr, s.Env.CAIngress = c.env["HTTP_ADDR"], c.env["HTTPS_ADDR"], c.env["CLUSTER_CA_INGRESS"]
+		s.Env.ACMEIssuer, s.Env.CAACME, s.Env.Hosts = c.env["CLUSTER_ACME_ISSUER"], c.env["CLUSTER_CA_ACME"], c.env["CLUSTER_HOSTS"]
+		s.Env.MailDir = c.env["MAIL_DIR"]
 	}
 	config, err := clientcmd.BuildConfigFromFlags("", s.Env.Kubeconfig)
 	if err != nil {
