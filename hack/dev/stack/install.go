@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/kustomize/api/krusty"
+	"sigs.k8s.io/kustomize/api/types"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 )
 
@@ -64,6 +65,7 @@ func (s *Stack) render() ([]*unstructured.Unstructured, error) {
 	}
 	options := krusty.MakeDefaultOptions()
 	options.Reorder = krusty.ReorderOptionLegacy
+	options.LoadRestrictions = types.LoadRestrictionsNone // What the mail server wants is in the cluster's folder.
 	built, err := krusty.MakeKustomizer(options).Run(filesys.MakeFsOnDisk(), dir)
 	if err != nil {
 		return nil, err
@@ -90,7 +92,7 @@ func (s *Stack) overlayValues(dir string) (map[string]any, error) {
 	}
 	values := map[string]any{
 		"Base": base, "Tags": s.tags, "Registry": s.Env.Registry, "BaseDomain": s.opts.BaseDomain,
-		"Issuer": s.issuer(), "IngressClass": s.ingressClass(), "NodePort": 0,
+		"Issuer": s.issuer(), "IngressClass": s.ingressClass(), "NodePort": 0, "Mail": s.MailServer(),
 	}
 	if s.Env.Mode == "node" {
 		values["NodePort"] = facadeNodePort

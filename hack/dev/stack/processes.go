@@ -39,6 +39,9 @@ func (s *Stack) startProcesses(ctx context.Context) error {
 		base, "--namespace=" + Namespace, "--listen-address=" + addr, "--default-from-email=no-reply@" + s.opts.BaseDomain,
 		"--tls-cert-file=" + file("facade.crt"), "--tls-key-file=" + file("facade.key"), "--health-probe-bind-address=127.0.0.1:0",
 	}
+	if m := s.MailServer(); m != nil {
+		facade = append(facade, m.facadeFlags()...)
+	}
 	return s.startProcess(ctx, "facade", facade...)
 }
 

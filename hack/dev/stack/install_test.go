@@ -1,0 +1,93 @@
+package stack
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+)
+
+// render renders the overlay of a stack with a cluster's env file; nil for an existing cluster.
+func render(t *testing.T, env map[string]string) []*unstructured.Unstructured {
+	t.Helper()
+	s := &Stack{opts: Options{Root: "../../..", Dir: t.TempDir(), BaseDomain: "apps.test"}}
+	if env != nil {
+		s.Env.Mode, s.cluster = "node", &cluster{env: env}
+	} else {
+		s.Env.Mode, s.opts.Existing = "existing", &Existing{Kubeconfig: "k", Registry: "r", Issuer: "i", IngressClass: "c"}
+	}
+	if err := s.opts.complete(); err != nil {
+		t.Fatal(err)
+	}
+	objects, err := s.render()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return objects
+}
+
+// find decodes the object of a kind whose name begins with name; false if there is none.
+func find(t *testing.T, objects []*unstructured.Unstructured, kind, name string, into any) bool {
+	t.Helper()
+	i := slices.IndexFunc(objects, func(o *unstructured.Unstructured) bool {
+		return o.GetKind() == kind && strings.HasPrefix(o.GetName(), name)
+	})
+	if i < 0 {
+		return false
+	}
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(objects[i].Object, into); err != nil {
+		t.Fatal(err)
+	}
+	return true
+}
+
+func TestOverlayNamesTheClustersMailServer(t *testing.T) {
+	t.Parallel()
+	password := filepath.Join(t.TempDir(), "password")
+	if err := os.WriteFile(password, []byte("secret"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	objects := render(t, map[string]string{
+		"SMTP_HOST": "10.1.2.3", "SMTP_PORT": "587", "SMTP_USER": "user", "SMTP_PASSWORD_FILE": password, "SMTP_CA": password,
+	})
+	var config corev1.ConfigMap
+	var secret corev1.Secret
+	var facade appsv1.Deployment
+	if !find(t, objects, "ConfigMap", "berth-", &config) || !find(t, objects, "Secret", "berth-mail", &secret) ||
+		!find(t, objects, "Deployment", "berth-facade", &facade) {
+		t.Fatal("an object is missing")
+	}
+	want := []string{"10.1.2.3", "587", "user"}
+	got := []string{config.Data["DEFAULT_EMAIL_HOST"], config.Data["DEFAULT_EMAIL_PORT"], config.Data["DEFAULT_EMAIL_HOST_USER"]}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("the ConfigMap: -want, +got:\n%s", diff)
+	}
+	if secret.Name != "berth-mail" || string(secret.Data["password"]) != "secret" {
+		t.Errorf("the Secret is %s with %d bytes as password", secret.Name, len(secret.Data["password"]))
+	}
+	if args := facade.Spec.Template.Spec.Containers[0].Args; !slices.Contains(args, "--email-allow-network=10.1.2.3/32") {
+		t.Errorf("the facade's arguments are %q", args)
+	}
+}
+
+func TestOverlayForAnExistingClusterNamesNoMailServer(t *testing.T) {
+	t.Parallel()
+	objects := render(t, nil)
+	var config corev1.ConfigMap
+	if !find(t, objects, "ConfigMap", "berth-", &config) {
+		t.Fatal("there is no ConfigMap")
+	}
+	if host, port := config.Data["DEFAULT_EMAIL_HOST"], config.Data["DEFAULT_EMAIL_PORT"]; host != "" || port != "587" {
+		t.Errorf("the mail server is %q, port %q", host, port)
+	}
+	if find(t, objects, "Secret", "berth-mail", &corev1.Secret{}) {
+		t.Error("there is a Secret, though nobody knows its content")
+	}
+}
