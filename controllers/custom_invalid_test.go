@@ -111,6 +111,7 @@ func TestCustomCertificateThatIsMissing(t *testing.T) {
 	patch(t, source, func(client.Object) { source.Labels = nil })
 	wantCustom(t, domain, source.Name)
 	expect(t, domain, status.FailedStatus, missing)
+	reconcileLater(t, domain, later)
 	awaitServed(t, ns, route, route+"-tls")
 	patch(t, source, func(client.Object) {
 		source.Labels = map[string]string{v1alpha1.LabelSecret: v1alpha1.SecretCertificate}
