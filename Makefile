@@ -62,7 +62,7 @@ test-cluster: cluster ## test the one-node Kubernetes itself
 .PHONY: test-e2e
 test-e2e: cluster ## test Berth as its users see it, with real Pods
 	@$(CLUSTER) build >/dev/null
-	BERTH_CLUSTER=$(CLUSTER) go test -count=1 -timeout=20m -v ./hack/e2e/...
+	BERTH_CLUSTER=$(CLUSTER) go test -count=1 -timeout=20m -parallel=4 -v ./hack/e2e/... # the tests wait most of the time
 else
 .PHONY: test-cluster test-e2e
 test-cluster test-e2e:

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -28,14 +29,56 @@ type app struct {
 	FromEmail  string `json:"from_email"`
 }
 
+// domain is what the facade says of a Domain.
+type domain struct {
+	Slug           string `json:"slug"`
+	Domain         string `json:"domain"`
+	URL            string `json:"url"`
+	SSLCertificate string `json:"ssl_certificate"`
+	CertType       string `json:"cert_type"`
+	FromEmail      string `json:"from_email"`
+	State          string `json:"state"`
+}
+
+// refusal is an error's answer: in words, and for a field of the body under its name as well.
+type refusal map[string]any
+
+func (r refusal) detail() string { return fmt.Sprint(r["detail"]) }
+
 type env struct {
 	Name  string `json:"name"`
 	Value string `json:"value"`
 }
 
-// call makes one request below the organization's apps, checks the status and decodes the answer, if one is asked for. A body is a
-// form, nothing at all, or what JSON makes of it.
+// call makes one request below the organization's apps, as api does.
 func (c *restClient) call(t *testing.T, method, path string, body any, status int, answer any) {
+	t.Helper()
+	c.api(t, method, "/containers/"+c.organization+"/apps/"+path, body, status, answer)
+}
+
+// callDomains makes one request below the organization's domains, as api does.
+func (c *restClient) callDomains(t *testing.T, method, path string, body any, status int, answer any) {
+	t.Helper()
+	c.api(t, method, "/domains/"+c.organization+"/"+path, body, status, answer)
+}
+
+// api makes one request below /api, checks the status and decodes the answer, if one is asked for.
+func (c *restClient) api(t *testing.T, method, path string, body any, status int, answer any) {
+	t.Helper()
+	got, data := c.send(t, method, path, body)
+	if got != status {
+		t.Fatalf("%s %s: status %d, want %d: %s", method, path, got, status, data)
+	}
+	if answer != nil {
+		if err := json.Unmarshal(data, answer); err != nil {
+			t.Fatalf("%s %s: %v in %s", method, path, err, data)
+		}
+	}
+}
+
+// send makes one request below /api, and returns the status and body of the answer. A body is a form, nothing at all, or what JSON makes
+// of it.
+func (c *restClient) send(t *testing.T, method, path string, body any) (status int, answer []byte) {
 	t.Helper()
 	var reader io.Reader = http.NoBody
 	contentType := ""
@@ -50,7 +93,7 @@ func (c *restClient) call(t *testing.T, method, path string, body any, status in
 		}
 		reader, contentType = bytes.NewReader(data), "application/json"
 	}
-	req, err := http.NewRequestWithContext(t.Context(), method, berth.Env.URL+"/api/containers/"+c.organization+"/apps/"+path, reader)
+	req, err := http.NewRequestWithContext(t.Context(), method, berth.Env.URL+"/api"+path, reader)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,18 +106,10 @@ func (c *restClient) call(t *testing.T, method, path string, body any, status in
 		t.Fatal(err)
 	}
 	defer res.Body.Close()
-	data, err := io.ReadAll(res.Body)
-	if err != nil {
+	if answer, err = io.ReadAll(res.Body); err != nil {
 		t.Fatal(err)
 	}
-	if res.StatusCode != status {
-		t.Fatalf("%s %s: status %d, want %d: %s", method, path, res.StatusCode, status, data)
-	}
-	if answer != nil {
-		if err := json.Unmarshal(data, answer); err != nil {
-			t.Fatalf("%s %s: %v in %s", method, path, err, data)
-		}
-	}
+	return res.StatusCode, answer
 }
 
 // logs returns the content of an App's logs.

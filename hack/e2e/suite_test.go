@@ -67,15 +67,26 @@ func runSuite(m *testing.M) (code int, err error) {
 // organization makes an organization of the test's own and returns a REST client that is its manager.
 func organization(t *testing.T, name string) *restClient {
 	t.Helper()
-	ctx := t.Context()
-	if _, err := berth.Berthctl(ctx, "org", "create", name); err != nil {
+	if _, err := berth.Berthctl(t.Context(), "org", "create", name); err != nil {
 		t.Fatal(err)
 	}
-	key, err := berth.Berthctl(ctx, "apikey", "create", "--org", name, "--role", "manager", "--owner", "tests@example.test")
+	return managerOf(t, name, "tests@example.test")
+}
+
+// managerOf makes another manager of an organization, with a key whose owner has this address.
+func managerOf(t *testing.T, organization, owner string) *restClient {
+	t.Helper()
+	key, err := berth.Berthctl(t.Context(), "apikey", "create", "--org", organization, "--role", "manager", "--owner", owner)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &restClient{organization: name, key: key}
+	c := &restClient{organization: organization, key: key}
+	// The facade learns of a new key a moment later.
+	eventually(t, 10*time.Second, "the facade knows the key", func() (bool, string) {
+		status, _ := c.send(t, http.MethodGet, "/containers/"+organization+"/apps/", nil)
+		return status == http.StatusOK, http.StatusText(status)
+	})
+	return c
 }
 
 // push moves a tag of the registry to the sample with the given arguments, and returns its reference.

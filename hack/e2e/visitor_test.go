@@ -13,11 +13,16 @@ import (
 
 // page gets an App's page, HOST[/PATH], as a browser would: through the ingress controller, over verified TLS.
 func page(ctx context.Context, address string) (string, error) {
+	return pageWith(ctx, httpClient, address)
+}
+
+// pageWith is page with a browser of the caller's.
+func pageWith(ctx context.Context, browser *http.Client, address string) (string, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+address, http.NoBody)
 	if err != nil {
 		return "", err
 	}
-	res, err := httpClient.Do(req)
+	res, err := browser.Do(req)
 	if err != nil {
 		return "", err
 	}
@@ -39,8 +44,13 @@ func mustVisit(t *testing.T, address string) {
 // waitForPage waits until a page says what it shall.
 func waitForPage(t *testing.T, host, want string) {
 	t.Helper()
+	waitForPageWith(t, httpClient, host, want)
+}
+
+func waitForPageWith(t *testing.T, browser *http.Client, host, want string) {
+	t.Helper()
 	eventually(t, time.Minute, "the page of "+host+" says "+want, func() (bool, string) {
-		got, err := page(t.Context(), host)
+		got, err := pageWith(t.Context(), browser, host)
 		if err != nil {
 			return false, err.Error()
 		}
@@ -60,14 +70,20 @@ type visitor struct {
 
 func visit(t *testing.T, host string) *visitor {
 	t.Helper()
+	return visitWith(t, httpClient, host, 2*time.Millisecond)
+}
+
+// visitWith is visit with a browser of the caller's, and a pause after each visit.
+func visitWith(t *testing.T, browser *http.Client, host string, pause time.Duration) *visitor {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	v := &visitor{cancel: cancel}
 	t.Cleanup(cancel)
 	v.done.Go(func() {
 		for ctx.Err() == nil {
-			_, err := page(ctx, host)
+			_, err := pageWith(ctx, browser, host)
 			v.count(ctx, err)
-			time.Sleep(2 * time.Millisecond)
+			time.Sleep(pause)
 		}
 	})
 	return v
