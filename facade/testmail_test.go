@@ -31,6 +31,11 @@ func TestTestEmail(t *testing.T) {
 			server: suite.mail,
 			want:   received{from: "ann@example.org", user: "ann@example.org", password: "hers"},
 		},
+		"OwnLoginCalledAsThePlatforms": {
+			body:   map[string]any{"email_host": mailHost, "email_host_user": mailUser, "email_host_password": "hers"},
+			server: suite.mail,
+			want:   received{from: fromEmail, user: mailUser, password: "hers"},
+		},
 		"OwnServer": {body: custom, server: suite.custom, want: received{from: fromEmail}},
 		"OwnPort":   {body: map[string]any{"email_port": suite.custom.port}, server: suite.custom, want: received{from: fromEmail}},
 		"OwnAll": {

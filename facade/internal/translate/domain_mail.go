@@ -1,6 +1,8 @@
 package translate
 
 import (
+	"cmp"
+
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/utils/ptr"
 
@@ -20,6 +22,11 @@ func (c *domainChange) setMail(body wire.DomainBody) error {
 	replace(&want.From, body.FromEmail, shown.From)
 	replace(&want.Host, body.EmailHost, shown.Host)
 	replace(&want.User, body.EmailHostUser, shown.User)
+	if password := body.EmailHostPassword; password != nil && *password != "" {
+		// It is for a login of the domain's own, even one that is called as the platform's: some services have one user name for all.
+		want.Host = cmp.Or(ptr.Deref(body.EmailHost, ""), want.Host)
+		want.User = cmp.Or(ptr.Deref(body.EmailHostUser, ""), want.User)
+	}
 	if port := body.EmailPort; port != nil && *port != shown.Port {
 		want.Port = nil
 		if *port != 0 {
