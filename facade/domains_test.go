@@ -2,8 +2,11 @@ package facade
 
 import (
 	"bytes"
+	"fmt"
 	"net/http"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -182,4 +185,27 @@ func TestAllOrNothing(t *testing.T) {
 		t.Errorf("it left something: -before, +after:\n%s", diff)
 	}
 	call(t, key, http.MethodGet, appPath(org, slug), nil).want(t, http.StatusNotFound)
+}
+
+// TestConcurrentHosts says that of many who want a host at the same time one gets it, and that the others are told.
+func TestConcurrentHosts(t *testing.T) {
+	org, key := organization(t)
+	suffix := strings.TrimPrefix(org, "org-")
+	statuses := make([]int, 6)
+	for i := range statuses {
+		app := map[string]any{"slug": fmt.Sprintf("host%d-%s", i, suffix), "location": "example.com/a"}
+		call(t, key, http.MethodPost, appsPath(org), app).want(t, http.StatusCreated)
+	}
+	var running sync.WaitGroup
+	for i := range statuses {
+		running.Go(func() {
+			body := map[string]any{"domain": suffix + ".example.org"}
+			statuses[i] = call(t, key, http.MethodPut, domainPath(org, fmt.Sprintf("host%d-%s", i, suffix)), body).status
+		})
+	}
+	running.Wait()
+	slices.Sort(statuses)
+	if diff := cmp.Diff([]int{200, 400, 400, 400, 400, 400}, statuses); diff != "" {
+		t.Errorf("statuses: -want, +got:\n%s", diff)
+	}
 }

@@ -126,6 +126,32 @@ func TestPageIsACopy(t *testing.T) {
 	}
 }
 
+func TestInOrder(t *testing.T) {
+	index := &appIndex{}
+	for _, app := range []*v1alpha1.App{named("cowork", "b"), named("acme", "z"), named("cowork", "a"), named("default", "a"), leaving(named("acme", "a"))} {
+		index.set(app)
+	}
+	cases := map[string]struct {
+		namespace string
+		want      []string
+	}{
+		"One":  {namespace: "cowork", want: []string{"cowork/a", "cowork/b"}},
+		"None": {namespace: "nobody"},
+		"All":  {want: []string{"acme/z", "cowork/a", "cowork/b"}},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			var got []string
+			for _, app := range index.inOrder(tc.namespace, func(namespace string) bool { return namespace != "default" }) {
+				got = append(got, app.Namespace+"/"+app.Name)
+			}
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Errorf("inOrder(...): -want, +got:\n%s", diff)
+			}
+		})
+	}
+}
+
 func TestPageError(t *testing.T) {
 	want := errors.New("out of range")
 	if _, _, err := (&appIndex{}).page("cowork", func(int) (int, int, error) { return 0, 0, want }); !errors.Is(err, want) {

@@ -58,50 +58,51 @@ func reached(have, want string) bool {
 	return err == nil && order >= 0
 }
 
-// locks let one write at a time touch an app, so that the writes of one facade don't make each other fail. Those of several are told apart by
-// resource versions. An app's writes wait for no other app's. The zero value is ready to use.
+// locks let one write at a time touch an app, so that the writes of one facade don't make each other fail, or ask for a host, which has a dot
+// and so is no slug. Those of several facades are told apart by resource versions and, for hosts, by the controllers. An app's writes wait for
+// no other app's. The zero value is ready to use.
 type locks struct {
 	mu   sync.Mutex
 	held map[string]*turns
 }
 
-// turns is the lock of one app, with how many hold it or wait for it.
+// turns is the lock of one app or host, with how many hold it or wait for it.
 type turns struct {
 	turn  *semaphore.Weighted
 	users int
 }
 
-// lock waits for the app's turn and returns what ends it. The error is that of ctx, if it ends before: a client that is gone waits no longer.
-func (l *locks) lock(ctx context.Context, slug string) (unlock func(), err error) {
-	app := l.join(slug)
-	if err := app.turn.Acquire(ctx, 1); err != nil {
-		l.leave(slug)
+// lock waits for the turn at an app or host and returns what ends it. The error is that of ctx, if it ends before: a client that is gone waits no longer.
+func (l *locks) lock(ctx context.Context, name string) (unlock func(), err error) {
+	queue := l.join(name)
+	if err := queue.turn.Acquire(ctx, 1); err != nil {
+		l.leave(name)
 		return nil, err
 	}
 	return func() {
-		app.turn.Release(1)
-		l.leave(slug)
+		queue.turn.Release(1)
+		l.leave(name)
 	}, nil
 }
 
-func (l *locks) join(slug string) *turns {
+func (l *locks) join(name string) *turns {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.held == nil {
 		l.held = map[string]*turns{}
 	}
-	if l.held[slug] == nil {
-		l.held[slug] = &turns{turn: semaphore.NewWeighted(1)}
+	if l.held[name] == nil {
+		l.held[name] = &turns{turn: semaphore.NewWeighted(1)}
 	}
-	l.held[slug].users++
-	return l.held[slug]
+	l.held[name].users++
+	return l.held[name]
 }
 
-func (l *locks) leave(slug string) {
+func (l *locks) leave(name string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.held[slug].users--
-	if l.held[slug].users == 0 {
-		delete(l.held, slug)
+	l.held[name].users--
+	if l.held[name].users == 0 {
+		delete(l.held, name)
 	}
 }

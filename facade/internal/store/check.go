@@ -33,10 +33,13 @@ func (s *Store) checkSlug(ctx context.Context, organization, slug string) error 
 func slugTaken() error { return apierr.Field(wire.FieldSlug, "This slug is taken.") }
 
 // checkDomain is the 400 about a host that is somebody else's, or the 409 about a Domain that can't be made.
-func (s *Store) checkDomain(ctx context.Context, organization, slug string, plan translate.Plan) error {
+func (s *Store) checkDomain(w *writer, organization, slug string, plan translate.Plan) error {
+	if err := s.claim(w, plan.Host); err != nil {
+		return err
+	}
 	if plan.Host != "" {
 		itself := func(d *v1alpha1.Domain) bool { return d.Namespace == organization && d.Name == *plan.Domain.Name }
-		taken, err := s.taken(ctx, plan.Host, organization, slug, itself)
+		taken, err := s.taken(w.ctx, plan.Host, organization, slug, itself)
 		if err == nil && taken {
 			err = apierr.Field(wire.FieldDomain, "This domain is taken.")
 		}
@@ -47,7 +50,7 @@ func (s *Store) checkDomain(ctx context.Context, organization, slug string, plan
 	if !plan.NewDomain {
 		return nil
 	}
-	return s.checkName(ctx, organization, slug, *plan.Domain.Name)
+	return s.checkName(w.ctx, organization, slug, *plan.Domain.Name)
 }
 
 // checkName is the 409 about a Domain for an app that can't be made, since its name is that of one for another app.

@@ -49,18 +49,18 @@ func (s *Store) Create(ctx context.Context, principal auth.Principal, organizati
 	if err := s.checkSlug(ctx, organization, slug); err != nil {
 		return translate.Observed{}, err
 	}
-	if err := s.checkDomain(ctx, organization, slug, plan); err != nil {
-		return translate.Observed{}, err
-	}
 	w, done, err := s.begin(ctx, principal)
 	if err != nil {
 		return translate.Observed{}, err
 	}
 	defer done()
+	if err := s.checkDomain(w, organization, slug, plan); err != nil {
+		return translate.Observed{}, err
+	}
 	plan.App.WithResourceVersion(absent)
 	observed := translate.Observed{Domain: domain, ExternalID: externalID}
 	if err := w.secrets(plan.Secrets); err != nil {
-		return translate.Observed{}, err
+		return translate.Observed{}, w.undo(err)
 	}
 	if err := w.app(plan, &observed); apierrors.IsConflict(err) {
 		_ = w.undo(err)
@@ -126,7 +126,7 @@ func (s *Store) change(ctx context.Context, principal auth.Principal, slug strin
 // attempt writes a plan. The Domain comes before the App, since it is what can still be refused: what the App is to be has been looked at
 // already.
 func (s *Store) attempt(w *writer, observed translate.Observed, plan translate.Plan) (translate.Observed, error) {
-	if err := s.checkDomain(w.ctx, observed.App.Namespace, observed.App.Name, plan); err != nil {
+	if err := s.checkDomain(w, observed.App.Namespace, observed.App.Name, plan); err != nil {
 		return observed, err
 	}
 	if err := w.secrets(plan.Secrets); err != nil {

@@ -27,9 +27,9 @@ import (
 // +kubebuilder:rbac:groups=berth.dev,resources=domains,verbs=create;patch;delete
 // +kubebuilder:rbac:groups="",resources=secrets,verbs=create;patch;delete
 
-// absent is a resource version that none of what the facade writes ever has, since etcd counts from 1 and much is written before the first of them. The API
-// server ignores the version when an apply makes an object, and refuses an apply to an object with another version: so an apply with this one
-// makes an object, under the facade's own field owner, and never changes one.
+// absent is a resource version that nothing of what the facade writes ever has, since etcd counts from 1 and much is written before the first
+// of it. The API server ignores the version when an apply makes an object, and refuses an apply to an object with another version: so an apply
+// with this one makes an object, under the facade's own field owner, and never changes one.
 const absent = "1"
 
 // writer makes the single requests of one write.
@@ -40,16 +40,38 @@ type writer struct {
 	made []*corev1.Secret
 	// spent is the Secret that the writer has deleted; nil if none.
 	spent *corev1.Secret
+	// host is the host that the writer has its turn for, and release ends that; nil if none.
+	host    string
+	release func()
 }
 
-// begin returns the writer for a principal, and what ends its time.
-func (s *Store) begin(ctx context.Context, principal auth.Principal) (*writer, context.CancelFunc, error) {
+// begin returns the writer for a principal, and what ends its time and its turn.
+func (s *Store) begin(ctx context.Context, principal auth.Principal) (*writer, func(), error) {
 	c, err := s.clients(principal)
 	if err != nil {
 		return nil, nil, err
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
-	return &writer{ctx: ctx, client: c}, cancel, nil
+	w := &writer{ctx: ctx, client: c}
+	return w, func() {
+		cancel()
+		if w.release != nil {
+			w.release()
+		}
+	}, nil
+}
+
+// claim waits for a writer's turn to ask for a host. Of several writes that want one at the same time, the first then gets it, and the others
+// find it taken.
+func (s *Store) claim(w *writer, host string) error {
+	if host == "" || host == w.host {
+		return nil
+	}
+	unlock, err := s.locks.lock(w.ctx, host)
+	if err == nil {
+		w.host, w.release = host, unlock
+	}
+	return err
 }
 
 // secrets makes the Secrets of a plan. When a change is planned once more, those that it still wants are there already, and others go.
