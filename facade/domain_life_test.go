@@ -34,7 +34,8 @@ func defaultView(slug string) map[string]any {
 	}
 }
 
-func with(view map[string]any, changes map[string]any) map[string]any {
+// with is a copy of a body or view with some members changed.
+func with(view, changes map[string]any) map[string]any {
 	changed := maps.Clone(view)
 	maps.Copy(changed, changes)
 	return changed

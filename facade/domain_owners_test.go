@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -149,7 +150,59 @@ func TestDomainBetween(t *testing.T) {
 	if diff := cmp.Diff(want, call(t, key, http.MethodGet, domainPath(org, slug), nil).json(t)); diff != "" {
 		t.Errorf("-want, +got:\n%s", diff)
 	}
-	if certificates, passwords := secretsOf(t, org, v1alpha1.SecretCertificate), secretsOf(t, org, v1alpha1.SecretMailPassword); len(certificates)+len(passwords) != 2 {
-		t.Errorf("Secrets that nobody names are left: %d certificates and %d passwords", len(certificates), len(passwords))
+	for _, purpose := range []string{v1alpha1.SecretCertificate, v1alpha1.SecretMailPassword} {
+		if got := len(secretsOf(t, org, purpose)); got != 1 {
+			t.Errorf("there are %d Secrets for %s, want 1", got, purpose)
+		}
+	}
+}
+
+// TestRefusedDomain says that nothing is left of a change that the API server refuses.
+func TestRefusedDomain(t *testing.T) {
+	org, key, slug := newSite(t, "refused")
+	host := slug + ".example.org"
+	refuse(t, org, "object.spec.host != '"+host+"'")
+	eventually(t, "the policy is in force", func() bool {
+		got := call(t, key, http.MethodPut, appPath(org, slug), map[string]any{"domain": host})
+		call(t, key, http.MethodPut, appPath(org, slug), map[string]any{"domain": ""})
+		return got.status == http.StatusForbidden
+	})
+	before := world(t, org)
+	body := with(newAuthority(t).pair(t, host).body(), map[string]any{"email_host_user": "ann", "email_host_password": "p", "domain": host})
+	call(t, key, http.MethodPut, domainPath(org, slug), body).want(t, http.StatusForbidden)
+	call(t, key, http.MethodPost, domainsPath(org), body).want(t, http.StatusForbidden)
+	if diff := cmp.Diff(before, world(t, org)); diff != "" {
+		t.Errorf("it left something: -before, +after:\n%s", diff)
+	}
+}
+
+// refuse makes the API server refuse the Domains of an organization that an expression isn't true of.
+func refuse(t *testing.T, organization, expression string) {
+	t.Helper()
+	policy := &admissionregistrationv1.ValidatingAdmissionPolicy{
+		ObjectMeta: metav1.ObjectMeta{Name: "test-" + organization},
+		Spec: admissionregistrationv1.ValidatingAdmissionPolicySpec{
+			MatchConstraints: &admissionregistrationv1.MatchResources{
+				NamespaceSelector: &metav1.LabelSelector{MatchLabels: map[string]string{corev1.LabelMetadataName: organization}},
+				ResourceRules: []admissionregistrationv1.NamedRuleWithOperations{{RuleWithOperations: admissionregistrationv1.RuleWithOperations{
+					Operations: []admissionregistrationv1.OperationType{admissionregistrationv1.Create, admissionregistrationv1.Update},
+					Rule: admissionregistrationv1.Rule{
+						APIGroups: []string{v1alpha1.GroupVersion.Group}, APIVersions: []string{"*"}, Resources: []string{"domains"},
+					},
+				}}},
+			},
+			Validations: []admissionregistrationv1.Validation{{Expression: expression, Reason: new(metav1.StatusReasonForbidden)}},
+		},
+	}
+	binding := &admissionregistrationv1.ValidatingAdmissionPolicyBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: policy.Name},
+		Spec: admissionregistrationv1.ValidatingAdmissionPolicyBindingSpec{
+			PolicyName: policy.Name, ValidationActions: []admissionregistrationv1.ValidationAction{admissionregistrationv1.Deny},
+		},
+	}
+	for _, object := range []client.Object{policy, binding} {
+		if err := suite.cluster.Create(t.Context(), object); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

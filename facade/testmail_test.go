@@ -7,8 +7,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	corev1 "k8s.io/api/core/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/facade/apikey"
@@ -119,8 +117,10 @@ func TestTestEmailFails(t *testing.T) {
 	if got := post(key, http.StatusBadRequest)["detail"]; got != "The mail server refused the message: 535 5.0.0 who are you?" {
 		t.Errorf("a wrong password: got %v", got)
 	}
-	if err := suite.cluster.DeleteAllOf(t.Context(), &corev1.Secret{}, client.InNamespace(org), client.MatchingLabels{v1alpha1.LabelSecret: v1alpha1.SecretMailPassword}); err != nil {
-		t.Fatal(err)
+	for _, secret := range secretsOf(t, org, v1alpha1.SecretMailPassword) {
+		if err := suite.cluster.Delete(t.Context(), &secret); err != nil {
+			t.Fatal(err)
+		}
 	}
 	eventually(t, "a password that is gone is told", func() bool {
 		return call(t, key, http.MethodPost, path+"test-email/", nil).json(t)["email_host_password"] != nil

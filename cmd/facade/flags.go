@@ -71,7 +71,7 @@ func (f *mailFlags) register(set *flag.FlagSet) {
 	set.StringVar(&f.user, "default-email-host-user", "", "who to log in as at the mail server; empty to send without a login")
 	set.StringVar(&f.passwordFile, "default-email-password-file", "", "a file with the password of that user, read at the start; may be missing")
 	set.StringVar(&f.rootsFile, "email-ca-file", "", "a file with certificates, PEM, that mail servers' may be signed by beside the system's; may be missing")
-	set.Var(&f.networks, "email-allow-network", "a private network, such as 10.1.0.0/16, in which domains may have mail servers; several with commas, or repeat it")
+	set.Var(&f.networks, "email-allow-network", "a private network (10.1.0.0/16) in which domains may have mail servers; repeat it, or use commas, for several")
 }
 
 // options reads the files that the flags name.
@@ -97,7 +97,7 @@ func readIfThere(name string) ([]byte, error) {
 	if name == "" {
 		return nil, nil
 	}
-	content, err := os.ReadFile(name)
+	content, err := os.ReadFile(name) //nolint:gosec // Whoever starts the command names the file.
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

@@ -27,6 +27,8 @@ func TestRoles(t *testing.T) {
 		"Contributor":          {principal: contributor, organization: "cowork", want: want{Read: ok, Write: 403}},
 		"ContributorElsewhere": {principal: contributor, organization: "acme", want: want{Read: 404, Write: 404}},
 		"Host":                 {principal: Principal{Role: apikey.RoleHost}, organization: "any", want: want{Read: ok, Write: ok}},
+		"ManagerEverywhere":    {reason: "What is about all is for host staff.", principal: manager, want: want{Read: 403, Write: 403}},
+		"HostEverywhere":       {principal: Principal{Role: apikey.RoleHost}, want: want{Read: ok, Write: ok}},
 		"Nobody":               {reason: "Without authentication there are no rights.", organization: "cowork", want: want{Read: 404, Write: 404}},
 		"UnknownRole":          {principal: Principal{Role: "root", Organizations: []string{"cowork"}}, organization: "cowork", want: want{Read: 403, Write: 403}},
 	}

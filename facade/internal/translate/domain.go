@@ -1,6 +1,7 @@
 package translate
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -33,7 +34,7 @@ type domainChange struct {
 }
 
 // ChangeDomain plans a change of a Domain, or of the default host of an App that has none: that gets a Domain with the App's name, unless
-// nothing changes. It names what is wrong with the body by a 400, and the fields that somebody else has set and the change would touch by a 409.
+// nothing changes. It names what is wrong with the body by a 400, and a field that somebody else has set and the change would touch by a 409.
 func ChangeDomain(platform Platform, o Observed, body wire.DomainBody, fresh Fresh) (Plan, error) {
 	c := &domainChange{
 		platform: platform, observed: o, fresh: fresh,
@@ -132,7 +133,7 @@ func (p Platform) refuseReserved(slug, host string) error {
 	if host == p.DefaultHost(slug) || host != p.BaseDomain && !strings.HasSuffix(host, "."+p.BaseDomain) {
 		return nil
 	}
-	return apierr.Field(wire.FieldDomain, "This domain is the platform's own; of those under "+p.BaseDomain+", an app has its default one alone.")
+	return apierr.Field(wire.FieldDomain, fmt.Sprintf("This domain is the platform's own; of those under %s, an app has its default one alone.", p.BaseDomain))
 }
 
 func (c *domainChange) setAuthentication(body wire.DomainBody) error {

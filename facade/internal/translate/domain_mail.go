@@ -73,7 +73,7 @@ func (c *domainChange) writeMail(have, want v1alpha1.DomainMail) error {
 	if spec := c.desired.Spec; spec != nil && spec.Mail != nil {
 		mail = spec.Mail
 	}
-	changed := false
+	changed, password := false, want.PasswordSecretRef
 	for _, field := range []struct {
 		name    string
 		changes bool
@@ -83,7 +83,7 @@ func (c *domainChange) writeMail(have, want v1alpha1.DomainMail) error {
 		{"host", have.Host != want.Host, func() { mail.Host = optional(want.Host) }},
 		{"port", !ptr.Equal(have.Port, want.Port), func() { mail.Port = want.Port }},
 		{"user", have.User != want.User, func() { mail.User = optional(want.User) }},
-		{"passwordSecretRef", !ptr.Equal(have.PasswordSecretRef, want.PasswordSecretRef), func() { mail.PasswordSecretRef = keyRef(want.PasswordSecretRef) }},
+		{"passwordSecretRef", !ptr.Equal(have.PasswordSecretRef, password), func() { mail.PasswordSecretRef = keyRef(password) }},
 	} {
 		if !field.changes {
 			continue

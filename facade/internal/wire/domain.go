@@ -110,7 +110,7 @@ const (
 	FieldKey         = "ssl_certificate_key"
 	FieldHost        = "email_host"
 	FieldUser        = "email_host_user"
-	FieldPassword    = "email_host_password" //nolint:gosec // The name of a field, not a credential.
+	FieldPassword    = "email_host_password"
 )
 
 var (
