@@ -86,6 +86,7 @@ func TestCheck(t *testing.T) {
 	expired := issue(t, root, func(c *x509.Certificate, _ *crypto.Signer) {
 		c.IsCA, c.KeyUsage, c.NotAfter = true, x509.KeyUsageCertSign, now.Add(-time.Minute)
 	})
+	oldSignature, oldRoot := sha1(t, leaf, middle), sha1(t, root, root)
 	cases := map[string]struct {
 		reason string
 		chain  Chain
@@ -111,9 +112,15 @@ func TestCheck(t *testing.T) {
 			chain: template(func(c *x509.Certificate) { c.DNSNames = strings.Split(strings.Repeat("a.example.com ", 9)+"a", " ") }),
 			want:  "a.example.com and others",
 		},
-		"Expired":         {chain: template(func(c *x509.Certificate) { c.NotAfter = now.Add(-time.Second) }), want: "expired on 2026-06-01T11:59:59Z"},
-		"ExpiredIssuer":   {chain: Chain{issue(t, expired, nil).Certificate, expired.Certificate}, want: "Certificate 2"},
-		"NotYet":          {chain: template(func(c *x509.Certificate) { c.NotBefore = now.Add(10 * time.Minute) }), want: "not valid before 2026-06-01T12:10:00Z"},
+		"Expired":       {chain: template(func(c *x509.Certificate) { c.NotAfter = now.Add(-time.Second) }), want: "expired on 2026-06-01T11:59:59Z"},
+		"ExpiredIssuer": {chain: Chain{issue(t, expired, nil).Certificate, expired.Certificate}, want: "Certificate 2"},
+		"NotYet":        {chain: template(func(c *x509.Certificate) { c.NotBefore = now.Add(10 * time.Minute) }), want: "not valid before 2026-06-01T12:10:00Z"},
+		"SHA1":          {reason: "Clients refuse it.", chain: Chain{oldSignature.Certificate}, want: "signed with ECDSA-SHA1"},
+		"SHA1Root":      {reason: "Clients have it by itself.", chain: Chain{issue(t, oldRoot, nil).Certificate, oldRoot.Certificate}},
+		"HugeIssuer": {
+			reason: "The key is looked at before it is used to verify, which would take minutes.",
+			chain:  Chain{leaf.Certificate, hugeKey(t, middle.Certificate)}, want: "Certificate 2: The key is RSA with 400001 bits",
+		},
 		"ShortRSA":        {chain: Chain{weak.Certificate, middle.Certificate}, want: "Certificate 1: The key is RSA with 1024 bits"},
 		"ShortCurve":      {chain: Chain{p224.Certificate, middle.Certificate}, want: "curve P-224"},
 		"ForClientsAlone": {chain: template(func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth} }), want: "lacks serverAuth"},
@@ -276,6 +283,26 @@ func wantProblem(t *testing.T, err error, words string) {
 	if !ok || !strings.Contains(p.Error(), words) {
 		t.Errorf("got %v, want a Problem that says %q", err, words)
 	}
+}
+
+// sha1 returns a certificate as if it had been signed with SHA-1, which nothing here does any more: only its algorithm is another.
+func sha1(t *testing.T, c, parent *issued) *issued {
+	t.Helper()
+	old := *c.Certificate
+	old.SignatureAlgorithm = x509.ECDSAWithSHA1
+	if !bytes.Equal(old.RawIssuer, parent.RawSubject) {
+		t.Fatalf("%s is not issued by %s", old.Subject, parent.Subject)
+	}
+	return &issued{Certificate: &old, key: c.key}
+}
+
+// hugeKey returns a certificate as if it were for an RSA key that no computer works with.
+func hugeKey(t *testing.T, c *x509.Certificate) *x509.Certificate {
+	t.Helper()
+	huge := *c
+	huge.PublicKey = &rsa.PublicKey{N: new(big.Int).SetBit(big.NewInt(1), 400_000, 1), E: 65537}
+	huge.PublicKeyAlgorithm = x509.RSA
+	return &huge
 }
 
 func weakKey(t *testing.T) crypto.Signer {

@@ -7,6 +7,7 @@ import (
 	"crypto"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -16,7 +17,7 @@ import (
 const (
 	// maxCertificates is how many a chain may have; public ones have two to four.
 	maxCertificates = 10
-	// maxText is the length of a chain or key, in bytes of PEM: far more than any that a TLS handshake could carry.
+	// maxText is the length of a chain, in bytes of PEM: far more than a TLS handshake could carry.
 	maxText = 64 << 10
 	// clockSkew is how far the clock of who signed a certificate may be ahead of ours.
 	clockSkew = 5 * time.Minute
@@ -105,12 +106,18 @@ func (c Chain) Covers(host string) bool { return c.Leaf().VerifyHostname(host) =
 // Check tells whether the chain can be served for a host: it is in order, strong enough, covers the name and is valid at this time. Who
 // signed the last certificate is not asked: it may be an authority that only the host's own visitors trust. The error is a Problem.
 func (c Chain) Check(host string, now time.Time) error {
+	// The keys come first: to verify a signature by one that is far too large would take long.
+	for i, certificate := range c {
+		if err := checkStrength(certificate.PublicKey); err != nil {
+			return problem("Certificate %d: %s", i+1, err)
+		}
+	}
 	if err := c.checkOrder(); err != nil {
 		return err
 	}
 	for i, certificate := range c {
-		if err := checkStrength(certificate.PublicKey); err != nil {
-			return problem("Certificate %d: %s", i+1, err)
+		if err := checkSignature(i+1, certificate); err != nil {
+			return err
 		}
 		if err := checkTime(i+1, certificate, now); err != nil {
 			return err
@@ -119,11 +126,23 @@ func (c Chain) Check(host string, now time.Time) error {
 	return c.checkUse(host)
 }
 
+// tooWeak are the algorithms of signatures that can be forged, or that nobody takes any more.
+var tooWeak = []x509.SignatureAlgorithm{x509.MD2WithRSA, x509.MD5WithRSA, x509.SHA1WithRSA, x509.DSAWithSHA1, x509.ECDSAWithSHA1}
+
+// checkSignature tells whether clients take what a certificate is signed with. That of a root doesn't matter: they have it by itself.
+func checkSignature(number int, certificate *x509.Certificate) error {
+	root := certificate.IsCA && bytes.Equal(certificate.RawIssuer, certificate.RawSubject)
+	if root || !slices.Contains(tooWeak, certificate.SignatureAlgorithm) {
+		return nil
+	}
+	return problem("Certificate %d is signed with %s, which is too weak.", number, certificate.SignatureAlgorithm)
+}
+
 func (c Chain) checkOrder() error {
 	for i := range len(c) - 1 {
 		err := c[i].CheckSignatureFrom(c[i+1])
-		if _, weak := err.(x509.InsecureAlgorithmError); weak { //nolint:errorlint // CheckSignatureFrom returns it as it is.
-			return problem("Certificate %d is signed with %s, which is too weak.", i+1, c[i].SignatureAlgorithm)
+		if errors.As(err, new(x509.InsecureAlgorithmError)) {
+			continue // It is in order as far as can be told; checkSignature refuses it.
 		}
 		if err != nil {
 			return problem("The chain is out of order: certificate %d (%s) is not signed by certificate %d (%s).",

@@ -21,6 +21,10 @@ const (
 	maxRSA = 8192
 )
 
+// maxKeyText is the length of a private key, in bytes of PEM. The largest RSA key has less than half of it; to look at a far larger one would
+// take long.
+const maxKeyText = 16 << 10
+
 // maxCommonName is the length of a common name (RFC 5280, ub-common-name).
 const maxCommonName = 64
 
@@ -44,8 +48,8 @@ const (
 
 // ParseKey reads the one private key of a PEM text: PKCS #8, PKCS #1 or SEC 1. The error is a Problem.
 func ParseKey(text []byte) (crypto.Signer, error) {
-	if len(text) > maxText {
-		return nil, problem("It has %d bytes; a key has at most %d.", len(text), maxText)
+	if len(text) > maxKeyText {
+		return nil, problem("It has %d bytes; a key has at most %d.", len(text), maxKeyText)
 	}
 	var keys []*pem.Block
 	for {
