@@ -12,7 +12,7 @@ const (
 	window  = time.Minute
 )
 
-// limit counts what each organization has sent of late.
+// limit counts what each organization has sent of late, by this process: with several replicas, each lets its own number through.
 type limit struct {
 	now  func() time.Time
 	mu   sync.Mutex

@@ -7,8 +7,9 @@ import (
 	"github.com/wneessen/go-mail/smtp"
 )
 
-// Why a login is not tried.
+// Why nothing is sent.
 var (
+	errTooMuch = errors.New("the mail server sends far too much")
 	errNoTLS   = errors.New("the mail server offers no TLS, without which a password would be readable on its way")
 	errNoLogin = errors.New("the mail server offers no login that can be used here: PLAIN, LOGIN or SCRAM")
 )

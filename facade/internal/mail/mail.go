@@ -22,6 +22,8 @@ import (
 const (
 	// timeout bounds all that one message takes: to find the server, to connect, to log in and to hand the message over.
 	timeout = 10 * time.Second
+	// maxRead is how many bytes are read from a server, its certificates included: ten times what a talkative one sends.
+	maxRead = 128 << 10
 	// implicitTLSPort is where TLS comes before SMTP (RFC 8314, section 3.3).
 	implicitTLSPort = 465
 )
@@ -148,6 +150,23 @@ func (s *Sender) connect(ctx context.Context, settings Settings) (*smtp.Client, 
 	return client.DialToSMTPClientWithContext(ctx)
 }
 
+// bounded is a connection that ends when its other side sends far more than a mail server has to say: what it says is kept in memory, however
+// long its lines are.
+type bounded struct {
+	net.Conn
+	left int
+}
+
+// Read reads what may still be read.
+func (b *bounded) Read(p []byte) (int, error) {
+	if b.left <= 0 {
+		return 0, errTooMuch
+	}
+	n, err := b.Conn.Read(p[:min(len(p), b.left)])
+	b.left -= n
+	return n, err
+}
+
 // dialer returns what connects to the server of settings. Where it is an app's, each address is looked at when it is about to be connected to,
 // after the name was resolved once: an answer of DNS that changes in between would change nothing. The connection ends with ctx.
 func (s *Sender) dialer(ctx context.Context, settings Settings) gomail.DialContextFunc {
@@ -162,10 +181,11 @@ func (s *Sender) dialer(ctx context.Context, settings Settings) gomail.DialConte
 	address := net.JoinHostPort(host, fmt.Sprint(settings.Port))
 	return func(dialing context.Context, network, _ string) (net.Conn, error) {
 		connection, err := dialer.DialContext(dialing, network, address)
-		if err == nil {
-			context.AfterFunc(ctx, func() { _ = connection.Close() })
+		if err != nil {
+			return nil, err
 		}
-		return connection, err
+		context.AfterFunc(ctx, func() { _ = connection.Close() })
+		return &bounded{Conn: connection, left: maxRead}, nil
 	}
 }
 

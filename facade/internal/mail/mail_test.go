@@ -95,7 +95,7 @@ func wantMessage(t *testing.T, text string) {
 func TestRefusals(t *testing.T) {
 	t.Parallel()
 	host := func(host string) func(*Settings) { return func(s *Settings) { s.Host = host } }
-	mine, inside := []string{loopback}, "not a public address"
+	mine, inside := []string{loopback}, "with a public address"
 	emailHost, fromEmail := []string{"email_host"}, []string{"from_email"}
 	cases := map[string]struct {
 		reason   string
@@ -115,6 +115,11 @@ func TestRefusals(t *testing.T) {
 		"NoTLSForPassword": {
 			reason: "A password that goes in the clear is everybody's.",
 			server: serverOptions{noTLS: true}, networks: mine, fields: emailHost, words: "no TLS",
+		},
+		"PlatformsLogin": {
+			reason:   "The client can't change it either.",
+			server:   serverOptions{noTLS: true},
+			settings: func(s *Settings) { s.Platform = true }, words: "no TLS",
 		},
 		"NoLoginOffered": {server: serverOptions{noLogin: true}, networks: mine, fields: emailHost, words: "no login"},
 		"UnknownAuthority": {
@@ -190,7 +195,7 @@ func TestNamesAreResolvedOnce(t *testing.T) {
 	if asked := dns.asked.Load(); asked != 1 || len(s.messages()) != 1 {
 		t.Errorf("DNS was asked %d times and %d messages arrived, want 1 and 1", asked, len(s.messages()))
 	}
-	want400(t, sender.Test(t.Context(), "cowork", to, named, domain), []string{"email_host"}, "not a public address")
+	want400(t, sender.Test(t.Context(), "cowork", to, named, domain), []string{"email_host"}, "with a public address")
 }
 
 func TestUnknownHost(t *testing.T) {
@@ -200,6 +205,22 @@ func TestUnknownHost(t *testing.T) {
 	sender.resolver = &net.Resolver{PreferGo: true, Dial: noNetwork}
 	named := settings(s, func(s *Settings) { s.Host = "mail.example.com" })
 	want400(t, sender.Test(t.Context(), "cowork", to, named, domain), []string{"email_host"}, "could not be looked up")
+}
+
+// TestEndlessServer says that a server can't fill the facade's memory by talking on and on.
+func TestEndlessServer(t *testing.T) {
+	t.Parallel()
+	for name, begin := range map[string]string{"OneLine": "220-", "ManyLines": "220-more\r\n"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := startServer(t, serverOptions{endless: begin})
+			err := newSender(t, s, loopback).Test(t.Context(), "cowork", to, settings(s), domain)
+			want400(t, err, []string{"email_host"}, "far too much")
+			if sent := s.sent.Load(); sent > 16<<20 { // Some of it lies in the buffers of the two sockets.
+				t.Errorf("the server got rid of %d bytes", sent)
+			}
+		})
+	}
 }
 
 func TestSilentServer(t *testing.T) {

@@ -1,6 +1,7 @@
 package mail
 
 import (
+	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -40,6 +41,8 @@ type server struct {
 	authority []byte
 	// connections counts those that were accepted.
 	connections atomic.Int32
+	// sent is how many bytes an endless one got rid of.
+	sent atomic.Int64
 
 	mu    sync.Mutex
 	inbox []received
@@ -52,8 +55,9 @@ type serverOptions struct {
 	address string
 	// names are what its certificate is for. Default: 127.0.0.1 and localhost.
 	names []string
-	// silent never says a word.
-	silent bool
+	// silent never says a word, and endless says this for ever.
+	silent  bool
+	endless string
 }
 
 func startServer(t *testing.T, options serverOptions) *server {
@@ -80,7 +84,9 @@ func startServer(t *testing.T, options serverOptions) *server {
 	listener = &countingListener{Listener: listener, count: &s.connections}
 	switch {
 	case options.silent:
-		go acceptSilently(listener)
+		go accept(listener, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) })
+	case options.endless != "":
+		go accept(listener, func(c net.Conn) { s.talk(c, options.endless) })
 	case options.implicitTLS:
 		go s.serve(tls.NewListener(listener, config))
 	default:
@@ -95,13 +101,25 @@ func startServer(t *testing.T, options serverOptions) *server {
 
 func (s *server) serve(l net.Listener) { _ = s.Serve(l) } // It ends when the server is closed.
 
-func acceptSilently(l net.Listener) {
+func accept(l net.Listener, handle func(net.Conn)) {
 	for {
 		connection, err := l.Accept()
 		if err != nil {
 			return
 		}
-		go func() { _, _ = io.Copy(io.Discard, connection) }()
+		go handle(connection)
+	}
+}
+
+// talk says some words again and again until nobody listens any more.
+func (s *server) talk(c net.Conn, words string) {
+	block := bytes.Repeat([]byte(words), 1000)
+	for {
+		n, err := c.Write(block)
+		s.sent.Add(int64(n))
+		if err != nil {
+			return
+		}
 	}
 }
 
