@@ -46,11 +46,12 @@ type DomainList struct {
 
 // DomainSpec is what a Domain shall be.
 type DomainSpec struct {
-	// host is the host name, in lower case: at least two DNS labels, no wildcard, no IP address. Example: "www.example.com".
+	// host is the host name, in lower case: at least two DNS labels, no wildcard, no IP address. A last label that is a number makes an
+	// address of it for browsers: https://url.spec.whatwg.org/#ends-in-a-number-checker. Example: "www.example.com".
 	// +kubebuilder:validation:MinLength=3
 	// +kubebuilder:validation:MaxLength=253
 	// +kubebuilder:validation:XValidation:rule="self.matches('^([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?[.])+[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$')",message="host must be a host name in lower case with at least two labels, such as www.example.com"
-	// +kubebuilder:validation:XValidation:rule="!isIP(self)",message="host must be a name, not an IP address"
+	// +kubebuilder:validation:XValidation:rule="!isIP(self) && !self.matches('(^|[.])([0-9]+|0x[0-9a-f]*)$')",message="host must be a name, not an IP address in whichever notation"
 	// +required
 	Host string `json:"host,omitempty"`
 
@@ -69,8 +70,8 @@ type DomainSpec struct {
 	Mail *DomainMail `json:"mail,omitempty"`
 
 	// authentication says what the platform's login does for this host: Enabled, LoginOnly (people who have an account can log in, nobody
-	// can register) or Disabled. Berth keeps it for the programs that read it and does nothing by it. Default: Enabled.
-	// +kubebuilder:default=Enabled
+	// can register) or Disabled. Berth keeps it for the programs that read it and does nothing by it. Default: Enabled; it is not filled in,
+	// so that whoever leaves it out doesn't own it.
 	// +optional
 	Authentication DomainAuthentication `json:"authentication,omitempty"`
 }

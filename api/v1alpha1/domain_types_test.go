@@ -48,6 +48,10 @@ func TestDomain(t *testing.T) {
 		"Wildcard":       {change: host("*.example.com"), refused: "spec.host"},
 		"IPv4":           {change: host("192.0.2.1"), refused: "spec.host"},
 		"IPv6":           {change: host("2001:db8::1"), refused: "spec.host"},
+		"IPv4Short":      {change: host("127.1"), refused: "spec.host"},
+		"IPv4Hex":        {change: host("127.0.0.0x1"), refused: "spec.host"},
+		"EndsInANumber":  {change: host("www.example.1"), refused: "spec.host"},
+		"NumberInside":   {change: host("1.2.3.example")},
 		"TrailingDot":    {change: host("www.example.com."), refused: "spec.host"},
 		"LeadingDot":     {change: host(".example.com"), refused: "spec.host"},
 		"LeadingHyphen":  {change: host("-www.example.com"), refused: "spec.host"},
@@ -115,7 +119,7 @@ func TestDomain(t *testing.T) {
 	}
 }
 
-// TestDomainDefaults says what a Domain gets that leaves things out.
+// TestDomainDefaults says what a Domain gets that leaves things out: nothing that REST clients set, or they couldn't.
 func TestDomainDefaults(t *testing.T) {
 	t.Parallel()
 	domain := &v1alpha1.Domain{
@@ -129,7 +133,7 @@ func TestDomainDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := v1alpha1.DomainSpec{
-		Host: "defaults.example.com", AppRef: v1alpha1.AppRef{Name: "web"}, Authentication: v1alpha1.AuthenticationEnabled,
+		Host: "defaults.example.com", AppRef: v1alpha1.AppRef{Name: "web"},
 		TLS: &v1alpha1.DomainTLS{IssuerRef: &v1alpha1.IssuerRef{Name: "letsencrypt", Kind: "ClusterIssuer", Group: "cert-manager.io"}},
 	}
 	if diff := cmp.Diff(want, domain.Spec); diff != "" {

@@ -184,7 +184,6 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: authentication
       type:
         namedType: com.github.berth-dev.berth.api.v1alpha1.DomainAuthentication
-      default: Enabled
     - name: host
       type:
         scalar: string
