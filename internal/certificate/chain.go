@@ -19,8 +19,6 @@ const (
 	maxCertificates = 10
 	// maxText is the length of a chain, in bytes of PEM: far more than a TLS handshake could carry.
 	maxText = 64 << 10
-	// clockSkew is how far the clock of who signed a certificate may be ahead of ours.
-	clockSkew = 5 * time.Minute
 	// maxNames is how many of a certificate's names a message lists.
 	maxNames = 5
 )
@@ -156,7 +154,7 @@ func checkTime(number int, certificate *x509.Certificate, now time.Time) error {
 	switch {
 	case now.After(certificate.NotAfter):
 		return problem("Certificate %d (%s) expired on %s.", number, name(certificate), certificate.NotAfter.UTC().Format(time.RFC3339))
-	case now.Add(clockSkew).Before(certificate.NotBefore):
+	case now.Before(certificate.NotBefore):
 		return problem("Certificate %d (%s) is not valid before %s.", number, name(certificate), certificate.NotBefore.UTC().Format(time.RFC3339))
 	default:
 		return nil

@@ -6,7 +6,7 @@ import "time"
 // another host can take away from a chain that was checked, or that an authority made.
 func (c Chain) Serves(host string, now time.Time) bool {
 	leaf := c.Leaf()
-	return leaf.VerifyHostname(host) == nil && !now.After(leaf.NotAfter) && !now.Add(clockSkew).Before(leaf.NotBefore)
+	return leaf.VerifyHostname(host) == nil && !now.After(leaf.NotAfter) && !now.Before(leaf.NotBefore)
 }
 
 // NotAfter is when the first of the certificates ends, and with it the chain.
