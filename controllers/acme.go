@@ -93,7 +93,16 @@ func requestWords(r *cmv1.CertificateRequest) string {
 			return words("%s", c.Message)
 		}
 	}
+	if issuer := r.Spec.IssuerRef; !isCertManagers(issuer) {
+		return words("Nobody has answered yet for the issuer %s %s of %s; is it there, and its controller?", issuer.Kind, issuer.Name, issuer.Group)
+	}
 	return ""
+}
+
+// isCertManagers reports whether an issuer is of a kind that cert-manager itself answers for.
+func isCertManagers(issuer cmmeta.IssuerReference) bool {
+	known := issuer.Kind == "" || issuer.Kind == cmv1.IssuerKind || issuer.Kind == cmv1.ClusterIssuerKind
+	return known && (issuer.Group == "" || issuer.Group == cmv1.SchemeGroupVersion.Group)
 }
 
 // words puts into one line, not too long, what others say in many.

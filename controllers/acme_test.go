@@ -34,7 +34,7 @@ func newRequest(t *testing.T, c *cmv1.Certificate) *cmv1.CertificateRequest {
 	t.Helper()
 	r := &cmv1.CertificateRequest{
 		ObjectMeta: controlled(c, cmv1.SchemeGroupVersion.String(), "Certificate"),
-		Spec:       cmv1.CertificateRequestSpec{Request: []byte("request"), IssuerRef: testIssuer},
+		Spec:       cmv1.CertificateRequestSpec{Request: []byte("request"), IssuerRef: c.Spec.IssuerRef},
 	}
 	create(t, r)
 	return r
@@ -143,6 +143,28 @@ func TestWordsAboutIssuing(t *testing.T) {
 	certified(working, "The request was refused: not allowed by the policy")
 	certify(t, ns, c.Name)
 	certified(succeeded, "")
+}
+
+// For an issuer that cert-manager doesn't know, nobody may ever answer.
+func TestWordsAboutAnUnknownIssuer(t *testing.T) {
+	t.Parallel()
+	ns := organization(t)
+	domain := newDomain(t, ns, "www."+ns+".example.com", newApp(t, ns).Name)
+	patch(t, domain, func(client.Object) {
+		domain.Spec.TLS = &v1alpha1.DomainTLS{IssuerRef: &v1alpha1.IssuerRef{Name: "nope", Kind: "Foo", Group: "bar.example"}}
+	})
+	c := &cmv1.Certificate{ObjectMeta: named(ns, domain.Name+".domain")}
+	eventually(t, func(ctx context.Context) error {
+		if err := api.Get(ctx, key(c), c); err != nil {
+			return err
+		}
+		if c.Spec.IssuerRef.Kind != "Foo" {
+			return errNotYet
+		}
+		return nil
+	})
+	newRequest(t, c)
+	says(t, domain, "Nobody has answered yet for the issuer Foo nope of bar.example")
 }
 
 // The newest of several requests is the one that counts.

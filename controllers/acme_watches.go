@@ -101,7 +101,10 @@ func keepOfIssuing(in any) (any, error) {
 	kept := bare(o)
 	switch o := in.(type) {
 	case *cmv1.CertificateRequest:
-		return &cmv1.CertificateRequest{ObjectMeta: kept, Status: cmv1.CertificateRequestStatus{Conditions: o.Status.Conditions}}, nil
+		return &cmv1.CertificateRequest{
+			ObjectMeta: kept, Spec: cmv1.CertificateRequestSpec{IssuerRef: o.Spec.IssuerRef},
+			Status: cmv1.CertificateRequestStatus{Conditions: o.Status.Conditions},
+		}, nil
 	case *acmev1.Order:
 		return &acmev1.Order{ObjectMeta: kept, Status: acmev1.OrderStatus{State: o.Status.State, Reason: o.Status.Reason}}, nil
 	case *acmev1.Challenge:
