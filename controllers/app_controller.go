@@ -50,7 +50,7 @@ type appScope struct {
 	pods []corev1.Pod
 	// revision is the Pod template hash of the Deployment's newest version; empty while the Deployment's controller has to make it.
 	revision string
-	// hasHost says that the default host is the App's.
+	// hasHost says that the default host is the App's; until that is decided, that it was so when last seen.
 	hasHost bool
 	// serving is what there is of certificates for the default host, and which one its route serves.
 	serving serving
@@ -82,7 +82,8 @@ func (r *appReconciler) Reconcile(ctx context.Context, app *v1alpha1.App) (recon
 		// The garbage collector removes everything. What was written now would only keep it busy.
 		return reconcile.Result{}, nil
 	}
-	s := &appScope{app: app, site: desired.AppSite(app, r.platform)}
+	site := desired.AppSite(app, r.platform)
+	s := &appScope{app: app, site: site, hasHost: app.Status.URL == desired.URL(site.Host)}
 	outcome := phase.Run(ctx, s,
 		phase.Phase[*appScope]{Name: "organization", Gate: true, Run: r.organization},
 		phase.Phase[*appScope]{Name: "environment", Condition: v1alpha1.ConditionConfigured, Run: r.environment},

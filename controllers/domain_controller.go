@@ -37,7 +37,8 @@ type domainScope struct {
 
 	// app that the Domain names.
 	app v1alpha1.App
-	// hasHost says that the host is the Domain's.
+	// hasHost says that the host is the Domain's; until that is decided, that it was so when last seen. Outside of an organization it is not
+	// decided, and what is served goes on.
 	hasHost bool
 	// mirrors says that the host is the App's own default host: the App serves it, and the Domain says what the App says.
 	mirrors bool
@@ -74,7 +75,10 @@ func (r *domainReconciler) Reconcile(ctx context.Context, domain *v1alpha1.Domai
 	if !domain.GetDeletionTimestamp().IsZero() {
 		return reconcile.Result{}, nil
 	}
-	s := &domainScope{domain: domain, site: desired.DomainSite(domain, r.platform), mirrors: r.sites.mirrors(domain)}
+	s := &domainScope{
+		domain: domain, site: desired.DomainSite(domain, r.platform), mirrors: r.sites.mirrors(domain),
+		hasHost: domain.Status.URL == desired.URL(domain.Spec.Host),
+	}
 	outcome := phase.Run(ctx, s,
 		phase.Phase[*domainScope]{Name: "organization", Gate: true, Run: r.organization},
 		phase.Phase[*domainScope]{Name: "secrets", Condition: v1alpha1.ConditionConfigured, Run: r.secrets},

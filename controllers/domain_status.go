@@ -30,6 +30,9 @@ func (r *domainReconciler) writeStatus(ctx context.Context, s *domainScope, o *p
 	if s.hasHost {
 		st.URL = desired.URL(s.domain.Spec.Host)
 	}
+	if s.hasHost && o.Skipped(v1alpha1.ConditionCertified) && st.Certificate == nil {
+		st.Certificate = s.domain.Status.Certificate // Nobody has looked, so it is as it was.
+	}
 	want, err := status.Convert[apiac.DomainStatusApplyConfiguration](st)
 	if err != nil {
 		return err

@@ -6,7 +6,9 @@ import (
 	"slices"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/controllers/internal/desired"
@@ -69,10 +71,30 @@ func (s sites) hostOwner(ctx context.Context, host string) (claim, error) {
 			all = append(all, claimant{&domains.Items[i], domains.Items[i].Status.URL == desired.URL(host), s.claimOfDomain(&domains.Items[i])})
 		}
 	}
-	if len(all) == 0 {
+	var counting []claimant
+	for _, c := range all {
+		counts, err := s.counts(ctx, c)
+		if err != nil {
+			return claim{}, err
+		}
+		if counts {
+			counting = append(counting, c)
+		}
+	}
+	if len(counting) == 0 {
 		return claim{}, nil
 	}
-	return slices.MinFunc(all, before).claim, nil
+	return slices.MinFunc(counting, before).claim, nil
+}
+
+// counts reports whether somebody who asks for a host may get or keep it. Outside of organizations nobody gets one, or a Namespace that is
+// none could keep hosts from those that are; but who serves one already goes on.
+func (s sites) counts(ctx context.Context, c claimant) (bool, error) {
+	if c.has {
+		return true, nil
+	}
+	err := s.client.Get(ctx, client.ObjectKey{Name: c.GetNamespace()}, &corev1.Namespace{}, client.DisableReadYourWritesConsistency)
+	return err == nil, client.IgnoreNotFound(err)
 }
 
 // claimant is an object that asks for a host.
