@@ -17,39 +17,47 @@ const passwordKey = "password"
 
 // setMail takes over what the body says of mail. What is as it was shown stays as it is: the Domain's own, or what the platform has.
 func (c *domainChange) setMail(body wire.DomainBody) error {
-	have, shown := mailOf(c.observed.Domain), c.platform.MailFor(c.observed.Domain)
-	want := have
-	replace(&want.From, body.FromEmail, shown.From)
-	replace(&want.Host, body.EmailHost, shown.Host)
-	replace(&want.User, body.EmailHostUser, shown.User)
-	if password := body.EmailHostPassword; password != nil && *password != "" {
-		// It is for a login of the domain's own, even one that is called as the platform's: some services have one user name for all.
-		want.Host = cmp.Or(ptr.Deref(body.EmailHost, ""), want.Host)
-		want.User = cmp.Or(ptr.Deref(body.EmailHostUser, ""), want.User)
+	have := mailOf(c.observed.Domain)
+	want := c.platform.mailAsStated(have, body)
+	if err := c.setPassword(have, &want, body.EmailHostPassword); err != nil {
+		return err
 	}
+	return c.writeMail(have, want)
+}
+
+// mailAsStated is the mail of a Domain that is shown as the body says. Who logs in may follow from the server, and the address from who
+// logs in: in this order, each is compared with what would be shown by now, and not with what was shown before.
+func (p Platform) mailAsStated(have v1alpha1.DomainMail, body wire.DomainBody) v1alpha1.DomainMail {
+	want, shown := have, p.sending(have)
+	replace(&want.Host, body.EmailHost, shown.Host)
 	if port := body.EmailPort; port != nil && *port != shown.Port {
 		want.Port = nil
 		if *port != 0 {
 			want.Port = port
 		}
 	}
-	if err := c.setPassword(&want, body.EmailHostPassword); err != nil {
-		return err
+	replace(&want.User, body.EmailHostUser, p.sending(want).User)
+	if password := body.EmailHostPassword; password != nil && *password != "" {
+		// It is for a login of the domain's own, even one that is called as the platform's: some services have one user name for all.
+		want.Host = cmp.Or(ptr.Deref(body.EmailHost, ""), want.Host)
+		want.User = cmp.Or(ptr.Deref(body.EmailHostUser, ""), want.User)
 	}
-	return c.writeMail(have, want)
+	replace(&want.From, body.FromEmail, p.sending(want).From)
+	return want
 }
 
-// replace sets a field to what the client says, unless that is what it was shown.
+// replace sets a field to what the client says, unless that is what is shown anyway.
 func replace(field, said *string, shown string) {
 	if said != nil && *said != shown {
 		*field = *said
 	}
 }
 
-// setPassword gives the mail's user another password, or none. A password goes with its user.
-func (c *domainChange) setPassword(want *v1alpha1.DomainMail, password *string) error {
+// setPassword gives the mail's user another password, or none. A password is for the server and the user that it was given for: with
+// another, it is to be given again.
+func (c *domainChange) setPassword(have v1alpha1.DomainMail, want *v1alpha1.DomainMail, password *string) error {
 	switch {
-	case password == nil && want.User != "":
+	case password == nil && sameLogin(have, *want):
 		return nil
 	case password == nil || *password == "":
 		want.PasswordSecretRef = nil
@@ -65,6 +73,11 @@ func (c *domainChange) setPassword(want *v1alpha1.DomainMail, password *string) 
 	want.PasswordSecretRef = &v1alpha1.SecretKeyRef{Name: name, Key: passwordKey}
 	c.plan.Secrets = append(c.plan.Secrets, newSecret(c.observed.App, name, v1alpha1.SecretMailPassword, corev1.SecretTypeOpaque, data))
 	return nil
+}
+
+// sameLogin tells whether two mails of a Domain name the same user at the same server.
+func sameLogin(a, b v1alpha1.DomainMail) bool {
+	return a.Host == b.Host && ptr.Equal(a.Port, b.Port) && a.User == b.User
 }
 
 // writeMail makes the desired mail differ from what there is only in what is wanted so.

@@ -87,8 +87,7 @@ func TestChangeDomain(t *testing.T) {
 		base    = `host: www.example.com, appRef: {name: shop}`
 		tls     = `tls: {secretRef: {name: shop-cert-old}}`
 		newTLS  = `tls: {secretRef: {name: shop-cert-0123456789}}`
-		ref     = `passwordSecretRef: {name: shop-mail-old, key: password}`
-		mail    = `mail: {user: ann, ` + ref + `}`
+		mail    = `mail: {user: ann, passwordSecretRef: {name: shop-mail-old, key: password}}`
 		newMail = `mail: {user: ann, passwordSecretRef: {name: shop-mail-0123456789, key: password}}`
 	)
 	cases := map[string]struct {
@@ -141,8 +140,9 @@ func TestChangeDomain(t *testing.T) {
 			body:   wire.DomainBody{FromEmail: new("hello@example.com"), EmailHost: new(""), EmailPort: new(int32(587)), EmailHostUser: new("ann")}, want: `{}`,
 		},
 		"MailServer": {
-			body: wire.DomainBody{EmailHost: new("smtp.example.com"), EmailPort: new(int32(25))},
-			want: `{domain: {` + base + `, ` + tls + `, mail: {host: smtp.example.com, port: 25, user: ann, ` + ref + `}}}`,
+			reason: "A password is for no other server than the one it was given for.",
+			body:   wire.DomainBody{EmailHost: new("smtp.example.com"), EmailPort: new(int32(25))},
+			want:   `{domain: {` + base + `, ` + tls + `, mail: {host: smtp.example.com, port: 25, user: ann}}}`,
 		},
 	}
 	for name, tc := range cases {

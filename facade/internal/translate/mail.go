@@ -39,8 +39,11 @@ type Sending struct {
 // platform has it.
 //
 // A login belongs to its server: a Domain that names one, or another port, doesn't get the platform's login.
-func (p Platform) MailFor(domain *v1alpha1.Domain) Sending {
-	own, platform := mailOf(domain), p.Mail
+func (p Platform) MailFor(domain *v1alpha1.Domain) Sending { return p.sending(mailOf(domain)) }
+
+// sending is how notifications are sent where a Domain says this of mail.
+func (p Platform) sending(own v1alpha1.DomainMail) Sending {
+	platform := p.Mail
 	platform.Port = cmp.Or(platform.Port, defaultMailPort)
 	s := Sending{Mail: Mail{
 		From: cmp.Or(own.From, address(own.User), platform.From, address(platform.User)),
