@@ -14,9 +14,10 @@ import (
 // seenTimeout is how long an answer to a write is held back for the caches to see it, so that the client's next read does.
 const seenTimeout = 2 * time.Second
 
-// awaitSeen waits for the caches to have what was written. If they are late, the client's next read may be, too.
+// awaitSeen waits for the caches to have what was written. If they are late, the client's next read may be, too. It waits also for a client
+// that has gone: whose turn is next must find what was written.
 func (s *Store) awaitSeen(ctx context.Context, w *writer, written translate.Observed) {
-	ctx, cancel := context.WithTimeout(ctx, seenTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), seenTimeout)
 	defer cancel()
 	s.changes.await(ctx, func() bool {
 		app := s.apps.get(written.App.Namespace, written.App.Name)

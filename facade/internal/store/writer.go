@@ -55,23 +55,30 @@ func (s *Store) begin(ctx context.Context, principal auth.Principal) (*writer, f
 	w := &writer{ctx: ctx, client: c}
 	return w, func() {
 		cancel()
-		if w.release != nil {
-			w.release()
-		}
+		w.leave()
 	}, nil
 }
 
-// claim waits for a writer's turn to ask for a host. Of several writes that want one at the same time, the first then gets it, and the others
-// find it taken.
+// claim waits for a writer's turn to ask for a host, and ends the turn for another that it had asked for before. Of several writes that want
+// one at the same time, the first then gets it, and the others find it taken.
 func (s *Store) claim(w *writer, host string) error {
 	if host == "" || host == w.host {
 		return nil
 	}
+	w.leave()
 	unlock, err := s.locks.lock(w.ctx, host)
 	if err == nil {
 		w.host, w.release = host, unlock
 	}
 	return err
+}
+
+// leave ends the writer's turn for a host, if it has one.
+func (w *writer) leave() {
+	if w.release != nil {
+		w.release()
+	}
+	w.host, w.release = "", nil
 }
 
 // secrets makes the Secrets of a plan. When a change is planned once more, those that it still wants are there already, and others go.

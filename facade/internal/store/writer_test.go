@@ -1,0 +1,77 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"testing"
+	"testing/synctest"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/berth-dev/berth/facade/internal/translate"
+)
+
+// TestClaim says that a writer has its turn for one host at a time.
+func TestClaim(t *testing.T) {
+	s := &Store{}
+	w := &writer{ctx: t.Context()}
+	for _, step := range []struct {
+		host string
+		want []string
+	}{
+		{host: ""},
+		{host: "a.example.com", want: []string{"a.example.com"}},
+		{host: "a.example.com", want: []string{"a.example.com"}},
+		{host: "b.example.com", want: []string{"b.example.com"}},
+		{host: "", want: []string{"b.example.com"}},
+	} {
+		if err := s.claim(w, step.host); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(step.want, slices.Sorted(maps.Keys(s.locks.held))); diff != "" {
+			t.Errorf("claim(%q): turns: -want, +got:\n%s", step.host, diff)
+		}
+	}
+	defer mustLock(t, &s.locks, "c.example.com")()
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	w.ctx = gone
+	if err := s.claim(w, "c.example.com"); !errors.Is(err, context.Canceled) {
+		t.Errorf("claim(...) of a host that is another's turn: got %v, want %v", err, context.Canceled)
+	}
+	w.leave()
+	if diff := cmp.Diff([]string{"c.example.com"}, slices.Sorted(maps.Keys(s.locks.held))); diff != "" {
+		t.Errorf("after the end: turns: -want, +got:\n%s", diff)
+	}
+}
+
+// TestAwaitSeenWithoutClient says that what was written is waited for though its client has gone, and not forever.
+func TestAwaitSeenWithoutClient(t *testing.T) {
+	for name, written := range map[string]bool{"Seen": true, "Late": false} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := &Store{changes: changes{happened: make(chan struct{})}}
+				ctx, cancel := context.WithCancel(t.Context())
+				cancel()
+				done := make(chan struct{})
+				app := named("cowork", "shop")
+				go func() {
+					defer close(done)
+					s.awaitSeen(ctx, &writer{}, translate.Observed{App: app})
+				}()
+				synctest.Wait()
+				select {
+				case <-done:
+					t.Fatal("awaitSeen(...) didn't wait")
+				default:
+				}
+				if written {
+					appHandler{apps: &s.apps, changes: &s.changes}.OnAdd(app, false)
+				}
+				<-done
+			})
+		})
+	}
+}
