@@ -172,6 +172,28 @@ func TestNewCertInTheWay(t *testing.T) {
 	}
 }
 
+// TestNewCertImmutable says that a key that somebody has made immutable is in the way of the next.
+func TestNewCertImmutable(t *testing.T) {
+	org, key, slug := newSite(t, "immutable")
+	path := domainPath(org, slug) + "newcert/"
+	call(t, key, http.MethodPost, path, nil).want(t, http.StatusCreated)
+	waiting := secretsOf(t, org, v1alpha1.SecretNewCertKey)[slug+".newcert"]
+	frozen := waiting.DeepCopy()
+	frozen.Immutable = new(true)
+	if err := suite.cluster.Patch(t.Context(), frozen, client.MergeFrom(&waiting)); err != nil {
+		t.Fatal(err)
+	}
+	before := world(t, org)
+	// Until the server knows, it says that somebody has changed the Secret.
+	eventually(t, "the Secret is in the way", func() bool {
+		got := call(t, key, http.MethodPost, path, nil).want(t, http.StatusConflict).json(t)
+		return got["detail"] == "There is a Secret "+waiting.Name+" already, which is in the way."
+	})
+	if diff := cmp.Diff(before, world(t, org)); diff != "" {
+		t.Errorf("it wrote: -before, +after:\n%s", diff)
+	}
+}
+
 // TestHostWithoutCertificate says that a custom certificate is asked about before its host changes.
 func TestHostWithoutCertificate(t *testing.T) {
 	org, key, slug := newSite(t, "moves")

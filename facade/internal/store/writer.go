@@ -59,8 +59,8 @@ func (s *Store) begin(ctx context.Context, principal auth.Principal) (*writer, f
 	}, nil
 }
 
-// claim waits for a writer's turn to ask for a host, and ends the turn for another that it had asked for before. Of several writes that want
-// one at the same time, the first then gets it, and the others find it taken.
+// claim waits for a writer's turn to ask for a host, and ends its turn for another. Of several writes that want one at the same time, the
+// first then gets it, and the others find it taken.
 func (s *Store) claim(w *writer, host string) error {
 	if host == "" || host == w.host {
 		return nil
@@ -124,7 +124,7 @@ func (w *writer) spend(secret *corev1.Secret) {
 	}
 }
 
-// keep applies a Secret that is there in the version that was observed, or isn't there.
+// keep applies a Secret that is there in the version that was observed, or isn't there. The error is a 409 if what is there is in the way.
 func (w *writer) keep(secret *corev1ac.SecretApplyConfiguration, observed translate.Observed) error {
 	version := absent
 	if before := observed.Secrets[*secret.Name]; before != nil && before.Labels[v1alpha1.LabelSecret] == secret.Labels[v1alpha1.LabelSecret] {
@@ -132,7 +132,8 @@ func (w *writer) keep(secret *corev1ac.SecretApplyConfiguration, observed transl
 	}
 	secret.WithResourceVersion(version)
 	err := w.client.Apply(w.ctx, secret, client.FieldOwner(v1alpha1.FieldOwnerFacade))
-	if apierrors.IsConflict(err) && version == absent {
+	// All of it is of the facade's making: what makes it invalid is what was there, an immutable Secret or one of another type.
+	if apierrors.IsConflict(err) && version == absent || apierrors.IsInvalid(err) {
 		return apierr.Conflict(fmt.Sprintf("There is a Secret %s already, which is in the way.", *secret.Name))
 	}
 	if err != nil {
