@@ -34,7 +34,7 @@ type domainChange struct {
 }
 
 // ChangeDomain plans a change of a Domain, or of the default host of an App that has none: that gets a Domain with the App's name, unless
-// nothing changes. It names what is wrong with the body by a 400, and a field that somebody else has set and the change would touch by a 409.
+// nothing changes. It names what is wrong with the body by a 400, and by a 409 a field that somebody else has set and the change would touch.
 func ChangeDomain(platform Platform, o Observed, body wire.DomainBody, fresh Fresh) (Plan, error) {
 	c := &domainChange{
 		platform: platform, observed: o, fresh: fresh,
@@ -128,13 +128,26 @@ func (c *domainChange) setHost(body wire.DomainBody) error {
 	return nil
 }
 
-// refuseReserved is the 400 about a host that is the platform's own: nobody gets one but an App its default host.
+// refuseReserved is the 400 about a host that is the platform's own or its cluster's: nobody gets one but an App its default host.
 func (p Platform) refuseReserved(slug, host string) error {
-	if host == p.DefaultHost(slug) || host != p.BaseDomain && !strings.HasSuffix(host, "."+p.BaseDomain) {
+	if host == p.DefaultHost(slug) {
 		return nil
 	}
-	return apierr.Field(wire.FieldDomain, fmt.Sprintf("This domain is the platform's own; of those under %s, an app has its default one alone.", p.BaseDomain))
+	if isUnder(host, p.BaseDomain) {
+		const format = "This domain is the platform's own; of those under %s, an app has its default one alone."
+		return apierr.Field(wire.FieldDomain, fmt.Sprintf(format, p.BaseDomain))
+	}
+	if slices.ContainsFunc(clusterDomains, func(domain string) bool { return isUnder(host, domain) }) {
+		return apierr.Field(wire.FieldDomain, "Names of this kind are the cluster's own.")
+	}
+	return nil
 }
+
+// clusterDomains are what the names of Services in a cluster end in.
+var clusterDomains = []string{"svc", "cluster.local"}
+
+// isUnder tells whether a host is a domain or has a name in it.
+func isUnder(host, domain string) bool { return host == domain || strings.HasSuffix(host, "."+domain) }
 
 func (c *domainChange) setAuthentication(body wire.DomainBody) error {
 	if body.Authentication == nil || *body.Authentication == slices.Index(authentications, authenticationOf(c.observed.Domain)) {

@@ -124,6 +124,8 @@ func TestChangeDomain(t *testing.T) {
 		},
 		"HostAlone":      {body: wire.DomainBody{Domain: new("other.example.com"), Certificate: chain}, field: "domain"},
 		"HostOfPlatform": {body: wire.DomainBody{Domain: new("other.apps.example.com")}, field: "domain"},
+		"HostOfService":  {body: wire.DomainBody{Domain: new("shop.acme.svc")}, field: "domain"},
+		"HostOfCluster":  {body: wire.DomainBody{Domain: new("shop.acme.svc.cluster.local")}, field: "domain"},
 		"SamePassword":   {body: wire.DomainBody{EmailHostPassword: new("p")}, want: `{}`},
 		"NewPassword": {
 			body: wire.DomainBody{EmailHostPassword: new("q")},

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"fmt"
+	"net/mail"
 	"net/netip"
 	"regexp"
 	"slices"
@@ -31,6 +32,8 @@ var (
 	roleARNPattern = regexp.MustCompile(`^arn:aws[-a-z]*:iam::[0-9]*:[-A-Za-z0-9_+=,.@/]+$`)
 	envNamePattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 	hostPattern    = regexp.MustCompile(`^([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?[.])+[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
+	// numericPattern is of names that some programs read as IP addresses: 127.1, 0x7f.1.
+	numericPattern = regexp.MustCompile(`(^|[.])([0-9]+|0x[0-9a-f]*)$`)
 	emailPattern   = regexp.MustCompile(`^[^@\s]+@[^@\s]+$`)
 
 	// datasets are the choices of dataset; the first is the default.
@@ -42,7 +45,7 @@ const (
 	messageSlug     = "A slug is 1 to 25 characters: a to z, 0 to 9 and hyphens, beginning and ending with a letter or digit."
 	messageLocation = "A location is an image reference: [https://][HOST[:PORT]/]REPOSITORY[:TAG][@DIGEST], the repository in lower case."
 	messageRoleName = "A role name is the ARN of an AWS IAM role, such as arn:aws:iam::123456789012:role/shop-pull."
-	messageDomain   = "A domain is a host name with at least two labels, such as www.example.com."
+	messageDomain   = "A domain is a host name with at least two labels, the last of them no number, such as www.example.com."
 	messageEmail    = "Enter a valid email address."
 )
 
@@ -93,11 +96,17 @@ func validDomain(host string) bool {
 		return true
 	}
 	_, err := netip.ParseAddr(host)
-	return err != nil && len(host) <= maxHost && hostPattern.MatchString(host)
+	return err != nil && len(host) <= maxHost && hostPattern.MatchString(host) && !numericPattern.MatchString(host)
 }
 
+// validFromEmail wants a bare address, which a mail can come from: no name beside it, no list.
 func validFromEmail(address string) bool {
-	return address == "" || len(address) >= minFromEmail && len(address) <= maxFromEmail && emailPattern.MatchString(address)
+	if address == "" {
+		return true
+	}
+	parsed, err := mail.ParseAddress(address)
+	bare := err == nil && parsed.Address == address
+	return bare && len(address) >= minFromEmail && len(address) <= maxFromEmail && emailPattern.MatchString(address)
 }
 
 func validateEnv(errors apierr.Fields, env []EnvVar) {

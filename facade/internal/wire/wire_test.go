@@ -48,6 +48,15 @@ func TestParseApp(t *testing.T) {
 			members: map[string]any{"domain": "WWW.Example.com.", "from_email": "a@b"},
 			want:    AppBody{Domain: new("www.example.com"), FromEmail: new("a@b")},
 		},
+		"HostWithDigits": {
+			reason:  "A label may be or have a number, and a last one may begin with one.",
+			members: map[string]any{"domain": "1.0x1.2x", "from_email": "o'neil+1@b.c"},
+			want:    AppBody{Domain: new("1.0x1.2x"), FromEmail: new("o'neil+1@b.c")},
+		},
+		"HostInside": {
+			reason:  "A network may have names of its own.",
+			members: map[string]any{"domain": "shop.apps.localhost"}, want: AppBody{Domain: new("shop.apps.localhost")},
+		},
 		"EnvInOrder": {
 			reason:  "Space in a value is the client's.",
 			members: map[string]any{"env": []any{map[string]any{"name": "B", "value": " b "}, map[string]any{"name": "A", "value": ""}}},
@@ -103,8 +112,15 @@ func TestParseBadApp(t *testing.T) {
 		"DomainOneLabel":      {members: map[string]any{"domain": "localhost"}, want: []string{"domain"}},
 		"DomainIP":            {members: map[string]any{"domain": "192.0.2.1"}, want: []string{"domain"}},
 		"DomainWildcard":      {members: map[string]any{"domain": "*.example.com"}, want: []string{"domain"}},
+		"DomainShortIP":       {members: map[string]any{"domain": "127.1"}, want: []string{"domain"}},
+		"DomainHexIP":         {members: map[string]any{"domain": "0x7f.0x"}, want: []string{"domain"}},
+		"DomainLikeIP":        {members: map[string]any{"domain": "1.2.3.4.5"}, want: []string{"domain"}},
 		"DomainTooLong":       {members: map[string]any{"domain": strings.Repeat("a.", 127) + "aa"}, want: []string{"domain"}},
 		"FromEmailNoAt":       {members: map[string]any{"from_email": "support"}, want: []string{"from_email"}},
+		"FromEmailWithName":   {members: map[string]any{"from_email": "x<a@b>"}, want: []string{"from_email"}},
+		"FromEmailAngles":     {members: map[string]any{"from_email": "<a@b>"}, want: []string{"from_email"}},
+		"FromEmailList":       {members: map[string]any{"from_email": "a,c@x.test"}, want: []string{"from_email"}},
+		"FromEmailComment":    {members: map[string]any{"from_email": "a@b(c)"}, want: []string{"from_email"}},
 		"FromEmailTooLong":    {members: map[string]any{"from_email": "a@" + strings.Repeat("b", 253)}, want: []string{"from_email"}},
 		"EnvObject":           {members: map[string]any{"env": map[string]any{"A": "1"}}, want: []string{"env"}},
 		"EnvTextNotJSON":      {members: map[string]any{"env": "A=1"}, want: []string{"env"}},
@@ -175,6 +191,7 @@ func TestPatterns(t *testing.T) {
 		"RoleName": {file: "berth.dev_apps.yaml", pattern: roleARNPattern.String()},
 		"EnvName":  {file: "berth.dev_apps.yaml", pattern: envNamePattern.String()},
 		"Domain":   {file: "berth.dev_domains.yaml", pattern: hostPattern.String()},
+		"Numeric":  {file: "berth.dev_domains.yaml", pattern: numericPattern.String()},
 		// A pattern in a CEL string has its backslashes doubled.
 		"FromEmail": {file: "berth.dev_domains.yaml", pattern: strings.ReplaceAll(emailPattern.String(), `\`, `\\`)},
 	}
