@@ -1,7 +1,9 @@
 package translate
 
 import (
+	"bytes"
 	"crypto"
+	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
@@ -17,7 +19,7 @@ import (
 // setCertificate takes over the certificate of the body, in a Secret of its own, or looks whether the one that there is fits the new host.
 func (c *domainChange) setCertificate(body wire.DomainBody) error {
 	chain := body.Certificate
-	if chain == nil || chain.Equal(c.chain) && (body.Key == nil || c.isPair(chain, body.Key)) {
+	if chain == nil || chain.Equal(c.chain) && (body.Key == nil || c.isPair(chain, body.Key)) || body.Key == nil && c.isEarlier(chain) {
 		return c.keepCertificate()
 	}
 	if err := chain.Check(c.host, c.fresh.Now); err != nil {
@@ -42,16 +44,17 @@ func (c *domainChange) setCertificate(body wire.DomainBody) error {
 	return nil
 }
 
-// keepCertificate is the 400 about a new host that the custom certificate isn't for. One that isn't there or is damaged is for none, and the
-// controllers say so.
+// keepCertificate is the 400 about a new host that the custom certificate isn't for. One that isn't there or is damaged is for none, and
+// the controllers say so.
 func (c *domainChange) keepCertificate() error {
 	if c.plan.Host == "" || customSecretOf(c.observed.Domain) == nil || c.chain == nil || c.chain.Covers(c.host) {
 		return nil
 	}
-	return apierr.Field(wire.FieldDomain, "The custom certificate does not cover "+c.host+": send one that does in the same request, or delete it before.")
+	const format = "The custom certificate does not cover %s: send one that does in the same request, or delete it before."
+	return apierr.Field(wire.FieldDomain, fmt.Sprintf(format, c.host))
 }
 
-// keyFor returns the private key of a certificate: the one that came with it, the one that waits for it, or the one of the certificate before.
+// keyFor returns the private key of a certificate: the one that came with it, that waits for it, or that of the certificate before.
 func (c *domainChange) keyFor(chain certificate.Chain, sent crypto.Signer) (crypto.Signer, error) {
 	if sent != nil {
 		if !chain.IsFor(sent.Public()) {
@@ -59,19 +62,36 @@ func (c *domainChange) keyFor(chain certificate.Chain, sent crypto.Signer) (cryp
 		}
 		return sent, nil
 	}
-	if waiting := WaitingKey(c.waitingFor()); waiting != nil {
-		if key := keyIn(waiting); key != nil && chain.IsFor(key.Public()) {
-			c.plan.Spent = waiting
-			return key, nil
-		}
+	if key := c.waitingKey(chain); key != nil {
+		c.plan.Spent = WaitingKey(c.waitingFor())
+		return key, nil
 	}
 	if key := c.currentKey(); key != nil && chain.IsFor(key.Public()) {
 		return key, nil
 	}
-	return nil, apierr.Field(wire.FieldKey, "The certificate is neither for the key of the last newcert nor for the one in use; send its private key too.")
+	const unknown = "The certificate is neither for the key of the last newcert nor for the one in use; send its private key too."
+	return nil, apierr.Field(wire.FieldKey, unknown)
 }
 
-// waitingFor is what there is, as seen from the Domain that is changed. A new one that isn't named like the App is none that was waited for.
+// waitingKey is the private key that waits for this certificate; nil if none does.
+func (c *domainChange) waitingKey(chain certificate.Chain) crypto.Signer {
+	if key := keyIn(WaitingKey(c.waitingFor())); key != nil && chain.IsFor(key.Public()) {
+		return key
+	}
+	return nil
+}
+
+// isEarlier tells whether a certificate is one that the platform had for the host before the one that is shown: an answer from before a
+// renewal, sent back. Of the platform's certificates the facade knows no key; one that a key waits for is none of them.
+func (c *domainChange) isEarlier(chain certificate.Chain) bool {
+	if customSecretOf(c.observed.Domain) != nil || c.chain == nil || c.waitingKey(chain) != nil {
+		return false
+	}
+	return chain.Covers(c.platform.hostOf(c.observed)) && bytes.Equal(chain.Leaf().RawIssuer, c.chain.Leaf().RawIssuer)
+}
+
+// waitingFor is what there is, as seen from the Domain that is changed. A new one that isn't named like the App is none that was waited
+// for.
 func (c *domainChange) waitingFor() Observed {
 	o := c.observed
 	if o.Domain == nil && c.name != o.App.Name {
@@ -107,8 +127,8 @@ func keyIn(secret *corev1.Secret) crypto.Signer {
 	return key
 }
 
-// WaitingKey is the Secret with the private key that waits for a certificate of the Domain, or of an App's default host; nil if there is none.
-// One that belongs to an App of the same name that is gone doesn't count.
+// WaitingKey is the Secret with the private key that waits for a certificate of the Domain, or of an App's default host; nil if there is
+// none. One that belongs to an App of the same name that is gone doesn't count.
 func WaitingKey(o Observed) *corev1.Secret {
 	secret := o.secret(waitingSecretOf(o), v1alpha1.SecretNewCertKey)
 	if secret == nil || !Owns(o.App, secret) {
@@ -117,7 +137,8 @@ func WaitingKey(o Observed) *corev1.Secret {
 	return secret
 }
 
-// NewKey is the Secret that lets a private key wait for a certificate of the Domain, in place of the one that waits there. It goes with the App.
+// NewKey is the Secret that lets a private key wait for a certificate of the Domain, in place of the one that waits there. It goes with the
+// App.
 func NewKey(o Observed, key []byte) *corev1ac.SecretApplyConfiguration {
 	owner := metav1ac.OwnerReference().
 		WithAPIVersion(v1alpha1.GroupVersion.String()).WithKind("App").

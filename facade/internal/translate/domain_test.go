@@ -2,57 +2,18 @@ package translate
 
 import (
 	"crypto"
-	"crypto/rand"
-	"crypto/x509"
 	"errors"
-	"math/big"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/facade/internal/apierr"
 	"github.com/berth-dev/berth/facade/internal/wire"
 	"github.com/berth-dev/berth/internal/certificate"
 )
-
-// issue makes a private key and a certificate of it for a host, signed by itself.
-func issue(t *testing.T, host string) (certificate.Chain, crypto.Signer) {
-	t.Helper()
-	key, err := certificate.NewKey(certificate.ECDSA)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return issueFor(t, host, key), key
-}
-
-func issueFor(t *testing.T, host string, key crypto.Signer) certificate.Chain {
-	t.Helper()
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{host}, NotBefore: fresh.Now, NotAfter: fresh.Now.Add(time.Hour)}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	made, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return certificate.Chain{made}
-}
-
-// tlsSecret holds a certificate with its key.
-func tlsSecret(t *testing.T, purpose string, chain certificate.Chain, key crypto.Signer) *corev1.Secret {
-	t.Helper()
-	encoded, err := certificate.EncodeKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return secret(purpose, map[string]string{corev1.TLSCertKey: string(chain.PEM()), corev1.TLSPrivateKeyKey: string(encoded)})
-}
 
 // customDomain is an App with a Domain that the facade has made, with a custom certificate and a login at a mail server.
 func customDomain(t *testing.T) (Observed, certificate.Chain, crypto.Signer) {
@@ -213,32 +174,6 @@ func TestChangeOfDefaultHost(t *testing.T) {
 			plan.Secrets = nil
 			if diff := cmp.Diff(tree(t, []byte(tc.want)), summary(t, plan)); diff != "" {
 				t.Errorf("ChangeDomain(...): -want, +got:\n%s", diff)
-			}
-		})
-	}
-}
-
-// TestCreateDomainByKey says that the key which waits for the certificate of an App's only host is for no other.
-func TestCreateDomainByKey(t *testing.T) {
-	chain, key := issue(t, "www.example.com")
-	spare := tlsSecret(t, v1alpha1.SecretNewCertKey, chain, key)
-	for name, tc := range map[string]struct {
-		domain string
-		owner  types.UID
-		want   bool
-	}{
-		"First":      {domain: "shop", owner: "uid-of-shop", want: true},
-		"Second":     {domain: "www.example.com", owner: "uid-of-shop"},
-		"OfEarliers": {domain: "shop", owner: "uid-of-an-earlier-shop"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			spare.OwnerReferences = []metav1.OwnerReference{{UID: tc.owner}}
-			observed := Observed{App: app("shop", v1alpha1.AppSpec{}), Secrets: map[string]*corev1.Secret{"shop.newcert": spare}}
-			observed.App.UID = "uid-of-shop"
-			body := wire.DomainBody{Domain: new("www.example.com"), Certificate: chain}
-			plan, err := CreateDomain(platform, observed, tc.domain, body, fresh)
-			if taken := err == nil && plan.Spent == spare && *plan.Domain.Name == tc.domain; taken != tc.want {
-				t.Errorf("CreateDomain(...): the key is taken: %t, want %t; %v", taken, tc.want, err)
 			}
 		})
 	}
