@@ -78,6 +78,8 @@ func TestBadDomainBodies(t *testing.T) {
 		"HostBelowBase":  {body: map[string]any{"domain": "more." + slug + "." + baseDomain}, want: "domain"},
 		"HostOfAnApp":    {body: map[string]any{"domain": taken + "." + baseDomain}, want: "domain"},
 		"HostOfTheSame":  {body: map[string]any{"domain": "second." + host}, want: "domain"},
+		"SlugOfOther":    {body: map[string]any{"slug": taken, "authentication": 1}, want: "slug"},
+		"SlugList":       {body: map[string]any{"slug": []any{}}, want: "slug"},
 		"PortZero":       {body: map[string]any{"email_port": 0}, want: "email_port"},
 		"PortLarge":      {body: map[string]any{"email_port": "65536"}, want: "email_port"},
 		"PortNegative":   {body: map[string]any{"email_port": -1}, want: "email_port"},

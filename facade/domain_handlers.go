@@ -77,8 +77,6 @@ func (h *domainHandlers) put(c *gin.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	// A Domain stays with its app; clients that send back what they read name the slug.
-	delete(members, wire.FieldSlug)
 	body, err := wire.ParseDomain(members)
 	if err != nil {
 		return nil, err

@@ -68,7 +68,7 @@ func TestLifeOfADomain(t *testing.T) {
 		{name: "Nothing", body: map[string]any{}},
 		{name: "DefaultHost", body: map[string]any{"domain": strings.ToUpper(slug) + "." + baseDomain + "."}},
 		{
-			name: "Host", body: map[string]any{"domain": host, "slug": "another", "state": "ready", "url": 1},
+			name: "Host", body: map[string]any{"domain": host, "slug": slug, "state": "ready", "url": 1},
 			changes: map[string]any{"domain": host, "url": "https://" + host}, writes: []string{"PATCH domains/" + slug},
 		},
 		{

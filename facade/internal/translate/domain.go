@@ -60,7 +60,8 @@ func ChangeDomain(platform Platform, o Observed, body wire.DomainBody, fresh Fre
 // CreateDomain plans a new Domain of this name for an App; the body must name its host.
 func CreateDomain(platform Platform, o Observed, name string, body wire.DomainBody, fresh Fresh) (Plan, error) {
 	o.Domain = nil
-	c := &domainChange{platform: platform, observed: o, fresh: fresh, name: name, desired: ac.Domain(name, o.App.Namespace), changed: true}
+	desired := ac.Domain(name, o.App.Namespace)
+	c := &domainChange{platform: platform, observed: o, fresh: fresh, name: name, desired: desired, changed: true}
 	return c.finish(body)
 }
 
@@ -88,7 +89,8 @@ func DeleteCertificate(_ Platform, o Observed, _ Fresh) (Plan, error) {
 
 // finish takes over what the body says and returns the plan, which is empty if that is what there is.
 func (c *domainChange) finish(body wire.DomainBody) (Plan, error) {
-	for _, step := range []func(wire.DomainBody) error{c.setHost, c.setCertificate, c.setMail, c.setAuthentication} {
+	steps := []func(wire.DomainBody) error{c.keepApp, c.setHost, c.setCertificate, c.setMail, c.setAuthentication}
+	for _, step := range steps {
 		if err := step(body); err != nil {
 			return Plan{}, err
 		}
@@ -110,6 +112,14 @@ func (c *domainChange) spec() *ac.DomainSpecApplyConfiguration {
 		c.desired.WithSpec(ac.DomainSpec())
 	}
 	return c.desired.Spec
+}
+
+// keepApp is the 400 about another app than the one that the Domain is for. Clients that send back what they read name that one.
+func (c *domainChange) keepApp(body wire.DomainBody) error {
+	if body.Slug == nil || *body.Slug == c.observed.App.Name {
+		return nil
+	}
+	return apierr.Field(wire.FieldSlug, "A domain stays with its app: make a new one for another.")
 }
 
 func (c *domainChange) setHost(body wire.DomainBody) error {
