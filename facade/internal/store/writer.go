@@ -14,7 +14,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
-	metaac "k8s.io/client-go/applyconfigurations/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
@@ -27,9 +26,9 @@ import (
 // +kubebuilder:rbac:groups=berth.dev,resources=domains,verbs=create;patch;delete
 // +kubebuilder:rbac:groups="",resources=secrets,verbs=create;patch;delete
 
-// absent is a resource version that nothing of what the facade writes ever has, since etcd counts from 1 and much is written before the first
-// of it. The API server ignores the version when an apply makes an object, and refuses an apply to an object with another version: so an apply
-// with this one makes an object, under the facade's own field owner, and never changes one.
+// absent is a resource version that nothing of what the facade writes ever has, since etcd counts from 1 and much is written before the
+// first of it. The API server ignores the version when an apply makes an object, and refuses an apply to an object with another version: so
+// an apply with this one makes an object, under the facade's own field owner, and never changes one.
 const absent = "1"
 
 // writer makes the single requests of one write.
@@ -193,10 +192,7 @@ func (w *writer) domain(plan translate.Plan, observed *translate.Observed) error
 		return nil
 	}
 	if plan.NewDomain {
-		owner := metaac.OwnerReference().
-			WithAPIVersion(v1alpha1.GroupVersion.String()).WithKind("App").
-			WithName(observed.App.Name).WithUID(observed.App.UID)
-		plan.Domain.WithOwnerReferences(owner).WithResourceVersion(absent)
+		plan.Domain.WithOwnerReferences(translate.OwnerOf(observed.App)).WithResourceVersion(absent)
 	}
 	if err := w.client.Apply(w.ctx, plan.Domain, client.FieldOwner(v1alpha1.FieldOwnerFacade)); err != nil {
 		return err

@@ -34,7 +34,7 @@ type domainChange struct {
 }
 
 // ChangeDomain plans a change of a Domain, or of the default host of an App that has none: that gets a Domain with the App's name, unless
-// nothing changes. It names what is wrong with the body by a 400, and by a 409 a field that somebody else has set and the change would touch.
+// nothing changes. It names what is wrong with the body by a 400, and by a 409 a field that somebody else has set and that would change.
 func ChangeDomain(platform Platform, o Observed, body wire.DomainBody, fresh Fresh) (Plan, error) {
 	c := &domainChange{
 		platform: platform, observed: o, fresh: fresh,

@@ -7,7 +7,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
-	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
 	ac "github.com/berth-dev/berth/api/v1alpha1/applyconfiguration/api/v1alpha1"
@@ -140,12 +139,9 @@ func WaitingKey(o Observed) *corev1.Secret {
 // NewKey is the Secret that lets a private key wait for a certificate of the Domain, in place of the one that waits there. It goes with the
 // App.
 func NewKey(o Observed, key []byte) *corev1ac.SecretApplyConfiguration {
-	owner := metav1ac.OwnerReference().
-		WithAPIVersion(v1alpha1.GroupVersion.String()).WithKind("App").
-		WithName(o.App.Name).WithUID(o.App.UID)
 	return corev1ac.Secret(waitingSecretOf(o), o.App.Namespace).
 		WithLabels(map[string]string{v1alpha1.LabelSecret: v1alpha1.SecretNewCertKey, v1alpha1.LabelApp: o.App.Name}).
-		WithOwnerReferences(owner).
+		WithOwnerReferences(OwnerOf(o.App)).
 		WithType(corev1.SecretTypeOpaque).
 		WithData(map[string][]byte{corev1.TLSPrivateKeyKey: key})
 }

@@ -47,7 +47,7 @@ func (p Plan) Empty() bool { return p.App == nil && p.Domain == nil }
 // field.
 func Create(platform Platform, organization string, body wire.AppBody, domain *v1alpha1.Domain, fresh Fresh) (Plan, error) {
 	missing := apierr.Fields{}
-	for name, value := range map[string]*string{"slug": body.Slug, "location": body.Location} {
+	for name, value := range map[string]*string{wire.FieldSlug: body.Slug, "location": body.Location} {
 		if value == nil {
 			missing.Add(name, "This field is required.")
 		}

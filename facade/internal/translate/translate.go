@@ -8,6 +8,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/facade/internal/wire"
@@ -81,6 +82,11 @@ func SecretNames(platform Platform, o Observed) []string {
 		}
 	}
 	return all
+}
+
+// OwnerOf is what makes an object go when an App does.
+func OwnerOf(app *v1alpha1.App) *metav1ac.OwnerReferenceApplyConfiguration {
+	return metav1ac.OwnerReference().WithAPIVersion(v1alpha1.GroupVersion.String()).WithKind("App").WithName(app.Name).WithUID(app.UID)
 }
 
 // Owns tells whether an object goes when an App does.

@@ -102,15 +102,18 @@ const (
 	maxAuthentication = 2
 )
 
-// Names of fields that errors outside of this package are about.
+// Names of fields that more than one place is about.
 const (
 	FieldSlug        = "slug"
 	FieldDomain      = "domain"
 	FieldCertificate = "ssl_certificate"
 	FieldKey         = "ssl_certificate_key"
+	FieldFrom        = "from_email"
 	FieldHost        = "email_host"
+	FieldPort        = "email_port"
 	FieldUser        = "email_host_user"
 	FieldPassword    = "email_host_password"
+	FieldLogin       = "authentication"
 )
 
 var (
@@ -125,12 +128,12 @@ func ParseDomain(members map[string]any) (DomainBody, error) {
 	body := DomainBody{
 		Slug:              p.optional(FieldSlug),
 		Domain:            p.text(FieldDomain, required),
-		FromEmail:         p.text("from_email", clearable),
+		FromEmail:         p.text(FieldFrom, clearable),
 		EmailHost:         p.text(FieldHost, clearable),
-		EmailPort:         p.port("email_port"),
+		EmailPort:         p.port(FieldPort),
 		EmailHostUser:     p.text(FieldUser, clearable),
 		EmailHostPassword: p.verbatim(FieldPassword),
-		Authentication:    p.authentication("authentication"),
+		Authentication:    p.authentication(FieldLogin),
 	}
 	p.certificate(&body)
 	if body.Domain != nil {
@@ -184,8 +187,11 @@ func (p *parser) pem(name string) []byte {
 // port reads a member that is the number of a port, or null or "" for 0.
 func (p *parser) port(name string) *int32 {
 	value := p.text(name, clearable)
-	if value == nil || *value == "" {
-		return emptied[int32](value)
+	if value == nil {
+		return nil
+	}
+	if *value == "" {
+		return new(int32(0))
 	}
 	port, err := strconv.ParseInt(*value, 10, 32)
 	if err != nil || port < 1 || port > maxPort {
@@ -212,18 +218,10 @@ func (p *parser) authentication(name string) *int {
 	return &choice
 }
 
-// emptied is the zero value if there is a text, which is empty.
-func emptied[T any](text *string) *T {
-	if text == nil {
-		return nil
-	}
-	return new(T)
-}
-
 func (b *DomainBody) validate(errors apierr.Fields) {
 	check(errors, FieldSlug, b.Slug, validSlug, messageSlug)
 	check(errors, FieldDomain, b.Domain, validDomain, messageDomain)
-	check(errors, "from_email", b.FromEmail, validFromEmail, messageEmail)
+	check(errors, FieldFrom, b.FromEmail, validFromEmail, messageEmail)
 	check(errors, FieldHost, b.EmailHost, validMailHost, "A mail server is a host name or an IP address, such as smtp.example.com.")
 	check(errors, FieldUser, b.EmailHostUser, validMailUser, "A user has at most 254 characters, and no control characters.")
 	check(errors, FieldPassword, b.EmailHostPassword, validMailPassword, "A password has at most 4096 bytes.")

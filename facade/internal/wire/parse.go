@@ -27,13 +27,13 @@ const (
 func ParseApp(members map[string]any) (AppBody, error) {
 	p := parser{members: members, errors: apierr.Fields{}}
 	body := AppBody{
-		Slug:      p.text("slug", required),
+		Slug:      p.text(FieldSlug, required),
 		Location:  p.text("location", required),
 		RoleName:  p.text("role_name", clearable),
 		Env:       p.env("env"),
 		Dataset:   p.text("dataset", clearable),
-		Domain:    p.text("domain", clearable),
-		FromEmail: p.text("from_email", clearable),
+		Domain:    p.text(FieldDomain, clearable),
+		FromEmail: p.text(FieldFrom, clearable),
 	}
 	if value, named := members["dataset"]; named && value == nil {
 		*body.Dataset = datasets[0]

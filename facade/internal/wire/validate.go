@@ -61,11 +61,11 @@ func SplitLocation(location string) (prefix, image string) {
 }
 
 func (b *AppBody) validate(errors apierr.Fields) {
-	check(errors, "slug", b.Slug, validSlug, messageSlug)
+	check(errors, FieldSlug, b.Slug, validSlug, messageSlug)
 	check(errors, "location", b.Location, validLocation, messageLocation)
 	check(errors, "role_name", b.RoleName, validRoleName, messageRoleName)
-	check(errors, "domain", b.Domain, validDomain, messageDomain)
-	check(errors, "from_email", b.FromEmail, validFromEmail, messageEmail)
+	check(errors, FieldDomain, b.Domain, validDomain, messageDomain)
+	check(errors, FieldFrom, b.FromEmail, validFromEmail, messageEmail)
 	if b.Dataset != nil && !slices.Contains(datasets, *b.Dataset) {
 		errors.Add("dataset", fmt.Sprintf("%q is not a valid choice.", *b.Dataset))
 	}
