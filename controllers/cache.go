@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"maps"
 	"slices"
 
 	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
@@ -131,15 +132,15 @@ func keepOfPod(in any) (any, error) {
 	return pod, nil
 }
 
-// keepOfSecret keeps of a Secret which keys it has, and of one with a certificate the chain and the public half of its key. Nothing that
-// is secret ever enters the cache.
+// keepOfSecret keeps of a Secret which keys it has, which Certificate it was written for, and of one with a certificate the chain and the
+// public half of its key. Nothing that is secret ever enters the cache.
 func keepOfSecret(in any) (any, error) {
 	secret, ok := in.(*corev1.Secret)
 	if !ok {
 		return in, nil
 	}
 	strip(secret)
-	secret.SetAnnotations(nil)
+	maps.DeleteFunc(secret.GetAnnotations(), func(key, _ string) bool { return key != cmv1.CertificateNameKey })
 	return keepOurFields(secret)
 }
 

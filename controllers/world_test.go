@@ -122,9 +122,12 @@ func issue(t *testing.T, c *cmv1.Certificate) *corev1.Secret {
 	t.Helper()
 	chain, key := newPair(t, pairFor{host: c.Spec.DNSNames[0]})
 	secret := &corev1.Secret{
-		ObjectMeta: metav1.ObjectMeta{Namespace: c.Namespace, Name: c.Spec.SecretName, Labels: c.Spec.SecretTemplate.Labels},
-		Type:       corev1.SecretTypeTLS,
-		Data:       map[string][]byte{corev1.TLSCertKey: chain, corev1.TLSPrivateKeyKey: key},
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: c.Namespace, Name: c.Spec.SecretName, Labels: c.Spec.SecretTemplate.Labels,
+			Annotations: map[string]string{cmv1.CertificateNameKey: c.Name},
+		},
+		Type: corev1.SecretTypeTLS,
+		Data: map[string][]byte{corev1.TLSCertKey: chain, corev1.TLSPrivateKeyKey: key},
 	}
 	create(t, secret)
 	return secret
