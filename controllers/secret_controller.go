@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -25,12 +26,15 @@ const secretGrace = 10 * time.Minute
 
 // secretReconciler deletes the Secrets that REST clients' values are kept in and that nothing names any more: each time a value changes, it
 // is in a new Secret. An old environment is kept for as long as a ReplicaSet names it, since a Pod reads it whenever its container starts.
+//
+// It also deletes the private keys that cert-manager leaves behind: the garbage collector may delete the Secret of a Certificate before the
+// Certificate, and then cert-manager makes it anew, without an owner that takes it along.
 type secretReconciler struct {
 	base
 }
 
 func setupSecret(mgr manager.Manager, b base, o controller.Options) error {
-	named := handler.EnqueueRequestsFromMapFunc(namedSecrets)
+	named, issued := handler.EnqueueRequestsFromMapFunc(namedSecrets), handler.EnqueueRequestsFromMapFunc(issuedSecret)
 	return builder.ControllerManagedBy(mgr).
 		Named("secret").
 		WithOptions(o).
@@ -38,13 +42,22 @@ func setupSecret(mgr manager.Manager, b base, o controller.Options) error {
 		Watches(&v1alpha1.App{}, named, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&v1alpha1.Domain{}, named, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&appsv1.ReplicaSet{}, named, builder.WithPredicates(comesOrGoes)).
+		Watches(&v1alpha1.App{}, issued, builder.WithPredicates(goes)).
+		Watches(&v1alpha1.Domain{}, issued, builder.WithPredicates(goes)).
+		Watches(&cmv1.Certificate{}, issued, builder.WithPredicates(goes)).
 		Complete(reconcile.AsReconciler(b.client, &secretReconciler{base: b}))
 }
 
-// Reconcile deletes the Secret if it is a REST client's, old, and nothing names it.
+// Reconcile deletes the Secret if it is a REST client's, old, and nothing names it, or if cert-manager has left it behind.
 func (r *secretReconciler) Reconcile(ctx context.Context, secret *corev1.Secret) (reconcile.Result, error) {
+	if !secret.GetDeletionTimestamp().IsZero() {
+		return reconcile.Result{}, nil
+	}
+	if isUnownedKey(secret) {
+		return reconcile.Result{}, r.deleteLeftBehind(ctx, secret)
+	}
 	namers := namersOf(secret)
-	if len(namers) == 0 || !secret.GetDeletionTimestamp().IsZero() {
+	if len(namers) == 0 {
 		return reconcile.Result{}, nil
 	}
 	for _, list := range namers {
@@ -56,8 +69,12 @@ func (r *secretReconciler) Reconcile(ctx context.Context, secret *corev1.Secret)
 	if left := secretGrace - r.clock.Since(secret.GetCreationTimestamp().Time); left > 0 {
 		return reconcile.Result{RequeueAfter: left}, nil
 	}
-	// The resource version makes the delete fail if somebody has touched the Secret since, to use it again.
-	return reconcile.Result{}, client.IgnoreNotFound(r.client.Delete(ctx, secret, client.Preconditions{
+	return reconcile.Result{}, r.delete(ctx, secret)
+}
+
+// delete deletes a Secret. The resource version makes that fail if somebody has touched the Secret since, to use it again.
+func (r *secretReconciler) delete(ctx context.Context, secret *corev1.Secret) error {
+	return client.IgnoreNotFound(r.client.Delete(ctx, secret, client.Preconditions{
 		UID: new(secret.GetUID()), ResourceVersion: new(secret.GetResourceVersion()),
 	}))
 }

@@ -22,6 +22,14 @@ import (
 // comesOrGoes lets through that an object enters or leaves the cache, and none of its changes.
 var comesOrGoes = predicate.Funcs{UpdateFunc: func(event.UpdateEvent) bool { return false }}
 
+// goes lets through that an object begins to be deleted, and that it leaves the cache.
+var goes = predicate.Funcs{
+	CreateFunc: func(event.CreateEvent) bool { return false },
+	UpdateFunc: func(e event.UpdateEvent) bool {
+		return e.ObjectOld.GetDeletionTimestamp().IsZero() && !e.ObjectNew.GetDeletionTimestamp().IsZero()
+	},
+}
+
 // secretChanged lets through what the cache keeps of a Secret: what it is for, which keys it has, and which certificate.
 var secretChanged = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 	before, ok := e.ObjectOld.(*corev1.Secret)

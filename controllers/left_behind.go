@@ -1,0 +1,83 @@
+package controllers
+
+import (
+	"context"
+	"slices"
+
+	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/controllers/internal/desired"
+	"github.com/berth-dev/berth/internal/names"
+)
+
+// isUnownedKey reports whether cert-manager has written a Secret for a Certificate of Berth's, and nothing takes it along. A Secret that
+// has an owner is the garbage collector's to delete.
+func isUnownedKey(secret *corev1.Secret) bool {
+	labels := secret.GetLabels()
+	_, written := secret.GetAnnotations()[cmv1.CertificateNameKey]
+	return written && labels[v1alpha1.LabelSecret] == v1alpha1.SecretTLS && labels[desired.LabelManagedBy] == desired.ManagedBy &&
+		metav1.GetControllerOfNoCopy(secret) == nil
+}
+
+// deleteLeftBehind deletes such a Secret if the App or Domain that it was for is gone, or about to go, and no Certificate writes it. It
+// needs no grace: if it is made anew, that wakes the controller again.
+func (r *secretReconciler) deleteLeftBehind(ctx context.Context, secret *corev1.Secret) error {
+	if live, err := r.isOfLiveSite(ctx, secret); err != nil || live {
+		return err
+	}
+	if written, err := r.isWritten(ctx, secret); err != nil || written {
+		return err
+	}
+	return r.delete(ctx, secret)
+}
+
+// isOfLiveSite reports whether the App or Domain that a Secret's labels name is there to stay. A Secret that names none might be for any.
+func (r *secretReconciler) isOfLiveSite(ctx context.Context, secret *corev1.Secret) (bool, error) {
+	labels := secret.GetLabels()
+	if uid, ok := labels[v1alpha1.LabelDomain]; ok {
+		var domains v1alpha1.DomainList
+		err := r.client.List(ctx, &domains, client.InNamespace(secret.GetNamespace()))
+		return slices.ContainsFunc(domains.Items, func(d v1alpha1.Domain) bool {
+			return string(d.GetUID()) == uid && d.GetDeletionTimestamp().IsZero()
+		}), err
+	}
+	name, ok := labels[v1alpha1.LabelApp]
+	if !ok {
+		return true, nil
+	}
+	var app v1alpha1.App
+	if err := r.client.Get(ctx, client.ObjectKey{Namespace: secret.GetNamespace(), Name: name}, &app); err != nil {
+		return false, client.IgnoreNotFound(err)
+	}
+	return app.GetDeletionTimestamp().IsZero(), nil
+}
+
+// isWritten reports whether there is a Certificate that cert-manager writes a Secret for, and would make it anew. The name in the annotation
+// finds one that has lost its owner too, of which the cache doesn't hold what it writes.
+func (r *secretReconciler) isWritten(ctx context.Context, secret *corev1.Secret) (bool, error) {
+	var certificates cmv1.CertificateList
+	err := r.client.List(ctx, &certificates, client.InNamespace(secret.GetNamespace()))
+	return slices.ContainsFunc(certificates.Items, func(c cmv1.Certificate) bool {
+		return c.Spec.SecretName == secret.GetName() || c.GetName() == secret.GetAnnotations()[cmv1.CertificateNameKey]
+	}), err
+}
+
+// issuedSecret returns the Secret that cert-manager writes for an App, a Domain or a Certificate of theirs.
+func issuedSecret(_ context.Context, o client.Object) []reconcile.Request {
+	switch o := o.(type) {
+	case *v1alpha1.App:
+		return request(o.GetNamespace(), names.TLSSecret(o.GetName()))
+	case *v1alpha1.Domain:
+		return request(o.GetNamespace(), names.DomainTLSSecret(o.GetName()))
+	case *cmv1.Certificate:
+		if name := o.Spec.SecretName; name != "" { // The cache doesn't hold it of others' Certificates.
+			return request(o.GetNamespace(), name)
+		}
+	}
+	return nil
+}

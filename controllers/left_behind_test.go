@@ -1,0 +1,132 @@
+package controllers
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/controllers/internal/desired"
+)
+
+// issuedTo makes an App and a Domain of a Namespace and returns one of the two and its Certificate, which is issued.
+func issuedTo(t *testing.T, kind string) (client.Object, *cmv1.Certificate) {
+	t.Helper()
+	ns := organization(t)
+	app := newApp(t, ns)
+	var owner client.Object = app
+	certificate := &cmv1.Certificate{ObjectMeta: named(ns, app.Name)}
+	if kind == "Domain" {
+		domain := newDomain(t, ns, "www."+ns+".example.com", app.Name)
+		owner, certificate.Name = domain, domain.Name+".domain"
+	}
+	certify(t, ns, certificate.Name)
+	get(t, certificate)
+	awaitOwned(t, &corev1.Secret{ObjectMeta: named(ns, certificate.Spec.SecretName)}, owner)
+	return owner, certificate
+}
+
+// The Secret that cert-manager makes anew while its Certificate is about to go, goes too: whatever goes last, and whenever it is made.
+func TestSecretsThatCertManagerLeavesBehind(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []string{"App", "Domain"} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			owner, certificate := issuedTo(t, kind)
+			secret := &corev1.Secret{ObjectMeta: named(owner.GetNamespace(), certificate.Spec.SecretName)}
+			// The garbage collector, which the tests have not, would delete both of these, in no order.
+			remove(t, owner)
+			remove(t, secret)
+			again := issue(t, certificate)
+			quiesce(t, owner.GetNamespace())
+			unchanged(t, again) // Without it, cert-manager would make another one.
+			remove(t, certificate)
+			awaitAbsent(t, again)
+			issue(t, certificate) // cert-manager may be late.
+			awaitAbsent(t, again)
+		})
+	}
+}
+
+// What has an owner that waits for all that it owns goes once the owner begins to go.
+func TestSecretLeftBehindByAnOwnerThatWaits(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []string{"App", "Domain"} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			owner, certificate := issuedTo(t, kind)
+			remove(t, &corev1.Secret{ObjectMeta: named(owner.GetNamespace(), certificate.Spec.SecretName)})
+			patch(t, owner, func(o client.Object) { o.SetFinalizers([]string{"example.com/wait"}) })
+			remove(t, owner)
+			again := issue(t, certificate)
+			remove(t, certificate)
+			awaitAbsent(t, again)
+			patch(t, owner, func(o client.Object) { o.SetFinalizers(nil) })
+		})
+	}
+}
+
+// Only what cert-manager has written for Berth is deleted, and only once nothing owns or writes it any more.
+func TestSecretsThatAreNotLeftBehind(t *testing.T) {
+	t.Parallel()
+	ns := organization(t)
+	app := newApp(t, ns)
+	domain := newDomain(t, ns, "www."+ns+".example.com", app.Name)
+	// A Certificate that has lost its owner is still cert-manager's to issue.
+	orphan := &cmv1.Certificate{ObjectMeta: named(ns, "orphan"), Spec: cmv1.CertificateSpec{SecretName: "orphan-tls", IssuerRef: testIssuer}}
+	orphan.Spec.DNSNames = []string{"orphan.example.com"}
+	create(t, orphan)
+	for _, o := range []client.Object{app, domain, orphan} {
+		eventually(t, func(ctx context.Context) error { return cached.Get(ctx, key(o), o) })
+	}
+	cases := map[string]struct {
+		change func(*corev1.Secret)
+		kept   bool
+	}{
+		"LeftByApp": {change: func(*corev1.Secret) {}},
+		"LeftByDomain": {change: func(s *corev1.Secret) {
+			delete(s.Labels, v1alpha1.LabelApp)
+			s.Labels[v1alpha1.LabelDomain] = "6f1e6b0e-0000-4000-8000-000000000000"
+		}},
+		"OfALiveApp": {kept: true, change: func(s *corev1.Secret) { s.Labels[v1alpha1.LabelApp] = app.Name }},
+		"OfALiveDomain": {kept: true, change: func(s *corev1.Secret) {
+			delete(s.Labels, v1alpha1.LabelApp)
+			s.Labels[v1alpha1.LabelDomain] = string(domain.UID)
+		}},
+		"OfNobody":  {kept: true, change: func(s *corev1.Secret) { delete(s.Labels, v1alpha1.LabelApp) }},
+		"Users":     {kept: true, change: func(s *corev1.Secret) { delete(s.Labels, desired.LabelManagedBy) }},
+		"Others":    {kept: true, change: func(s *corev1.Secret) { s.Labels[desired.LabelManagedBy] = "Helm" }},
+		"Unwritten": {kept: true, change: func(s *corev1.Secret) { s.Annotations = nil }},
+		"Written":   {kept: true, change: func(s *corev1.Secret) { s.Annotations[cmv1.CertificateNameKey] = orphan.Name }},
+		"Owned": {kept: true, change: func(s *corev1.Secret) {
+			s.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(domain, v1alpha1.GroupVersion.WithKind("Domain"))}
+		}},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			secret := &corev1.Secret{ObjectMeta: named(ns, strings.ToLower(name))}
+			secret.Annotations = map[string]string{cmv1.CertificateNameKey: "gone"}
+			secret.Labels = map[string]string{
+				v1alpha1.LabelSecret: v1alpha1.SecretTLS, desired.LabelManagedBy: desired.ManagedBy, v1alpha1.LabelApp: "gone",
+			}
+			tc.change(secret)
+			create(t, secret)
+			if !tc.kept {
+				awaitAbsent(t, secret)
+				return
+			}
+			r := &secretReconciler{base: testBase(t, clock.RealClock{})}
+			if _, err := r.Reconcile(t.Context(), secret.DeepCopy()); err != nil {
+				t.Fatal(err)
+			}
+			unchanged(t, secret)
+		})
+	}
+}
