@@ -30,22 +30,27 @@ func (s sites) copyCustom(ctx context.Context, owner status.Object, v *serving) 
 			return err
 		}
 	}
-	source, err := s.source(ctx, s.client, owner, v.site)
-	if err != nil {
+	if copied, err := s.copied(ctx, owner, owner, v); err != nil || copied {
 		return err
+	}
+	return s.renewCopy(ctx, owner, v)
+}
+
+// copied reports whether the owner's copy of a site's custom certificate holds what the user's Secret does, if that is valid for the host.
+// The Secret is waited for on behalf of the object that asks for it.
+func (s sites) copied(ctx context.Context, asks, owner status.Object, v *serving) (bool, error) {
+	source, err := s.source(ctx, s.client, asks, v.site)
+	if err != nil {
+		return false, err
 	}
 	chain, err := s.checked(source, v)
 	if err != nil {
-		return err
+		return false, err
 	}
 	have := &corev1.Secret{}
 	have.Namespace, have.Name = v.site.Namespace, v.site.CustomSecret
 	want := desired.CustomCertificate(v.site, chain.PEM(), source.Data[corev1.TLSPrivateKeyKey])
-	applied, err := ssa.Applied(ctx, s.client, owner, want, have, corev1ac.ExtractSecret)
-	if err != nil || applied {
-		return err
-	}
-	return s.renewCopy(ctx, owner, v)
+	return ssa.Applied(ctx, s.client, owner, want, have, corev1ac.ExtractSecret)
 }
 
 // renewCopy copies what the user's Secret holds now.

@@ -40,7 +40,7 @@ type domainScope struct {
 	// hasHost says that the host is the Domain's; until that is decided, that it was so when last seen. Outside of an organization it is not
 	// decided, and what is served goes on.
 	hasHost bool
-	// mirrors says that the host is the App's own default host: the App serves it, and the Domain says what the App says.
+	// mirrors says that the host is the App's own default host: the App serves it, and the Domain looks on.
 	mirrors bool
 	// mirror is the Domain that says which certificate the App's default host is to have, if the Domain mirrors.
 	mirror *v1alpha1.Domain
@@ -55,19 +55,19 @@ func (s *domainScope) appKey() client.ObjectKey {
 
 func setupDomain(mgr manager.Manager, b base, o controller.Options) error {
 	r := &domainReconciler{base: b, sites: newSites(b)}
-	child := handler.EnqueueRequestsFromMapFunc(toDomain)
+	child := handler.EnqueueRequestsFromMapFunc(r.domainsOfChild)
 	watched := builder.ControllerManagedBy(mgr).
 		Named("domain").
 		WithOptions(o).
 		For(&v1alpha1.Domain{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&cmv1.Certificate{}, child, builder.WithPredicates(ownedOrNew)).
-		Watches(&networkingv1.Ingress{}, handler.EnqueueRequestsFromMapFunc(r.domainsOfRoute), builder.WithPredicates(ownedOrNew)).
+		Watches(&networkingv1.Ingress{}, child, builder.WithPredicates(ownedOrNew)).
 		Watches(&corev1.Namespace{}, handler.EnqueueRequestsFromMapFunc(r.domainsOfNamespace), builder.WithPredicates(comesOrGoes)).
 		Watches(&v1alpha1.App{}, handler.EnqueueRequestsFromMapFunc(r.domainsOfApp)).
 		Watches(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(r.domainsOfSecret), builder.WithPredicates(secretChanged)).
 		Watches(&v1alpha1.App{}, handler.EnqueueRequestsFromMapFunc(r.domainsOfHost), builder.WithPredicates(claimChanged)).
 		Watches(&v1alpha1.Domain{}, handler.EnqueueRequestsFromMapFunc(r.domainsOfHost), builder.WithPredicates(domainChanged))
-	return watchIssuing(watched, b.client, toDomain).Complete(reconcile.AsReconciler(b.client, r))
+	return watchIssuing(watched, b.client, r.domainsOfChild).Complete(reconcile.AsReconciler(b.client, r))
 }
 
 // Reconcile makes the Domain's host lead to its App and writes what came of it into the Domain's status.

@@ -120,7 +120,7 @@ func (r *domainReconciler) namedApp(ctx context.Context, s *domainScope) error {
 
 func (r *domainReconciler) certificate(ctx context.Context, s *domainScope) error {
 	if s.mirrors {
-		return nil
+		return r.follow(ctx, s)
 	}
 	return r.sites.certify(ctx, s.domain, &s.serving)
 }

@@ -18,7 +18,7 @@ func (r *domainReconciler) writeStatus(ctx context.Context, s *domainScope, o *p
 	now := r.clock.Now()
 	conditions := status.Conditions(s.domain.Status.Conditions, s.domain.GetGeneration(), metav1.NewTime(now), status.Parts(o,
 		status.Observer{Type: v1alpha1.ConditionConfigured, Part: s.configured},
-		status.Observer{Type: v1alpha1.ConditionCertified, Part: s.certified},
+		status.Observer{Type: v1alpha1.ConditionCertified, Part: func() status.Part { return s.serving.certified() }},
 		status.Observer{Type: v1alpha1.ConditionRouted, Part: s.routed},
 		status.Observer{
 			Type: v1alpha1.ConditionCertificateExpiring, Part: func() status.Part { return s.serving.expiring(now) },
@@ -53,16 +53,9 @@ func (s *domainScope) configured() status.Part {
 	return status.Succeeded(v1alpha1.ConditionConfigured, "The password of the mail server is there.")
 }
 
-func (s *domainScope) certified() status.Part {
-	if s.mirrors {
-		return mirroredCertificate(&s.app, s.domain, s.mirror)
-	}
-	return s.serving.certified()
-}
-
 func (s *domainScope) routed() status.Part {
 	if s.mirrors {
-		return mirrored(&s.app, v1alpha1.ConditionRouted)
+		return mirroredRoute(&s.app)
 	}
 	return routed(s.domain.Spec.Host)
 }

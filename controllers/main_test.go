@@ -34,7 +34,7 @@ const (
 // What the tests share: one API server with the controllers at work. Each test has Namespaces of its own.
 var (
 	// api asks the API server directly, as a user would.
-	api client.Client
+	api client.WithWatch
 	// cached is the controllers' own client.
 	cached client.Client
 	// uncached is the controllers' own way past their caches.
@@ -50,7 +50,7 @@ func TestMain(m *testing.M) { os.Exit(testenv.Run(m, startControllers)) }
 func startControllers(ctx context.Context, config *rest.Config) error {
 	ctrl.SetLogger(logr.FromSlogHandler(slog.NewTextHandler(io.MultiWriter(os.Stderr, logged), &slog.HandlerOptions{Level: slog.LevelWarn})))
 	var err error
-	if api, err = client.New(config, client.Options{Scheme: Scheme()}); err != nil {
+	if api, err = client.NewWithWatch(config, client.Options{Scheme: Scheme()}); err != nil {
 		return err
 	}
 	if err := bindRole(ctx); err != nil {

@@ -2,9 +2,9 @@ package controllers
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
+	cmv1ac "github.com/cert-manager/cert-manager/pkg/client/applyconfigurations/certmanager/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -12,11 +12,14 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/controllers/internal/desired"
+	"github.com/berth-dev/berth/controllers/internal/phase"
+	"github.com/berth-dev/berth/controllers/internal/ssa"
 	"github.com/berth-dev/berth/controllers/internal/status"
 )
 
 // A Domain mirrors an App if its host is the App's own default host. The App serves that, with the certificate that the Domain asks for,
-// and the Domain says what the App says.
+// and the Domain says of its route what the App says.
 
 // mirrorOf returns the Domain that says where the certificate of an App's default host comes from, or nil: of those that mirror the App
 // and aren't being deleted, the oldest.
@@ -64,27 +67,50 @@ func (s sites) wakeMirrored(ctx context.Context, secret client.Object) []reconci
 	return all
 }
 
-// mirrored returns what an App says of a part. The part is stalled if it is what stalls the App.
-func mirrored(app *v1alpha1.App, conditionType string) status.Part {
-	c := meta.FindStatusCondition(app.Status.Conditions, conditionType)
+// mirroredRoute returns what an App says of its route. The part is stalled if it is what stalls the App.
+func mirroredRoute(app *v1alpha1.App) status.Part {
+	c := meta.FindStatusCondition(app.Status.Conditions, v1alpha1.ConditionRouted)
 	if c == nil {
-		return status.Pending(conditionType, "Nothing is known of the App yet.")
+		return status.Pending(v1alpha1.ConditionRouted, "Nothing is known of the App yet.")
 	}
 	stalled := meta.FindStatusCondition(app.Status.Conditions, v1alpha1.ConditionStalled)
 	return status.Part{
-		Type: conditionType, Status: c.Status, Reason: c.Reason, Message: c.Message,
+		Type: c.Type, Status: c.Status, Reason: c.Reason, Message: c.Message,
 		Stalled: stalled != nil && stalled.Status == metav1.ConditionTrue && stalled.Reason == c.Reason,
 	}
 }
 
-// mirroredCertificate returns what an App says of its certificate, unless that is another one than a Domain asks for since an older Domain
-// mirrors the App too.
-func mirroredCertificate(app *v1alpha1.App, domain, oldest *v1alpha1.Domain) status.Part {
-	if oldest == nil || oldest.GetUID() == domain.GetUID() || equality.Semantic.DeepEqual(oldest.Spec.TLS, domain.Spec.TLS) {
-		return mirrored(app, v1alpha1.ConditionCertified)
+// follow judges whether the App serves the certificate that a Domain asks for which mirrors it. It goes by what the caches hold, not by what
+// the App says: that may be of what the App was asked for before.
+func (r *domainReconciler) follow(ctx context.Context, s *domainScope) error {
+	if oldest := s.mirror; oldest != nil && oldest.GetUID() != s.domain.GetUID() &&
+		!equality.Semantic.DeepEqual(oldest.Spec.TLS, s.domain.Spec.TLS) {
+		return phase.Stall(v1alpha1.ReasonHostConflict,
+			"Domain %s, which is older, says where the certificate of %s comes from.", oldest.GetName(), s.domain.Spec.Host)
 	}
-	return status.Part{
-		Type: v1alpha1.ConditionCertified, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonHostConflict, Stalled: true,
-		Message: fmt.Sprintf("Domain %s, which is older, says where the certificate of %s comes from.", oldest.GetName(), domain.Spec.Host),
+	s.serving.site = desired.AppSite(&s.app, r.platform).WithTLS(s.domain.Spec.TLS)
+	follows, err := r.sites.follows(ctx, s.domain, &s.app, &s.serving)
+	if err != nil || follows {
+		return err
 	}
+	told := meta.FindStatusCondition(s.app.Status.Conditions, v1alpha1.ConditionCertified)
+	if told != nil && told.Reason == v1alpha1.ReasonInvalid { // Only who was refused knows.
+		return phase.Stall(told.Reason, "%s", told.Message)
+	}
+	return phase.Wait(0, v1alpha1.ReasonProgressing, "The App is about to serve the certificate.")
+}
+
+// follows reports whether an App has done its part for the certificate that a Domain asks for: it has copied the custom one or asked the
+// issuer for it. Whether that is issued, and served, is left to tell.
+func (s sites) follows(ctx context.Context, domain *v1alpha1.Domain, app *v1alpha1.App, v *serving) (bool, error) {
+	if v.site.Source != "" {
+		return s.copied(ctx, domain, app, v)
+	}
+	v.certificate.Namespace, v.certificate.Name = v.site.Namespace, v.site.Name
+	asked, err := ssa.Applied(ctx, s.client, app, desired.Certificate(v.site), &v.certificate, cmv1ac.ExtractCertificate)
+	if err != nil || !asked || isIssued(&v.certificate) {
+		return asked, err
+	}
+	v.hint, err = s.hindrance(ctx, &v.certificate)
+	return true, err
 }

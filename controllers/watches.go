@@ -149,8 +149,8 @@ func (r *domainReconciler) domainsOfApp(ctx context.Context, o client.Object) []
 	return requests(ctx, r.client, &v1alpha1.DomainList{}, o.GetNamespace(), client.MatchingFields{indexApp: o.GetName()})
 }
 
-// domainsOfRoute returns the Domain whose route an object is, or those that mirror the App whose route it is.
-func (r *domainReconciler) domainsOfRoute(ctx context.Context, o client.Object) []reconcile.Request {
+// domainsOfChild returns the Domain that controls a route or a Certificate, or those that mirror the App that does.
+func (r *domainReconciler) domainsOfChild(ctx context.Context, o client.Object) []reconcile.Request {
 	if ref := berthController(o); ref != nil && ref.Kind == "App" {
 		return r.sites.wakeMirrors(ctx, o.GetNamespace(), ref.Name)
 	}

@@ -66,8 +66,8 @@ func Apply[O client.Object, C Configuration[C]](ctx context.Context, c client.Cl
 	return update(ctx, c, want, obj, extract)
 }
 
-// Applied reports whether an object is the owner's and is already as want says, and reads it into obj. It is for an object that the cache
-// doesn't hold as it is, since it is secret: want is what the cache would hold of it.
+// Applied reports whether an object is the owner's and is already as want says, and reads it into obj. It is for who only looks on, and
+// for an object that the cache doesn't hold as it is, since it is secret: want is what the cache would hold of it.
 //
 // It returns a *NotOwnedError if the object exists and the owner doesn't control it.
 func Applied[O client.Object, C any](ctx context.Context, c client.Client, owner metav1.Object, want C, obj O, extract Extract[O, C]) (bool, error) {
