@@ -55,7 +55,9 @@ func newAuthority(t *testing.T, name string) authority {
 // issue makes a certificate of a key for a host.
 func (a authority) issue(t *testing.T, host string, key crypto.Signer, changes ...func(*x509.Certificate)) certificate.Chain {
 	t.Helper()
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{host}, NotBefore: fresh.Now, NotAfter: fresh.Now.Add(time.Hour)}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), DNSNames: []string{host}, NotBefore: fresh.Now, NotAfter: fresh.Now.Add(time.Hour),
+	}
 	for _, change := range changes {
 		change(template)
 	}

@@ -64,7 +64,10 @@ func TestChangeDomain(t *testing.T) {
 		"Nothing":   {want: `{}`},
 		"OwnSlug":   {body: wire.DomainBody{Slug: new("shop")}, want: `{}`},
 		"OtherSlug": {body: wire.DomainBody{Slug: new("other")}, field: "slug"},
-		"Login":     {body: wire.DomainBody{Authentication: new(1)}, want: `{domain: {` + base + `, authentication: LoginOnly, ` + tls + `, ` + mail + `}}`},
+		"Login": {
+			body: wire.DomainBody{Authentication: new(1)},
+			want: `{domain: {` + base + `, authentication: LoginOnly, ` + tls + `, ` + mail + `}}`,
+		},
 		"SamePair": {
 			reason: "Whoever sends a pair twice has done no wrong.",
 			body:   wire.DomainBody{Certificate: chain, Key: key}, want: `{}`,
