@@ -12,7 +12,6 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
-	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -163,40 +162,6 @@ func TestDomainOutsideOfAnOrganization(t *testing.T) {
 		o.SetLabels(map[string]string{v1alpha1.LabelOrganization: ns})
 	})
 	expect(t, domain, status.FailedStatus, map[string]condition{v1alpha1.ConditionReady: failing(v1alpha1.ReasonAppNotFound)})
-}
-
-// A Domain outside of organizations keeps no host from one that is in one.
-func TestHostAskedForOutsideOfAnOrganization(t *testing.T) {
-	t.Parallel()
-	outside, ns := namespace(t, nil), organization(t)
-	older := newDomain(t, outside, "www."+ns+".example.com", "web")
-	expect(t, older, status.FailedStatus, map[string]condition{v1alpha1.ConditionReady: failing(v1alpha1.ReasonNoOrganization)})
-	nextSecond(t)
-	younger := newDomain(t, ns, older.Spec.Host, newApp(t, ns).Name)
-	expect(t, younger, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouted: succeeded})
-}
-
-// A Namespace that is no organization any more keeps the hosts that it serves: they still lead there.
-func TestHostOfAFormerOrganization(t *testing.T) {
-	t.Parallel()
-	ns, other := organization(t), organization(t)
-	waiting := newDomain(t, other, "www."+other+".example.com", newApp(t, other).Name)
-	nextSecond(t)
-	domain := newDomain(t, ns, "www."+ns+".example.com", newApp(t, ns).Name)
-	certify(t, ns, domain.Name+".domain")
-	expect(t, domain, status.CurrentStatus, ready)
-	patch(t, waiting, func(client.Object) { waiting.Spec.Host = domain.Spec.Host })
-	expect(t, waiting, status.FailedStatus, conflict)
-
-	before := domain.Status
-	patch(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns}}, func(o client.Object) { o.SetLabels(nil) })
-	expect(t, domain, status.FailedStatus, map[string]condition{v1alpha1.ConditionReady: failing(v1alpha1.ReasonNoOrganization)})
-	if domain.Status.URL != before.URL || !equality.Semantic.DeepEqual(domain.Status.Certificate, before.Certificate) {
-		t.Errorf("it served %s with %v, and now says %s and %v", before.URL, before.Certificate, domain.Status.URL, domain.Status.Certificate)
-	}
-	settle()
-	expect(t, waiting, status.FailedStatus, conflict)
-	absent(t, &networkingv1.Ingress{ObjectMeta: named(other, waiting.Name+".domain")})
 }
 
 func TestHostOfTwoDomains(t *testing.T) {
