@@ -7,6 +7,7 @@ import (
 
 	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -42,6 +43,14 @@ func TestSecretsThatCertManagerLeavesBehind(t *testing.T) {
 			secret := &corev1.Secret{ObjectMeta: named(owner.GetNamespace(), certificate.Spec.SecretName)}
 			// The garbage collector, which the tests have not, would delete both of these, in no order.
 			remove(t, owner)
+			// A reconcile that has begun before would take away all that the owner has, which is right and not what this is about.
+			eventually(t, func(ctx context.Context) error {
+				if err := cached.Get(ctx, key(owner), owner); !apierrors.IsNotFound(err) {
+					return errNotYet
+				}
+				return nil
+			})
+			quiesce(t, owner.GetNamespace())
 			remove(t, secret)
 			again := issue(t, certificate)
 			quiesce(t, owner.GetNamespace())
