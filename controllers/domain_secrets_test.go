@@ -65,17 +65,24 @@ func TestMailPassword(t *testing.T) {
 	expect(t, domain, status.InProgressStatus, lacking)
 }
 
+// newGivenSecrets makes a Domain name a password and a certificate as a REST client gives them.
+func newGivenSecrets(t *testing.T, domain *v1alpha1.Domain) (password, bought *corev1.Secret) {
+	t.Helper()
+	app := domain.Spec.AppRef.Name
+	password = newPassword(t, domain.Namespace, "mail", app)
+	bought = newCertificateSecret(t, domain.Namespace, "bought", pairFor{host: domain.Spec.Host})
+	patch(t, bought, func(client.Object) { bought.Labels[v1alpha1.LabelApp] = app })
+	wantPassword(t, domain, password.Name)
+	wantCustom(t, domain, bought.Name)
+	return password, bought
+}
+
 // A Secret that a REST client made for a Domain goes with it; one that a user made, or that is for another App, is left alone.
 func TestDomainSecretIsAdopted(t *testing.T) {
 	t.Parallel()
 	ns := organization(t)
 	domain := newServedDomain(t, ns)
-	app := domain.Spec.AppRef.Name
-	password := newPassword(t, ns, "mail", app)
-	bought := newCertificateSecret(t, ns, "bought", pairFor{host: domain.Spec.Host})
-	patch(t, bought, func(client.Object) { bought.Labels[v1alpha1.LabelApp] = app })
-	wantPassword(t, domain, password.Name)
-	wantCustom(t, domain, bought.Name)
+	password, bought := newGivenSecrets(t, domain)
 	awaitOwned(t, password, domain)
 	awaitOwned(t, bought, domain)
 	expect(t, domain, status.CurrentStatus, ready)

@@ -90,35 +90,35 @@ func domainSecrets(o client.Object) []string {
 
 // secretNames returns the names of the Secrets that a Domain, or the environment of an App or a ReplicaSet, names.
 func secretNames(o client.Object) []string {
-	var names []string
+	var found []string
 	switch o := o.(type) {
 	case *v1alpha1.App:
 		for _, e := range o.Spec.Env {
 			if e.ValueFrom != nil && e.ValueFrom.SecretKeyRef != nil {
-				names = append(names, e.ValueFrom.SecretKeyRef.Name)
+				found = append(found, e.ValueFrom.SecretKeyRef.Name)
 			}
 		}
 	case *appsv1.ReplicaSet:
 		for _, c := range o.Spec.Template.Spec.Containers {
 			for _, e := range c.Env {
 				if e.ValueFrom != nil && e.ValueFrom.SecretKeyRef != nil {
-					names = append(names, e.ValueFrom.SecretKeyRef.Name)
+					found = append(found, e.ValueFrom.SecretKeyRef.Name)
 				}
 			}
 		}
 	case *v1alpha1.Domain:
-		names = namedByDomain(o)
+		found = namedByDomain(o)
 	}
-	return names
+	return found
 }
 
 func namedByDomain(d *v1alpha1.Domain) []string {
-	var names []string
+	var found []string
 	if tls := d.Spec.TLS; tls != nil && tls.SecretRef != nil {
-		names = append(names, tls.SecretRef.Name)
+		found = append(found, tls.SecretRef.Name)
 	}
 	if mail := d.Spec.Mail; mail != nil && mail.PasswordSecretRef != nil {
-		names = append(names, mail.PasswordSecretRef.Name)
+		found = append(found, mail.PasswordSecretRef.Name)
 	}
-	return names
+	return found
 }

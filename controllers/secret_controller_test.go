@@ -115,12 +115,7 @@ func TestDomainSecretsThatNothingNames(t *testing.T) {
 	t.Parallel()
 	ns := organization(t)
 	domain := newServedDomain(t, ns)
-	app := domain.Spec.AppRef.Name
-	password := newPassword(t, ns, "mail", app)
-	bought := newCertificateSecret(t, ns, "bought", pairFor{host: domain.Spec.Host})
-	patch(t, bought, func(client.Object) { bought.Labels[v1alpha1.LabelApp] = app })
-	wantPassword(t, domain, password.Name)
-	wantCustom(t, domain, bought.Name)
+	password, bought := newGivenSecrets(t, domain)
 	expect(t, domain, status.CurrentStatus, ready)
 	awaitOwned(t, password, domain)
 	awaitOwned(t, bought, domain)
