@@ -1,0 +1,55 @@
+package access
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	rbacv1 "k8s.io/api/rbac/v1"
+)
+
+func TestMembership(t *testing.T) {
+	type want struct {
+		Organization string
+		Role         Role
+		OK           bool
+	}
+	cases := map[string]struct {
+		reason string
+		group  string
+		want   want
+	}{
+		"Manager":      {group: Group("acme", RoleManager), want: want{Organization: "acme", Role: RoleManager, OK: true}},
+		"Contributor":  {group: Group("acme", RoleContributor), want: want{Organization: "acme", Role: RoleContributor, OK: true}},
+		"Host":         {reason: "Host staff are no members of anything.", group: GroupHost},
+		"OtherRole":    {group: Prefix + "acme:owner"},
+		"NoRole":       {group: Prefix + "acme:"},
+		"Nothing":      {reason: "An organization has a name.", group: Prefix + ":manager"},
+		"Foreign":      {reason: "Kubernetes' own groups are none of Berth's.", group: "system:masters"},
+		"TwoRoles":     {group: Prefix + "acme:manager:manager"},
+		"NearlyPrefix": {group: "berth-acme:manager"},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			organization, role, ok := Membership(tc.group)
+			if !tc.want.OK && !ok {
+				return
+			}
+			if diff := cmp.Diff(tc.want, want{Organization: organization, Role: role, OK: ok}); diff != "" {
+				t.Errorf("\n%s\nMembership(%q): -want, +got:\n%s", tc.reason, tc.group, diff)
+			}
+		})
+	}
+}
+
+func TestGrants(t *testing.T) {
+	group := func(name string) rbacv1.Subject {
+		return rbacv1.Subject{Kind: "Group", APIGroup: "rbac.authorization.k8s.io", Name: name}
+	}
+	want := []Grant{
+		{ClusterRole: "berth-manager", Subjects: []rbacv1.Subject{group("berth:acme:manager"), group("berth:host")}},
+		{ClusterRole: "berth-contributor", Subjects: []rbacv1.Subject{group("berth:acme:contributor")}},
+	}
+	if diff := cmp.Diff(want, Grants("acme")); diff != "" {
+		t.Errorf("Grants(acme): -want, +got:\n%s", diff)
+	}
+}
