@@ -5,7 +5,6 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"github.com/berth-dev/berth/facade/internal/auth"
 	"github.com/berth-dev/berth/facade/internal/store"
 	"github.com/berth-dev/berth/facade/internal/translate"
 	"github.com/berth-dev/berth/facade/internal/web"
@@ -17,9 +16,9 @@ type appStore interface {
 	Organization(ctx context.Context, name string) error
 	List(ctx context.Context, organization string, window func(total int) (first, end int, err error)) ([]translate.Observed, int, error)
 	Get(ctx context.Context, organization, slug string) (translate.Observed, error)
-	Create(ctx context.Context, principal auth.Principal, organization string, body wire.AppBody) (translate.Observed, error)
-	Change(ctx context.Context, principal auth.Principal, organization, slug string, plan store.Planner) (translate.Observed, error)
-	Delete(ctx context.Context, principal auth.Principal, organization, slug string) error
+	Create(ctx context.Context, organization string, body wire.AppBody) (translate.Observed, error)
+	Change(ctx context.Context, organization, slug string, plan store.Planner) (translate.Observed, error)
+	Delete(ctx context.Context, organization, slug string) error
 }
 
 // appHandlers serve the calls about apps.
@@ -61,7 +60,7 @@ func (h *appHandlers) create(c *gin.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return h.show(h.apps.Create(c.Request.Context(), auth.PrincipalOf(c), c.Param("org"), body))
+	return h.show(h.apps.Create(c.Request.Context(), c.Param("org"), body))
 }
 
 func (h *appHandlers) put(c *gin.Context) (any, error) { return h.change(c, false) }
@@ -85,11 +84,11 @@ func (h *appHandlers) change(c *gin.Context, restart bool) (any, error) {
 	plan := func(platform translate.Platform, observed translate.Observed, fresh translate.Fresh) (translate.Plan, error) {
 		return translate.Change(platform, observed, body, restart, fresh)
 	}
-	return h.show(h.apps.Change(c.Request.Context(), auth.PrincipalOf(c), c.Param("org"), c.Param("app"), plan))
+	return h.show(h.apps.Change(c.Request.Context(), c.Param("org"), c.Param("app"), plan))
 }
 
 func (h *appHandlers) delete(c *gin.Context) (any, error) {
-	return nil, h.apps.Delete(c.Request.Context(), auth.PrincipalOf(c), c.Param("org"), c.Param("app"))
+	return nil, h.apps.Delete(c.Request.Context(), c.Param("org"), c.Param("app"))
 }
 
 // show is what clients see of an app.

@@ -7,7 +7,6 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/berth-dev/berth/facade/internal/apierr"
-	"github.com/berth-dev/berth/facade/internal/auth"
 	"github.com/berth-dev/berth/facade/internal/store"
 	"github.com/berth-dev/berth/facade/internal/translate"
 	"github.com/berth-dev/berth/facade/internal/web"
@@ -20,9 +19,9 @@ type domainStore interface {
 	Organization(ctx context.Context, name string) error
 	ListDomains(ctx context.Context, organization string, window func(total int) (first, end int, err error)) ([]translate.Observed, int, error)
 	GetDomain(ctx context.Context, organization, name string) (translate.Observed, error)
-	CreateDomain(ctx context.Context, principal auth.Principal, organization string, body wire.DomainBody) (translate.Observed, error)
-	ChangeDomain(ctx context.Context, principal auth.Principal, organization, name string, plan store.Planner) (translate.Observed, error)
-	KeepKey(ctx context.Context, principal auth.Principal, organization, name string, key []byte) (translate.Observed, error)
+	CreateDomain(ctx context.Context, organization string, body wire.DomainBody) (translate.Observed, error)
+	ChangeDomain(ctx context.Context, organization, name string, plan store.Planner) (translate.Observed, error)
+	KeepKey(ctx context.Context, organization, name string, key []byte) (translate.Observed, error)
 }
 
 // domainHandlers serve the calls about domains. Those whose path names no organization are about all.
@@ -66,7 +65,7 @@ func (h *domainHandlers) create(c *gin.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return h.show(h.domains.CreateDomain(c.Request.Context(), auth.PrincipalOf(c), c.Param("org"), body))
+	return h.show(h.domains.CreateDomain(c.Request.Context(), c.Param("org"), body))
 }
 
 func (h *domainHandlers) put(c *gin.Context) (any, error) {
@@ -84,11 +83,11 @@ func (h *domainHandlers) put(c *gin.Context) (any, error) {
 	plan := func(platform translate.Platform, observed translate.Observed, fresh translate.Fresh) (translate.Plan, error) {
 		return translate.ChangeDomain(platform, observed, body, fresh)
 	}
-	return h.show(h.domains.ChangeDomain(c.Request.Context(), auth.PrincipalOf(c), c.Param("org"), c.Param("domain"), plan))
+	return h.show(h.domains.ChangeDomain(c.Request.Context(), c.Param("org"), c.Param("domain"), plan))
 }
 
 func (h *domainHandlers) deleteCertificate(c *gin.Context) (any, error) {
-	_, err := h.domains.ChangeDomain(c.Request.Context(), auth.PrincipalOf(c), c.Param("org"), c.Param("domain"), translate.DeleteCertificate)
+	_, err := h.domains.ChangeDomain(c.Request.Context(), c.Param("org"), c.Param("domain"), translate.DeleteCertificate)
 	return nil, err
 }
 
@@ -109,7 +108,7 @@ func (h *domainHandlers) newKey(c *gin.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	observed, err := h.domains.KeepKey(c.Request.Context(), auth.PrincipalOf(c), c.Param("org"), c.Param("domain"), encoded)
+	observed, err := h.domains.KeepKey(c.Request.Context(), c.Param("org"), c.Param("domain"), encoded)
 	if err != nil {
 		return nil, err
 	}

@@ -60,12 +60,12 @@ func (h *logHandlers) get(c *gin.Context) (any, error) {
 		return wire.Logs{Content: content}, err
 	}
 	return web.Stream(func(write io.Writer) error {
-		return h.follow(ctx, auth.PrincipalOf(c), observed.App, options, write)
+		return h.follow(ctx, observed.App, options, write)
 	}), nil
 }
 
 // follow goes on until the client, its key, the app or the server goes.
-func (h *logHandlers) follow(ctx context.Context, client auth.Principal, app *v1alpha1.App, options podlogs.Options, write io.Writer) error {
+func (h *logHandlers) follow(ctx context.Context, app *v1alpha1.App, options podlogs.Options, write io.Writer) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go func() {
@@ -73,7 +73,7 @@ func (h *logHandlers) follow(ctx context.Context, client auth.Principal, app *v1
 		cancel()
 	}()
 	go func() {
-		h.apps.AwaitRevoked(ctx, client.ID)
+		h.apps.AwaitRevoked(ctx, auth.FromContext(ctx).ID)
 		cancel()
 	}()
 	go func() {

@@ -75,7 +75,7 @@ func (h *mailHandlers) test(c *gin.Context, domain string) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	to := auth.PrincipalOf(c).Owner
+	to := auth.FromContext(c.Request.Context()).Owner
 	if !wire.IsAddress(to) {
 		return nil, apierr.BadRequest("Your API key has no e-mail address of an owner to send to.")
 	}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	authorizationv1client "k8s.io/client-go/kubernetes/typed/authorization/v1"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/certwatcher"
@@ -91,9 +92,13 @@ func New(ctx context.Context, options Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	core, err := corev1client.NewForConfig(options.Config)
+	core, err := corev1client.NewForConfig(auth.Impersonating(options.Config))
 	if err != nil {
 		return nil, fmt.Errorf("make the client for logs: %w", err)
+	}
+	authorization, err := authorizationv1client.NewForConfig(options.Config)
+	if err != nil {
+		return nil, fmt.Errorf("make the client for access reviews: %w", err)
 	}
 	contract, err := docs.New(openAPI)
 	if err != nil {
@@ -105,7 +110,8 @@ func New(ctx context.Context, options Options) (*Server, error) {
 	}
 	return &Server{
 		options: options, log: options.Log,
-		store: s, authorizer: auth.Roles{}, platform: platform, logs: podlogs.NewReader(core), mailer: sender, docs: contract,
+		store: s, authorizer: auth.NewReviews(authorization.SubjectAccessReviews()), platform: platform, logs: podlogs.NewReader(core),
+		mailer: sender, docs: contract,
 		ending: make(chan struct{}),
 	}, nil
 }

@@ -34,7 +34,7 @@ import (
 const (
 	baseDomain  = "apps.example.com"
 	fromEmail   = "hello@example.com"
-	systemSpace = "berth-system"
+	systemSpace = testenv.Namespace
 	// mailUser and mailPassword are the platform's login at its mail server.
 	mailUser     = "platform"
 	mailPassword = "password-of-the-platform"
@@ -70,7 +70,7 @@ func setup(ctx context.Context, config *rest.Config) error {
 	if suite.cluster, err = client.New(config, client.Options{Scheme: store.NewScheme()}); err != nil {
 		return err
 	}
-	if err := suite.cluster.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: systemSpace}}); err != nil {
+	if err := testenv.InstallRights(ctx, config); err != nil {
 		return err
 	}
 	if suite.host, err = newKey(ctx, apikey.RoleHost); err != nil {
@@ -91,6 +91,9 @@ func setup(ctx context.Context, config *rest.Config) error {
 		return err
 	}
 	suite.certificates, suite.log, suite.requests = dir, &lockedBuffer{}, &requestLog{}
+	if config, err = testenv.ServiceAccount(ctx, config, "berth-facade"); err != nil {
+		return err
+	}
 	config.Wrap(suite.requests.wrap)
 	if suite.server, err = newServer(ctx, config, dir, suite.log); err != nil {
 		return err
@@ -183,6 +186,9 @@ func organization(t *testing.T) (name, token string) {
 		Annotations:  map[string]string{v1alpha1.AnnotationExternalID: "external-id-of-the-organization"},
 	}}
 	if err := suite.cluster.Create(t.Context(), namespace); err != nil {
+		t.Fatal(err)
+	}
+	if err := testenv.GrantIn(t.Context(), suite.cluster, namespace.Name); err != nil {
 		t.Fatal(err)
 	}
 	return namespace.Name, member(t, apikey.RoleManager, namespace.Name)

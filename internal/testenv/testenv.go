@@ -71,6 +71,15 @@ func run(m *testing.M, setups []Setup) (code int, err error) {
 
 // crdFolders returns where the custom resource definitions of Berth and of cert-manager's module lie.
 func crdFolders() ([]string, error) {
+	dirs, err := moduleFolders()
+	if err != nil {
+		return nil, err
+	}
+	return []string{filepath.Join(dirs[0], "config", "crd"), filepath.Join(dirs[1], "deploy", "crds")}, nil
+}
+
+// moduleFolders returns where Berth's and cert-manager's modules lie.
+func moduleFolders() ([]string, error) {
 	list := exec.CommandContext(context.Background(), "go", "list", "-m", "-f", "{{.Dir}}", "github.com/berth-dev/berth", "github.com/cert-manager/cert-manager")
 	out, err := list.Output()
 	if err != nil {
@@ -80,5 +89,5 @@ func crdFolders() ([]string, error) {
 	if len(dirs) != 2 {
 		return nil, fmt.Errorf("find the modules: want two folders, got %q", dirs)
 	}
-	return []string{filepath.Join(dirs[0], "config", "crd"), filepath.Join(dirs[1], "deploy", "crds")}, nil
+	return dirs, nil
 }

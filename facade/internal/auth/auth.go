@@ -5,25 +5,37 @@ import (
 	"cmp"
 	"context"
 	"crypto/subtle"
-	"slices"
 
 	"github.com/gin-gonic/gin"
 
 	"github.com/berth-dev/berth/facade/apikey"
 	"github.com/berth-dev/berth/facade/internal/apierr"
 	"github.com/berth-dev/berth/facade/internal/web"
+	"github.com/berth-dev/berth/internal/access"
 )
 
 // Principal is who calls.
 type Principal struct {
-	// ID is that of the API key.
+	// ID is that of the API key; empty for somebody who has signed in.
 	ID string
-	// Owner is the e-mail address of who holds the key; may be empty.
+	// Owner is the e-mail address of who holds the key or has signed in; may be empty for a key.
 	Owner string
-	// Role is what the key may do.
-	Role apikey.Role
-	// Organizations are those that the role holds in; none for host staff, whose role holds in all.
-	Organizations []string
+	// User is the user that they act as at the API server.
+	User string
+	// Groups are those that they act in.
+	Groups []string
+}
+
+// ofKey is who the holder of a key is.
+func ofKey(key apikey.Key) Principal {
+	p := Principal{ID: key.ID, Owner: key.Owner, User: access.UserOfKey(key.ID)}
+	if key.Role == apikey.RoleHost {
+		p.Groups = []string{access.GroupHost}
+	}
+	for _, organization := range key.Organizations {
+		p.Groups = append(p.Groups, access.Group(organization, access.Role(key.Role)))
+	}
+	return p
 }
 
 // Keys finds API keys. Both the lookup and a key that is gone must be known without a request to anybody.
@@ -31,9 +43,6 @@ type Keys interface {
 	// KeyByHash returns the key whose token has this hash, in apikey.Hash's form.
 	KeyByHash(ctx context.Context, hash string) (apikey.Key, bool)
 }
-
-// principalKey is where the request's principal is kept.
-const principalKey = "berth.dev/principal"
 
 // Authenticate lets a request go on only with a known API key, the user name of HTTP Basic authentication; the password is ignored.
 func Authenticate(keys Keys) gin.HandlerFunc {
@@ -47,13 +56,21 @@ func Authenticate(keys Keys) gin.HandlerFunc {
 			web.Fail(c, apierr.Unauthorized())
 			return
 		}
-		c.Set(principalKey, Principal{ID: key.ID, Owner: key.Owner, Role: key.Role, Organizations: key.Organizations})
+		c.Request = c.Request.WithContext(NewContext(c.Request.Context(), ofKey(key)))
 	}
 }
 
-// PrincipalOf returns who calls. The zero Principal, of a request that Authenticate hasn't seen, may do nothing.
-func PrincipalOf(c *gin.Context) Principal {
-	principal, _ := c.Value(principalKey).(Principal)
+// principalKey is where a context keeps its principal.
+type principalKey struct{}
+
+// NewContext returns a context in which a principal acts.
+func NewContext(ctx context.Context, principal Principal) context.Context {
+	return context.WithValue(ctx, principalKey{}, principal)
+}
+
+// FromContext returns who acts in a context. The zero Principal, of a request that nobody has been authenticated for, may do nothing.
+func FromContext(ctx context.Context) Principal {
+	principal, _ := ctx.Value(principalKey{}).(Principal)
 	return principal
 }
 
@@ -69,41 +86,17 @@ type Action struct {
 	Name string
 }
 
-// reads tells whether the action changes nothing.
-func (a Action) reads() bool { return a.Verb == "get" || a.Verb == "list" }
-
 // Authorizer decides what a principal may do.
 type Authorizer interface {
 	// Authorize returns nil if the principal may do it, the 403 if they may not, and the 404 if they may not even know of it.
 	Authorize(ctx context.Context, principal Principal, action Action) error
 }
 
-// Roles decides by the role of the key alone.
-type Roles struct{}
-
-// Authorize lets host staff do everything, managers everything in their organizations, and contributors read there. What is about all
-// organizations is for host staff alone.
-func (Roles) Authorize(_ context.Context, principal Principal, action Action) error {
-	if principal.Role == apikey.RoleHost {
-		return nil
-	}
-	if action.Organization == "" {
-		return apierr.Forbidden()
-	}
-	if !slices.Contains(principal.Organizations, action.Organization) {
-		return apierr.NotFound()
-	}
-	if principal.Role == apikey.RoleManager || principal.Role == apikey.RoleContributor && action.reads() {
-		return nil
-	}
-	return apierr.Forbidden()
-}
-
 // Require lets a request go on only if its principal may do verb to resource, in the organization and to the app or domain that its path names.
 func Require(authorizer Authorizer, verb, resource string) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		action := Action{Verb: verb, Resource: resource, Organization: c.Param("org"), Name: cmp.Or(c.Param("app"), c.Param("domain"))}
-		if err := authorizer.Authorize(c.Request.Context(), PrincipalOf(c), action); err != nil {
+		if err := authorizer.Authorize(c.Request.Context(), FromContext(c.Request.Context()), action); err != nil {
 			web.Fail(c, err)
 		}
 	}

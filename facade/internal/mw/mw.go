@@ -61,7 +61,7 @@ func Log(log *slog.Logger) gin.HandlerFunc {
 			slog.Int("bytes", max(0, c.Writer.Size())),
 			slog.Duration("duration", time.Since(start)),
 			slog.String("remote", c.Request.RemoteAddr),
-			slog.String("key", auth.PrincipalOf(c).ID),
+			slog.String("key", auth.FromContext(c.Request.Context()).ID),
 		}
 		level := slog.LevelInfo
 		if status >= http.StatusInternalServerError {

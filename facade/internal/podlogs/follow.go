@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/watch"
 	toolscache "k8s.io/client-go/tools/cache"
 	watchtools "k8s.io/client-go/tools/watch"
@@ -67,9 +68,17 @@ type follower struct {
 
 // watch sends each Pod of the App whenever it changes.
 func (f *follower) watch(ctx context.Context, app *v1alpha1.App) {
-	pods := toolscache.NewFilteredListWatchFromClient(f.reader.client.RESTClient(), "pods", app.Namespace, func(options *metav1.ListOptions) {
-		options.LabelSelector = selector(app)
-	})
+	// What asks is given ctx, which says for whom.
+	pods := &toolscache.ListWatch{
+		ListWithContextFunc: func(_ context.Context, options metav1.ListOptions) (runtime.Object, error) {
+			options.LabelSelector = selector(app)
+			return f.reader.client.Pods(app.Namespace).List(ctx, options)
+		},
+		WatchFuncWithContext: func(_ context.Context, options metav1.ListOptions) (watch.Interface, error) {
+			options.LabelSelector = selector(app)
+			return f.reader.client.Pods(app.Namespace).Watch(ctx, options)
+		},
+	}
 	// It ends with ctx alone: the informer behind it starts anew what breaks.
 	_, _ = watchtools.UntilWithSync(ctx, pods, &corev1.Pod{}, nil, func(event watch.Event) (bool, error) {
 		pod, ok := event.Object.(*corev1.Pod)

@@ -19,9 +19,6 @@ import (
 	"github.com/berth-dev/berth/api/v1alpha1"
 )
 
-// +kubebuilder:rbac:groups="",resources=pods,verbs=get;list;watch
-// +kubebuilder:rbac:groups="",resources=pods/log,verbs=get
-
 const (
 	// container is the one of an App's Pods that runs its image.
 	container = "app"

@@ -17,14 +17,12 @@ import (
 	toolscache "k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/facade/internal/auth"
 	"github.com/berth-dev/berth/facade/internal/translate"
 )
-
-// Clients returns the client that writes for a principal.
-type Clients func(auth.Principal) (client.Client, error)
 
 // Options say what a Store reads and how.
 type Options struct {
@@ -39,8 +37,9 @@ type Options struct {
 
 // Store reads and writes Apps with what belongs to them.
 type Store struct {
-	cache     cache.Cache
-	clients   Clients
+	cache cache.Cache
+	// client writes as whoever acts in a request's context.
+	client    client.Client
 	namespace string
 	platform  translate.Platform
 	apps      appIndex
@@ -58,20 +57,36 @@ func New(ctx context.Context, options Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the cache: %w", err)
 	}
-	writer, err := client.New(options.Config, client.Options{Scheme: scheme})
+	writer, err := newWriter(options.Config, scheme)
 	if err != nil {
 		return nil, fmt.Errorf("make the client: %w", err)
 	}
-	strict := client.WithFieldValidation(client.WithFieldOwner(writer, v1alpha1.FieldOwnerFacade), metav1.FieldValidationStrict)
 	s := &Store{
 		cache:     informers,
-		clients:   func(auth.Principal) (client.Client, error) { return strict, nil },
+		client:    writer,
 		namespace: options.Namespace,
 		platform:  options.Platform,
 		changes:   changes{happened: make(chan struct{})},
 		now:       time.Now,
 	}
 	return s, s.watch(ctx)
+}
+
+// newWriter makes the client that writes as whoever acts in a request's context. What kinds there are, it asks as the facade itself.
+func newWriter(config *rest.Config, scheme *runtime.Scheme) (client.Client, error) {
+	own, err := rest.HTTPClientFor(config)
+	if err != nil {
+		return nil, err
+	}
+	mapper, err := apiutil.NewDynamicRESTMapper(config, own)
+	if err != nil {
+		return nil, err
+	}
+	writer, err := client.New(auth.Impersonating(config), client.Options{Scheme: scheme, Mapper: mapper})
+	if err != nil {
+		return nil, err
+	}
+	return client.WithFieldValidation(client.WithFieldOwner(writer, v1alpha1.FieldOwnerFacade), metav1.FieldValidationStrict), nil
 }
 
 // NewScheme knows the kinds that the facade works with.

@@ -11,7 +11,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
-	"github.com/berth-dev/berth/facade/internal/auth"
 	"github.com/berth-dev/berth/facade/internal/translate"
 	"github.com/berth-dev/berth/facade/internal/wire"
 )
@@ -27,7 +26,7 @@ const (
 )
 
 // Create makes an app. The error is a 400 that names the slug or the domain if it is taken. All of the app is made, or nothing.
-func (s *Store) Create(ctx context.Context, principal auth.Principal, organization string, body wire.AppBody) (translate.Observed, error) {
+func (s *Store) Create(ctx context.Context, organization string, body wire.AppBody) (translate.Observed, error) {
 	externalID, err := s.externalID(ctx, organization)
 	if err != nil {
 		return translate.Observed{}, err
@@ -49,10 +48,7 @@ func (s *Store) Create(ctx context.Context, principal auth.Principal, organizati
 	if err := s.checkSlug(ctx, organization, slug); err != nil {
 		return translate.Observed{}, err
 	}
-	w, done, err := s.begin(ctx, principal)
-	if err != nil {
-		return translate.Observed{}, err
-	}
+	w, done := s.begin(ctx)
 	defer done()
 	if err := s.checkDomain(w, organization, slug, plan); err != nil {
 		return translate.Observed{}, err
@@ -84,21 +80,18 @@ type finder func(ctx context.Context) (translate.Observed, error)
 
 // Change changes an app as plan says, which is asked again if somebody else's change came in between. The error is the 404 if there is no such
 // app, a 400 if a host is taken, or a 409 that names who else has set a field.
-func (s *Store) Change(ctx context.Context, principal auth.Principal, organization, slug string, plan Planner) (translate.Observed, error) {
+func (s *Store) Change(ctx context.Context, organization, slug string, plan Planner) (translate.Observed, error) {
 	find := func(ctx context.Context) (translate.Observed, error) { return s.Get(ctx, organization, slug) }
-	return s.change(ctx, principal, slug, find, plan)
+	return s.change(ctx, slug, find, plan)
 }
 
-func (s *Store) change(ctx context.Context, principal auth.Principal, slug string, find finder, plan Planner) (translate.Observed, error) {
+func (s *Store) change(ctx context.Context, slug string, find finder, plan Planner) (translate.Observed, error) {
 	unlock, err := s.locks.lock(ctx, slug)
 	if err != nil {
 		return translate.Observed{}, err
 	}
 	defer unlock()
-	w, done, err := s.begin(ctx, principal)
-	if err != nil {
-		return translate.Observed{}, err
-	}
+	w, done := s.begin(ctx)
 	defer done()
 	fresh := s.fresh()
 	for range attempts {
@@ -152,7 +145,7 @@ func (s *Store) written(ctx context.Context, w *writer, after translate.Observed
 }
 
 // Delete deletes an app; what belongs to it goes with it. The error is the 404 if there is none.
-func (s *Store) Delete(ctx context.Context, principal auth.Principal, organization, slug string) error {
+func (s *Store) Delete(ctx context.Context, organization, slug string) error {
 	unlock, err := s.locks.lock(ctx, slug)
 	if err != nil {
 		return err
@@ -166,10 +159,7 @@ func (s *Store) Delete(ctx context.Context, principal auth.Principal, organizati
 	if err != nil {
 		return err
 	}
-	w, done, err := s.begin(ctx, principal)
-	if err != nil {
-		return err
-	}
+	w, done := s.begin(ctx)
 	defer done()
 	if err := w.delete(observed.App); err != nil {
 		return err

@@ -7,24 +7,23 @@ import (
 
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/facade/internal/apierr"
-	"github.com/berth-dev/berth/facade/internal/auth"
 	"github.com/berth-dev/berth/facade/internal/translate"
 	"github.com/berth-dev/berth/facade/internal/wire"
 )
 
 // ChangeDomain changes what GetDomain finds by a name, as Change does an app.
-func (s *Store) ChangeDomain(ctx context.Context, principal auth.Principal, organization, name string, plan Planner) (translate.Observed, error) {
+func (s *Store) ChangeDomain(ctx context.Context, organization, name string, plan Planner) (translate.Observed, error) {
 	find := func(ctx context.Context) (translate.Observed, error) { return s.GetDomain(ctx, organization, name) }
 	now, err := find(ctx)
 	if err != nil {
 		return translate.Observed{}, err
 	}
-	return s.change(ctx, principal, now.App.Name, find, plan)
+	return s.change(ctx, now.App.Name, find, plan)
 }
 
 // CreateDomain makes a Domain for an app of an organization, or of any if it is empty. The error is a 400 that names the slug if the body
 // doesn't tell which app, or the domain if it is taken.
-func (s *Store) CreateDomain(ctx context.Context, principal auth.Principal, organization string, body wire.DomainBody) (translate.Observed, error) {
+func (s *Store) CreateDomain(ctx context.Context, organization string, body wire.DomainBody) (translate.Observed, error) {
 	if body.Domain == nil {
 		return translate.Observed{}, apierr.Field(wire.FieldDomain, "This field is required.")
 	}
@@ -40,7 +39,7 @@ func (s *Store) CreateDomain(ctx context.Context, principal auth.Principal, orga
 		}
 		return translate.CreateDomain(platform, observed, name, body, fresh)
 	}
-	return s.change(ctx, principal, app.Name, find, plan)
+	return s.change(ctx, app.Name, find, plan)
 }
 
 // appOf is the app that a new Domain is for: the one that the body names, or whose slug is the first label of the host, or the only one of the
@@ -94,7 +93,7 @@ func (s *Store) freeName(ctx context.Context, observed translate.Observed, body 
 }
 
 // KeepKey lets a private key wait for a certificate of what GetDomain finds by a name, in place of the one that waits there.
-func (s *Store) KeepKey(ctx context.Context, principal auth.Principal, organization, name string, key []byte) (translate.Observed, error) {
+func (s *Store) KeepKey(ctx context.Context, organization, name string, key []byte) (translate.Observed, error) {
 	observed, err := s.GetDomain(ctx, organization, name)
 	if err != nil {
 		return observed, err
@@ -113,10 +112,7 @@ func (s *Store) KeepKey(ctx context.Context, principal auth.Principal, organizat
 			return observed, err
 		}
 	}
-	w, done, err := s.begin(ctx, principal)
-	if err != nil {
-		return observed, err
-	}
+	w, done := s.begin(ctx)
 	defer done()
 	if err := w.keep(translate.NewKey(observed, key), observed); err != nil {
 		return observed, err

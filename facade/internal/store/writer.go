@@ -18,13 +18,8 @@ import (
 
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/facade/internal/apierr"
-	"github.com/berth-dev/berth/facade/internal/auth"
 	"github.com/berth-dev/berth/facade/internal/translate"
 )
-
-// +kubebuilder:rbac:groups=berth.dev,resources=apps,verbs=create;patch;delete
-// +kubebuilder:rbac:groups=berth.dev,resources=domains,verbs=create;patch;delete
-// +kubebuilder:rbac:groups="",resources=secrets,verbs=create;patch;delete
 
 // absent is a resource version that nothing of what the facade writes ever has, since etcd counts from 1 and much is written before the
 // first of it. The API server ignores the version when an apply makes an object, and refuses an apply to an object with another version: so
@@ -44,18 +39,14 @@ type writer struct {
 	release func()
 }
 
-// begin returns the writer for a principal, and what ends its time and its turn.
-func (s *Store) begin(ctx context.Context, principal auth.Principal) (*writer, func(), error) {
-	c, err := s.clients(principal)
-	if err != nil {
-		return nil, nil, err
-	}
+// begin returns a writer for who acts in ctx, and what ends its time and its turn.
+func (s *Store) begin(ctx context.Context) (*writer, func()) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
-	w := &writer{ctx: ctx, client: c}
+	w := &writer{ctx: ctx, client: s.client}
 	return w, func() {
 		cancel()
 		w.leave()
-	}, nil
+	}
 }
 
 // claim waits for a writer's turn to ask for a host, and ends its turn for another. Of several writes that want one at the same time, the
