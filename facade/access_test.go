@@ -119,7 +119,7 @@ func TestAllOrganizations(t *testing.T) {
 
 func TestRevokedKey(t *testing.T) {
 	org, _ := organization(t)
-	key, token, err := apikey.New("ann@example.com", apikey.RoleManager, org)
+	key, token, err := apikey.New(apikey.Spec{Owner: "ann@example.com", Role: apikey.RoleManager, Organizations: []string{org}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,7 +138,7 @@ func TestRevokedKey(t *testing.T) {
 // TestKeyElsewhere says that whoever may write Secrets in an organization can't make a key of them.
 func TestKeyElsewhere(t *testing.T) {
 	org, manager := organization(t)
-	forged, token, err := apikey.New("mallory@example.com", apikey.RoleHost)
+	forged, token, err := apikey.New(apikey.Spec{Owner: "mallory@example.com", Role: apikey.RoleHost})
 	if err != nil {
 		t.Fatal(err)
 	}

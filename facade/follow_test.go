@@ -46,7 +46,7 @@ func TestFollowFrom(t *testing.T) {
 // TestFollowUntilKeyIsRevoked says that a key that is gone shows no more output.
 func TestFollowUntilKeyIsRevoked(t *testing.T) {
 	org, slug, _ := loggingApp(t)
-	key, token, err := apikey.New("", apikey.RoleContributor, org)
+	key, token, err := apikey.New(apikey.Spec{Role: apikey.RoleContributor, Organizations: []string{org}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -170,7 +170,7 @@ func eventually(t *testing.T, what string, done func() bool) {
 
 // newKey makes an API key and returns its token.
 func newKey(ctx context.Context, role apikey.Role, organizations ...string) (string, error) {
-	key, token, err := apikey.New("ann@example.com", role, organizations...)
+	key, token, err := apikey.New(apikey.Spec{Owner: "ann@example.com", Role: role, Organizations: organizations})
 	if err != nil {
 		return "", err
 	}

@@ -101,7 +101,7 @@ func TestTestEmailFails(t *testing.T) {
 		t.Helper()
 		return call(t, token, http.MethodPost, path+"test-email/", nil).want(t, status).json(t)
 	}
-	nameless, token, err := apikey.New("", apikey.RoleManager, org)
+	nameless, token, err := apikey.New(apikey.Spec{Role: apikey.RoleManager, Organizations: []string{org}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -108,12 +108,12 @@ func (f *keyFlags) key() (apikey.Key, string, error) {
 		}
 	}
 	if f.host {
-		return apikey.New(f.owner, apikey.RoleHost)
+		return apikey.New(apikey.Spec{Owner: f.owner, Role: apikey.RoleHost})
 	}
 	if f.role == string(apikey.RoleHost) {
 		return apikey.Key{}, "", errors.New("a key of host staff is made by --host, without --org")
 	}
-	return apikey.New(f.owner, apikey.Role(f.role), f.organizations...)
+	return apikey.New(apikey.Spec{Owner: f.owner, Role: apikey.Role(f.role), Organizations: f.organizations})
 }
 
 func organizationsExist(ctx context.Context, c client.Client, names []string) error {

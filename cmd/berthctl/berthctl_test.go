@@ -194,7 +194,7 @@ func TestKeysOfOrganizationsThatGo(t *testing.T) {
 		t.Errorf("org delete: the keys %v are left, want %s and %s", left, shared.ID, other.ID)
 	}
 
-	earlier, _, err := apikey.New("", apikey.RoleManager, "earlier", "another")
+	earlier, _, err := apikey.New(apikey.Spec{Role: apikey.RoleManager, Organizations: []string{"earlier", "another"}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,9 @@
 //
 // A key is shown once, when it is made. What stays is a Secret in Berth's own namespace with the key's SHA-256 and whose it is:
 // whoever reads it learns nothing to call the API with. A plain hash is enough, since a key has 238 random bits.
+//
+// What a key is made with is in the Secret's data, which is immutable. What changes later is in its annotations: when the key was used last,
+// and an earlier end that a rotation gives it.
 package apikey
 
 import (
@@ -11,11 +14,16 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"regexp"
 	"slices"
 	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
 )
@@ -32,6 +40,9 @@ const (
 	dataOwner         = "owner"
 	dataRole          = "role"
 	dataOrganizations = "organizations"
+	dataDescription   = "description"
+	dataExpires       = "expires"
+	dataReplaces      = "replaces"
 )
 
 const (
@@ -39,7 +50,12 @@ const (
 	lowercase   = "0123456789abcdefghijklmnopqrstuvwxyz"
 	tokenLength = 40
 	idLength    = 8
+	// maxDescription is the most characters that a description may have.
+	maxDescription = 200
 )
+
+// sane is what an id may look like that somebody else chooses: it is part of the name of a Secret and of that of a user.
+var sane = regexp.MustCompile(`^[0-9a-z]{8,40}$`)
 
 // Role is what the holder of a key may do.
 type Role string
@@ -56,35 +72,59 @@ const (
 // ErrInvalid is what every error about a malformed key wraps.
 var ErrInvalid = errors.New("invalid API key")
 
-// Key is what is kept of an API key.
-type Key struct {
-	// ID names the key, in listings and audit logs. It is no secret.
+// Spec is what a key is made with, and stays as it is.
+type Spec struct {
+	// ID names the key, in listings and audit logs. It is no secret. New chooses one if it is empty; whoever chooses it, by 8 to 40
+	// lower-case letters and digits, can make the key once only.
 	ID string
-	// Hash is the lower-case hexadecimal SHA-256 of the token.
-	Hash string
 	// Owner is the e-mail address of the person or team that holds the key; may be empty.
 	Owner string
+	// Description says what the key is for, in at most 200 characters on one line; may be empty.
+	Description string
 	// Role is what the key may do.
 	Role Role
 	// Organizations are those that the role holds in. Empty for RoleHost, which holds everywhere, and never empty otherwise.
 	Organizations []string
-	// Created is when the key was made; zero before its Secret is written.
-	Created metav1.Time
+	// Expires is when the key stops working, to the second; zero for never. Nothing can move it.
+	Expires time.Time
+	// Replaces is the id of the key that this one was made from by a rotation; empty for none.
+	Replaces string
 }
 
-// New makes a key with a new random id and returns it with its token, which is kept nowhere. The error wraps ErrInvalid if role and
-// organizations don't go together.
-func New(owner string, role Role, organizations ...string) (Key, string, error) {
-	id, err := random(lowercase, idLength)
-	if err != nil {
-		return Key{}, "", err
+// Key is what is kept of an API key.
+type Key struct {
+	Spec
+	// Hash is the lower-case hexadecimal SHA-256 of the token.
+	Hash string
+	// Created is when the key was made; zero before its Secret is written.
+	Created metav1.Time
+	// UID is that of the key's Secret; empty before it is written.
+	UID types.UID
+	// Retires is when the key stops working since another one has replaced it; zero for never. It can't be later than Expires to have an effect.
+	Retires time.Time
+	// LastUsed is when the key was used last, to the hour; zero for never.
+	LastUsed time.Time
+}
+
+// New makes a key and returns it with its token, which is kept nowhere. The error wraps ErrInvalid if the spec doesn't make sense.
+func New(spec Spec) (Key, string, error) {
+	if spec.ID == "" {
+		id, err := random(lowercase, idLength)
+		if err != nil {
+			return Key{}, "", err
+		}
+		spec.ID = id
+	}
+	if !sane.MatchString(spec.ID) {
+		return Key{}, "", fmt.Errorf("%w: an id has 8 to 40 lower-case letters and digits", ErrInvalid)
 	}
 	secret, err := random(base62, tokenLength)
 	if err != nil {
 		return Key{}, "", err
 	}
 	token := Prefix + secret
-	key := Key{ID: id, Hash: Hash(token), Owner: owner, Role: role, Organizations: slices.Clone(organizations)}
+	spec.Organizations, spec.Expires = slices.Clone(spec.Organizations), toSecond(spec.Expires)
+	key := Key{Spec: spec, Hash: Hash(token)}
 	return key, token, key.validate()
 }
 
@@ -114,6 +154,9 @@ func (k Key) Secret(namespace string) *corev1.Secret {
 			dataOwner:         []byte(k.Owner),
 			dataRole:          []byte(k.Role),
 			dataOrganizations: []byte(strings.Join(k.Organizations, ",")),
+			dataDescription:   []byte(k.Description),
+			dataExpires:       []byte(format(k.Expires)),
+			dataReplaces:      []byte(k.Replaces),
 		},
 	}
 }
@@ -124,16 +167,27 @@ func FromSecret(secret *corev1.Secret) (Key, error) {
 	if !found || secret.Labels[v1alpha1.LabelSecret] != v1alpha1.SecretAPIKey {
 		return Key{}, fmt.Errorf("%w: Secret %s is not one", ErrInvalid, secret.Name)
 	}
+	expires, err := parse(string(secret.Data[dataExpires]))
+	if err != nil {
+		return Key{}, fmt.Errorf("%w %s: when it expires is no time", ErrInvalid, id)
+	}
 	key := Key{
-		ID:      id,
+		Spec: Spec{
+			ID:          id,
+			Owner:       string(secret.Data[dataOwner]),
+			Description: string(secret.Data[dataDescription]),
+			Role:        Role(secret.Data[dataRole]),
+			Expires:     expires,
+			Replaces:    string(secret.Data[dataReplaces]),
+		},
 		Hash:    string(secret.Data[dataHash]),
-		Owner:   string(secret.Data[dataOwner]),
-		Role:    Role(secret.Data[dataRole]),
 		Created: secret.CreationTimestamp,
+		UID:     secret.UID,
 	}
 	if names := string(secret.Data[dataOrganizations]); names != "" {
 		key.Organizations = strings.Split(names, ",")
 	}
+	key.readAnnotations(secret.Annotations)
 	return key, key.validate()
 }
 
@@ -144,6 +198,15 @@ func (k Key) validate() error {
 	if slices.ContainsFunc(k.Organizations, func(name string) bool { return name == "" || strings.Contains(name, ",") }) {
 		return fmt.Errorf("%w %s: an organization's name is empty or has a comma", ErrInvalid, k.ID)
 	}
+	if utf8.RuneCountInString(k.Description) > maxDescription || strings.ContainsFunc(k.Description, unprintable) {
+		return fmt.Errorf("%w %s: a description is one line of at most %d characters", ErrInvalid, k.ID, maxDescription)
+	}
+	return k.validateRole()
+}
+
+func unprintable(r rune) bool { return !unicode.IsPrint(r) }
+
+func (k Key) validateRole() error {
 	switch k.Role {
 	case RoleHost:
 		if len(k.Organizations) > 0 {

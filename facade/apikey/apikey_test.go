@@ -3,7 +3,9 @@ package apikey
 import (
 	"errors"
 	"regexp"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
@@ -11,18 +13,24 @@ import (
 
 func TestRoundTrip(t *testing.T) {
 	cases := map[string]struct {
-		owner         string
-		role          Role
-		organizations []string
+		reason string
+		spec   Spec
 	}{
-		"Manager":         {owner: "ann@example.com", role: RoleManager, organizations: []string{"cowork"}},
-		"SeveralOrgs":     {owner: "ann@example.com", role: RoleContributor, organizations: []string{"acme", "cowork"}},
-		"HostStaff":       {owner: "ops@example.com", role: RoleHost},
-		"OwnerIsOptional": {role: RoleHost},
+		"Manager":         {spec: Spec{Owner: "ann@example.com", Role: RoleManager, Organizations: []string{"cowork"}}},
+		"SeveralOrgs":     {spec: Spec{Owner: "ann@example.com", Role: RoleContributor, Organizations: []string{"acme", "cowork"}}},
+		"HostStaff":       {spec: Spec{Owner: "ops@example.com", Role: RoleHost}},
+		"OwnerIsOptional": {spec: Spec{Role: RoleHost}},
+		"Everything": {
+			reason: "Times are kept to the second.",
+			spec: Spec{
+				ID: "0a1b2c3d4e5f", Description: "Deploys from CI — müde", Role: RoleHost, Replaces: "abcdefgh",
+				Expires: time.Date(2026, 3, 4, 5, 6, 7, 8, time.FixedZone("", 3600)),
+			},
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			key, token, err := New(tc.owner, tc.role, tc.organizations...)
+			key, token, err := New(tc.spec)
 			if err != nil {
 				t.Fatalf("New(...): %v", err)
 			}
@@ -43,10 +51,46 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
+// TestEarlierKeys says that keys are read which were made before there was more to say about them.
+func TestEarlierKeys(t *testing.T) {
+	want, _, err := New(Spec{Role: RoleManager, Organizations: []string{"cowork"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret := want.Secret("berth-system")
+	for _, later := range []string{dataDescription, dataExpires, dataReplaces} {
+		delete(secret.Data, later)
+	}
+	got, err := FromSecret(secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("FromSecret(...): -want, +got:\n%s", diff)
+	}
+}
+
+func TestNewMistakes(t *testing.T) {
+	for name, spec := range map[string]Spec{
+		"ShortID":           {ID: "abc", Role: RoleHost},
+		"IDOfAnotherSecret": {ID: "../../etc/passwd", Role: RoleHost},
+		"UpperCaseID":       {ID: "ABCDEFGH", Role: RoleHost},
+		"LongDescription":   {Description: strings.Repeat("ä", 201), Role: RoleHost},
+		"TwoLines":          {Description: "one\ntwo", Role: RoleHost},
+		"NoRole":            {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if _, _, err := New(spec); !errors.Is(err, ErrInvalid) {
+				t.Errorf("New(...): got %v, want ErrInvalid", err)
+			}
+		})
+	}
+}
+
 func TestTokensDiffer(t *testing.T) {
 	seen := map[string]bool{}
 	for range 100 {
-		key, token, err := New("", RoleHost)
+		key, token, err := New(Spec{Role: RoleHost})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -58,7 +102,7 @@ func TestTokensDiffer(t *testing.T) {
 }
 
 func TestInvalid(t *testing.T) {
-	valid, _, err := New("ann@example.com", RoleManager, "cowork")
+	valid, _, err := New(Spec{Owner: "ann@example.com", Role: RoleManager, Organizations: []string{"cowork"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,6 +116,8 @@ func TestInvalid(t *testing.T) {
 		"UnknownRole":       {reason: "An unknown role has no rights.", change: func(s *corev1.Secret) { s.Data[dataRole] = []byte("root") }},
 		"NoOrganization":    {reason: "A manager of nothing is a mistake.", change: func(s *corev1.Secret) { s.Data[dataOrganizations] = nil }},
 		"EmptyOrganization": {reason: "A name can't be empty.", change: func(s *corev1.Secret) { s.Data[dataOrganizations] = []byte("cowork,") }},
+		"Expires":           {reason: "A key whose end can't be read has none that one could rely on.", change: func(s *corev1.Secret) { s.Data[dataExpires] = []byte("soon") }},
+		"Description":       {reason: "A description must not fake a second line.", change: func(s *corev1.Secret) { s.Data[dataDescription] = []byte("a\nb") }},
 		"HostOfOne":         {reason: "Host staff isn't bound to an organization.", change: func(s *corev1.Secret) { s.Data[dataRole] = []byte(RoleHost) }},
 	}
 	for name, tc := range cases {

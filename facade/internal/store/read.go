@@ -8,7 +8,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
-	"github.com/berth-dev/berth/facade/apikey"
 	"github.com/berth-dev/berth/facade/internal/apierr"
 	"github.com/berth-dev/berth/facade/internal/translate"
 )
@@ -49,29 +48,6 @@ func valuesOf[T client.Object](values func(T) []string) client.IndexerFunc {
 		}
 		return values(typed)
 	}
-}
-
-// keyHashes are the hashes that a Secret is found by: that of the key that it stands for.
-func (s *Store) keyHashes(secret *corev1.Secret) []string {
-	if secret.Namespace != s.namespace {
-		return nil
-	}
-	key, err := apikey.FromSecret(secret)
-	if err != nil {
-		return nil
-	}
-	return []string{key.Hash}
-}
-
-// KeyByHash finds an API key by apikey.Hash of its token.
-func (s *Store) KeyByHash(ctx context.Context, hash string) (apikey.Key, bool) {
-	secrets := &corev1.SecretList{}
-	err := s.cache.List(ctx, secrets, client.InNamespace(s.namespace), client.MatchingFields{indexHash: hash}, client.UnsafeDisableDeepCopy)
-	if err != nil || len(secrets.Items) == 0 {
-		return apikey.Key{}, false
-	}
-	key, err := apikey.FromSecret(&secrets.Items[0])
-	return key, err == nil
 }
 
 // Organization is nil if there is an organization of this name, and the 404 if not.
@@ -138,12 +114,6 @@ func (s *Store) AwaitGone(ctx context.Context, app *v1alpha1.App) {
 		now := s.apps.get(app.Namespace, app.Name)
 		return now == nil || now.UID != app.UID
 	})
-}
-
-// AwaitRevoked returns when the API key with this id is gone, or ctx ends.
-func (s *Store) AwaitRevoked(ctx context.Context, id string) {
-	key := client.ObjectKey{Namespace: s.namespace, Name: apikey.SecretName(id)}
-	s.changes.await(ctx, func() bool { return s.cache.Get(ctx, key, &corev1.Secret{}, client.UnsafeDisableDeepCopy) != nil })
 }
 
 // observe returns an App and one of its Domains, or none, with what belongs to them.

@@ -17,7 +17,6 @@ import (
 	toolscache "k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/facade/internal/auth"
@@ -39,7 +38,9 @@ type Options struct {
 type Store struct {
 	cache cache.Cache
 	// client writes as whoever acts in a request's context.
-	client    client.Client
+	client client.Client
+	// own writes as the facade itself: what is about API keys.
+	own       client.Client
 	namespace string
 	platform  translate.Platform
 	apps      appIndex
@@ -57,13 +58,14 @@ func New(ctx context.Context, options Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the cache: %w", err)
 	}
-	writer, err := newWriter(options.Config, scheme)
+	own, writer, err := newClients(options.Config, scheme)
 	if err != nil {
-		return nil, fmt.Errorf("make the client: %w", err)
+		return nil, fmt.Errorf("make the clients: %w", err)
 	}
 	s := &Store{
 		cache:     informers,
 		client:    writer,
+		own:       own,
 		namespace: options.Namespace,
 		platform:  options.Platform,
 		changes:   changes{happened: make(chan struct{})},
@@ -72,21 +74,21 @@ func New(ctx context.Context, options Options) (*Store, error) {
 	return s, s.watch(ctx)
 }
 
-// newWriter makes the client that writes as whoever acts in a request's context. What kinds there are, it asks as the facade itself.
-func newWriter(config *rest.Config, scheme *runtime.Scheme) (client.Client, error) {
-	own, err := rest.HTTPClientFor(config)
-	if err != nil {
-		return nil, err
+// newClients makes the client that writes as the facade itself, and the one that writes as whoever acts in a request's context. What kinds
+// there are, the second one asks as the facade, too.
+func newClients(config *rest.Config, scheme *runtime.Scheme) (own, writer client.Client, err error) {
+	if own, err = client.New(config, client.Options{Scheme: scheme}); err != nil {
+		return nil, nil, err
 	}
-	mapper, err := apiutil.NewDynamicRESTMapper(config, own)
-	if err != nil {
-		return nil, err
+	if writer, err = client.New(auth.Impersonating(config), client.Options{Scheme: scheme, Mapper: own.RESTMapper()}); err != nil {
+		return nil, nil, err
 	}
-	writer, err := client.New(auth.Impersonating(config), client.Options{Scheme: scheme, Mapper: mapper})
-	if err != nil {
-		return nil, err
-	}
-	return client.WithFieldValidation(client.WithFieldOwner(writer, v1alpha1.FieldOwnerFacade), metav1.FieldValidationStrict), nil
+	return strict(own), strict(writer), nil
+}
+
+// strict lets a client write under the facade's field owner, and nothing that the API server doesn't know.
+func strict(c client.Client) client.Client {
+	return client.WithFieldValidation(client.WithFieldOwner(c, v1alpha1.FieldOwnerFacade), metav1.FieldValidationStrict)
 }
 
 // NewScheme knows the kinds that the facade works with.

@@ -1,0 +1,118 @@
+package apikey
+
+import (
+	"cmp"
+	"encoding/json"
+	"slices"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// Annotations of a key's Secret.
+const (
+	// annotationLastUsed is when the key was used last, an RFC 3339 time, to the hour.
+	annotationLastUsed = "berth.dev/last-used"
+	// annotationRetiresAt is when the key stops working since another one replaces it, an RFC 3339 time.
+	annotationRetiresAt = "berth.dev/retires-at"
+)
+
+// LastUsedPrecision is what the time of a key's last use is cut to.
+const LastUsedPrecision = time.Hour
+
+// readAnnotations takes from a Secret's annotations what changes about a key. Whoever writes annotations can only shorten a key's life: one
+// that can't be read as a time ends it at once, since it was to end some time. When it was used last is for people to read, and unknown then.
+func (k *Key) readAnnotations(annotations map[string]string) {
+	if used, err := parse(annotations[annotationLastUsed]); err == nil {
+		k.LastUsed = used
+	}
+	text, retires := annotations[annotationRetiresAt]
+	if !retires {
+		return
+	}
+	at, err := parse(text)
+	if err != nil || at.IsZero() {
+		at = time.Unix(0, 0).UTC()
+	}
+	k.Retires = at
+}
+
+// Older compares two keys by when they were made, then by id.
+func Older(a, b Key) int {
+	return cmp.Or(a.Created.Compare(b.Created.Time), cmp.Compare(a.ID, b.ID))
+}
+
+// End is when the key stops working, the earlier of Expires and Retires; zero for never.
+func (k Key) End() time.Time {
+	ends := slices.DeleteFunc([]time.Time{k.Expires, k.Retires}, time.Time.IsZero)
+	if len(ends) == 0 {
+		return time.Time{}
+	}
+	return slices.MinFunc(ends, time.Time.Compare)
+}
+
+// Expired tells whether the key has stopped working. An expired key is as unknown as one that never was.
+func (k Key) Expired(now time.Time) bool {
+	end := k.End()
+	return !end.IsZero() && !now.Before(end)
+}
+
+// Successor makes the key that replaces this one, with the same owner, role, organizations, description and lifetime, and returns it with its
+// token. It has the id that is given, or a new random one if that is empty. The key itself stays as it is: RetirePatch ends it.
+func (k Key) Successor(id string, now time.Time) (Key, string, error) {
+	spec := k.Spec
+	spec.ID, spec.Replaces = id, k.ID
+	if !k.Expires.IsZero() {
+		spec.Expires = now.Add(k.Expires.Sub(k.Created.Time))
+	}
+	return New(spec)
+}
+
+// RetirePatch is the JSON merge patch of the key's Secret that ends the key at a time, or earlier if it ends earlier anyway. It fits no Secret
+// that was made under the same name later.
+func (k Key) RetirePatch(at time.Time) []byte {
+	at = toSecond(at)
+	if end := k.End(); !end.IsZero() && end.Before(at) {
+		at = end
+	}
+	return k.patch(annotationRetiresAt, at)
+}
+
+// UsedPatch is the JSON merge patch of the key's Secret that notes a use, as RetirePatch is one. All uses within an hour make the same.
+func (k Key) UsedPatch(at time.Time) []byte {
+	return k.patch(annotationLastUsed, at.Truncate(LastUsedPrecision))
+}
+
+// patch names no resource version: it changes nothing that anybody else writes, so it can't be in conflict with them.
+func (k Key) patch(annotation string, at time.Time) []byte {
+	type metadata struct {
+		UID         types.UID         `json:"uid,omitempty"`
+		Annotations map[string]string `json:"annotations"`
+	}
+	patch := map[string]metadata{"metadata": {UID: k.UID, Annotations: map[string]string{annotation: format(at)}}}
+	encoded, err := json.Marshal(patch)
+	if err != nil {
+		panic(err) // There is nothing in it that can't be encoded.
+	}
+	return encoded
+}
+
+// toSecond cuts a time to what is kept of it.
+func toSecond(at time.Time) time.Time { return at.UTC().Truncate(time.Second) }
+
+// format writes a time for a Secret; nothing for zero.
+func format(at time.Time) string {
+	if at.IsZero() {
+		return ""
+	}
+	return at.UTC().Format(time.RFC3339)
+}
+
+// parse reads what format has written.
+func parse(text string) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	at, err := time.Parse(time.RFC3339, text)
+	return at.UTC(), err
+}
