@@ -3,6 +3,8 @@ package facade
 import (
 	"log/slog"
 	"net/http"
+	"net/netip"
+	"strings"
 
 	"github.com/gin-gonic/gin"
 
@@ -16,24 +18,57 @@ import (
 // escaping can make larger.
 const maxBody = 2 << 20
 
-// router returns the handler of every route of the API.
+// prefix is what the path of every call begins with.
+const prefix = "/api"
+
+// route is one call of the API.
+type route struct {
+	method, path string
+	// verb and resource are what the call does, in the words of the API server.
+	verb, resource string
+	// status is that of a success.
+	status  int
+	handler web.Handler
+}
+
+// routes are all calls of the API, by method and path.
+type routes []route
+
+// describe says what a request does by its route; nothing if it is none of these.
+func (all routes) describe(c *gin.Context) auth.Action {
+	path := "/" + strings.Trim(strings.TrimPrefix(c.FullPath(), prefix), "/")
+	for _, r := range all {
+		if r.method == c.Request.Method && r.path == path {
+			return auth.ActionOf(c, r.verb, r.resource)
+		}
+	}
+	return auth.Action{}
+}
+
+// router returns the handler of every route.
 func (s *Server) router() *gin.Engine {
-	engine := newEngine(s.log)
+	all := s.routes()
+	engine := newEngine(s.log, all.describe, s.options.TrustedProxies)
 	contract := docHandlers{docs: s.docs}
-	engine.GET("/api", contract.page)
-	engine.GET("/api/", contract.page)
-	engine.GET("/api/openapi.json", contract.contract)
+	engine.GET(prefix, contract.page)
+	engine.GET(prefix+"/", contract.page)
+	engine.GET(prefix+"/openapi.json", contract.contract)
+	calls := engine.Group(prefix, mw.WhenReady(s.store.Synced), auth.Authenticate(s.store, s.options.Limits.forAuth()))
+	for _, r := range all {
+		// Both forms are served directly: a redirect would lose the body of a POST in many a client.
+		for _, path := range []string{r.path, r.path + "/"} {
+			calls.Handle(r.method, path, auth.Require(s.authorizer, r.verb, r.resource), web.Handle(r.status, r.handler))
+		}
+	}
+	return engine
+}
+
+func (s *Server) routes() routes {
 	apps := &appHandlers{platform: s.platform, apps: s.store}
 	logs := &logHandlers{apps: s.store, logs: s.logs, ending: s.ending}
 	domains := &domainHandlers{platform: s.platform, domains: s.store}
 	mails := &mailHandlers{platform: s.platform, password: s.options.Mail.Password, domains: s.store, mailer: s.mailer}
-	calls := engine.Group("/api", mw.WhenReady(s.store.Synced), auth.Authenticate(s.store))
-	for _, route := range []struct {
-		method, path   string
-		verb, resource string
-		status         int
-		handler        web.Handler
-	}{
+	return routes{
 		{http.MethodGet, "/containers/:org/apps", "list", "apps", http.StatusOK, apps.list},
 		{http.MethodPost, "/containers/:org/apps", "create", "apps", http.StatusCreated, apps.create},
 		{http.MethodGet, "/containers/:org/apps/:app", "get", "apps", http.StatusOK, apps.get},
@@ -51,24 +86,25 @@ func (s *Server) router() *gin.Engine {
 		{http.MethodPost, "/domains/:org/:domain/newcert", "patch", "domains", http.StatusCreated, domains.newKey},
 		{http.MethodPost, "/domains/:org/:domain/test-email", "create", "domains/test-email", http.StatusCreated, mails.testDomain},
 		{http.MethodPost, "/notifications/:org/test-email", "create", "domains/test-email", http.StatusCreated, mails.testOrganization},
-	} {
-		// Both forms are served directly: a redirect would lose the body of a POST in many a client.
-		for _, path := range []string{route.path, route.path + "/"} {
-			calls.Handle(route.method, path, auth.Require(s.authorizer, route.verb, route.resource), web.Handle(route.status, route.handler))
-		}
 	}
-	return engine
 }
 
-// newEngine returns a gin engine with no route, whose errors are the API's.
-func newEngine(log *slog.Logger) *gin.Engine {
+// newEngine returns a gin engine with no route, whose errors are the API's. A request's address is that of its connection or, if that is one of
+// the proxies', the last one that a proxy says and that is no proxy's. What requests do, describe says to the log.
+func newEngine(log *slog.Logger, describe func(*gin.Context) auth.Action, proxies []netip.Prefix) *gin.Engine {
 	gin.SetMode(gin.ReleaseMode)
 	engine := gin.New()
 	engine.RedirectTrailingSlash = false
 	engine.HandleMethodNotAllowed = true
-	// Nothing reads the client's address but the log, which has that of the connection.
-	_ = engine.SetTrustedProxies(nil)
-	engine.Use(mw.RequestID(), mw.Headers(), mw.Log(log), mw.Recover(log), mw.LimitBody(maxBody), mw.RefuseOtherSites())
+	engine.RemoteIPHeaders = []string{"X-Forwarded-For"}
+	networks := make([]string, 0, len(proxies))
+	for _, proxy := range proxies {
+		networks = append(networks, proxy.String())
+	}
+	if err := engine.SetTrustedProxies(networks); err != nil {
+		panic(err) // A network is written as one reads it.
+	}
+	engine.Use(mw.RequestID(), mw.Headers(), mw.Log(log, describe), mw.Recover(log), mw.LimitBody(maxBody), mw.RefuseOtherSites())
 	engine.NoRoute(func(c *gin.Context) { web.Fail(c, apierr.NotFound()) })
 	engine.NoMethod(func(c *gin.Context) { web.Fail(c, apierr.MethodNotAllowed(c.Request.Method)) })
 	return engine

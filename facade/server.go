@@ -21,6 +21,7 @@ import (
 
 	"github.com/berth-dev/berth/facade/internal/auth"
 	"github.com/berth-dev/berth/facade/internal/docs"
+	"github.com/berth-dev/berth/facade/internal/limit"
 	"github.com/berth-dev/berth/facade/internal/mail"
 	"github.com/berth-dev/berth/facade/internal/mw"
 	"github.com/berth-dev/berth/facade/internal/podlogs"
@@ -47,8 +48,30 @@ type Options struct {
 	Certificate *certwatcher.CertWatcher
 	// DrainDelay is how long the server still serves after it has been told to stop and /readyz says so, for load balancers to notice.
 	DrainDelay time.Duration
-	// Log gets the access log and what goes wrong.
+	// TrustedProxies are the networks of proxies whose word for a client's address (X-Forwarded-For) counts; none if empty.
+	TrustedProxies []netip.Prefix
+	// Limits bound how often this server lets requests through.
+	Limits Limits
+	// Log gets the access log, the audit log and what goes wrong.
 	Log *slog.Logger
+}
+
+// Limits say how often requests are let through, by this server alone: several have as many times more. The zero value is without limits.
+type Limits struct {
+	// FailedLogins is how many requests a minute without a valid key are refused as such from one address, or one /64 of IPv6; more get a 429.
+	// 0 is for any number.
+	FailedLogins int
+	// KeyRate is how many requests a second each API key may make in the long run; 0 is for any number.
+	KeyRate float64
+	// KeyBurst is how many it may make at once.
+	KeyBurst int
+}
+
+func (l Limits) forAuth() auth.Limits {
+	return auth.Limits{
+		Failures: limit.New(float64(l.FailedLogins)/time.Minute.Seconds(), l.FailedLogins),
+		Keys:     limit.New(l.KeyRate, l.KeyBurst),
+	}
 }
 
 // Mail says how notifications are sent where a domain says nothing else, and to which servers those of domains may go.
@@ -88,7 +111,7 @@ func New(ctx context.Context, options Options) (*Server, error) {
 		BaseDomain: options.BaseDomain,
 		Mail:       translate.Mail{From: options.Mail.From, Host: options.Mail.Host, Port: options.Mail.Port, User: options.Mail.User},
 	}
-	s, err := store.New(ctx, store.Options{Config: options.Config, Namespace: options.Namespace, Platform: platform})
+	s, err := store.New(ctx, store.Options{Config: options.Config, Namespace: options.Namespace, Platform: platform, Log: options.Log})
 	if err != nil {
 		return nil, err
 	}

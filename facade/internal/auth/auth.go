@@ -9,7 +9,6 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/berth-dev/berth/facade/apikey"
-	"github.com/berth-dev/berth/facade/internal/apierr"
 	"github.com/berth-dev/berth/facade/internal/web"
 	"github.com/berth-dev/berth/internal/access"
 )
@@ -20,6 +19,8 @@ type Principal struct {
 	ID string
 	// Owner is the e-mail address of who holds the key or has signed in; may be empty for a key.
 	Owner string
+	// Role is that of the key, for people to read; empty for somebody who has signed in. What decides is Groups.
+	Role apikey.Role
 	// User is the user that they act as at the API server.
 	User string
 	// Groups are those that they act in.
@@ -28,7 +29,7 @@ type Principal struct {
 
 // ofKey is who the holder of a key is.
 func ofKey(key apikey.Key) Principal {
-	p := Principal{ID: key.ID, Owner: key.Owner, User: access.UserOfKey(key.ID)}
+	p := Principal{ID: key.ID, Owner: key.Owner, Role: key.Role, User: access.UserOfKey(key.ID)}
 	if key.Role == apikey.RoleHost {
 		p.Groups = []string{access.GroupHost}
 	}
@@ -42,10 +43,15 @@ func ofKey(key apikey.Key) Principal {
 type Keys interface {
 	// KeyByHash returns the key whose token has this hash, in apikey.Hash's form.
 	KeyByHash(ctx context.Context, hash string) (apikey.Key, bool)
+	// Used notes that a key has been used, without waiting for anything.
+	Used(key apikey.Key)
 }
 
 // Authenticate lets a request go on only with a known API key, the user name of HTTP Basic authentication; the password is ignored.
-func Authenticate(keys Keys) gin.HandlerFunc {
+//
+// A key that never was, one that was revoked, one that has expired, something that is no key at all and nothing take the same path to the same
+// answer: the hash of what was sent, one lookup by it, a comparison, the limit of the address. So neither the answer nor its time tells them apart.
+func Authenticate(keys Keys, limits Limits) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		token, _, _ := c.Request.BasicAuth()
 		hash := apikey.Hash(token)
@@ -53,10 +59,14 @@ func Authenticate(keys Keys) gin.HandlerFunc {
 		// The lookup compares hashes, so what its time tells doesn't help to guess a token; the comparison is there so that a mistake
 		// in the lookup lets nobody in.
 		if subtle.ConstantTimeCompare([]byte(hash), []byte(key.Hash)) != 1 || !known {
-			web.Fail(c, apierr.Unauthorized())
+			web.Fail(c, limits.refusal(c.ClientIP()))
 			return
 		}
 		c.Request = c.Request.WithContext(NewContext(c.Request.Context(), ofKey(key)))
+		keys.Used(key)
+		if err := limits.allow(key.ID); err != nil {
+			web.Fail(c, err)
+		}
 	}
 }
 
@@ -92,11 +102,15 @@ type Authorizer interface {
 	Authorize(ctx context.Context, principal Principal, action Action) error
 }
 
-// Require lets a request go on only if its principal may do verb to resource, in the organization and to the app or domain that its path names.
+// ActionOf is what a request does by verb to resource, in the organization and to the app or domain that its path names.
+func ActionOf(c *gin.Context, verb, resource string) Action {
+	return Action{Verb: verb, Resource: resource, Organization: c.Param("org"), Name: cmp.Or(c.Param("app"), c.Param("domain"))}
+}
+
+// Require lets a request go on only if its principal may do what it does, as ActionOf says it.
 func Require(authorizer Authorizer, verb, resource string) gin.HandlerFunc {
 	return func(c *gin.Context) {
-		action := Action{Verb: verb, Resource: resource, Organization: c.Param("org"), Name: cmp.Or(c.Param("app"), c.Param("domain"))}
-		if err := authorizer.Authorize(c.Request.Context(), FromContext(c.Request.Context()), action); err != nil {
+		if err := authorizer.Authorize(c.Request.Context(), FromContext(c.Request.Context()), ActionOf(c, verb, resource)); err != nil {
 			web.Fail(c, err)
 		}
 	}

@@ -14,16 +14,21 @@ func TestOfKey(t *testing.T) {
 		want Principal
 	}{
 		"Manager": {
-			key:  apikey.Key{ID: "k1", Owner: "ann@example.com", Role: apikey.RoleManager, Organizations: []string{"acme", "cowork"}},
-			want: Principal{ID: "k1", Owner: "ann@example.com", User: "berth:key:k1", Groups: []string{"berth:acme:manager", "berth:cowork:manager"}},
+			key: apikey.Key{Spec: apikey.Spec{
+				ID: "k1", Owner: "ann@example.com", Role: apikey.RoleManager, Organizations: []string{"acme", "cowork"},
+			}},
+			want: Principal{
+				ID: "k1", Owner: "ann@example.com", Role: apikey.RoleManager, User: "berth:key:k1",
+				Groups: []string{"berth:acme:manager", "berth:cowork:manager"},
+			},
 		},
 		"Contributor": {
-			key:  apikey.Key{ID: "k2", Role: apikey.RoleContributor, Organizations: []string{"acme"}},
-			want: Principal{ID: "k2", User: "berth:key:k2", Groups: []string{"berth:acme:contributor"}},
+			key:  apikey.Key{Spec: apikey.Spec{ID: "k2", Role: apikey.RoleContributor, Organizations: []string{"acme"}}},
+			want: Principal{ID: "k2", Role: apikey.RoleContributor, User: "berth:key:k2", Groups: []string{"berth:acme:contributor"}},
 		},
 		"Host": {
-			key:  apikey.Key{ID: "k3", Role: apikey.RoleHost},
-			want: Principal{ID: "k3", User: "berth:key:k3", Groups: []string{"berth:host"}},
+			key:  apikey.Key{Spec: apikey.Spec{ID: "k3", Role: apikey.RoleHost}},
+			want: Principal{ID: "k3", Role: apikey.RoleHost, User: "berth:key:k3", Groups: []string{"berth:host"}},
 		},
 	}
 	for name, tc := range cases {

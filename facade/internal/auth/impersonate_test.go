@@ -47,10 +47,10 @@ func TestImpersonation(t *testing.T) {
 		principal Principal
 		want      bool
 	}{
-		"Manager":     {principal: ofKey(apikey.Key{ID: "m", Role: apikey.RoleManager, Organizations: []string{"acme"}}), want: true},
-		"Host":        {principal: ofKey(apikey.Key{ID: "h", Role: apikey.RoleHost}), want: true},
-		"Contributor": {principal: ofKey(apikey.Key{ID: "c", Role: apikey.RoleContributor, Organizations: []string{"acme"}})},
-		"Stranger":    {principal: ofKey(apikey.Key{ID: "s", Role: apikey.RoleManager, Organizations: []string{"cowork"}})},
+		"Manager":     {principal: ofKey(apikey.Key{Spec: apikey.Spec{ID: "m", Role: apikey.RoleManager, Organizations: []string{"acme"}}}), want: true},
+		"Host":        {principal: ofKey(apikey.Key{Spec: apikey.Spec{ID: "h", Role: apikey.RoleHost}}), want: true},
+		"Contributor": {principal: ofKey(apikey.Key{Spec: apikey.Spec{ID: "c", Role: apikey.RoleContributor, Organizations: []string{"acme"}}})},
+		"Stranger":    {principal: ofKey(apikey.Key{Spec: apikey.Spec{ID: "s", Role: apikey.RoleManager, Organizations: []string{"cowork"}}})},
 		"Administrator": {
 			reason:    "Even as somebody who may do everything the facade only writes what it is for, in organizations.",
 			principal: Principal{User: root}, want: true,

@@ -81,9 +81,9 @@ func statusOf(err error) int {
 
 // TestAuthorize holds the roles of config/rbac against what each may do, in access reviews of a real API server.
 func TestAuthorize(t *testing.T) {
-	manager := ofKey(apikey.Key{ID: "m", Role: apikey.RoleManager, Organizations: []string{"acme", "cowork"}})
-	contributor := ofKey(apikey.Key{ID: "c", Role: apikey.RoleContributor, Organizations: []string{"cowork"}})
-	host := ofKey(apikey.Key{ID: "h", Role: apikey.RoleHost})
+	manager := ofKey(apikey.Key{Spec: apikey.Spec{ID: "m", Role: apikey.RoleManager, Organizations: []string{"acme", "cowork"}}})
+	contributor := ofKey(apikey.Key{Spec: apikey.Spec{ID: "c", Role: apikey.RoleContributor, Organizations: []string{"cowork"}}})
+	host := ofKey(apikey.Key{Spec: apikey.Spec{ID: "h", Role: apikey.RoleHost}})
 	type want struct{ Read, Write, ReadLogs, SendMail, ListKeys, MakeContributor, MakeManager int }
 	const ok, forbidden, hidden = http.StatusOK, http.StatusForbidden, http.StatusNotFound
 	everything := want{Read: ok, Write: ok, ReadLogs: ok, SendMail: ok, ListKeys: ok, MakeContributor: ok, MakeManager: ok}
@@ -133,7 +133,7 @@ func TestAuthorizeEverywhere(t *testing.T) {
 		action := Action{Verb: verb, Resource: "domains"}
 		got := map[apikey.Role]int{}
 		for _, role := range []apikey.Role{apikey.RoleManager, apikey.RoleHost} {
-			key := apikey.Key{ID: "e-" + string(role), Role: role}
+			key := apikey.Key{Spec: apikey.Spec{ID: "e-" + string(role), Role: role}}
 			if role == apikey.RoleManager {
 				key.Organizations = []string{"acme"}
 			}

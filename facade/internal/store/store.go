@@ -5,6 +5,8 @@ package store
 import (
 	"context"
 	"fmt"
+	"log/slog"
+	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -32,6 +34,8 @@ type Options struct {
 	Namespace string
 	// Platform is what holds for every app.
 	Platform translate.Platform
+	// Log is told what goes wrong behind the requests' backs.
+	Log *slog.Logger
 }
 
 // Store reads and writes Apps with what belongs to them.
@@ -41,6 +45,7 @@ type Store struct {
 	client client.Client
 	// own writes as the facade itself: what is about API keys.
 	own       client.Client
+	uses      uses
 	namespace string
 	platform  translate.Platform
 	apps      appIndex
@@ -66,6 +71,7 @@ func New(ctx context.Context, options Options) (*Store, error) {
 		cache:     informers,
 		client:    writer,
 		own:       own,
+		uses:      newUses(options.Log),
 		namespace: options.Namespace,
 		platform:  options.Platform,
 		changes:   changes{happened: make(chan struct{})},
@@ -141,7 +147,14 @@ func mustSelect(label string, operator selection.Operator, values ...string) lab
 }
 
 // Start fills the caches and keeps them up to date until ctx ends.
-func (s *Store) Start(ctx context.Context) error { return s.cache.Start(ctx) }
+func (s *Store) Start(ctx context.Context) error {
+	var noting sync.WaitGroup
+	defer noting.Wait()
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	noting.Go(func() { s.noteUses(ctx) })
+	return s.cache.Start(ctx)
+}
 
 // Synced tells whether the caches are filled. Before that, nothing can be found.
 func (s *Store) Synced() bool {

@@ -1,0 +1,78 @@
+package store
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"golang.org/x/time/rate"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/workqueue"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/berth-dev/berth/facade/apikey"
+)
+
+const (
+	// usesPerSecond is how often last uses are written, however many keys come into use at once.
+	usesPerSecond = 5
+	// useTimeout bounds one such write.
+	useTimeout = 10 * time.Second
+)
+
+// uses are the ids of keys whose last use is to be written. A key is in it once, and is being written once, however often it is used.
+type uses struct {
+	queue workqueue.TypedInterface[string]
+	limit *rate.Limiter
+	log   *slog.Logger
+}
+
+func newUses(log *slog.Logger) uses {
+	return uses{queue: workqueue.NewTyped[string](), limit: rate.NewLimiter(usesPerSecond, usesPerSecond), log: log}
+}
+
+// Used notes that a key has been used, if that was not noted in this hour. It waits for nothing: what is written is written later, or at the
+// next use if that fails. All replicas see what one has written, and write the same if they do so at the same moment, which changes nothing.
+func (s *Store) Used(key apikey.Key) {
+	if s.useToNote(key) {
+		s.uses.queue.Add(key.ID)
+	}
+}
+
+func (s *Store) useToNote(key apikey.Key) bool {
+	return s.now().Truncate(apikey.LastUsedPrecision).After(key.LastUsed)
+}
+
+// noteUses writes last uses until ctx ends.
+func (s *Store) noteUses(ctx context.Context) {
+	stop := context.AfterFunc(ctx, s.uses.queue.ShutDown)
+	defer stop()
+	for {
+		id, shutdown := s.uses.queue.Get()
+		if shutdown {
+			return
+		}
+		if err := s.noteUse(ctx, id); err != nil {
+			s.uses.log.DebugContext(ctx, "the last use of a key is not noted", "key", id, "error", err)
+		}
+		s.uses.queue.Done(id)
+	}
+}
+
+// noteUse writes the last use of a key, and waits for the cache to have it, so that it isn't written twice.
+func (s *Store) noteUse(ctx context.Context, id string) error {
+	key, err := s.KeyByID(ctx, id)
+	if err != nil || !s.useToNote(key) {
+		return client.IgnoreNotFound(err)
+	}
+	if err := s.uses.limit.Wait(ctx); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, useTimeout)
+	defer cancel()
+	if err := s.own.Patch(ctx, s.secretOf(key), client.RawPatch(types.MergePatchType, key.UsedPatch(s.now()))); err != nil {
+		return withoutValues(err)
+	}
+	s.awaitKey(ctx, id, func(now apikey.Key, found bool) bool { return !found || !s.useToNote(now) })
+	return nil
+}
