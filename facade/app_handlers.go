@@ -5,6 +5,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/berth-dev/berth/facade/internal/mw"
 	"github.com/berth-dev/berth/facade/internal/store"
 	"github.com/berth-dev/berth/facade/internal/translate"
 	"github.com/berth-dev/berth/facade/internal/web"
@@ -60,7 +61,11 @@ func (h *appHandlers) create(c *gin.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return h.show(h.apps.Create(c.Request.Context(), c.Param("org"), body))
+	observed, err := h.apps.Create(c.Request.Context(), c.Param("org"), body)
+	if err == nil {
+		mw.Made(c, observed.App.Namespace, observed.App.Name)
+	}
+	return h.show(observed, err)
 }
 
 func (h *appHandlers) put(c *gin.Context) (any, error) { return h.change(c, false) }

@@ -7,6 +7,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/berth-dev/berth/facade/internal/apierr"
+	"github.com/berth-dev/berth/facade/internal/mw"
 	"github.com/berth-dev/berth/facade/internal/store"
 	"github.com/berth-dev/berth/facade/internal/translate"
 	"github.com/berth-dev/berth/facade/internal/web"
@@ -65,7 +66,11 @@ func (h *domainHandlers) create(c *gin.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return h.show(h.domains.CreateDomain(c.Request.Context(), c.Param("org"), body))
+	observed, err := h.domains.CreateDomain(c.Request.Context(), c.Param("org"), body)
+	if err == nil {
+		mw.Made(c, observed.App.Namespace, observed.App.Name)
+	}
+	return h.show(observed, err)
 }
 
 func (h *domainHandlers) put(c *gin.Context) (any, error) {

@@ -97,11 +97,11 @@ func TestStop(t *testing.T) {
 	}
 }
 
-// running runs another server; the function ends it and fails the test if it didn't end well.
-func running(t *testing.T, certificates string) (*Server, func()) {
+// running runs another server, with changes to its options; the function ends it and fails the test if it didn't end well.
+func running(t *testing.T, certificates string, changes ...func(*Options)) (*Server, func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
-	server, err := newServer(ctx, testenv.Config(), certificates, &lockedBuffer{})
+	server, err := newServer(ctx, testenv.Config(), certificates, &lockedBuffer{}, changes...)
 	if err != nil {
 		t.Fatal(err)
 	}

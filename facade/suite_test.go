@@ -114,8 +114,8 @@ func setup(ctx context.Context, config *rest.Config) error {
 	return poll(ctx, suite.server.Ready)
 }
 
-// newServer makes a server with the certificate in dir.
-func newServer(ctx context.Context, config *rest.Config, dir string, log io.Writer) (*Server, error) {
+// newServer makes a server with the certificate in dir; changes are made to its options.
+func newServer(ctx context.Context, config *rest.Config, dir string, log io.Writer, changes ...func(*Options)) (*Server, error) {
 	certificate, err := certwatcher.New(filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key"))
 	if err != nil {
 		return nil, err
@@ -129,7 +129,7 @@ func newServer(ctx context.Context, config *rest.Config, dir string, log io.Writ
 	if err != nil {
 		return nil, err
 	}
-	return New(ctx, Options{
+	options := Options{
 		Config:     config,
 		Namespace:  systemSpace,
 		BaseDomain: baseDomain,
@@ -143,7 +143,11 @@ func newServer(ctx context.Context, config *rest.Config, dir string, log io.Writ
 		Certificate:    certificate.WithWatchInterval(100 * time.Millisecond),
 		DrainDelay:     200 * time.Millisecond,
 		Log:            slog.New(slog.NewJSONHandler(log, nil)),
-	})
+	}
+	for _, change := range changes {
+		change(&options)
+	}
+	return New(ctx, options)
 }
 
 // poll waits until done says true.
