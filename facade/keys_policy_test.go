@@ -1,0 +1,160 @@
+package facade
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/yaml"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/facade/apikey"
+	"github.com/berth-dev/berth/facade/internal/store"
+	"github.com/berth-dev/berth/internal/testenv"
+)
+
+// install creates what a manifest of config has, in Berth's own Namespace.
+func install(t *testing.T, path ...string) {
+	t.Helper()
+	manifest, err := os.ReadFile(filepath.Join(append([]string{"..", "config"}, path...)...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	decoder := yaml.NewYAMLOrJSONDecoder(bytes.NewReader(manifest), len(manifest))
+	for {
+		object := &unstructured.Unstructured{}
+		if err := decoder.Decode(object); errors.Is(err, io.EOF) {
+			return
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		if object.GetKind() == "Role" || object.GetKind() == "RoleBinding" {
+			object.SetNamespace(systemSpace)
+		}
+		setSubjects(object)
+		if err := suite.cluster.Create(t.Context(), object); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// setSubjects does for the subjects of a RoleBinding what kustomize does.
+func setSubjects(binding *unstructured.Unstructured) {
+	subjects, _, _ := unstructured.NestedSlice(binding.Object, "subjects")
+	for _, subject := range subjects {
+		if s, ok := subject.(map[string]any); ok {
+			s["namespace"] = systemSpace
+		}
+	}
+	if len(subjects) > 0 {
+		_ = unstructured.SetNestedSlice(binding.Object, subjects, "subjects")
+	}
+}
+
+// asFacade returns a client that acts as the facade's ServiceAccount, whose rights are those in config alone.
+func asFacade(t *testing.T) client.Client {
+	t.Helper()
+	config := testenv.Config()
+	config.Impersonate.UserName = "system:serviceaccount:" + systemSpace + ":berth-facade"
+	config.Impersonate.Groups = []string{"system:serviceaccounts", "system:serviceaccounts:" + systemSpace, "system:authenticated"}
+	c, err := client.New(config, client.Options{Scheme: store.NewScheme(), Mapper: suite.cluster.RESTMapper()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// TestFacadeKeys says that in Berth's own Namespace the facade can do with API keys what it has to, and nothing else.
+func TestFacadeKeys(t *testing.T) {
+	install(t, "rbac", "facade_keys.yaml")
+	install(t, "admission", "keys.yaml")
+	c := asFacade(t)
+	plain := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: systemSpace, GenerateName: "plain-"}, StringData: map[string]string{"a": "b"}}
+	eventually(t, "the policy is in force", func() bool {
+		err := c.Create(t.Context(), plain.DeepCopy(), client.DryRunAll)
+		return apierrors.IsInvalid(err)
+	})
+	if err := suite.cluster.Create(t.Context(), plain); err != nil {
+		t.Fatal(err)
+	}
+	patch := func(key apikey.Key, patch string) error {
+		secret := key.Secret(systemSpace)
+		return c.Patch(t.Context(), secret, client.RawPatch(types.MergePatchType, []byte(patch)))
+	}
+	annotate := func(name, value string) string { return `{"metadata":{"annotations":{"` + name + `":"` + value + `"}}}` }
+	now := time.Now()
+	key := fresh(t, apikey.RoleManager)
+	host := fresh(t, apikey.RoleHost)
+	if err := suite.cluster.Create(t.Context(), host.Secret(systemSpace)); err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []struct {
+		what    string
+		allowed bool
+		do      func() error
+	}{
+		{"make a key", true, func() error { return c.Create(t.Context(), key.Secret(systemSpace)) }},
+		{"note its use", true, func() error { return patch(key, string(key.UsedPatch(now))) }},
+		{"let it end", true, func() error { return patch(key, string(key.RetirePatch(now.Add(time.Hour)))) }},
+		{"let it end earlier", true, func() error { return patch(key, string(key.RetirePatch(now.Add(time.Minute)))) }},
+		{"note a use once more", true, func() error { return patch(key, string(key.UsedPatch(now.Add(time.Hour)))) }},
+		{"let it end later", false, func() error { return patch(key, string(key.RetirePatch(now.Add(2*time.Hour)))) }},
+		{"let it not end", false, func() error { return patch(key, `{"metadata":{"annotations":{"berth.dev/retires-at":null}}}`) }},
+		{"annotate it otherwise", false, func() error { return patch(key, annotate("a", "b")) }},
+		{"change its role", false, func() error { return patch(key, `{"data":{"role":"aG9zdA=="}}`) }},
+		{"take its label off", false, func() error { return patch(key, `{"metadata":{"labels":{"berth.dev/secret":null}}}`) }},
+		{"label it", false, func() error { return patch(key, `{"metadata":{"labels":{"a":"b"}}}`) }},
+		{"hold it", false, func() error { return patch(key, `{"metadata":{"finalizers":["a.example.com/b"]}}`) }},
+		{"make a key of host staff", false, func() error { return c.Create(t.Context(), fresh(t, apikey.RoleHost).Secret(systemSpace)) }},
+		{"make one that can be changed", false, func() error {
+			secret := fresh(t, apikey.RoleManager).Secret(systemSpace)
+			secret.Immutable = nil
+			return c.Create(t.Context(), secret)
+		}},
+		{"make one under another name", false, func() error {
+			secret := fresh(t, apikey.RoleManager).Secret(systemSpace)
+			secret.Name = "key-" + secret.Name
+			return c.Create(t.Context(), secret)
+		}},
+		{"make a key of another Secret", false, func() error {
+			return c.Patch(t.Context(), plain.DeepCopy(), client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"labels":{"berth.dev/secret":"api-key"}}}`)))
+		}},
+		{"delete another Secret", false, func() error { return c.Delete(t.Context(), plain.DeepCopy()) }},
+		{"read a single Secret", false, func() error { return c.Get(t.Context(), client.ObjectKeyFromObject(plain), &corev1.Secret{}) }},
+		{"list keys", true, func() error {
+			return c.List(t.Context(), &corev1.SecretList{}, client.InNamespace(systemSpace), client.MatchingLabels{v1alpha1.LabelSecret: v1alpha1.SecretAPIKey})
+		}},
+		{"make a key elsewhere", false, func() error { return c.Create(t.Context(), fresh(t, apikey.RoleManager).Secret("default")) }},
+		{"delete a key", true, func() error { return c.Delete(t.Context(), key.Secret(systemSpace)) }},
+		{"delete a key of host staff", true, func() error { return c.Delete(t.Context(), host.Secret(systemSpace)) }},
+	} {
+		err := step.do()
+		if refused := apierrors.IsInvalid(err) || apierrors.IsForbidden(err); err == nil != step.allowed || err != nil && !refused {
+			t.Errorf("to %s: got %v, want it allowed: %t", step.what, err, step.allowed)
+		}
+	}
+}
+
+// fresh is a key that isn't written.
+func fresh(t *testing.T, role apikey.Role) apikey.Key {
+	t.Helper()
+	spec := apikey.Spec{Role: role}
+	if role != apikey.RoleHost {
+		spec.Organizations = []string{"some-organization"}
+	}
+	key, _, err := apikey.New(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
