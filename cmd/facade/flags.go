@@ -26,6 +26,8 @@ type flags struct {
 	drainDelay                   time.Duration
 	logLevel                     slog.Level
 	mail                         mailFlags
+	proxies                      networks
+	limits                       facade.Limits
 }
 
 // mailFlags say how mail is sent.
@@ -48,6 +50,8 @@ func parse(args []string) (*flags, error) {
 	set.StringVar(&f.namespace, "namespace", "berth-system", "Berth's own namespace, which holds the API keys")
 	set.DurationVar(&f.drainDelay, "drain-delay", 5*time.Second, "how long to go on serving after SIGTERM, for load balancers to notice that /readyz fails")
 	set.TextVar(&f.logLevel, "log-level", slog.LevelInfo, "the least level that is logged: DEBUG, INFO, WARN or ERROR")
+	set.Var(&f.proxies, "trusted-proxy", "a network (10.1.0.0/16) of proxies whose X-Forwarded-For counts; repeat it, or use commas, for several")
+	registerLimits(set, &f.limits)
 	f.mail.register(set)
 	if err := set.Parse(args); err != nil {
 		return nil, err
@@ -60,7 +64,19 @@ func parse(args []string) (*flags, error) {
 			return nil, fmt.Errorf("--%s is required", name)
 		}
 	}
+	if f.limits.FailedLogins < 0 || f.limits.KeyRate < 0 || f.limits.KeyBurst < 0 {
+		return nil, errors.New("a limit is a number from 0 on")
+	}
 	return f, nil
+}
+
+// registerLimits makes the flags of limits known. The defaults are far above what people and their scripts do, a list of everything by eight
+// workers for example, and far below what a process serves.
+func registerLimits(set *flag.FlagSet, limits *facade.Limits) {
+	const scope = "; more get a 429; each replica counts by itself"
+	set.IntVar(&limits.FailedLogins, "failed-logins", 30, "how many requests a minute without a valid API key an address, or a /64 of IPv6, may send; 0 for any number"+scope)
+	set.Float64Var(&limits.KeyRate, "key-rate", 50, "how many requests a second an API key may make in the long run; 0 for any number"+scope)
+	set.IntVar(&limits.KeyBurst, "key-burst", 100, "how many requests an API key may make at once"+scope)
 }
 
 // register makes the flags known. Each may be empty, so that a Deployment can name them all.

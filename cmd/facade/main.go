@@ -72,6 +72,8 @@ func run(ctx context.Context, args []string) error {
 		HealthListener: healthListener,
 		Certificate:    certificate,
 		DrainDelay:     f.drainDelay,
+		TrustedProxies: f.proxies,
+		Limits:         f.limits,
 		Log:            slog.New(handler),
 	})
 	if err != nil {

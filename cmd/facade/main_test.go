@@ -22,6 +22,7 @@ func TestParse(t *testing.T) {
 	defaults := flags{
 		listenAddress: ":8443", healthAddress: ":8081", certFile: "tls.crt", keyFile: "tls.key",
 		baseDomain: "apps.example.com", namespace: "berth-system", drainDelay: 5 * time.Second,
+		limits: facade.Limits{FailedLogins: 30, KeyRate: 50, KeyBurst: 100},
 	}
 	changed := defaults
 	changed.listenAddress, changed.logLevel, changed.drainDelay = "127.0.0.1:0", slog.LevelDebug, 0
@@ -30,10 +31,13 @@ func TestParse(t *testing.T) {
 		from: "hello@example.com", host: "smtp.example.com", user: "ann", port: 465, passwordFile: "password", rootsFile: "ca.crt",
 		networks: networks{netip.MustParsePrefix("10.1.0.0/16"), netip.MustParsePrefix("fd00::/8"), netip.MustParsePrefix("192.0.2.1/32")},
 	}
+	unlimited := defaults
+	unlimited.limits, unlimited.proxies = facade.Limits{KeyBurst: 7}, networks{netip.MustParsePrefix("10.2.0.0/16"), netip.MustParsePrefix("fd00::/8")}
 	cases := map[string]struct {
 		args []string
 		want flags
 	}{
+		"Limits":   {args: append(required, "--failed-logins=0", "--key-rate=0", "--key-burst=7", "--trusted-proxy=10.2.3.4/16,fd00::/8"), want: unlimited},
 		"Defaults": {args: required, want: defaults},
 		"Changed":  {args: append(required, "--listen-address=127.0.0.1:0", "--log-level=DEBUG", "--drain-delay=0"), want: changed},
 		"Mail": {
@@ -43,7 +47,7 @@ func TestParse(t *testing.T) {
 			want: mailing,
 		},
 		"EmptyMail": {
-			args: append(required, "--default-from-email=", "--default-email-host=", "--default-email-port=", "--default-email-host-user=",
+			args: append(required, "--trusted-proxy=", "--default-from-email=", "--default-email-host=", "--default-email-port=", "--default-email-host-user=",
 				"--default-email-password-file=", "--email-ca-file=", "--email-allow-network="),
 			want: defaults,
 		},
@@ -73,6 +77,8 @@ func TestParseMistakes(t *testing.T) {
 		"UnknownFlag":   {args: append(required, "--insecure"), want: "insecure"},
 		"Port":          {args: append(required, "--default-email-port=65536"), want: "default-email-port"},
 		"Network":       {args: append(required, "--email-allow-network=10.1.0.0"), want: "email-allow-network"},
+		"Limit":         {args: append(required, "--key-rate=-1"), want: "limit"},
+		"Proxy":         {args: append(required, "--trusted-proxy=proxy.example.com"), want: "trusted-proxy"},
 		"UnknownLevel":  {args: append(required, "--log-level=LOUD"), want: "LOUD"},
 		"HelpIsNoError": {args: []string{"--help"}, want: flag.ErrHelp.Error()},
 	}
