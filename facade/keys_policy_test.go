@@ -91,7 +91,9 @@ func TestFacadeKeys(t *testing.T) {
 		secret := key.Secret(systemSpace)
 		return c.Patch(t.Context(), secret, client.RawPatch(types.MergePatchType, []byte(patch)))
 	}
-	annotate := func(name, value string) string { return `{"metadata":{"annotations":{"` + name + `":"` + value + `"}}}` }
+	annotate := func(name, value string) string {
+		return `{"metadata":{"annotations":{"` + name + `":"` + value + `"}}}`
+	}
 	now := time.Now()
 	key := fresh(t, apikey.RoleManager)
 	host := fresh(t, apikey.RoleHost)

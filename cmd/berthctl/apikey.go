@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/mail"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -19,21 +18,13 @@ import (
 	"github.com/berth-dev/berth/facade/apikey"
 )
 
-// apiKey is an API key as -o json prints it.
-type apiKey struct {
-	ID            string      `json:"id"`
-	Key           string      `json:"key,omitempty"`
-	Role          apikey.Role `json:"role"`
-	Organizations []string    `json:"organizations"`
-	Owner         string      `json:"owner"`
-	Created       time.Time   `json:"created"`
-}
-
 // keyFlags are the flags of apikey create.
 type keyFlags struct {
 	organizations []string
 	role          string
 	owner         string
+	description   string
+	expires       string
 	host          bool
 }
 
@@ -52,22 +43,18 @@ func newAPIKey(g *global) *cobra.Command {
 	flags.StringVar(&wanted.role, "role", string(apikey.RoleManager), "manager (reads and writes) or contributor (reads)")
 	flags.StringVar(&wanted.owner, "owner", "", "e-mail address of who holds the key")
 	flags.BoolVar(&wanted.host, "host", false, "a key for the staff of the platform, which holds in every organization")
+	flags.StringVar(&wanted.description, "description", "", "what the key is for, on one line")
+	flags.StringVar(&wanted.expires, "expires", "", "when the key stops working: in 720h or 90d, at 2027-01-31 or 2027-01-31T12:00:00Z; default: never")
 	create.MarkFlagsMutuallyExclusive("org", "host")
 	create.MarkFlagsMutuallyExclusive("role", "host")
 	create.MarkFlagsOneRequired("org", "host")
-	list := &cobra.Command{
-		Use:   "list",
-		Short: "List the API keys, without the keys themselves",
-		Args:  cobra.NoArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return g.listAPIKeys(cmd) },
-	}
 	revoke := &cobra.Command{
 		Use:   "revoke ID",
 		Short: "Revoke an API key; it stops working at once",
 		Args:  cobra.ExactArgs(1),
 		RunE:  func(cmd *cobra.Command, args []string) error { return g.revokeAPIKey(cmd, args[0]) },
 	}
-	cmd.AddCommand(create, list, revoke)
+	cmd.AddCommand(create, newList(g), newRotate(g), revoke)
 	return cmd
 }
 
@@ -90,13 +77,22 @@ func (g *global) createAPIKey(cmd *cobra.Command, wanted *keyFlags) error {
 	if err := c.Create(cmd.Context(), secret); err != nil {
 		return fmt.Errorf("create Secret %s/%s: %w", secret.Namespace, secret.Name, err)
 	}
+	key.Created = secret.CreationTimestamp
+	return g.show(cmd, key, token)
+}
+
+// show prints a key that was just made. The key alone is on standard output, for scripts.
+func (g *global) show(cmd *cobra.Command, key apikey.Key, token string) error {
 	if g.output == outputJSON {
-		key.Created = secret.CreationTimestamp
 		shown := present(key)
 		shown.Key = token
 		return g.print(cmd.OutOrStdout(), shown, nil, nil)
 	}
-	fmt.Fprintf(cmd.ErrOrStderr(), "API key %s made; this is the only time that it is shown:\n", key.ID)
+	ends := "It never expires; make it with --expires=90d for one that does."
+	if end := key.End(); !end.IsZero() {
+		ends = "It expires at " + end.Format(time.RFC3339) + "."
+	}
+	fmt.Fprintf(cmd.ErrOrStderr(), "API key %s made. %s This is the only time that it is shown:\n", key.ID, ends)
 	fmt.Fprintln(cmd.OutOrStdout(), token)
 	return nil
 }
@@ -107,13 +103,17 @@ func (f *keyFlags) key() (apikey.Key, string, error) {
 			return apikey.Key{}, "", fmt.Errorf("--owner is an e-mail address, not %q", f.owner)
 		}
 	}
-	if f.host {
-		return apikey.New(apikey.Spec{Owner: f.owner, Role: apikey.RoleHost})
+	expires, err := parseExpiry(f.expires, time.Now())
+	if err != nil {
+		return apikey.Key{}, "", err
 	}
-	if f.role == string(apikey.RoleHost) {
+	spec := apikey.Spec{Owner: f.owner, Description: f.description, Role: apikey.Role(f.role), Organizations: f.organizations, Expires: expires}
+	if f.host {
+		spec.Role = apikey.RoleHost
+	} else if spec.Role == apikey.RoleHost {
 		return apikey.Key{}, "", errors.New("a key of host staff is made by --host, without --org")
 	}
-	return apikey.New(apikey.Spec{Owner: f.owner, Role: apikey.Role(f.role), Organizations: f.organizations})
+	return apikey.New(spec)
 }
 
 func organizationsExist(ctx context.Context, c client.Client, names []string) error {
@@ -127,28 +127,6 @@ func organizationsExist(ctx context.Context, c client.Client, names []string) er
 		}
 	}
 	return nil
-}
-
-func (g *global) listAPIKeys(cmd *cobra.Command) error {
-	c, err := g.client()
-	if err != nil {
-		return err
-	}
-	keys, err := g.apiKeys(cmd, c)
-	if err != nil {
-		return err
-	}
-	items, rows := make([]apiKey, 0, len(keys)), make([][]string, 0, len(keys))
-	for _, key := range keys {
-		item := present(key)
-		items = append(items, item)
-		organizations := "*"
-		if len(item.Organizations) > 0 {
-			organizations = strings.Join(item.Organizations, ",")
-		}
-		rows = append(rows, []string{item.ID, string(item.Role), organizations, item.Owner, item.Created.Format(time.RFC3339)})
-	}
-	return g.print(cmd.OutOrStdout(), items, []string{"ID", "ROLE", "ORGANIZATIONS", "OWNER", "CREATED"}, rows)
 }
 
 // apiKeys are all API keys. Secrets that only look like one are told of and left out.
@@ -174,14 +152,6 @@ func (g *global) apiKeys(cmd *cobra.Command, c client.Client) ([]apikey.Key, err
 func (g *global) keysOf(cmd *cobra.Command, c client.Client, name string) ([]apikey.Key, error) {
 	keys, err := g.apiKeys(cmd, c)
 	return slices.DeleteFunc(keys, func(key apikey.Key) bool { return !slices.Contains(key.Organizations, name) }), err
-}
-
-func present(key apikey.Key) apiKey {
-	organizations := key.Organizations
-	if organizations == nil {
-		organizations = []string{}
-	}
-	return apiKey{ID: key.ID, Role: key.Role, Organizations: organizations, Owner: key.Owner, Created: key.Created.UTC()}
 }
 
 func (g *global) revokeAPIKey(cmd *cobra.Command, id string) error {

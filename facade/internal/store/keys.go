@@ -9,7 +9,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
@@ -108,23 +107,13 @@ func (s *Store) RevokeKey(ctx context.Context, key apikey.Key) error {
 // stop, there is no new key. apierrors.IsAlreadyExists is as with CreateKey.
 func (s *Store) RotateKey(ctx context.Context, old apikey.Key, id string, overlap time.Duration) (apikey.Key, string, error) {
 	now := s.now()
-	key, token, err := old.Successor(id, now)
+	key, token, err := apikey.Rotate(ctx, s.own, s.namespace, old, id, now, now.Add(overlap))
 	if err != nil {
-		return apikey.Key{}, "", err
-	}
-	secret := key.Secret(s.namespace)
-	if err := s.own.Create(ctx, secret); err != nil {
-		return apikey.Key{}, "", withoutValues(err)
-	}
-	retire := client.RawPatch(types.MergePatchType, old.RetirePatch(now.Add(overlap)))
-	if err := s.own.Patch(ctx, s.secretOf(old), retire); err != nil {
-		_ = s.own.Delete(ctx, secret) // Nobody knows its token, so it does no harm if it stays.
 		return apikey.Key{}, "", withoutValues(err)
 	}
 	s.awaitKey(ctx, key.ID, func(_ apikey.Key, found bool) bool { return found })
 	s.awaitKey(ctx, old.ID, func(now apikey.Key, found bool) bool { return !found || !now.Retires.IsZero() })
-	key, err = apikey.FromSecret(secret)
-	return key, token, err
+	return key, token, nil
 }
 
 // secretOf is the name of a key's Secret.

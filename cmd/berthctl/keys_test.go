@@ -1,0 +1,134 @@
+package main
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/berth-dev/berth/facade/apikey"
+)
+
+// keyInCluster reads a key from its Secret.
+func keyInCluster(t *testing.T, id string) apikey.Key {
+	t.Helper()
+	secret := &corev1.Secret{}
+	if err := cluster.Get(t.Context(), client.ObjectKey{Namespace: "berth-system", Name: apikey.SecretName(id)}, secret); err != nil {
+		t.Fatal(err)
+	}
+	key, err := apikey.FromSecret(secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
+func TestKeysThatExpire(t *testing.T) {
+	must(t, "org", "create", "expiring")
+	must(t, "org", "create", "other")
+	made := decode[apiKey](t, must(t, "apikey", "create", "--org", "expiring", "--expires", "90d", "--description", "deploys from CI", "-o", "json"))
+	if left := time.Until(made.Expires); left < 89*24*time.Hour || left > 90*24*time.Hour {
+		t.Errorf("the key expires in %s, want 90 days", left)
+	}
+	if key := keyInCluster(t, made.ID); !key.Expires.Equal(made.Expires) || key.Description != "deploys from CI" {
+		t.Errorf("the Secret says that the key is for %q and expires at %s", key.Description, key.Expires)
+	}
+	_, told, err := berthctl(t, "apikey", "create", "--org", "other", "--owner", "ann@example.com")
+	if err != nil || !strings.Contains(told, "never expires") {
+		t.Errorf("apikey create without --expires: got %v and said %q, want it to say so", err, told)
+	}
+	if _, told, err = berthctl(t, "apikey", "create", "--org", "other", "--expires", "1h"); err != nil || !strings.Contains(told, "expires at 20") {
+		t.Errorf("apikey create --expires=1h: got %v and said %q, want it to say when", err, told)
+	}
+
+	table := must(t, "apikey", "list", "--org", "expiring")
+	want := `^ID +ROLE +ORGANIZATIONS +OWNER +CREATED +EXPIRES +LAST USED +DESCRIPTION\n` +
+		made.ID + ` +manager +expiring +\S+ +` + made.Expires.Format(time.RFC3339) + ` +never +deploys from CI\n$`
+	if !regexp.MustCompile(want).MatchString(table) {
+		t.Errorf("apikey list --org: got\n%s", table)
+	}
+	owned := decode[[]apiKey](t, must(t, "apikey", "list", "--owner", "ann@example.com", "--org", "other", "-o", "json"))
+	if len(owned) != 1 || owned[0].Owner != "ann@example.com" || !owned[0].Expires.IsZero() {
+		t.Errorf("apikey list --owner: got %+v", owned)
+	}
+}
+
+func TestRotate(t *testing.T) {
+	must(t, "org", "create", "rotating")
+	args := []string{"--org", "rotating", "--role", "contributor", "--owner", "ann@example.com", "--description", "CI", "--expires", "48h"}
+	first := decode[apiKey](t, must(t, append([]string{"apikey", "create", "-o", "json"}, args...)...))
+	out, told, err := berthctl(t, "apikey", "rotate", first.ID, "--overlap", "1h")
+	if err != nil {
+		t.Fatal(err)
+	}
+	token := strings.TrimSuffix(out, "\n")
+	if !strings.HasPrefix(token, apikey.Prefix) || token == first.Key || strings.ContainsAny(token, " \n") || strings.Contains(told, token) {
+		t.Errorf("apikey rotate prints %q, and on standard error %q; want the new key alone", out, told)
+	}
+	keys := decode[[]apiKey](t, must(t, "apikey", "list", "--org", "rotating", "-o", "json"))
+	at := slices.IndexFunc(keys, func(key apiKey) bool { return key.ID != first.ID })
+	if len(keys) != 2 || at < 0 {
+		t.Fatalf("apikey list: got %+v, want two keys", keys)
+	}
+	second := keyInCluster(t, keys[at].ID)
+	if second.Hash != apikey.Hash(token) || second.Replaces != first.ID || second.Owner != "ann@example.com" || second.Description != "CI" ||
+		second.Role != apikey.RoleContributor || !slices.Equal(second.Organizations, []string{"rotating"}) {
+		t.Errorf("the new key is %+v", second.Spec)
+	}
+	if left := time.Until(second.End()); left < 47*time.Hour || left > 48*time.Hour {
+		t.Errorf("the new key expires in %s, want the 48 hours of the old one", left)
+	}
+	if left := time.Until(keyInCluster(t, first.ID).End()); left > time.Hour || left < 59*time.Minute {
+		t.Errorf("the old key expires in %s, want an hour", left)
+	}
+
+	third := decode[apiKey](t, must(t, "apikey", "rotate", second.ID, "--overlap", "0", "-o", "json"))
+	if !keyInCluster(t, second.ID).Expired(time.Now()) || third.Key == "" || third.Replaces != second.ID {
+		t.Errorf("apikey rotate --overlap=0: the old key isn't at its end, or the new one is %s for %s", third.ID, third.Replaces)
+	}
+	if table := must(t, "apikey", "list", "--org", "rotating"); strings.Count(table, "(has)") != 1 {
+		t.Errorf("apikey list: want one key that has expired, got\n%s", table)
+	}
+	if _, _, err := berthctl(t, "apikey", "rotate", "nosuchid"); err == nil || !strings.Contains(err.Error(), "no API key nosuchid") {
+		t.Errorf("apikey rotate of no key: got %v", err)
+	}
+	if _, _, err := berthctl(t, "apikey", "rotate", third.ID, "--overlap", "-1h"); err == nil || !strings.Contains(err.Error(), "--overlap") {
+		t.Errorf("apikey rotate --overlap=-1h: got %v", err)
+	}
+}
+
+func TestParseExpiry(t *testing.T) {
+	now := time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC)
+	cases := map[string]struct {
+		text string
+		want time.Time
+		err  string
+	}{
+		"Never":     {},
+		"Hours":     {text: "720h", want: now.Add(720 * time.Hour)},
+		"Days":      {text: "90d", want: now.Add(90 * 24 * time.Hour)},
+		"Date":      {text: "2027-01-31", want: time.Date(2027, 1, 31, 0, 0, 0, 0, time.UTC)},
+		"Time":      {text: "2027-01-31T12:00:00+01:00", want: time.Date(2027, 1, 31, 11, 0, 0, 0, time.UTC)},
+		"Past":      {text: "2026-01-31", err: "in the future"},
+		"Negative":  {text: "-1h", err: "in the future"},
+		"NoDays":    {text: "0d", err: "in the future"},
+		"Nonsense":  {text: "soon", err: "not \"soon\""},
+		"Fractions": {text: "1.5d", err: "90d"},
+		"Years":     {text: "1y", err: "90d"},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			got, err := parseExpiry(tc.text, now)
+			if tc.err != "" && (err == nil || !strings.Contains(err.Error(), tc.err)) || tc.err == "" && err != nil {
+				t.Fatalf("parseExpiry(%q): got %v, want an error that tells of %q", tc.text, err, tc.err)
+			}
+			if !got.Equal(tc.want) {
+				t.Errorf("parseExpiry(%q): got %s, want %s", tc.text, got, tc.want)
+			}
+		})
+	}
+}
