@@ -3,6 +3,7 @@ package facade
 import (
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/netip"
 	"strconv"
@@ -34,9 +35,7 @@ func ask(t *testing.T, server *Server, token, method, path string, header http.H
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, values := range header {
-		request.Header[name] = values
-	}
+	maps.Copy(request.Header, header)
 	if token != "" {
 		request.SetBasicAuth(token, "")
 	}

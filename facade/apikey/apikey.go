@@ -187,7 +187,7 @@ func FromSecret(secret *corev1.Secret) (Key, error) {
 	if names := string(secret.Data[dataOrganizations]); names != "" {
 		key.Organizations = strings.Split(names, ",")
 	}
-	key.readAnnotations(secret.Annotations)
+	key.Retires, key.LastUsed = retires(secret.Annotations), lastUsed(secret.Annotations)
 	return key, key.validate()
 }
 

@@ -116,7 +116,7 @@ func TestInvalid(t *testing.T) {
 		"UnknownRole":       {reason: "An unknown role has no rights.", change: func(s *corev1.Secret) { s.Data[dataRole] = []byte("root") }},
 		"NoOrganization":    {reason: "A manager of nothing is a mistake.", change: func(s *corev1.Secret) { s.Data[dataOrganizations] = nil }},
 		"EmptyOrganization": {reason: "A name can't be empty.", change: func(s *corev1.Secret) { s.Data[dataOrganizations] = []byte("cowork,") }},
-		"Expires":           {reason: "A key whose end can't be read has none that one could rely on.", change: func(s *corev1.Secret) { s.Data[dataExpires] = []byte("soon") }},
+		"Expires":           {reason: "Nobody could rely on an end that can't be read.", change: func(s *corev1.Secret) { s.Data[dataExpires] = []byte("soon") }},
 		"Description":       {reason: "A description must not fake a second line.", change: func(s *corev1.Secret) { s.Data[dataDescription] = []byte("a\nb") }},
 		"HostOfOne":         {reason: "Host staff isn't bound to an organization.", change: func(s *corev1.Secret) { s.Data[dataRole] = []byte(RoleHost) }},
 	}

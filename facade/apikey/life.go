@@ -20,21 +20,27 @@ const (
 // LastUsedPrecision is what the time of a key's last use is cut to.
 const LastUsedPrecision = time.Hour
 
-// readAnnotations takes from a Secret's annotations what changes about a key. Whoever writes annotations can only shorten a key's life: one
-// that can't be read as a time ends it at once, since it was to end some time. When it was used last is for people to read, and unknown then.
-func (k *Key) readAnnotations(annotations map[string]string) {
-	if used, err := parse(annotations[annotationLastUsed]); err == nil {
-		k.LastUsed = used
-	}
-	text, retires := annotations[annotationRetiresAt]
-	if !retires {
-		return
+// retires reads when a key ends by a rotation; zero for never. Whoever writes annotations can only shorten a key's life: one that can't be read as a
+// time ends it at once, since it was to end some time.
+func retires(annotations map[string]string) time.Time {
+	text, found := annotations[annotationRetiresAt]
+	if !found {
+		return time.Time{}
 	}
 	at, err := parse(text)
 	if err != nil || at.IsZero() {
-		at = time.Unix(0, 0).UTC()
+		return time.Unix(0, 0).UTC()
 	}
-	k.Retires = at
+	return at
+}
+
+// lastUsed reads when a key was used last, which is for people to know; zero for never, or if it can't be read.
+func lastUsed(annotations map[string]string) time.Time {
+	at, err := parse(annotations[annotationLastUsed])
+	if err != nil {
+		return time.Time{}
+	}
+	return at
 }
 
 // Older compares two keys by when they were made, then by id.

@@ -1,6 +1,7 @@
 package apikey
 
 import (
+	"bytes"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -118,7 +119,7 @@ func TestUsedPatch(t *testing.T) {
 		t.Fatal(err)
 	}
 	first, last := key.UsedPatch(noon), key.UsedPatch(noon.Add(time.Hour-1))
-	if string(first) != string(last) {
+	if !bytes.Equal(first, last) {
 		t.Errorf("UsedPatch(...): got %s and %s", first, last)
 	}
 	if got := patched(t, key, last).LastUsed; !got.Equal(noon) {

@@ -66,11 +66,6 @@ func Log(log *slog.Logger, describe func(*gin.Context) auth.Action) gin.HandlerF
 			slog.String("remote", c.ClientIP()),
 			slog.String("key", auth.FromContext(c.Request.Context()).ID),
 		}
-		message := "request"
-		if writes(c) {
-			message = "audit"
-			attributes = append(attributes, audit(c, describe)...)
-		}
 		level := slog.LevelInfo
 		if status >= http.StatusInternalServerError {
 			if c.Request.Context().Err() == nil { // A client that went away before its answer is no failure of the server's.
@@ -78,7 +73,11 @@ func Log(log *slog.Logger, describe func(*gin.Context) auth.Action) gin.HandlerF
 			}
 			attributes = append(attributes, slog.String("error", c.Errors.String()))
 		}
-		log.LogAttrs(c.Request.Context(), level, message, attributes...)
+		if !writes(c) {
+			log.LogAttrs(c.Request.Context(), level, "request", attributes...)
+			return
+		}
+		log.LogAttrs(c.Request.Context(), level, "audit", append(attributes, audit(c, describe)...)...)
 	}
 }
 
