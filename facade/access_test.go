@@ -7,8 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/berth-dev/berth/facade/apikey"
 )
 
@@ -54,48 +52,6 @@ func fill(t *testing.T, path string, body any, organization, app string) (string
 	return replacer.Replace(path), json.RawMessage(replacer.Replace(string(encoded)))
 }
 
-func TestRoles(t *testing.T) {
-	org, manager := organization(t)
-	other, stranger := organization(t)
-	slug := "roles-" + strings.TrimPrefix(org, "org-")
-	call(t, manager, http.MethodPost, appsPath(org), map[string]any{"slug": slug, "location": "example.com/shop:v1"}).want(t, http.StatusCreated)
-	contributor := member(t, apikey.RoleContributor, org)
-	notFound := call(t, manager, http.MethodGet, appPath(org, "no-such-app"), nil).want(t, http.StatusNotFound).body
-
-	for _, c := range everyCall {
-		t.Run(c.method+c.path, func(t *testing.T) {
-			path, body := fill(t, c.path, c.body, org, slug)
-			in := func(organization string) string { return strings.Replace(path, org, organization, 1) }
-			unauthorized := call(t, "", c.method, path, body).want(t, http.StatusUnauthorized)
-			if got := unauthorized.header.Get("WWW-Authenticate"); got != `Basic realm="api"` {
-				t.Errorf("WWW-Authenticate: got %q", got)
-			}
-			unknown := call(t, apikey.Prefix+"unknown", c.method, path, body).want(t, http.StatusUnauthorized)
-			if diff := cmp.Diff(string(unauthorized.body), string(unknown.body)); diff != "" {
-				t.Errorf("an unknown key gets another answer than none: %s", diff)
-			}
-			for what, got := range map[string]answer{
-				"Stranger":             call(t, stranger, c.method, path, body),
-				"StrangerToNothing":    call(t, stranger, c.method, in("no-such-organization"), body),
-				"HostToNothing":        call(t, suite.host, c.method, in("no-such-organization"), body),
-				"HostToPlainNamespace": call(t, suite.host, c.method, in("default"), body),
-			} {
-				if diff := cmp.Diff(string(notFound), string(got.want(t, http.StatusNotFound).body)); diff != "" {
-					t.Errorf("%s: the answer differs from that for what doesn't exist: %s", what, diff)
-				}
-			}
-			want := http.StatusForbidden
-			if c.reads {
-				want = c.want
-			}
-			call(t, contributor, c.method, path, body).want(t, want)
-			call(t, manager, c.method, path, body).want(t, c.want)
-		})
-	}
-	call(t, suite.host, http.MethodGet, appsPath(other), nil).want(t, http.StatusOK)
-	call(t, suite.host, http.MethodPut, appPath(org, slug), map[string]any{"dataset": "testing"}).want(t, http.StatusOK)
-}
-
 // TestAllOrganizations says that what is about all organizations is for host staff alone.
 func TestAllOrganizations(t *testing.T) {
 	org, manager := organization(t)
@@ -115,24 +71,6 @@ func TestAllOrganizations(t *testing.T) {
 		t.Errorf("the domain serves %v, want %s", created["slug"], slug)
 	}
 	call(t, manager, http.MethodGet, domainPath(org, slug+".example.org"), nil).want(t, http.StatusOK)
-}
-
-func TestRevokedKey(t *testing.T) {
-	org, _ := organization(t)
-	key, token, err := apikey.New(apikey.Spec{Owner: "ann@example.com", Role: apikey.RoleManager, Organizations: []string{org}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	secret := key.Secret(systemSpace)
-	if err := suite.cluster.Create(t.Context(), secret); err != nil {
-		t.Fatal(err)
-	}
-	status := func() int { return call(t, token, http.MethodGet, appsPath(org), nil).status }
-	eventually(t, "the key works", func() bool { return status() == http.StatusOK })
-	if err := suite.cluster.Delete(t.Context(), secret); err != nil {
-		t.Fatal(err)
-	}
-	eventually(t, "the revoked key doesn't work", func() bool { return status() == http.StatusUnauthorized })
 }
 
 // TestKeyElsewhere says that whoever may write Secrets in an organization can't make a key of them.

@@ -73,10 +73,10 @@ func parse(args []string) (*flags, error) {
 // registerLimits makes the flags of limits known. The defaults are far above what people and their scripts do, a list of everything by eight
 // workers for example, and far below what a process serves.
 func registerLimits(set *flag.FlagSet, limits *facade.Limits) {
-	const scope = "; more get a 429; each replica counts by itself"
-	set.IntVar(&limits.FailedLogins, "failed-logins", 30, "how many requests a minute without a valid API key an address, or a /64, may send; 0 for any number"+scope)
-	set.Float64Var(&limits.KeyRate, "key-rate", 50, "how many requests a second an API key may make in the long run; 0 for any number"+scope)
-	set.IntVar(&limits.KeyBurst, "key-burst", 100, "how many requests an API key may make at once"+scope)
+	const scope = "; 0 for any number; more get a 429; each replica counts by itself"
+	set.IntVar(&limits.FailedLogins, "failed-logins", 30, "how many requests a minute without a valid API key an address, or a /64 of IPv6, may send"+scope)
+	set.Float64Var(&limits.KeyRate, "key-rate", 50, "how many requests a second an API key may make in the long run"+scope)
+	set.IntVar(&limits.KeyBurst, "key-burst", 100, "how many requests an API key may make at once; each replica counts by itself")
 }
 
 // register makes the flags known. Each may be empty, so that a Deployment can name them all.

@@ -1,0 +1,134 @@
+package facade
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/facade/apikey"
+)
+
+// caller is somebody with a key, or without one that works, and what they are told when they may not do something.
+type caller struct {
+	name, token string
+	// read, write and all are the answers to calls that read and write something of the organization, and to those about all organizations; 0 for
+	// what the call answers if all is well.
+	read, write, all int
+}
+
+// callers are all kinds of them, from those who may do nothing to those who may do everything.
+func callers(t *testing.T, org, manager string) []caller {
+	t.Helper()
+	revoked, revokedToken := newKeyOf(t, apikey.Spec{Role: apikey.RoleManager, Organizations: []string{org}})
+	if err := suite.server.store.RevokeKey(t.Context(), revoked); err != nil {
+		t.Fatal(err)
+	}
+	_, expired := newKeyOf(t, apikey.Spec{Role: apikey.RoleHost, Expires: time.Now().Add(-time.Second)})
+	_, stranger := organization(t)
+	const nobody, refused, unseen = http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound
+	return []caller{
+		{name: "NoKey", read: nobody, write: nobody, all: nobody},
+		{name: "BadKey", token: apikey.Prefix + "unknown", read: nobody, write: nobody, all: nobody},
+		{name: "Revoked", token: revokedToken, read: nobody, write: nobody, all: nobody},
+		{name: "Expired", token: expired, read: nobody, write: nobody, all: nobody},
+		{name: "OtherManager", token: stranger, read: unseen, write: unseen, all: refused},
+		{name: "Contributor", token: member(t, apikey.RoleContributor, org), write: refused, all: refused},
+		{name: "Manager", token: manager, all: refused},
+		{name: "Host", token: suite.host},
+	}
+}
+
+// versions are the resource versions of all Apps, Domains and organizations in the cluster, and of the Secrets in one of them, by kind and name.
+func versions(t *testing.T, organization string) map[string]string {
+	t.Helper()
+	found := map[string]string{}
+	note := func(kind string, list client.ObjectList, options ...client.ListOption) {
+		if err := suite.cluster.List(t.Context(), list, options...); err != nil {
+			t.Fatal(err)
+		}
+		err := meta.EachListItem(list, func(item runtime.Object) error {
+			object, err := meta.Accessor(item)
+			if err == nil {
+				found[kind+" "+object.GetNamespace()+"/"+object.GetName()] = object.GetResourceVersion()
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	note("App", &v1alpha1.AppList{})
+	note("Domain", &v1alpha1.DomainList{})
+	note("Namespace", &corev1.NamespaceList{})
+	note("Secret", &corev1.SecretList{}, client.InNamespace(organization))
+	return found
+}
+
+// TestMatrix makes each call as each kind of caller. What is refused has changed nothing, and what somebody may not see answers as what isn't there.
+func TestMatrix(t *testing.T) {
+	org, manager := organization(t)
+	slug := "matrix-" + strings.TrimPrefix(org, "org-")
+	call(t, manager, http.MethodPost, appsPath(org), map[string]any{"slug": slug, "location": "example.com/shop:v1"}).want(t, http.StatusCreated)
+	all := callers(t, org, manager)
+	notFound := string(call(t, manager, http.MethodGet, appPath(org, "no-such-app"), nil).want(t, http.StatusNotFound).body)
+	for _, c := range everyCall {
+		t.Run(c.method+c.path, func(t *testing.T) {
+			path, body := fill(t, c.path, c.body, org, slug)
+			for _, who := range all {
+				status := who.write
+				if c.reads {
+					status = who.read
+				}
+				wantRefusal(t, who, status, notFound, org, c.method, path, body)
+				// A write changes what the next one finds, so one of those who may does it.
+				if status == 0 && (c.reads || who.name == "Manager") {
+					call(t, who.token, c.method, path, body).want(t, c.want)
+				}
+			}
+			for _, nowhere := range []string{"no-such-organization", "default"} {
+				host := caller{name: "HostTo " + nowhere, token: suite.host}
+				wantRefusal(t, host, http.StatusNotFound, notFound, org, c.method, strings.Replace(path, org, nowhere, 1), body)
+			}
+		})
+	}
+	t.Run("Host", func(t *testing.T) {
+		for _, c := range everyCall {
+			path, body := fill(t, c.path, c.body, org, slug)
+			call(t, suite.host, c.method, path, body).want(t, c.want)
+		}
+	})
+	domain := map[string]any{"domain": slug + ".example.net", "slug": slug}
+	for _, who := range all {
+		wantRefusal(t, who, who.all, notFound, org, http.MethodGet, "/api/domains/", nil)
+		wantRefusal(t, who, who.all, notFound, org, http.MethodPost, "/api/domains/", domain)
+	}
+	call(t, suite.host, http.MethodGet, "/api/domains/", nil).want(t, http.StatusOK)
+	call(t, suite.host, http.MethodPost, "/api/domains/", domain).want(t, http.StatusCreated)
+}
+
+// wantRefusal makes a call that is answered with status, unless that is 0, and fails the test if it is answered otherwise or has changed something.
+func wantRefusal(t *testing.T, who caller, status int, notFound, organization, method, path string, body any) {
+	t.Helper()
+	if status == 0 {
+		return
+	}
+	before := versions(t, organization)
+	got := call(t, who.token, method, path, body)
+	if got.status != status {
+		t.Errorf("%s: %s %s answers %d, want %d", who.name, method, path, got.status, status)
+	}
+	if status == http.StatusNotFound && string(got.body) != notFound {
+		t.Errorf("%s: %s %s answers %s, other than for what isn't there", who.name, method, path, got.body)
+	}
+	if diff := cmp.Diff(before, versions(t, organization)); diff != "" {
+		t.Errorf("%s: %s %s was refused and changed something: -before, +after:\n%s", who.name, method, path, diff)
+	}
+}
