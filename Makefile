@@ -15,10 +15,11 @@ TOOLS := $(BERTH_CACHE)/bin
 CLUSTER := $(CURDIR)/bin/cluster
 RUN := .run
 BASE_DOMAIN := apps.localhost
+ROUTER_NAMESPACE := traefik
 
 # Only a KUBECONFIG on make's command line means an existing cluster: one in the environment is often there by chance.
 ifeq ($(origin KUBECONFIG),command line)
-EXISTING := --kubeconfig=$(KUBECONFIG) --registry=$(REGISTRY) --issuer=$(ISSUER) --ingress-class=$(INGRESS_CLASS) --ingress-addr=$(INGRESS_ADDR)
+EXISTING := --kubeconfig=$(KUBECONFIG) --registry=$(REGISTRY) --issuer=$(ISSUER) --ingress-class=$(INGRESS_CLASS) --router-namespace=$(ROUTER_NAMESPACE) --ingress-addr=$(INGRESS_ADDR)
 endif
 
 .PHONY: help

@@ -7,6 +7,7 @@ import (
 	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
@@ -22,7 +23,9 @@ import (
 
 // +kubebuilder:rbac:groups=berth.dev,resources=domains,verbs=list;watch
 // +kubebuilder:rbac:groups=berth.dev,resources=domains/status,verbs=patch
-// +kubebuilder:rbac:groups=berth.dev,resources=domains/finalizers,verbs=update
+
+// In organizations alone:
+// +kubebuilder:rbac:roleName=berth-operator-organization,groups=berth.dev,resources=domains/finalizers,verbs=update
 
 // domainReconciler makes the hosts of Domains lead to their Apps.
 type domainReconciler struct {
@@ -63,6 +66,7 @@ func setupDomain(mgr manager.Manager, b base, o controller.Options) error {
 		Watches(&cmv1.Certificate{}, child, builder.WithPredicates(ownedOrNew)).
 		Watches(&networkingv1.Ingress{}, child, builder.WithPredicates(ownedOrNew)).
 		Watches(&corev1.Namespace{}, handler.EnqueueRequestsFromMapFunc(r.domainsOfNamespace), builder.WithPredicates(comesOrGoes)).
+		Watches(&rbacv1.RoleBinding{}, handler.EnqueueRequestsFromMapFunc(r.domainsOfNamespace), builder.WithPredicates(rightsComeOrGo)).
 		Watches(&v1alpha1.App{}, handler.EnqueueRequestsFromMapFunc(r.domainsOfApp)).
 		Watches(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(r.domainsOfSecret), builder.WithPredicates(secretChanged)).
 		Watches(&v1alpha1.App{}, handler.EnqueueRequestsFromMapFunc(r.domainsOfHost), builder.WithPredicates(claimChanged)).

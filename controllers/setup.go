@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -48,6 +49,14 @@ type Options struct {
 	IngressClass string
 	// IngressAnnotations are put on every Ingress.
 	IngressAnnotations map[string]string
+	// Namespace is Berth's own, in which the ServiceAccounts of operator and facade lie. Required.
+	Namespace string
+	// RouterNamespaces are the Namespaces, and RouterNetworks the addresses, that ingress controllers send requests to Pods from. Without
+	// any, nobody reaches an App.
+	RouterNamespaces []string
+	RouterNetworks   []netip.Prefix
+	// DenyEgress are networks that Pods of organizations don't reach, beside the API server, the nodes and the metadata of clouds.
+	DenyEgress []netip.Prefix
 	// Concurrency is how many objects of a kind are reconciled at the same time. Default: 1.
 	Concurrency int
 	// Clock is what time is read from. Default: the real one.
@@ -95,7 +104,7 @@ func SetupWithManager(ctx context.Context, mgr manager.Manager, o Options) error
 	for name, setup := range map[string]func(manager.Manager, base, controller.Options) error{
 		"App":          setupApp,
 		"Domain":       setupDomain,
-		"Organization": setupOrganization,
+		"Organization": o.setupOrganization,
 		"Secret":       setupSecret,
 	} {
 		if err := setup(mgr, b, c); err != nil {
@@ -117,8 +126,8 @@ type base struct {
 }
 
 func (o Options) validate() error {
-	if o.BaseDomain == "" || o.Issuer.Name == "" {
-		return errors.New("controllers need a base domain and the name of an issuer")
+	if o.BaseDomain == "" || o.Issuer.Name == "" || o.Namespace == "" {
+		return errors.New("controllers need a base domain, the name of an issuer and Berth's own Namespace")
 	}
 	longest := desired.Host(strings.Repeat("a", maxAppName), o.BaseDomain)
 	if problems := validation.IsDNS1123Subdomain(longest); len(problems) > 0 {

@@ -18,6 +18,10 @@ const (
 	nodeIP         = "10.200.0.1"
 )
 
+// routerNetworks are where the ingress controller, a process on the node, sends requests to Pods from: the node's address, and the one that
+// it has on the bridge to its Pods.
+const routerNetworks = nodeIP + "/32,10.244.0.1/32"
+
 // fixedPorts are the loopback ports that `make run` prefers.
 var fixedPorts = map[string]int{"api": 6443, "registry": 5000, "http": 8080, "https": 8443, "facade": 8011}
 

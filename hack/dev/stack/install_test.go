@@ -21,7 +21,7 @@ func render(t *testing.T, env map[string]string) []*unstructured.Unstructured {
 	if env != nil {
 		s.Env.Mode, s.cluster = "node", &cluster{env: env}
 	} else {
-		s.Env.Mode, s.opts.Existing = "existing", &Existing{Kubeconfig: "k", Registry: "r", Issuer: "i", IngressClass: "c"}
+		s.Env.Mode, s.opts.Existing = "existing", &Existing{Kubeconfig: "k", Registry: "r", Issuer: "i", IngressClass: "c", RouterNamespace: "n"}
 	}
 	if err := s.opts.complete(); err != nil {
 		t.Fatal(err)
@@ -89,5 +89,31 @@ func TestOverlayForAnExistingClusterNamesNoMailServer(t *testing.T) {
 	}
 	if find(t, objects, "Secret", "berth-mail", &corev1.Secret{}) {
 		t.Error("there is a Secret, though nobody knows its content")
+	}
+}
+
+// The router of the one-node cluster is a process on its node, that of another cluster is Pods.
+func TestOverlayNamesTheRouter(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		env       map[string]string
+		namespace string
+		network   string
+	}{
+		"Own":      {env: map[string]string{"SMTP_PASSWORD_FILE": os.DevNull, "SMTP_CA": os.DevNull}, network: "10.200.0.1/32,10.244.0.1/32"},
+		"Existing": {namespace: "n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var config corev1.ConfigMap
+			if !find(t, render(t, tc.env), "ConfigMap", "berth-", &config) {
+				t.Fatal("there is no ConfigMap")
+			}
+			want := []string{tc.namespace, tc.network}
+			got := []string{config.Data["ROUTER_NAMESPACE"], config.Data["ROUTER_NETWORK"]}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("the ConfigMap: -want, +got:\n%s", diff)
+			}
+		})
 	}
 }

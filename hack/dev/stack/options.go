@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"path/filepath"
+	"slices"
 )
 
 // Organization is the one that every stack begins with.
@@ -40,6 +41,8 @@ type Existing struct {
 	Issuer string
 	// IngressClass is the IngressClass of the routes.
 	IngressClass string
+	// RouterNamespace is the Namespace of its ingress controller.
+	RouterNamespace string
 	// IngressAddr is where its ingress controller answers HTTPS, host:port; may be empty.
 	IngressAddr string
 }
@@ -49,8 +52,8 @@ func (o *Options) complete() error {
 	if o.BaseDomain == "" {
 		return errors.New("the base domain is missing")
 	}
-	if e := o.Existing; e != nil && (e.Kubeconfig == "" || e.Registry == "" || e.Issuer == "" || e.IngressClass == "") {
-		return errors.New("an existing cluster needs KUBECONFIG, REGISTRY, ISSUER and INGRESS_CLASS")
+	if e := o.Existing; e != nil && slices.Contains([]string{e.Kubeconfig, e.Registry, e.Issuer, e.IngressClass, e.RouterNamespace}, "") {
+		return errors.New("an existing cluster needs KUBECONFIG, REGISTRY, ISSUER, INGRESS_CLASS and ROUTER_NAMESPACE")
 	}
 	paths := []*string{&o.Root, &o.Dir}
 	if o.Existing != nil {

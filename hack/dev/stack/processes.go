@@ -30,7 +30,7 @@ func (s *Stack) startProcesses(ctx context.Context) error {
 	operator := []string{
 		base, "--issuer-name=" + s.issuer(), "--ingress-class=" + s.ingressClass(),
 		"--ingress-annotation=traefik.ingress.kubernetes.io/router.entrypoints=websecure",
-		"--metrics-bind-address=0", "--health-probe-bind-address=0",
+		"--namespace=" + Namespace, "--router-network=" + routerNetworks, "--metrics-bind-address=0", "--health-probe-bind-address=0",
 	}
 	if err := s.startProcess(ctx, "operator", operator...); err != nil {
 		return err
