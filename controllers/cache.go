@@ -20,9 +20,11 @@ import (
 
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/internal/certificate"
+	"github.com/berth-dev/berth/internal/secretcache"
 )
 
 // cacheOptions say what the controllers keep in memory: of their own objects what they compare and report, of others' next to nothing.
+// For Secrets, secretOptions do.
 //
 // Deployments, Services, Certificates, Ingresses and what organizations have are watched without a selector, since one of somebody else's
 // may have the name that an App or an organization needs. Thus this is known without asking the API server for each new one, and it is
@@ -47,17 +49,21 @@ func cacheOptions() cache.Options {
 			&appsv1.ReplicaSet{}: {Label: having(v1alpha1.LabelApp), Transform: keepOfReplicaSet},
 			&corev1.Pod{}:        {Label: having(v1alpha1.LabelApp), Transform: keepOfPod},
 			&corev1.Namespace{}:  {Label: having(v1alpha1.LabelOrganization)},
-			&corev1.Secret{}: {
-				Label: having(v1alpha1.LabelSecret,
-					v1alpha1.SecretEnv, v1alpha1.SecretTLS, v1alpha1.SecretCertificate, v1alpha1.SecretMailPassword),
-				Transform: keepOfSecret,
-			},
 		},
 	}
 	for _, kind := range issuingKinds() {
 		o.ByObject[kind] = cache.ByObject{Transform: keepOfIssuing}
 	}
 	return o
+}
+
+// secretOptions say what the controllers keep of Secrets: those of organizations that are for Apps and Domains, and of them nothing secret.
+func secretOptions() secretcache.Options {
+	return secretcache.Options{
+		Labels: having(v1alpha1.LabelSecret,
+			v1alpha1.SecretEnv, v1alpha1.SecretTLS, v1alpha1.SecretCertificate, v1alpha1.SecretMailPassword),
+		Transform: keepOfSecret,
+	}
 }
 
 // having selects by a label that has one of the values, or any value if none is given.

@@ -131,8 +131,8 @@ func (t *traffic) watch(next http.RoundTripper) http.RoundTripper {
 	})
 }
 
-// in returns the requests for objects of a Namespace, in their order, but not those that report events, nor those that isolate it: they
-// follow what other tests say of nodes.
+// in returns the requests for objects of a Namespace, in their order, but not those that report events or watch its Secrets, nor those that
+// isolate it: they follow what other tests say of nodes.
 func (t *traffic) in(namespace string) []string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -140,7 +140,7 @@ func (t *traffic) in(namespace string) []string {
 	for _, r := range t.seen {
 		method, path, _ := strings.Cut(r, " ")
 		_, object, ok := strings.Cut(path, "/namespaces/"+namespace+"/")
-		if ok && !strings.HasPrefix(object, "events") && !strings.HasPrefix(object, "networkpolicies") {
+		if ok && !strings.HasPrefix(object, "events") && !strings.HasPrefix(object, "networkpolicies") && object != "secrets" {
 			requests = append(requests, method+" "+object)
 		}
 	}

@@ -25,9 +25,6 @@ import (
 // In organizations alone:
 // +kubebuilder:rbac:roleName=berth-operator-organization,groups="",resources=secrets,verbs=delete
 
-// While there is one cache of the Secrets of all Namespaces:
-// +kubebuilder:rbac:groups="",resources=secrets,verbs=list;watch
-
 // secretGrace is the age up to which a Secret is kept though nothing names it: whoever made it may be about to write what does.
 const secretGrace = 10 * time.Minute
 

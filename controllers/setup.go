@@ -28,6 +28,7 @@ import (
 
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/controllers/internal/desired"
+	"github.com/berth-dev/berth/internal/secretcache"
 )
 
 // reconcileTimeout bounds one reconcile, so that an API server that doesn't answer holds no worker for ever.
@@ -77,8 +78,10 @@ func Scheme() *runtime.Scheme {
 // whether it elects a leader.
 func ManagerOptions() manager.Options {
 	return manager.Options{
-		Scheme: Scheme(),
-		Cache:  cacheOptions(),
+		Scheme:    Scheme(),
+		Cache:     cacheOptions(),
+		NewCache:  secretcache.New(secretOptions()),
+		NewClient: secretcache.NewClient,
 		// The controllers take what they read for the truth. Without this, they would write once more whatever is not in the cache yet.
 		Client: client.Options{Cache: &client.CacheOptions{EnableReadYourWritesConsistency: new(true)}},
 	}

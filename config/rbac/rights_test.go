@@ -30,6 +30,8 @@ var roles = map[string][]right{
 	"ClusterRole/berth-operator":              operator,
 	"ClusterRole/berth-operator-organization": operatorOrganization,
 	"ClusterRole/berth-facade":                facade,
+	"ClusterRole/berth-facade-organization":   facadeOrganization,
+	"Role/berth-facade":                       facadeKeys,
 	"ClusterRole/berth-manager":               manager,
 	"ClusterRole/berth-contributor":           contributor,
 	"ClusterRole/berth-host":                  host,
@@ -46,7 +48,6 @@ var operator = []right{
 	},
 	{"list watch", "pods apps/replicasets", "the status of an App says how its Pods are doing; old versions name Secrets"},
 	{"list watch", "cert-manager.io/certificaterequests acme.cert-manager.io/orders acme.cert-manager.io/challenges", "why a certificate is late"},
-	{"list watch", "secrets", "until there is a cache for each organization: what Apps and Domains name"},
 	{"list watch", "namespaces", "which are organizations"},
 	{"patch", "namespaces", "external id and Pod Security of an organization; an admission policy allows nothing else"},
 	{
@@ -78,20 +79,35 @@ var operatorOrganization = []right{
 	{"create patch delete", "limitranges resourcequotas", "defaults and quota, which go with their annotations"},
 }
 
-// facade is what the facade may do in every Namespace.
+// facade is what the facade may do in every Namespace, and outside of them.
 var facade = []right{
-	{"list watch create patch delete", "berth.dev/apps berth.dev/domains", "what REST clients read and change"},
+	{"list watch", "berth.dev/apps berth.dev/domains", "what REST clients read"},
 	{"list watch", "namespaces", "which are organizations"},
-	{"list watch create patch delete", "secrets", "API keys, and the values that REST clients give"},
-	{"get list watch", "pods", "whose logs are read"},
-	{"get", "pods/log", "logs"},
+	{"create", "authorization.k8s.io/subjectaccessreviews", "to ask what a caller may do"},
+	{"impersonate:user-info", "authentication.k8s.io/users authentication.k8s.io/groups", "to act as the caller, in nothing but what follows"},
+}
+
+// facadeOrganization is what the facade may do in organizations alone: whatever it writes and reads live there, it does as its caller.
+var facadeOrganization = []right{
+	{"list watch", "secrets", "the values of environments, certificates and passwords, which changes are compared with"},
+	{onBehalf("patch delete"), "berth.dev/apps berth.dev/domains", "what REST clients make, change and delete"},
+	{onBehalf("create patch delete"), "secrets", "the values that REST clients give"},
+	{onBehalf("get list watch"), "pods", "whose logs are read"},
+	{onBehalf("get"), "pods/log", "logs"},
+}
+
+// facadeKeys is what the facade may do in Berth's own Namespace.
+var facadeKeys = []right{
+	{"list watch", "secrets", "who calls is told by the hash of an API key"},
+	{"create patch delete", "secrets", "keys that people make, and when they were used; an admission policy allows nothing else"},
 }
 
 // manager is what the managers of an organization may do in it, and host staff in all.
 var manager = []right{
 	{"get list watch create update patch delete", "berth.dev/apps berth.dev/domains", "to manage them"},
 	{"create", "berth.dev/domains/test-email", "to see whether mail gets through"},
-	{"list create delete", "berth.dev/apikeys", "to let others in, and out"},
+	{"list delete", "berth.dev/apikeys", "to see who is let in, and to let them in no more"},
+	{"create", "berth.dev/apikeys:manager berth.dev/apikeys:contributor", "to let others in, but no host staff"},
 	{"create patch delete", "secrets", "values that Apps and Domains name; a manager never reads them back"},
 	{"get list watch", "pods", "to see how an App is doing"},
 	{"get", "pods/log", "to see what an App says"},
@@ -107,7 +123,7 @@ var contributor = []right{
 
 // host is what host staff may do beside what managers of every organization may.
 var host = []right{
-	{"get list watch", "berth.dev/apps berth.dev/domains", "to see those of all organizations"},
+	{"list", "berth.dev/domains", "to see those of all organizations"},
 	{"create", "berth.dev/domains", "to make one in any organization"},
 }
 
@@ -115,6 +131,12 @@ var host = []right{
 var leaderElection = []right{
 	{"create get update patch", "coordination.k8s.io/leases", "its replicas agree on which of them works"},
 	{"create patch", "events events.k8s.io/events", "who leads"},
+}
+
+// onBehalf makes verbs those of what may be done while acting as somebody else.
+func onBehalf(verbs string) string {
+	const prefix = "impersonate-on:user-info:"
+	return prefix + strings.Join(strings.Fields(verbs), " "+prefix)
 }
 
 func rolebindings(names ...string) string {
@@ -166,6 +188,7 @@ func TestWhoHasWhichRole(t *testing.T) {
 		"ClusterRole/berth-facade to ServiceAccount berth-facade",
 		"ClusterRole/berth-host to Group berth:host",
 		"ClusterRole/berth-operator to ServiceAccount berth-operator",
+		"Role/berth-facade to ServiceAccount berth-facade",
 		"Role/berth-leader-election to ServiceAccount berth-operator",
 	}
 	var got []string

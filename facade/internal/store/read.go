@@ -20,7 +20,7 @@ const (
 )
 
 // +kubebuilder:rbac:groups=berth.dev,resources=apps;domains,verbs=list;watch
-// +kubebuilder:rbac:groups="",resources=namespaces;secrets,verbs=list;watch
+// +kubebuilder:rbac:groups="",resources=namespaces,verbs=list;watch
 
 func (s *Store) addIndexes(ctx context.Context) error {
 	for _, index := range []struct {
