@@ -28,6 +28,7 @@ import (
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/facade/apikey"
 	"github.com/berth-dev/berth/facade/internal/store"
+	"github.com/berth-dev/berth/internal/access"
 	"github.com/berth-dev/berth/internal/testenv"
 )
 
@@ -91,7 +92,7 @@ func setup(ctx context.Context, config *rest.Config) error {
 		return err
 	}
 	suite.certificates, suite.log, suite.requests = dir, &lockedBuffer{}, &requestLog{}
-	if config, err = testenv.ServiceAccount(ctx, config, "berth-facade"); err != nil {
+	if config, err = testenv.ServiceAccount(ctx, config, access.ServiceAccountFacade); err != nil {
 		return err
 	}
 	config.Wrap(suite.requests.wrap)

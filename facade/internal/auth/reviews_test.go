@@ -22,6 +22,7 @@ import (
 
 	"github.com/berth-dev/berth/facade/apikey"
 	"github.com/berth-dev/berth/facade/internal/apierr"
+	"github.com/berth-dev/berth/internal/access"
 	"github.com/berth-dev/berth/internal/testenv"
 )
 
@@ -56,7 +57,7 @@ func setup(ctx context.Context, config *rest.Config) (err error) {
 	if err := cluster.Create(ctx, everything); err != nil {
 		return err
 	}
-	facadeConfig, err = testenv.ServiceAccount(ctx, config, "berth-facade")
+	facadeConfig, err = testenv.ServiceAccount(ctx, config, access.ServiceAccountFacade)
 	return err
 }
 
