@@ -69,7 +69,7 @@ func node() Component {
 				Stamps:   []Stamp{{Variable: containerd + "/version.Version", Module: containerd}},
 			},
 			{
-				Packages: []string{plugins + "/ipam/host-local", plugins + "/main/bridge", plugins + "/main/loopback", plugins + "/meta/portmap"},
+				Packages: []string{plugins + "/ipam/host-local", plugins + "/main/loopback", plugins + "/main/ptp", plugins + "/meta/portmap"},
 				To:       "cni",
 			},
 			{
