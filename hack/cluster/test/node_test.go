@@ -38,6 +38,7 @@ func TestNode(t *testing.T) {
 		{"Forward", testForward},
 		{"ACME", testACME},
 		{"Mail", testMail},
+		{"Policies", testPolicies},
 		{"Audit", testAudit},
 		{"Restart", testRestart},
 	} {
@@ -179,7 +180,7 @@ func testRestart(t *testing.T, c *running) {
 	t.Helper()
 	c.t = t
 	pod := c.kubectl("get", "pods", "--output=jsonpath={.items[0].metadata.uid}")
-	for _, program := range []string{"kube-apiserver", "etcd", "containerd"} {
+	for _, program := range []string{"kube-apiserver", "etcd", "containerd", "netpol"} {
 		pid := c.pid(program)
 		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 			t.Fatalf("kill %s, %d: %v", program, pid, err)

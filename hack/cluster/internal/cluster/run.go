@@ -193,7 +193,7 @@ func (r *runner) startAddons(ctx context.Context) error {
 		return err
 	}
 	if r.node != nil {
-		if err := r.node.StartDNS(); err != nil {
+		if err := errors.Join(r.node.StartDNS(), r.node.StartPolicies()); err != nil {
 			return err
 		}
 	}

@@ -8,6 +8,7 @@ const (
 	Node        = "node"
 	CertManager = "certmanager"
 	CoreDNS     = "coredns"
+	NetPol      = "netpol"
 	Traefik     = "traefik"
 	Pebble      = "pebble"
 	Mailbox     = "mailbox"
@@ -102,6 +103,17 @@ func coreDNS() Component {
 	return Component{
 		Name:     CoreDNS,
 		Dir:      "components/coredns",
+		Sources:  []string{"."},
+		NodeOnly: true,
+		Builds:   []Build{{Packages: []string{"."}}},
+	}
+}
+
+// netPol keeps the node to the cluster's NetworkPolicies.
+func netPol() Component {
+	return Component{
+		Name:     NetPol,
+		Dir:      "components/netpol",
 		Sources:  []string{"."},
 		NodeOnly: true,
 		Builds:   []Build{{Packages: []string{"."}}},
