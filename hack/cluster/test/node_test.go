@@ -165,7 +165,7 @@ func ask(client *http.Client, url string) error {
 
 func testAudit(t *testing.T, c *running) {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(c.dir, "audit.log"))
+	text, err := os.ReadFile(c.env["CLUSTER_AUDIT_LOG"])
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -62,6 +62,9 @@ func (s *Stack) startCluster(ctx context.Context) (*cluster, error) {
 	if os.Geteuid() == 0 { // Otherwise there is no node to forward to.
 		args = append(args, "--forward", fmt.Sprintf("facade=%s,%s:%d", s.opts.listen("facade"), nodeIP, facadeNodePort))
 	}
+	if s.opts.AuditPolicy != "" {
+		args = append(args, "--audit-policy", s.opts.AuditPolicy)
+	}
 	for _, purpose := range []string{"api", "registry", "http", "https"} {
 		args = append(args, "--listen-"+purpose, s.opts.listen(purpose))
 	}

@@ -33,6 +33,8 @@ type Env struct {
 	ACMEIssuer, CAACME, Hosts string
 	// MailDir is where the mails that Berth sends arrive, as .eml files; empty for an existing cluster, which sends none.
 	MailDir string
+	// AuditLog is the API server's audit log; empty unless there is a policy for one.
+	AuditLog string
 	// Kubeconfig is the file that leads to the cluster.
 	Kubeconfig string
 	// Registry is the image registry, host:port as both this machine and the cluster's node know it.
@@ -55,6 +57,7 @@ func (e *Env) assignments() [][2]string {
 		{"BERTH_CA_ACME", e.CAACME},
 		{"BERTH_HOSTS", e.Hosts},
 		{"BERTH_MAIL_DIR", e.MailDir},
+		{"BERTH_AUDIT_LOG", e.AuditLog},
 		{"KUBECONFIG", e.Kubeconfig},
 		{"REGISTRY", e.Registry},
 		{"BERTH_MODE", e.Mode},

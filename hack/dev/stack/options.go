@@ -27,6 +27,8 @@ type Options struct {
 	// FixedPorts asks for the same loopback ports at each start, as a person prefers; a port that is taken is replaced by a free
 	// one. Default: free ports.
 	FixedPorts bool
+	// AuditPolicy is the file of a policy for the audit log of a cluster of the stack's own; empty: there is no audit log.
+	AuditPolicy string
 	// BaseDomain is the domain below which Apps answer.
 	BaseDomain string
 }
@@ -56,6 +58,9 @@ func (o *Options) complete() error {
 		return errors.New("an existing cluster needs KUBECONFIG, REGISTRY, ISSUER, INGRESS_CLASS and ROUTER_NAMESPACE")
 	}
 	paths := []*string{&o.Root, &o.Dir}
+	if o.AuditPolicy != "" {
+		paths = append(paths, &o.AuditPolicy)
+	}
 	if o.Existing != nil {
 		paths = append(paths, &o.Existing.Kubeconfig)
 	}

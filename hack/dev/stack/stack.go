@@ -102,7 +102,7 @@ func (s *Stack) connect(ctx context.Context) error {
 		s.Env.Kubeconfig, s.Env.Registry, s.Env.Mode = c.env["KUBECONFIG"], c.env["REGISTRY"], c.env["CLUSTER_MODE"]
 		s.Env.HTTPAddr, s.Env.HTTPSAddr, s.Env.CAIngress = c.env["HTTP_ADDR"], c.env["HTTPS_ADDR"], c.env["CLUSTER_CA_INGRESS"]
 		s.Env.ACMEIssuer, s.Env.CAACME, s.Env.Hosts = c.env["CLUSTER_ACME_ISSUER"], c.env["CLUSTER_CA_ACME"], c.env["CLUSTER_HOSTS"]
-		s.Env.MailDir = c.env["MAIL_DIR"]
+		s.Env.MailDir, s.Env.AuditLog = c.env["MAIL_DIR"], c.env["CLUSTER_AUDIT_LOG"]
 	}
 	config, err := clientcmd.BuildConfigFromFlags("", s.Env.Kubeconfig)
 	if err != nil {

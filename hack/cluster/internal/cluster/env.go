@@ -42,6 +42,9 @@ func (r *runner) writeEnv() error {
 			variable{"CLUSTER_CA_ACME", s.path(acmeRootFile)},
 		)
 	}
+	if s.AuditPolicy != "" {
+		vars = append(vars, variable{"CLUSTER_AUDIT_LOG", s.path(auditLogFile)})
+	}
 	mail, err := r.mailVariables()
 	if err != nil {
 		return err
