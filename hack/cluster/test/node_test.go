@@ -22,8 +22,8 @@ const host = "app.example.test"
 func TestNode(t *testing.T) {
 	needRoot(t)
 	before := interfaces(t)
-	c := start(t, "--audit-policy", "testdata/audit-policy.yaml",
-		"--forward", "app=127.0.0.1:0,10.200.0.1:30080", "--forward", "mail=127.0.0.1:0,10.200.0.1:587")
+	c := start(t, append([]string{"--audit-policy", "testdata/audit-policy.yaml",
+		"--forward", "app=127.0.0.1:0,10.200.0.1:30080", "--forward", "mail=127.0.0.1:0,10.200.0.1:587"}, identityFlags...)...)
 	t.Logf("the command's output:\n%s", c.output())
 	c.deployApp()
 
@@ -39,6 +39,7 @@ func TestNode(t *testing.T) {
 		{"ACME", testACME},
 		{"Mail", testMail},
 		{"Policies", testPolicies},
+		{"Identity", testIdentity},
 		{"Audit", testAudit},
 		{"Restart", testRestart},
 	} {

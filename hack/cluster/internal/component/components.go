@@ -12,6 +12,7 @@ const (
 	Traefik     = "traefik"
 	Pebble      = "pebble"
 	Mailbox     = "mailbox"
+	Dex         = "dex"
 )
 
 // The images that are imported into a node before anything can be pulled.
@@ -149,6 +150,16 @@ func mailbox() Component {
 	return Component{
 		Name:    Mailbox,
 		Dir:     "components/mailbox",
+		Sources: []string{"."},
+		Builds:  []Build{{Packages: []string{"."}}},
+	}
+}
+
+// dex is the identity provider.
+func dex() Component {
+	return Component{
+		Name:    Dex,
+		Dir:     "components/dex",
 		Sources: []string{"."},
 		Builds:  []Build{{Packages: []string{"."}}},
 	}
