@@ -92,7 +92,7 @@ func (s *Stack) overlayValues(dir string) (map[string]any, error) {
 	}
 	values := map[string]any{
 		"Base": base, "Tags": s.tags, "Registry": s.Env.Registry, "BaseDomain": s.opts.BaseDomain,
-		"Issuer": s.issuer(), "IngressClass": s.ingressClass(), "NodePort": 0, "Mail": s.MailServer(),
+		"Issuer": s.issuer(), "IngressClass": s.ingressClass(), "NodePort": 0, "Mail": s.MailServer(), "Identity": s.Identity(),
 		"RouterNamespace": "", "RouterNetwork": routerNetworks,
 	}
 	if s.opts.Existing != nil {

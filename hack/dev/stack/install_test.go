@@ -17,7 +17,10 @@ import (
 // render renders the overlay of a stack with a cluster's env file; nil for an existing cluster.
 func render(t *testing.T, env map[string]string) []*unstructured.Unstructured {
 	t.Helper()
-	s := &Stack{opts: Options{Root: "../../..", Dir: t.TempDir(), BaseDomain: "apps.test"}}
+	s := &Stack{opts: Options{Root: "../../..", Dir: t.TempDir(), BaseDomain: "apps.test"}, facadeAddr: "127.0.0.1:8011"}
+	if err := s.makeSessionKey(); err != nil {
+		t.Fatal(err)
+	}
 	if env != nil {
 		s.Env.Mode, s.cluster = "node", &cluster{env: env}
 	} else {
@@ -56,6 +59,7 @@ func TestOverlayNamesTheClustersMailServer(t *testing.T) {
 	}
 	objects := render(t, map[string]string{
 		"SMTP_HOST": "10.1.2.3", "SMTP_PORT": "587", "SMTP_USER": "user", "SMTP_PASSWORD_FILE": password, "SMTP_CA": password,
+		"OIDC_CLIENT_SECRET_FILE": password, "OIDC_CA": password,
 	})
 	var config corev1.ConfigMap
 	var secret corev1.Secret
@@ -74,6 +78,35 @@ func TestOverlayNamesTheClustersMailServer(t *testing.T) {
 	}
 	if args := facade.Spec.Template.Spec.Containers[0].Args; !slices.Contains(args, "--email-allow-network=10.1.2.3/32") {
 		t.Errorf("the facade's arguments are %q", args)
+	}
+}
+
+func TestOverlayNamesTheClustersIdentityProvider(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, []byte("secret"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	objects := render(t, map[string]string{
+		"SMTP_PASSWORD_FILE": file, "SMTP_CA": file,
+		"OIDC_ISSUER_URL": "https://dex.localhost:5556", "OIDC_CLIENT_ID": "berth", "OIDC_CLIENT_SECRET_FILE": file, "OIDC_CA": file,
+	})
+	var config corev1.ConfigMap
+	var client, session corev1.Secret
+	if !find(t, objects, "ConfigMap", "berth-", &config) || !find(t, objects, "Secret", "berth-oidc", &client) ||
+		!find(t, objects, "Secret", "berth-session", &session) {
+		t.Fatal("an object is missing")
+	}
+	want := []string{"https://dex.localhost:5556", "berth", "https://127.0.0.1:8011", "secret", "secret"}
+	got := []string{
+		config.Data["OIDC_ISSUER_URL"], config.Data["OIDC_CLIENT_ID"], config.Data["PUBLIC_URL"],
+		string(client.Data["client-secret"]), string(client.Data["ca.crt"]),
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("what the facade is told: -want, +got:\n%s", diff)
+	}
+	if len(session.Data["key"]) < 32 {
+		t.Errorf("the session key has %d bytes", len(session.Data["key"]))
 	}
 }
 

@@ -29,6 +29,8 @@ type Options struct {
 	FixedPorts bool
 	// AuditPolicy is the file of a policy for the audit log of a cluster of the stack's own; empty: there is no audit log.
 	AuditPolicy string
+	// Groups are further groups of those who can sign in (Manager, Contributor, Staff).
+	Groups map[string][]string
 	// BaseDomain is the domain below which Apps answer.
 	BaseDomain string
 }

@@ -20,10 +20,7 @@ import (
 
 // startProcesses runs operator and facade with the rights of their service accounts, as Pods would have them.
 func (s *Stack) startProcesses(ctx context.Context) error {
-	addr, err := s.facadeAddress()
-	if err != nil {
-		return err
-	}
+	addr := s.facadeAddr
 	s.Env.URL = "https://" + addr
 	file := func(name string) string { return filepath.Join(s.opts.Dir, name) }
 	base := "--base-domain=" + s.opts.BaseDomain
@@ -41,6 +38,9 @@ func (s *Stack) startProcesses(ctx context.Context) error {
 	}
 	if m := s.MailServer(); m != nil {
 		facade = append(facade, m.facadeFlags()...)
+	}
+	if i := s.Identity(); i != nil {
+		facade = append(facade, i.facadeFlags()...)
 	}
 	return s.startProcess(ctx, "facade", facade...)
 }

@@ -33,6 +33,8 @@ type Stack struct {
 	opts      Options
 	cluster   *cluster
 	processes []*child
+	// facadeAddr is the loopback address of the facade; known before anything is started.
+	facadeAddr string
 	// tags are the image tags of operator and facade, by name; push sets them.
 	tags map[string]string
 	// stopForwarding ends the port forwarding to an existing cluster's facade.
@@ -57,6 +59,13 @@ func Start(ctx context.Context, opts Options) (*Stack, error) {
 
 func (s *Stack) start(ctx context.Context) error {
 	if err := os.MkdirAll(s.opts.Dir, 0o750); err != nil {
+		return err
+	}
+	var err error
+	if s.facadeAddr, err = s.facadeAddress(); err != nil {
+		return err
+	}
+	if err := s.makeSessionKey(); err != nil {
 		return err
 	}
 	both, bothCtx := errgroup.WithContext(ctx)
