@@ -67,16 +67,16 @@ func (f *feed) run(ctx context.Context) {
 }
 
 // persist asks until the API server doesn't refuse. The RoleBinding that lets Berth read the Secrets comes a moment after the label that
-// makes the Namespace an organization, so that the waits are shorter than a reflector's, and a refusal is logged once.
+// makes the Namespace an organization, so that the waits are shorter than a reflector's, and only refusals that go on are logged, once.
 func persist[T any](ctx context.Context, f *feed, ask func() (T, error)) (T, error) {
 	backoff := wait.Backoff{Duration: firstRetry, Factor: 2, Jitter: 0.5, Steps: 10, Cap: lastRetry}
-	for refused := false; ; refused = true {
+	for refusals := 1; ; refusals++ {
 		answer, err := ask()
 		if !apierrors.IsForbidden(err) {
 			return answer, err
 		}
-		if !refused {
-			klog.FromContext(ctx).Info("The Secrets of a Namespace may not be listed yet", "namespace", f.namespace, "reason", err.Error())
+		if refusals == patience {
+			klog.FromContext(ctx).Info("The Secrets of a Namespace may not be listed", "namespace", f.namespace, "reason", err.Error())
 		}
 		f.refuse()
 		select {
