@@ -151,7 +151,7 @@ func TestManageKeys(t *testing.T) {
 		t.Errorf("CreateKey of an id that is there: got %v", err)
 	}
 
-	owned, err := keys.KeysOfOwner(t.Context(), owner)
+	owned, err := keys.KeysOfOwner(t.Context(), strings.ToUpper(owner))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/berth-dev/berth/facade/apikey"
 	"github.com/berth-dev/berth/facade/internal/apierr"
 	"github.com/berth-dev/berth/internal/access"
 )
@@ -43,7 +44,7 @@ func (p Person) Memberships() map[string][]access.Role {
 }
 
 // Owns tells whether an owner's address is the person's.
-func (p Person) Owns(owner string) bool { return owner != "" && strings.EqualFold(owner, p.Address) }
+func (p Person) Owns(owner string) bool { return apikey.SameOwner(owner, p.Address) }
 
 // claims are what an ID token says.
 type claims map[string]json.RawMessage

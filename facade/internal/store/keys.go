@@ -59,10 +59,9 @@ func (s *Store) Keys(ctx context.Context, organization string) ([]apikey.Key, er
 	return s.keysThat(ctx, func(key apikey.Key) bool { return slices.Contains(key.Organizations, organization) })
 }
 
-// KeysOfOwner returns the API keys that have this owner, to the letter, the oldest first; those that have expired are among them. Nobody owns a
-// key without an owner.
+// KeysOfOwner returns the API keys that have this owner, as apikey.SameOwner tells, the oldest first; those that have expired are among them.
 func (s *Store) KeysOfOwner(ctx context.Context, owner string) ([]apikey.Key, error) {
-	return s.keysThat(ctx, func(key apikey.Key) bool { return owner != "" && key.Owner == owner })
+	return s.keysThat(ctx, func(key apikey.Key) bool { return apikey.SameOwner(key.Owner, owner) })
 }
 
 func (s *Store) keysThat(ctx context.Context, wanted func(apikey.Key) bool) ([]apikey.Key, error) {
