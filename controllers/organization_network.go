@@ -30,14 +30,16 @@ func (r *organizationReconciler) isolated(ctx context.Context) (desired.Network,
 	if err != nil && !apierrors.IsNotFound(err) {
 		return n, err
 	}
-	n.Denied = append(n.Denied, addresses(service)...)
+	n.APIServers = addresses(service)
 	var endpoints discoveryv1.EndpointSliceList
 	if err := r.client.List(ctx, &endpoints, client.InNamespace(metav1.NamespaceDefault)); err != nil {
 		return n, err
 	}
 	for _, s := range endpoints.Items {
 		n.Denied = append(n.Denied, addresses(&s)...)
+		n.APIServers = append(n.APIServers, likeRouters(&s)...)
 	}
+	n.Denied = append(n.Denied, n.APIServers...)
 	var nodes corev1.NodeList
 	if err := r.client.List(ctx, &nodes); err != nil {
 		return n, err
@@ -65,6 +67,20 @@ func addresses(o client.Object) []netip.Prefix {
 		return nodeAddresses(o)
 	}
 	return nil
+}
+
+// likeRouters returns the addresses of an object at which an API server answers at a port of routers. At another port, routers may have the same
+// address: that of a node, say.
+func likeRouters(o client.Object) []netip.Prefix {
+	endpoints, ok := o.(*discoveryv1.EndpointSlice)
+	if !ok {
+		return nil
+	}
+	asRouters := func(p discoveryv1.EndpointPort) bool { return p.Port != nil && desired.IsRouterPort(*p.Port) }
+	if !slices.ContainsFunc(endpoints.Ports, asRouters) {
+		return nil
+	}
+	return addresses(endpoints)
 }
 
 // nodeAddresses returns the addresses of a Node, and the first one of each network that its Pods have theirs from: where they are joined by

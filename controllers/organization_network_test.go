@@ -85,6 +85,27 @@ func TestOrganizationsDoNotReachThePlatform(t *testing.T) {
 	awaitDenied(t, ns, false, "192.0.2.31/32", "2001:db8::31/128", "203.0.113.31/32", "10.44.3.1/32", "198.51.100.10/32")
 }
 
+// An API server that answers where routers do stays out of reach wherever routers are; one at another port may share a router's address.
+func TestIsolatedAPIServers(t *testing.T) {
+	t.Parallel()
+	at := func(port *int32) *discoveryv1.EndpointSlice {
+		return &discoveryv1.EndpointSlice{
+			Endpoints: []discoveryv1.Endpoint{{Addresses: []string{"10.0.3.4"}}}, Ports: []discoveryv1.EndpointPort{{Port: port}},
+		}
+	}
+	for port, want := range map[int32]int{80: 1, 443: 1, 6443: 0} {
+		if got := likeRouters(at(new(port))); len(got) != want {
+			t.Errorf("of an API server at port %d: %v, want %d", port, got, want)
+		}
+	}
+	if got := likeRouters(at(nil)); got != nil {
+		t.Errorf("of an API server at no port: %v", got)
+	}
+	if !addressesChanged.Update(event.UpdateEvent{ObjectOld: at(new(int32(6443))), ObjectNew: at(new(int32(443)))}) {
+		t.Error("another port isn't let through")
+	}
+}
+
 // Node heartbeats wake nobody.
 func TestAddressesChanged(t *testing.T) {
 	t.Parallel()

@@ -35,7 +35,8 @@ var addressesChanged = predicate.Funcs{
 	CreateFunc: func(e event.CreateEvent) bool { return len(addresses(e.Object)) > 0 },
 	DeleteFunc: func(e event.DeleteEvent) bool { return len(addresses(e.Object)) > 0 },
 	UpdateFunc: func(e event.UpdateEvent) bool {
-		return !slices.Equal(addresses(e.ObjectOld), addresses(e.ObjectNew))
+		was, is := e.ObjectOld, e.ObjectNew
+		return !slices.Equal(addresses(was), addresses(is)) || !slices.Equal(likeRouters(was), likeRouters(is))
 	},
 	GenericFunc: func(event.GenericEvent) bool { return false },
 }

@@ -12,6 +12,12 @@ import (
 	networkingv1ac "k8s.io/client-go/applyconfigurations/networking/v1"
 )
 
+// routerPorts are where routers answer, HTTP and HTTPS.
+var routerPorts = [2]int32{80, 443}
+
+// IsRouterPort tells whether Pods reach this TCP port of routers that are no Pods.
+func IsRouterPort(number int32) bool { return slices.Contains(routerPorts[:], number) }
+
 // Network is what the isolation of organizations depends on.
 type Network struct {
 	// RouterNamespaces are the Namespaces of the ingress controllers.
@@ -20,6 +26,8 @@ type Network struct {
 	RouterNetworks []netip.Prefix
 	// Denied is what Pods don't reach, beside what no Pod ever does: the API server and the nodes.
 	Denied []netip.Prefix
+	// APIServers are those of Denied at which an API server answers at a port of routers. They stay denied where RouterNetworks have them too.
+	APIServers []netip.Prefix
 }
 
 // Where the metadata of cloud machines is told, and with it often the credentials of the machine.
@@ -50,11 +58,7 @@ func NetworkPolicy(ns *corev1.Namespace, n Network) *networkingv1ac.NetworkPolic
 			WithTo(allBut(metadata)...).
 			WithPorts(port(corev1.ProtocolUDP, 53), port(corev1.ProtocolTCP, 53)),
 	}
-	if len(n.RouterNetworks) > 0 {
-		egress = append(egress, networkingv1ac.NetworkPolicyEgressRule().
-			WithTo(blocks(n.RouterNetworks)...).
-			WithPorts(port(corev1.ProtocolTCP, 80), port(corev1.ProtocolTCP, 443)))
-	}
+	egress = append(egress, routers(n)...)
 	return networkingv1ac.NetworkPolicy(OrganizationObject, ns.GetName()).
 		WithLabels(organizationLabels()).
 		WithOwnerReferences(heldBy(ns)).
@@ -78,6 +82,18 @@ func visitors(n Network) []*networkingv1ac.NetworkPolicyPeerApplyConfiguration {
 	return append(peers, blocks(n.RouterNetworks)...)
 }
 
+// routers let Pods reach the routers that are no Pods, as the world does. Their networks may be as wide as that of all nodes, so what nobody
+// reaches at these ports is left out.
+func routers(n Network) []*networkingv1ac.NetworkPolicyEgressRuleApplyConfiguration {
+	peers := without(n.RouterNetworks, slices.Concat(metadata, linkLocal, n.APIServers))
+	if len(peers) == 0 { // A rule without peers would be about everybody.
+		return nil
+	}
+	return []*networkingv1ac.NetworkPolicyEgressRuleApplyConfiguration{networkingv1ac.NetworkPolicyEgressRule().
+		WithTo(peers...).
+		WithPorts(port(corev1.ProtocolTCP, routerPorts[0]), port(corev1.ProtocolTCP, routerPorts[1]))}
+}
+
 func blocks(networks []netip.Prefix) []*networkingv1ac.NetworkPolicyPeerApplyConfiguration {
 	var peers []*networkingv1ac.NetworkPolicyPeerApplyConfiguration
 	for _, network := range essential(networks) {
@@ -88,15 +104,23 @@ func blocks(networks []netip.Prefix) []*networkingv1ac.NetworkPolicyPeerApplyCon
 
 // allBut returns all addresses but some, one peer for each family of which any are left.
 func allBut(networks []netip.Prefix) []*networkingv1ac.NetworkPolicyPeerApplyConfiguration {
+	return without(everywhere, networks)
+}
+
+// without returns a peer for each of the networks, but for those that lie in an excepted one, without what of it is excepted.
+func without(networks, excepted []netip.Prefix) []*networkingv1ac.NetworkPolicyPeerApplyConfiguration {
+	excepted = essential(excepted)
 	var peers []*networkingv1ac.NetworkPolicyPeerApplyConfiguration
-	for _, all := range everywhere {
-		block := networkingv1ac.IPBlock().WithCIDR(all.String())
-		for _, network := range essential(networks) {
-			if network.Overlaps(all) {
-				block.WithExcept(network.String())
+	for _, network := range essential(networks) {
+		block, left := networkingv1ac.IPBlock().WithCIDR(network.String()), true
+		for _, e := range excepted {
+			if !e.Overlaps(network) {
+				continue
 			}
+			left = left && e.Bits() > network.Bits()
+			block.WithExcept(e.String())
 		}
-		if !slices.Contains(networks, all) {
+		if left {
 			peers = append(peers, networkingv1ac.NetworkPolicyPeer().WithIPBlock(block))
 		}
 	}

@@ -48,6 +48,11 @@ func TestOrganization(t *testing.T) {
 			RouterNetworks: prefixes("192.0.2.9/32", "192.0.2.7/32", "2001:db8::7/128"),
 			Denied:         prefixes("192.0.2.7/32", "10.96.0.1/32", "2001:db8::7/128", "192.0.2.7/32"),
 		}),
+		"network-wide": NetworkPolicy(ns, Network{
+			RouterNetworks: prefixes("10.0.0.0/16", "192.0.2.7/32", "169.254.0.0/16", "::/0"),
+			Denied:         prefixes("10.0.3.4/32", "10.96.0.1/32", "192.0.2.7/32"),
+			APIServers:     prefixes("10.0.3.4/32", "10.96.0.1/32", "192.0.2.7/32"),
+		}),
 		"network-many": NetworkPolicy(ns, Network{
 			RouterNamespaces: []string{"traefik", "ingress-nginx", "traefik"},
 			Denied:           prefixes("10.1.2.3/32", "10.1.0.0/16", "10.1.255.255/32", "10.2.0.1/32", "0.0.0.0/8"),
