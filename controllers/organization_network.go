@@ -83,9 +83,9 @@ func likeRouters(o client.Object) []netip.Prefix {
 	return addresses(endpoints)
 }
 
-// nodeAddresses returns the addresses of a Node, and the first one of each network that its Pods have theirs from: where they are joined by
-// a bridge, that is the node's own, by which Pods reach all that listens on it. Where they are not, it is nobody's or a Pod's, and Pods are
-// let through as such.
+// nodeAddresses returns the addresses of a Node, and the first two of each network that its Pods have theirs from: where they are joined by
+// a bridge, the second is the node's own, and an overlay such as flannel's gives it the first; Pods reach by them all that listens on it.
+// Elsewhere they are nobody's or a Pod's, and Pods are let through as such.
 func nodeAddresses(node *corev1.Node) []netip.Prefix {
 	var found []netip.Prefix
 	for _, a := range node.Status.Addresses {
@@ -95,7 +95,8 @@ func nodeAddresses(node *corev1.Node) []netip.Prefix {
 	}
 	for _, cidr := range node.Spec.PodCIDRs {
 		if network, err := netip.ParsePrefix(cidr); err == nil {
-			found = append(found, alone(network.Masked().Addr().Next()))
+			first := network.Masked().Addr()
+			found = append(found, alone(first), alone(first.Next()))
 		}
 	}
 	return found

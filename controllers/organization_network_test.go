@@ -65,7 +65,7 @@ func TestOrganizationsDoNotReachThePlatform(t *testing.T) {
 	if err := api.Status().Update(t.Context(), node); err != nil {
 		t.Fatal(err)
 	}
-	awaitDenied(t, ns, true, "192.0.2.31/32", "2001:db8::31/128", "203.0.113.31/32", "10.44.3.1/32")
+	awaitDenied(t, ns, true, "192.0.2.31/32", "2001:db8::31/128", "203.0.113.31/32", "10.44.3.0/32", "10.44.3.1/32")
 
 	server := &discoveryv1.EndpointSlice{
 		ObjectMeta: metav1.ObjectMeta{
@@ -82,7 +82,7 @@ func TestOrganizationsDoNotReachThePlatform(t *testing.T) {
 
 	remove(t, server)
 	remove(t, node)
-	awaitDenied(t, ns, false, "192.0.2.31/32", "2001:db8::31/128", "203.0.113.31/32", "10.44.3.1/32", "198.51.100.10/32")
+	awaitDenied(t, ns, false, "192.0.2.31/32", "2001:db8::31/128", "203.0.113.31/32", "10.44.3.0/32", "10.44.3.1/32", "198.51.100.10/32")
 }
 
 // An API server that answers where routers do stays out of reach wherever routers are; one at another port may share a router's address.

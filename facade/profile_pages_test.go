@@ -77,7 +77,7 @@ func TestProfilePolicy(t *testing.T) {
 		if diff := cmp.Diff(want, got.header.Get("Content-Security-Policy")); diff != "" {
 			t.Errorf("%s: the policy: -want, +got:\n%s", path, diff)
 		}
-		if got.header.Get("Cache-Control") != "no-store" || got.header.Get("Referrer-Policy") != "no-referrer" || !strings.HasPrefix(got.text, "<!DOCTYPE html>") {
+		if got.header.Get("Cache-Control") != "no-store" || got.header.Get("Referrer-Policy") != "same-origin" || !strings.HasPrefix(got.text, "<!DOCTYPE html>") {
 			t.Errorf("%s: the answer is %v", path, got.header)
 		}
 		if status >= http.StatusBadRequest {

@@ -84,7 +84,7 @@ func TestProfileRotates(t *testing.T) {
 		}
 	}
 	ann.send(t, http.MethodPost, path, values, nil).want(t, http.StatusConflict).mustSay(t, "shown again")
-	ann.get(t, path).want(t, http.StatusForbidden)
+	ann.get(t, path).want(t, http.StatusConflict)
 	path = "/profile/keys/" + other + "/rotate"
 	ann.post(t, path, path, url.Values{"overlap": {"now"}}).want(t, http.StatusCreated)
 	if got := call(t, token, http.MethodGet, appsPath(org), nil).status; got != http.StatusUnauthorized {
@@ -99,6 +99,7 @@ func TestProfileRights(t *testing.T) {
 	ann := visit(t, "ann@example.com", group(org, "manager"), group(foreign, "manager"))
 	ben := visit(t, "Ben@example.com", group(org, "contributor"))
 	mine := spawn(t, apikey.Spec{Owner: "ben@example.com", Role: apikey.RoleManager, Organizations: []string{org}})
+	bens := spawn(t, apikey.Spec{Owner: "ben@example.com", Role: apikey.RoleContributor, Organizations: []string{org}})
 	annsKey := spawn(t, apikey.Spec{Owner: "ann@example.com", Role: apikey.RoleContributor, Organizations: []string{org}})
 	wide := spawn(t, apikey.Spec{Owner: "eve@example.com", Role: apikey.RoleContributor, Organizations: []string{org, foreign}})
 	narrow := visit(t, "nan@example.com", group(org, "manager"))
@@ -132,6 +133,10 @@ func TestProfileRights(t *testing.T) {
 		"WideKey": {
 			reason: "Who manages one of a key's organizations can't revoke it for the others.",
 			who:    narrow, path: "keys/" + wide + "/revoke", want: http.StatusForbidden, stillThereID: wide,
+		},
+		"RotateOthers": {
+			reason: "Whoever is shown a key of somebody else's could act in their name.",
+			who:    ann, path: "keys/" + bens + "/rotate", values: url.Values{"overlap": {"1h"}}, want: http.StatusForbidden, stillThereID: bens,
 		},
 		"RotateAfterDemotion": {
 			reason: "Who isn't a manager any more can't go on with a manager's key.",

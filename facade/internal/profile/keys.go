@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -57,7 +58,7 @@ func (p *Pages) create(c *gin.Context, session signin.Session) error {
 		return err
 	}
 	spec := apikey.Spec{
-		ID: p.keyID(session, nonce, organization), Owner: session.Person.Address, Description: c.PostForm("description"),
+		ID: p.keyID(session, nonce, organization), Owner: session.Person.Address, Description: strings.TrimSpace(c.PostForm("description")),
 		Role: role, Organizations: []string{organization},
 	}
 	if life > 0 {
@@ -126,6 +127,9 @@ func (p *Pages) askRotate(c *gin.Context, session signin.Session) error {
 	if err != nil {
 		return err
 	}
+	if !rotatable(view.Key, p.options.Now()) {
+		return errNotRotatable()
+	}
 	if !view.MayRotate {
 		return apierr.Forbidden()
 	}
@@ -168,6 +172,10 @@ func (p *Pages) notRotatable(c *gin.Context, id string) error {
 	if _, err := p.options.Store.KeyByID(c.Request.Context(), id); err == nil {
 		return errShown()
 	}
+	return errNotRotatable()
+}
+
+func errNotRotatable() error {
 	return apierr.Conflict("This key has expired, or another one replaces it already.")
 }
 
