@@ -37,18 +37,19 @@ func (l *Limiter) Take(who string) time.Duration {
 	if l == nil {
 		return 0
 	}
-	now := l.now()
-	reservation := l.bucket(who).ReserveN(now, 1)
-	wait := reservation.DelayFrom(now)
-	if wait > 0 {
-		reservation.CancelAt(now)
-	}
-	return wait
-}
-
-func (l *Limiter) bucket(who string) *rate.Limiter {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	// Under the lock, so that no bucket sees time go back: it would fill again for a time that it has been filled for.
+	now := l.now()
+	bucket := l.bucket(who)
+	if bucket.AllowN(now, 1) {
+		return 0
+	}
+	return time.Duration((1 - bucket.TokensAt(now)) / float64(l.rate) * float64(time.Second))
+}
+
+// bucket returns somebody's bucket. The lock must be held.
+func (l *Limiter) bucket(who string) *rate.Limiter {
 	if bucket, ok := l.buckets.Get(who); ok {
 		if known, ok := bucket.(*rate.Limiter); ok {
 			return known

@@ -2,6 +2,7 @@ package limit
 
 import (
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 )
@@ -53,5 +54,36 @@ func TestBounded(t *testing.T) {
 	}
 	if got := l.Take(fmt.Sprint(2*remembered - 1)); got == 0 {
 		t.Error("who came last is forgotten")
+	}
+}
+
+// TestTakeAtOnce says that who comes many times at once is let through as often as anybody, and is never told to wait for longer than until the next time.
+func TestTakeAtOnce(t *testing.T) {
+	t.Parallel()
+	const perSecond, burst, tries = 20, 5, 20_000
+	l := New(perSecond, burst)
+	var mu sync.Mutex
+	var taken int
+	var longest time.Duration
+	start := time.Now()
+	var work sync.WaitGroup
+	for range 64 {
+		work.Go(func() {
+			for range tries {
+				wait := l.Take("ann")
+				mu.Lock()
+				if longest = max(longest, wait); wait == 0 {
+					taken++
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	work.Wait()
+	if most := burst + 1 + int(time.Since(start).Seconds()*perSecond); taken > most {
+		t.Errorf("%d were let through, want %d at most", taken, most)
+	}
+	if most := time.Second/perSecond + time.Millisecond; longest > most {
+		t.Errorf("somebody was told to wait for %s, want %s at most", longest, most)
 	}
 }
