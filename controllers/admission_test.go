@@ -124,6 +124,7 @@ func TestOperatorChangesLittleOfNamespaces(t *testing.T) {
 		"OtherName":        {change: set(v1alpha1.LabelOrganization, "other"), want: "of the labels"},
 		"OtherLabel":       {change: set("example.com/a", "b"), want: "of the labels"},
 		"Privileged":       {change: set("pod-security.kubernetes.io/enforce", "privileged"), want: "of the labels"},
+		"Unbounded":        {change: func(ns *corev1.Namespace) { delete(ns.Labels, "pod-security.kubernetes.io/enforce") }, want: "of the labels"},
 		"Audit":            {change: set("pod-security.kubernetes.io/audit", "baseline"), want: "of the labels"},
 		"OtherExternalID":  {change: mark(v1alpha1.AnnotationExternalID, "x"), want: "external id"},
 		"NoExternalID":     {change: func(ns *corev1.Namespace) { delete(ns.Annotations, v1alpha1.AnnotationExternalID) }, want: "external id"},
