@@ -165,9 +165,14 @@ func TestExternalIDIsForGood(t *testing.T) {
 	} {
 		after := ns.DeepCopy()
 		change(after)
-		err := api.Patch(t.Context(), after, client.MergeFrom(ns), client.DryRunAll)
-		if !apierrors.IsInvalid(err) || !strings.Contains(err.Error(), "keeps its external id") {
-			t.Errorf("%s: got error %v, want that the organization keeps its external id", name, err)
+		for subresource, err := range map[string]error{
+			"":         api.Patch(t.Context(), after.DeepCopy(), client.MergeFrom(ns), client.DryRunAll),
+			"status":   api.Status().Update(t.Context(), after.DeepCopy(), client.DryRunAll),
+			"finalize": api.SubResource("finalize").Update(t.Context(), after.DeepCopy(), client.DryRunAll),
+		} {
+			if !apierrors.IsInvalid(err) || !strings.Contains(err.Error(), "keeps its external id") {
+				t.Errorf("%s, %s: got error %v, want that the organization keeps its external id", name, subresource, err)
+			}
 		}
 	}
 	patch(t, ns, func(client.Object) { delete(ns.Labels, v1alpha1.LabelOrganization) })
