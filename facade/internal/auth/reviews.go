@@ -10,6 +10,7 @@ import (
 	authorizationv1 "k8s.io/api/authorization/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/cache"
+	"k8s.io/apimachinery/pkg/util/validation"
 	authorizationv1client "k8s.io/client-go/kubernetes/typed/authorization/v1"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
@@ -25,6 +26,8 @@ const (
 	deniedFor = time.Second
 	// remembered is how many answers are kept; the ones not used for longest go first.
 	remembered = 10_000
+	// longestOrganization and longestName are how many bytes the names of Namespaces and of whatever is in them have at most.
+	longestOrganization, longestName = validation.DNS1123LabelMaxLength, validation.DNS1123SubdomainMaxLength
 	// reviewTimeout bounds one question to the API server.
 	reviewTimeout = 10 * time.Second
 )
@@ -75,7 +78,7 @@ func (r *Reviews) May(ctx context.Context, principal Principal, action Action) (
 }
 
 func (r *Reviews) review(ctx context.Context, principal Principal, action Action) (bool, error) {
-	if principal.User == "" {
+	if principal.User == "" || !possible(action) {
 		return false, nil
 	}
 	question := strings.Join(append([]string{action.Verb, action.Resource, action.Organization, action.Name, principal.User}, principal.Groups...), "\n")
@@ -97,6 +100,12 @@ func (r *Reviews) review(ctx context.Context, principal Principal, action Action
 	})
 	allowed, _ := answer.(bool)
 	return allowed, err
+}
+
+// possible tells whether there can be what is asked about, by its name. What a path names is as long as clients like: it would be remembered,
+// and sent to the API server, for nothing. And a line break would make two questions the same.
+func possible(action Action) bool {
+	return len(action.Organization) <= longestOrganization && len(action.Name) <= longestName && !strings.Contains(action.Organization+action.Name, "\n")
 }
 
 // ask asks the API server. It goes on when the request that wanted to know has gone: others may wait for the same answer.

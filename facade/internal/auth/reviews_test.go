@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -239,6 +240,36 @@ func TestAnswersAreKept(t *testing.T) {
 			t.Error("a refusal is kept for too long")
 		}
 	})
+}
+
+// TestImpossibleIsNotAsked says that names which nothing has are neither asked about nor remembered, but for the rest of the question.
+func TestImpossibleIsNotAsked(t *testing.T) {
+	cases := map[string]struct {
+		action        Action
+		asked, status int
+	}{
+		"LongOrganization":   {action: Action{Organization: strings.Repeat("a", 64)}, status: http.StatusNotFound},
+		"BrokenOrganization": {action: Action{Organization: "acme\nshop"}, status: http.StatusNotFound},
+		"LongName":           {action: Action{Organization: "acme", Name: strings.Repeat("a", 254)}, asked: 2, status: http.StatusNotFound},
+		"BrokenName":         {action: Action{Organization: "acme", Name: "shop\n"}, asked: 2, status: http.StatusNotFound},
+		"LongestName":        {action: Action{Organization: "acme", Name: strings.Repeat("a", 253)}, asked: 3, status: http.StatusNotFound},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			c := &counter{answer: func() (bool, error) { return false, nil }}
+			reviews := NewReviews(c)
+			tc.action.Verb, tc.action.Resource = "delete", "apps"
+			if got := statusOf(reviews.Authorize(t.Context(), Principal{User: "u"}, tc.action)); got != tc.status {
+				t.Errorf("Authorize(...): got %d, want %d", got, tc.status)
+			}
+			if got := int(c.asked.Load()); got != tc.asked {
+				t.Errorf("asked %d times, want %d", got, tc.asked)
+			}
+			if got := len(reviews.answers.Keys()); got != tc.asked {
+				t.Errorf("%d answers are remembered, want %d", got, tc.asked)
+			}
+		})
+	}
 }
 
 // TestUnansweredIsRefused says that nobody is let through because the API server can't be asked, and that this is asked again.
