@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
+	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/controllers/internal/desired"
 	"github.com/berth-dev/berth/controllers/internal/phase"
 	"github.com/berth-dev/berth/controllers/internal/status"
@@ -95,6 +96,7 @@ func (r *organizationReconciler) Reconcile(ctx context.Context, req reconcile.Re
 // phases are the steps for an organization. Only the rights of the controllers themselves keep others from being taken.
 func (r *organizationReconciler) phases(ns *corev1.Namespace) []phase.Phase[*corev1.Namespace] {
 	phases := []phase.Phase[*corev1.Namespace]{
+		{Name: "namespace", Gate: true, Run: r.notOurs},
 		{Name: "ids", Run: r.identify},
 		{Name: "pod security", Run: r.podSecurity},
 	}
@@ -110,6 +112,14 @@ func (r *organizationReconciler) phases(ns *corev1.Namespace) []phase.Phase[*cor
 		phase.Phase[*corev1.Namespace]{Name: "defaults", Run: r.defaults},
 		phase.Phase[*corev1.Namespace]{Name: "quota", Run: r.quota},
 	)
+}
+
+// notOurs keeps Berth's own Namespace from being an organization: its managers could write API keys.
+func (r *organizationReconciler) notOurs(_ context.Context, ns *corev1.Namespace) error {
+	if ns.GetName() == r.namespace {
+		return phase.Stall(v1alpha1.ReasonInvalid, "Berth's own Namespace can't be an organization. Take the label %s away.", v1alpha1.LabelOrganization)
+	}
+	return nil
 }
 
 // retire takes everybody's rights in a Namespace that is no organization, or none any more, the controllers' own last. What else it had

@@ -9,11 +9,15 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/internal/access"
+	"github.com/berth-dev/berth/internal/testenv"
 )
 
 // ids returns the ids of an organization, once it has them.
@@ -91,5 +95,23 @@ func TestExternalIDIsNotOverwritten(t *testing.T) {
 	get(t, ns)
 	if got := ns.Annotations[v1alpha1.AnnotationExternalID]; got != "restored" {
 		t.Errorf("the external id is %q, want %q", got, "restored")
+	}
+}
+
+// Berth's own Namespace holds the API keys, so nobody gets a role of an organization's in it.
+func TestOwnNamespaceIsNoOrganization(t *testing.T) {
+	label(t, testenv.Namespace)
+	t.Cleanup(func() {
+		unlabel := []byte(`{"metadata":{"labels":{"` + v1alpha1.LabelOrganization + `":null}}}`)
+		ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: testenv.Namespace}}
+		if err := api.Patch(context.WithoutCancel(t.Context()), ns, client.RawPatch(types.MergePatchType, unlabel)); err != nil {
+			t.Error(err)
+		}
+	})
+	complaint(t, testenv.Namespace, v1alpha1.ReasonInvalid, "can't be an organization")
+	var managers rbacv1.RoleBinding
+	err := api.Get(t.Context(), client.ObjectKey{Namespace: testenv.Namespace, Name: access.ClusterRoleManager}, &managers)
+	if !apierrors.IsNotFound(err) {
+		t.Errorf("its RoleBinding for managers: got %v, want it not to be there", err)
 	}
 }

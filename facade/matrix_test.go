@@ -105,6 +105,11 @@ func TestMatrix(t *testing.T) {
 			call(t, suite.host, c.method, path, body).want(t, c.want)
 		}
 	})
+	for _, path := range []string{"/api/containers//apps/", "/api/domains//", "/api/domains//" + slug + "/"} {
+		if got := send(t, suite.host, http.MethodGet, path, "", nil).status; got != http.StatusNotFound {
+			t.Errorf("host staff: GET %s answers %d, want %d", path, got, http.StatusNotFound)
+		}
+	}
 	domain := map[string]any{"domain": slug + ".example.net", "slug": slug}
 	for _, who := range all {
 		wantRefusal(t, who, who.all, notFound, org, http.MethodGet, "/api/domains/", nil)

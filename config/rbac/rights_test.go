@@ -108,7 +108,7 @@ var manager = []right{
 	{"create", "berth.dev/domains/test-email", "to see whether mail gets through"},
 	{"list delete", "berth.dev/apikeys", "to see who is let in, and to let them in no more"},
 	{"create", "berth.dev/apikeys:manager berth.dev/apikeys:contributor", "to let others in, but no host staff"},
-	{"create patch delete", "secrets", "values that Apps and Domains name; a manager never reads them back"},
+	{"create patch delete", "secrets", "values that Apps and Domains name; an admission policy keeps other Secrets from being changed, and so shown"},
 	{"get list watch", "pods", "to see how an App is doing"},
 	{"get", "pods/log", "to see what an App says"},
 }

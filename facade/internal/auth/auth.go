@@ -9,6 +9,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/berth-dev/berth/facade/apikey"
+	"github.com/berth-dev/berth/facade/internal/apierr"
 	"github.com/berth-dev/berth/facade/internal/web"
 	"github.com/berth-dev/berth/internal/access"
 )
@@ -110,6 +111,11 @@ func ActionOf(c *gin.Context, verb, resource string) Action {
 // Require lets a request go on only if its principal may do what it does, as ActionOf says it.
 func Require(authorizer Authorizer, verb, resource string) gin.HandlerFunc {
 	return func(c *gin.Context) {
+		// All organizations are asked about by another path than one without a name.
+		if organization, asked := c.Params.Get("org"); asked && organization == "" {
+			web.Fail(c, apierr.NotFound())
+			return
+		}
 		if err := authorizer.Authorize(c.Request.Context(), FromContext(c.Request.Context()), ActionOf(c, verb, resource)); err != nil {
 			web.Fail(c, err)
 		}

@@ -133,7 +133,12 @@ func TestOverlayNamesTheRouter(t *testing.T) {
 		namespace string
 		network   string
 	}{
-		"Own":      {env: map[string]string{"SMTP_PASSWORD_FILE": os.DevNull, "SMTP_CA": os.DevNull}, network: "10.200.0.1/32,10.244.0.1/32"},
+		"Own": {
+			env: map[string]string{
+				"SMTP_PASSWORD_FILE": os.DevNull, "SMTP_CA": os.DevNull, "OIDC_CLIENT_SECRET_FILE": os.DevNull, "OIDC_CA": os.DevNull,
+			},
+			network: "10.200.0.1/32,10.244.0.1/32",
+		},
 		"Existing": {namespace: "n"},
 	} {
 		t.Run(name, func(t *testing.T) {
