@@ -115,8 +115,8 @@ func (s *Server) authorizationToken(by session) answer {
 			fmt.Sprintf("User: %s is not authorized to perform: ecr:GetAuthorizationToken on resource: *", assumed(by)))
 	}
 	lifetime := defaultLifetime
-	if s.settings.Lifetime > 0 {
-		lifetime = time.Duration(s.settings.Lifetime) * time.Second
+	if role.Lifetime > 0 {
+		lifetime = time.Duration(role.Lifetime) * time.Second
 	}
 	password, ends := random(""), s.now().Add(lifetime)
 	s.tokens[password] = token{role: by.role, session: assumed(by), ends: ends}

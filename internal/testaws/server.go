@@ -41,12 +41,16 @@ type Role struct {
 	NoToken bool `json:"noToken,omitempty"`
 	// Repositories that the role may pull from.
 	Repositories []string `json:"repositories,omitempty"`
+	// Lifetime of its tokens in seconds. Default: 12 hours.
+	Lifetime int `json:"lifetime,omitempty"`
 }
 
 // Fault is an answer that replaces the right one.
 type Fault struct {
 	// Action that it replaces the answer of.
 	Action string `json:"action"`
+	// Role whose calls meet it. Empty: all.
+	Role string `json:"role,omitempty"`
 	// Times is how often.
 	Times int `json:"times"`
 	// Status and Code of the answer. Without a status, the answer is the right one, only late.
@@ -60,8 +64,6 @@ type Fault struct {
 type Settings struct {
 	Roles  []Role  `json:"roles,omitempty"`
 	Faults []Fault `json:"faults,omitempty"`
-	// Lifetime of a token in seconds. Default: 12 hours.
-	Lifetime int `json:"lifetime,omitempty"`
 }
 
 // Call is a request that was signed rightly.
@@ -108,7 +110,21 @@ func New(now func() time.Time) *Server {
 func (s *Server) Set(to Settings) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.settings = Settings{Roles: slices.Clone(to.Roles), Faults: slices.Clone(to.Faults), Lifetime: to.Lifetime}
+	s.settings = Settings{Roles: slices.Clone(to.Roles), Faults: slices.Clone(to.Faults)}
+}
+
+// Put adds a role, or replaces the one with its ARN.
+func (s *Server) Put(role Role) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.settings.Roles = append(slices.DeleteFunc(s.settings.Roles, func(r Role) bool { return r.ARN == role.ARN }), role)
+}
+
+// Fail adds a fault.
+func (s *Server) Fail(f Fault) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.settings.Faults = append(s.settings.Faults, f)
 }
 
 // Calls returns the calls so far whose signature was right, including those that were refused or met a fault.
@@ -184,7 +200,7 @@ func (s *Server) record(c Call) Fault {
 	defer s.mu.Unlock()
 	s.calls = append(s.calls, c)
 	for i := range s.settings.Faults {
-		if f := &s.settings.Faults[i]; f.Action == c.Action && f.Times > 0 {
+		if f := &s.settings.Faults[i]; f.Action == c.Action && (f.Role == "" || f.Role == c.Role) && f.Times > 0 {
 			f.Times--
 			return *f
 		}
