@@ -3,6 +3,7 @@ package testaws
 import (
 	"crypto/rand"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -134,14 +135,11 @@ func (s *Server) Calls() []Call {
 	return slices.Clone(s.calls)
 }
 
-// Revoke ends all tokens that were given until now.
-func (s *Server) Revoke() {
+// Revoke ends all tokens that a role was given until now.
+func (s *Server) Revoke(role string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for password, t := range s.tokens {
-		t.ends = s.now()
-		s.tokens[password] = t
-	}
+	maps.DeleteFunc(s.tokens, func(_ string, t token) bool { return t.role == role })
 }
 
 // ServeHTTP answers as STS and ECR do.

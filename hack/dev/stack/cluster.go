@@ -12,9 +12,10 @@ import (
 	"time"
 )
 
-// The Service of the facade has this port on the node, and the node has this address in its network namespace.
+// The Service of the facade has this port on the node, and the registry that; the node has this address in its network namespace.
 const (
 	facadeNodePort = 30443
+	registryPort   = 5000
 	nodeIP         = "10.200.0.1"
 )
 
@@ -57,6 +58,9 @@ func (s *Stack) startCluster(ctx context.Context) (*cluster, error) {
 	args := []string{"start", "--dir", dir, "--other-ports"}
 	if os.Geteuid() == 0 { // Otherwise there is no node to forward to.
 		args = append(args, "--forward", fmt.Sprintf("facade=%s,%s:%d", s.opts.listen("facade"), nodeIP, facadeNodePort))
+		if s.opts.Amazon {
+			args = append(args, s.opts.amazonFlags()...)
+		}
 	}
 	for _, purpose := range []string{"api", "registry", "http", "https"} {
 		args = append(args, "--listen-"+purpose, s.opts.listen(purpose))

@@ -26,6 +26,8 @@ type Options struct {
 	// FixedPorts asks for the same loopback ports at each start, as a person prefers; a port that is taken is replaced by a free
 	// one. Default: free ports.
 	FixedPorts bool
+	// Amazon adds a local AWS, which the operator has an identity of, if there is a node.
+	Amazon bool
 	// BaseDomain is the domain below which Apps answer.
 	BaseDomain string
 }

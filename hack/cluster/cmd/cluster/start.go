@@ -29,6 +29,11 @@ func startCommand(ctx context.Context, args []string, _ io.Writer) error {
 		o.Forwards = append(o.Forwards, p)
 		return err
 	})
+	fs.Func("mirror", "HOST=ADDRESS: images of HOST are pulled over plain HTTP from an address in the node's network", func(text string) error {
+		m, err := cluster.ParseMirror(text)
+		o.Mirrors = append(o.Mirrors, m)
+		return err
+	})
 	for _, name := range []cluster.PortName{cluster.APIPort, cluster.RegistryPort, cluster.HTTPPort, cluster.HTTPSPort} {
 		listen[name] = fs.String("listen-"+string(name), cluster.DefaultListen, "host:port for "+string(name)+"; port 0 is a free one")
 	}

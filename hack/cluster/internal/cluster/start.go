@@ -64,7 +64,7 @@ func Start(ctx context.Context, o Options) (err error) {
 
 // settle opens the listeners and fills in the spec.
 func settle(o Options) (Spec, []*net.TCPListener, error) {
-	spec := Spec{Dir: o.Dir, Node: !o.ControlPlane, Programs: o.Programs, Started: o.Started, PID: os.Getpid(), Ports: o.ports()}
+	spec := Spec{Dir: o.Dir, Node: !o.ControlPlane, Programs: o.Programs, Started: o.Started, PID: os.Getpid(), Ports: o.ports(), Mirrors: o.Mirrors}
 	listeners := make([]*net.TCPListener, 0, len(spec.Ports))
 	for i, p := range spec.Ports {
 		l, err := listen(p.Listen, o.OtherPorts)
