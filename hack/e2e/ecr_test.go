@@ -40,6 +40,14 @@ func tellAmazon(t *testing.T, path string, role testaws.Role) {
 	})
 }
 
+// createOrganization makes an organization that nobody has a key for.
+func createOrganization(t *testing.T, name string) {
+	t.Helper()
+	if _, err := berth.Berthctl(t.Context(), "org", "create", name); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // ecrRole returns a role that trusts an organization and may read a repository.
 func ecrRole(t *testing.T, organization, repository string) testaws.Role {
 	t.Helper()
@@ -62,7 +70,7 @@ func applyECRApp(t *testing.T, organization, name, image, role string) {
 		name, organization, stack.ECRHost+"/"+image, registry), "apply", "-f", "-")
 }
 
-// podsOf returns the UIDs of an App's Pods.
+// podsOf returns the UIDs of an App's Pods that do not end already.
 func podsOf(t *testing.T, namespace, app string) []string {
 	t.Helper()
 	var pods corev1.PodList
@@ -71,7 +79,9 @@ func podsOf(t *testing.T, namespace, app string) []string {
 	}
 	var uids []string
 	for _, p := range pods.Items {
-		uids = append(uids, string(p.UID))
+		if p.DeletionTimestamp.IsZero() {
+			uids = append(uids, string(p.UID))
+		}
 	}
 	slices.Sort(uids)
 	return uids
@@ -108,7 +118,7 @@ func restartPod(t *testing.T, namespace, app string, meanwhile func()) {
 func TestPullFromECR(t *testing.T) {
 	t.Parallel()
 	const org, app, image = "ecr-org", "ecr-app", "ecr/web:v1"
-	organization(t, org)
+	createOrganization(t, org)
 	push(t, image)
 	applyECRApp(t, org, app, image, "")
 	mustSayWhy(t, org, app, berthv1alpha1.ReasonImagePullDenied, "name the AWS role")
@@ -175,7 +185,7 @@ func mustKeepPods(t *testing.T, namespace, app string) {
 func TestRevokedTokenIsReplaced(t *testing.T) {
 	t.Parallel()
 	const org, app, image = "revoked-org", "revoked-app", "revoked/web:v1"
-	organization(t, org)
+	createOrganization(t, org)
 	push(t, image)
 	role := ecrRole(t, org, "revoked/web")
 	tellAmazon(t, testaws.RolePath, role)

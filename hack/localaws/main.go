@@ -15,8 +15,8 @@ import (
 )
 
 func main() {
-	listen := flag.String("listen", "127.0.0.1:4566", "where STS and ECR answer, and the tests' own requests")
-	registry := flag.String("registry", "127.0.0.1:4567", "where the registry answers")
+	listen := flag.String("listen", ":4566", "where STS and ECR answer, and the tests' own requests")
+	registry := flag.String("registry", ":4567", "where the registry answers")
 	upstream := flag.String("upstream", "", "URL of the registry that has the images and lets everybody in; needed")
 	flag.Parse()
 	if err := run(*listen, *registry, *upstream); err != nil {

@@ -23,7 +23,7 @@ const (
 	Account         = "111111111111"
 	CallerARN       = "arn:aws:iam::" + Account + ":user/platform"
 	AccessKeyID     = "AKIATESTPLATFORM"
-	SecretAccessKey = "secret-of-the-platform" //nolint:gosec // It opens nothing but this server.
+	SecretAccessKey = "secret-of-the-platform"
 )
 
 // defaultLifetime is for how long ECR's tokens hold.

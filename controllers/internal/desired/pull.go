@@ -50,7 +50,7 @@ func Login(registry, user, password string) ([]byte, error) {
 	}
 	type entry struct {
 		Username string `json:"username"`
-		Password string `json:"password"` //nolint:gosec // It is what the Secret is for.
+		Password string `json:"password"`
 		Auth     string `json:"auth"`
 	}
 	auth := base64.StdEncoding.EncodeToString([]byte(user + ":" + password))

@@ -9,18 +9,18 @@ import (
 // ECRHost is a registry of the local AWS. It has what the cluster's own has, but lets nobody in without a token.
 const ECRHost = "222222222222.dkr.ecr.eu-west-1.amazonaws.com"
 
-// Ports of the local AWS on the node: of STS and ECR, and of the registry.
+// The local AWS has these ports on the node, as its Service says: of STS and ECR, and of the registry.
 const (
-	amazonPort         = 4566
-	amazonRegistryPort = 4567
+	amazonNodePort         = 30566
+	amazonRegistryNodePort = 30567
 )
 
 // Amazon is the local AWS, as the operator and its own Pod know it.
 type Amazon struct {
 	// Endpoint is where STS and ECR answer, in the cluster.
 	Endpoint string
-	// Listen, Registry and Upstream are the addresses that it is started with.
-	Listen, Registry, Upstream string
+	// Upstream is the registry whose images its own has.
+	Upstream string
 	// AccessKeyID and SecretAccessKey are the platform's.
 	AccessKeyID, SecretAccessKey string
 }
@@ -32,8 +32,8 @@ func (s *Stack) amazon() *Amazon {
 	}
 	address := func(port int) string { return fmt.Sprintf("%s:%d", nodeIP, port) }
 	return &Amazon{
-		Endpoint: "http://" + address(amazonPort),
-		Listen:   address(amazonPort), Registry: address(amazonRegistryPort), Upstream: "http://" + address(registryPort),
+		Endpoint:    "http://" + address(amazonNodePort),
+		Upstream:    "http://" + address(registryPort),
 		AccessKeyID: testaws.AccessKeyID, SecretAccessKey: testaws.SecretAccessKey,
 	}
 }
@@ -41,7 +41,7 @@ func (s *Stack) amazon() *Amazon {
 // amazonFlags are those of the cluster by which its registry is pulled from and the tests reach it.
 func (o *Options) amazonFlags() []string {
 	return []string{
-		"--mirror", fmt.Sprintf("%s=%s:%d", ECRHost, nodeIP, amazonRegistryPort),
-		"--forward", fmt.Sprintf("amazon=%s,%s:%d", o.listen("amazon"), nodeIP, amazonPort),
+		"--mirror", fmt.Sprintf("%s=%s:%d", ECRHost, nodeIP, amazonRegistryNodePort),
+		"--forward", fmt.Sprintf("amazon=%s,%s:%d", o.listen("amazon"), nodeIP, amazonNodePort),
 	}
 }
