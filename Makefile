@@ -15,10 +15,11 @@ TOOLS := $(BERTH_CACHE)/bin
 CLUSTER := $(CURDIR)/bin/cluster
 RUN := .run
 BASE_DOMAIN := apps.localhost
+ROUTER_NAMESPACE := traefik
 
 # Only a KUBECONFIG on make's command line means an existing cluster: one in the environment is often there by chance.
 ifeq ($(origin KUBECONFIG),command line)
-EXISTING := --kubeconfig=$(KUBECONFIG) --registry=$(REGISTRY) --issuer=$(ISSUER) --ingress-class=$(INGRESS_CLASS) --ingress-addr=$(INGRESS_ADDR)
+EXISTING := --kubeconfig=$(KUBECONFIG) --registry=$(REGISTRY) --issuer=$(ISSUER) --ingress-class=$(INGRESS_CLASS) --router-namespace=$(ROUTER_NAMESPACE) --ingress-addr=$(INGRESS_ADDR)
 endif
 
 .PHONY: help
@@ -57,10 +58,12 @@ ifeq ($(shell id -u),0)
 test-cluster: cluster ## test the one-node Kubernetes itself
 	@$(CLUSTER) build >/dev/null
 	go -C hack/cluster/components/mailbox test -count=1 ./...
+	go -C hack/cluster/components/netpol test -count=1 ./...
 	cd hack/cluster && go test -count=1 ./cmd/cluster/... ./internal/... ./test/... # not ./..., which compiles Kubernetes once more
 
 .PHONY: test-e2e
 test-e2e: cluster ## test Berth as its users see it, with real Pods
+	@command -v chromium >/dev/null || { echo "this machine lacks Chromium, for the profile page's tests; on Debian: apt-get install --no-install-recommends chromium"; exit 1; }
 	@$(CLUSTER) build >/dev/null
 	BERTH_CLUSTER=$(CLUSTER) go test -count=1 -timeout=20m -parallel=4 -v ./hack/e2e/... # the tests wait most of the time
 else
@@ -75,6 +78,8 @@ lint: ## check the style, the API conventions and who may import whom
 	$(TOOLS)/golangci-lint run ./...
 	cd hack/cluster && go vet ./cmd/cluster/... ./internal/...
 	go -C hack/cluster/components/mailbox vet ./...
+	go -C hack/cluster/components/netpol vet ./...
+	go -C hack/cluster/components/dex vet ./...
 
 .PHONY: generate
 generate: ## write what is generated from the types and markers

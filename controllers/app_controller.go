@@ -9,6 +9,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
@@ -23,15 +24,19 @@ import (
 
 // +kubebuilder:rbac:groups=berth.dev,resources=apps,verbs=list;watch
 // +kubebuilder:rbac:groups=berth.dev,resources=apps/status,verbs=patch
-// +kubebuilder:rbac:groups=berth.dev,resources=apps/finalizers,verbs=update
-// +kubebuilder:rbac:groups=apps,resources=deployments,verbs=list;watch;create;patch
-// +kubebuilder:rbac:groups=apps,resources=replicasets,verbs=list;watch
-// +kubebuilder:rbac:groups="",resources=services,verbs=list;watch;create;patch
-// +kubebuilder:rbac:groups="",resources=pods,verbs=list;watch
-// +kubebuilder:rbac:groups="",resources=secrets,verbs=get;list;watch;create;patch
-// +kubebuilder:rbac:groups=cert-manager.io,resources=certificates,verbs=list;watch;create;patch;delete
-// +kubebuilder:rbac:groups=networking.k8s.io,resources=ingresses,verbs=list;watch;create;patch;delete
+// +kubebuilder:rbac:groups=apps,resources=deployments;replicasets,verbs=list;watch
+// +kubebuilder:rbac:groups="",resources=services;pods,verbs=list;watch
+// +kubebuilder:rbac:groups=cert-manager.io,resources=certificates,verbs=list;watch
+// +kubebuilder:rbac:groups=networking.k8s.io,resources=ingresses,verbs=list;watch
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
+
+// In organizations alone:
+// +kubebuilder:rbac:roleName=berth-operator-organization,groups=berth.dev,resources=apps/finalizers,verbs=update
+// +kubebuilder:rbac:roleName=berth-operator-organization,groups=apps,resources=deployments,verbs=create;patch
+// +kubebuilder:rbac:roleName=berth-operator-organization,groups="",resources=services,verbs=create;patch
+// +kubebuilder:rbac:roleName=berth-operator-organization,groups="",resources=secrets,verbs=get;list;watch;create;patch
+// +kubebuilder:rbac:roleName=berth-operator-organization,groups=cert-manager.io,resources=certificates,verbs=create;patch;delete
+// +kubebuilder:rbac:roleName=berth-operator-organization,groups=networking.k8s.io,resources=ingresses,verbs=create;patch;delete
 
 // appReconciler makes the cluster run Apps.
 type appReconciler struct {
@@ -74,6 +79,7 @@ func setupApp(mgr manager.Manager, b base, o controller.Options) error {
 		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(labelledApp), builder.WithPredicates(podChanged)).
 		Watches(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(r.appsOfSecret), builder.WithPredicates(secretChanged)).
 		Watches(&corev1.Namespace{}, handler.EnqueueRequestsFromMapFunc(r.appsOfNamespace), builder.WithPredicates(organizationChanged)).
+		Watches(&rbacv1.RoleBinding{}, handler.EnqueueRequestsFromMapFunc(r.appsOfNamespace), builder.WithPredicates(rightsComeOrGo)).
 		Watches(&v1alpha1.App{}, handler.EnqueueRequestsFromMapFunc(r.appsOfHost), builder.WithPredicates(claimChanged)).
 		Watches(&v1alpha1.Domain{}, handler.EnqueueRequestsFromMapFunc(r.appsOfHost), builder.WithPredicates(domainChanged))
 	return watchIssuing(watched, b.client, toApp).Complete(reconcile.AsReconciler(b.client, r))

@@ -38,9 +38,7 @@ func TestAppOutsideOfAnOrganization(t *testing.T) {
 		v1alpha1.ConditionRouted:      pending,
 	})
 	absent(t, &appsv1.Deployment{ObjectMeta: named(ns, app.Name)})
-	patch(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns}}, func(o client.Object) {
-		o.SetLabels(map[string]string{v1alpha1.LabelOrganization: ns})
-	})
+	label(t, ns)
 	expect(t, app, status.InProgressStatus, map[string]condition{v1alpha1.ConditionReady: working})
 }
 

@@ -7,7 +7,9 @@ import (
 	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -18,36 +20,51 @@ import (
 
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/internal/certificate"
+	"github.com/berth-dev/berth/internal/secretcache"
 )
 
 // cacheOptions say what the controllers keep in memory: of their own objects what they compare and report, of others' next to nothing.
+// For Secrets, secretOptions do.
 //
-// Deployments, Services, Certificates and Ingresses are watched without a selector, since one of somebody else's may have the name that
-// an App needs. Thus this is known without asking the API server for each new App, and the App is woken when that object goes.
+// Deployments, Services, Certificates, Ingresses and what organizations have are watched without a selector, since one of somebody else's
+// may have the name that an App or an organization needs. Thus this is known without asking the API server for each new one, and it is
+// woken when that object goes.
 func cacheOptions() cache.Options {
 	child := cache.ByObject{Transform: keepOurs}
 	o := cache.Options{
 		DefaultTransform: keepOurFields,
 		ByObject: map[client.Object]cache.ByObject{
-			&appsv1.Deployment{}:    child,
-			&corev1.Service{}:       child,
-			&cmv1.Certificate{}:     child,
-			&networkingv1.Ingress{}: child,
-			&appsv1.ReplicaSet{}:    {Label: having(v1alpha1.LabelApp), Transform: keepOfReplicaSet},
-			&corev1.Pod{}:           {Label: having(v1alpha1.LabelApp), Transform: keepOfPod},
-			&corev1.Namespace{}:     {Label: having(v1alpha1.LabelOrganization)},
-			&corev1.Secret{}: {
-				Label: having(v1alpha1.LabelSecret,
-					v1alpha1.SecretEnv, v1alpha1.SecretTLS, v1alpha1.SecretCertificate, v1alpha1.SecretMailPassword, v1alpha1.SecretRegistry,
-					v1alpha1.SecretPull),
-				Transform: keepOfSecret,
-			},
+			&appsv1.Deployment{}:          child,
+			&corev1.Service{}:             {Transform: keepOfService},
+			&cmv1.Certificate{}:           child,
+			&networkingv1.Ingress{}:       child,
+			&rbacv1.RoleBinding{}:         child,
+			&networkingv1.NetworkPolicy{}: child,
+			&corev1.LimitRange{}:          child,
+			&corev1.ResourceQuota{}:       child,
+			&corev1.Node{}:                {Transform: keepOfNode},
+			&discoveryv1.EndpointSlice{}: {Namespaces: map[string]cache.Config{
+				metav1.NamespaceDefault: {LabelSelector: having(discoveryv1.LabelServiceName, apiServer)},
+			}},
+			&appsv1.ReplicaSet{}: {Label: having(v1alpha1.LabelApp), Transform: keepOfReplicaSet},
+			&corev1.Pod{}:        {Label: having(v1alpha1.LabelApp), Transform: keepOfPod},
+			&corev1.Namespace{}:  {Label: having(v1alpha1.LabelOrganization)},
 		},
 	}
 	for _, kind := range issuingKinds() {
 		o.ByObject[kind] = cache.ByObject{Transform: keepOfIssuing}
 	}
 	return o
+}
+
+// secretOptions say what the controllers keep of Secrets: those of organizations that are for Apps and Domains, and of them nothing secret.
+func secretOptions() secretcache.Options {
+	return secretcache.Options{
+		Labels: having(v1alpha1.LabelSecret,
+			v1alpha1.SecretEnv, v1alpha1.SecretTLS, v1alpha1.SecretCertificate, v1alpha1.SecretMailPassword,
+			v1alpha1.SecretRegistry, v1alpha1.SecretPull),
+		Transform: keepOfSecret,
+	}
 }
 
 // having selects by a label that has one of the values, or any value if none is given.
@@ -74,7 +91,7 @@ func keepOurFields(in any) (any, error) {
 // keepOurs keeps of others' objects only who they are and who controls them.
 func keepOurs(in any) (any, error) {
 	o, err := meta.Accessor(in)
-	if err != nil || berthController(o) != nil {
+	if err != nil || isOurs(o) {
 		return keepOurFields(in)
 	}
 	kept := bare(o)
@@ -87,9 +104,37 @@ func keepOurs(in any) (any, error) {
 		return &cmv1.Certificate{ObjectMeta: kept}, nil
 	case *networkingv1.Ingress:
 		return &networkingv1.Ingress{ObjectMeta: kept}, nil
+	case *rbacv1.RoleBinding:
+		return &rbacv1.RoleBinding{ObjectMeta: kept}, nil
+	case *networkingv1.NetworkPolicy:
+		return &networkingv1.NetworkPolicy{ObjectMeta: kept}, nil
+	case *corev1.LimitRange:
+		return &corev1.LimitRange{ObjectMeta: kept}, nil
+	case *corev1.ResourceQuota:
+		return &corev1.ResourceQuota{ObjectMeta: kept}, nil
 	default:
 		return in, nil
 	}
+}
+
+// keepOfService keeps of others' Services only who they are, but of the API server's its addresses too.
+func keepOfService(in any) (any, error) {
+	service, ok := in.(*corev1.Service)
+	if !ok || !isAPIServer(service) {
+		return keepOurs(in)
+	}
+	return &corev1.Service{ObjectMeta: bare(service), Spec: corev1.ServiceSpec{ClusterIPs: service.Spec.ClusterIPs}}, nil
+}
+
+// keepOfNode keeps of a Node the addresses that it has.
+func keepOfNode(in any) (any, error) {
+	node, ok := in.(*corev1.Node)
+	if !ok {
+		return in, nil
+	}
+	return &corev1.Node{
+		ObjectMeta: bare(node), Spec: corev1.NodeSpec{PodCIDRs: node.Spec.PodCIDRs}, Status: corev1.NodeStatus{Addresses: node.Status.Addresses},
+	}, nil
 }
 
 // bare returns who an object is and who controls it.

@@ -18,8 +18,9 @@ import (
 // companyGrace is for how long an object waits for what it needs before it says that a person must act.
 const companyGrace = 5 * time.Second
 
-// requireOrganization stalls unless the Namespace is an organization. The cache holds no other Namespaces. What an object had before its
-// Namespace stopped being one stays as it is. In a Namespace that is being deleted, nothing can be made any more.
+// requireOrganization stalls unless the Namespace is an organization, and waits until the controllers may write in it. The cache holds no
+// other Namespaces. What an object had before its Namespace stopped being one stays as it is. In a Namespace that is being deleted, nothing
+// can be made any more.
 func (b base) requireOrganization(ctx context.Context, o status.Object) error {
 	var ns corev1.Namespace
 	err := b.client.Get(ctx, client.ObjectKey{Name: o.GetNamespace()}, &ns)
@@ -30,7 +31,10 @@ func (b base) requireOrganization(ctx context.Context, o status.Object) error {
 	if err == nil && !ns.GetDeletionTimestamp().IsZero() {
 		return phase.Wait(0, v1alpha1.ReasonProgressing, "Namespace %s is being deleted.", o.GetNamespace())
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return b.requireRights(ctx, &ns)
 }
 
 // missing stalls an object for the lack of something else, but lets it wait for that at first: both may have been written together, and

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -19,6 +20,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/controllers/internal/desired"
 )
 
 const (
@@ -33,17 +35,25 @@ type noEvents struct{}
 
 func (noEvents) Eventf(runtime.Object, runtime.Object, string, string, string, string, ...any) {}
 
-// organization makes a Namespace that is an organization, and that the controllers know as one.
+// organization makes a Namespace that is an organization, which the controllers have set up.
 func organization(t *testing.T) string {
 	t.Helper()
 	ns := namespace(t, nil)
-	patch(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns}}, func(o client.Object) {
-		o.SetLabels(map[string]string{v1alpha1.LabelOrganization: ns})
-	})
+	label(t, ns)
 	eventually(t, func(ctx context.Context) error {
-		return cached.Get(ctx, client.ObjectKey{Name: ns}, &corev1.Namespace{})
+		return cached.Get(ctx, client.ObjectKey{Namespace: ns, Name: desired.OrganizationObject}, &networkingv1.NetworkPolicy{})
 	})
 	return ns
+}
+
+// label makes a Namespace an organization.
+func label(t *testing.T, ns string) {
+	t.Helper()
+	patch(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns}}, func(o client.Object) {
+		labels := o.GetLabels()
+		labels[v1alpha1.LabelOrganization] = ns
+		o.SetLabels(labels)
+	})
 }
 
 func namespace(t *testing.T, labels map[string]string) string {

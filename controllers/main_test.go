@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,25 +17,19 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
-	rbacv1 "k8s.io/api/rbac/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
-	"sigs.k8s.io/yaml"
 
 	"github.com/berth-dev/berth/controllers/internal/ecr"
+	"github.com/berth-dev/berth/internal/access"
 	"github.com/berth-dev/berth/internal/testaws"
 	"github.com/berth-dev/berth/internal/testenv"
 )
 
-const (
-	baseDomain = "apps.example.com"
-	// operator is the user that the controllers are.
-	operator = "operator"
-)
+const baseDomain = "apps.example.com"
 
 // What the tests share: one API server with the controllers at work. Each test has Namespaces of its own.
 var (
@@ -50,7 +45,9 @@ var (
 	sent = &traffic{}
 )
 
-func TestMain(m *testing.M) { os.Exit(testenv.Run(m, startControllers)) }
+func TestMain(m *testing.M) {
+	os.Exit(testenv.Run(m, testenv.InstallRights, testenv.AwaitPolicies, startControllers))
+}
 
 // amazon is the AWS that the controllers know of, by the environment.
 var amazon = testaws.New(time.Now)
@@ -79,12 +76,10 @@ func startControllers(ctx context.Context, config *rest.Config) error {
 	if api, err = client.NewWithWatch(config, client.Options{Scheme: Scheme()}); err != nil {
 		return err
 	}
-	if err := bindRole(ctx); err != nil {
+	// The controllers may do what the operator may in a cluster, so that every test shows that it is enough.
+	if config, err = testenv.ServiceAccount(ctx, config, access.ServiceAccountOperator); err != nil {
 		return err
 	}
-	// The controllers may do what the generated role lets them do, so that every test shows that it is enough.
-	config = rest.CopyConfig(config)
-	config.Impersonate = rest.ImpersonationConfig{UserName: operator}
 	config.Wrap(sent.watch)
 	o := ManagerOptions()
 	o.Metrics = server.Options{BindAddress: "0"}
@@ -93,14 +88,7 @@ func startControllers(ctx context.Context, config *rest.Config) error {
 		return err
 	}
 	cached, uncached = mgr.GetClient(), mgr.GetAPIReader()
-	err = SetupWithManager(ctx, mgr, Options{
-		BaseDomain:         baseDomain,
-		Issuer:             Issuer{Name: "local-ca"},
-		IngressClass:       "traefik",
-		IngressAnnotations: map[string]string{"example.com/entrypoint": "websecure"},
-		Concurrency:        4,
-	})
-	if err != nil {
+	if err := SetupWithManager(ctx, mgr, testOptions()); err != nil {
 		return err
 	}
 	go func() {
@@ -111,33 +99,24 @@ func startControllers(ctx context.Context, config *rest.Config) error {
 	return nil
 }
 
-// bindRole gives the controllers' user the role that the operator gets in a cluster.
-func bindRole(ctx context.Context) error {
-	raw, err := os.ReadFile("../config/rbac/operator_role.yaml")
-	if err != nil {
-		return err
+// testOptions say how the controllers of the tests work.
+func testOptions() Options {
+	return Options{
+		BaseDomain:         baseDomain,
+		Issuer:             Issuer{Name: "local-ca"},
+		IngressClass:       "traefik",
+		IngressAnnotations: map[string]string{"example.com/entrypoint": "websecure"},
+		Namespace:          testenv.Namespace,
+		RouterNamespaces:   []string{"traefik"},
+		RouterNetworks:     []netip.Prefix{netip.MustParsePrefix("192.0.2.7/32")},
+		Concurrency:        4,
 	}
-	role := &rbacv1.ClusterRole{}
-	if err := yaml.UnmarshalStrict(raw, role); err != nil {
-		return err
-	}
-	if err := api.Create(ctx, role); err != nil {
-		return err
-	}
-	return api.Create(ctx, &rbacv1.ClusterRoleBinding{
-		ObjectMeta: metav1.ObjectMeta{Name: operator},
-		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role.Name},
-		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: operator}},
-	})
 }
 
 // testBase returns what a controller of a test's own needs to work beside the running ones.
 func testBase(t *testing.T, c clock.PassiveClock) base {
 	t.Helper()
-	platform := Options{
-		BaseDomain: baseDomain, Issuer: Issuer{Name: "local-ca"}, IngressClass: "traefik",
-		IngressAnnotations: map[string]string{"example.com/entrypoint": "websecure"},
-	}.withDefaults().platform()
+	platform := testOptions().withDefaults().platform()
 	return base{client: cached, live: uncached, recorder: noEvents{}, clock: c, platform: platform, tokens: ecr.New(c)}
 }
 
@@ -178,7 +157,8 @@ func (t *traffic) watch(next http.RoundTripper) http.RoundTripper {
 	})
 }
 
-// in returns the requests for objects of a Namespace, in their order, but not those that report events.
+// in returns the requests for objects of a Namespace, in their order, but not those that report events or watch its Secrets, nor those that
+// isolate it: they follow what other tests say of nodes.
 func (t *traffic) in(namespace string) []string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -186,7 +166,7 @@ func (t *traffic) in(namespace string) []string {
 	for _, r := range t.seen {
 		method, path, _ := strings.Cut(r, " ")
 		_, object, ok := strings.Cut(path, "/namespaces/"+namespace+"/")
-		if ok && !strings.HasPrefix(object, "events") {
+		if ok && !strings.HasPrefix(object, "events") && !strings.HasPrefix(object, "networkpolicies") && object != "secrets" {
 			requests = append(requests, method+" "+object)
 		}
 	}

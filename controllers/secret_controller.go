@@ -7,6 +7,8 @@ import (
 	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -17,9 +19,11 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/controllers/internal/phase"
 )
 
-// +kubebuilder:rbac:groups="",resources=secrets,verbs=delete
+// In organizations alone:
+// +kubebuilder:rbac:roleName=berth-operator-organization,groups="",resources=secrets,verbs=delete
 
 // secretGrace is the age up to which a Secret is kept though nothing names it: whoever made it may be about to write what does.
 const secretGrace = 10 * time.Minute
@@ -34,6 +38,7 @@ type secretReconciler struct {
 }
 
 func setupSecret(mgr manager.Manager, b base, o controller.Options) error {
+	r := &secretReconciler{base: b}
 	named, issued := handler.EnqueueRequestsFromMapFunc(namedSecrets), handler.EnqueueRequestsFromMapFunc(issuedSecret)
 	return builder.ControllerManagedBy(mgr).
 		Named("secret").
@@ -45,13 +50,18 @@ func setupSecret(mgr manager.Manager, b base, o controller.Options) error {
 		Watches(&v1alpha1.App{}, issued, builder.WithPredicates(goes)).
 		Watches(&v1alpha1.Domain{}, issued, builder.WithPredicates(goes)).
 		Watches(&cmv1.Certificate{}, issued, builder.WithPredicates(goes)).
-		Complete(reconcile.AsReconciler(b.client, &secretReconciler{base: b}))
+		Watches(&rbacv1.RoleBinding{}, handler.EnqueueRequestsFromMapFunc(r.secretsOfBinding), builder.WithPredicates(rightsComeOrGo)).
+		Complete(reconcile.AsReconciler(b.client, r))
 }
 
 // Reconcile deletes the Secret if it is a REST client's, old, and nothing names it, or if cert-manager has left it behind.
 func (r *secretReconciler) Reconcile(ctx context.Context, secret *corev1.Secret) (reconcile.Result, error) {
 	if !secret.GetDeletionTimestamp().IsZero() {
 		return reconcile.Result{}, nil
+	}
+	allowed := phase.Run(ctx, secret, phase.Phase[*corev1.Secret]{Name: "organization", Gate: true, Run: r.organization})
+	if allowed.Gate() != nil {
+		return allowed.Result()
 	}
 	if isUnownedKey(secret) {
 		return reconcile.Result{}, r.deleteLeftBehind(ctx, secret)
@@ -70,6 +80,24 @@ func (r *secretReconciler) Reconcile(ctx context.Context, secret *corev1.Secret)
 		return reconcile.Result{RequeueAfter: left}, nil
 	}
 	return reconcile.Result{}, r.delete(ctx, secret)
+}
+
+// organization lets Secrets be deleted only where the controllers may.
+func (r *secretReconciler) organization(ctx context.Context, secret *corev1.Secret) error {
+	var ns corev1.Namespace
+	err := r.client.Get(ctx, client.ObjectKey{Name: secret.GetNamespace()}, &ns)
+	if apierrors.IsNotFound(err) {
+		return phase.Wait(0, v1alpha1.ReasonNoOrganization, "Namespace %s is not an organization.", secret.GetNamespace())
+	}
+	if err != nil {
+		return err
+	}
+	return r.requireRights(ctx, &ns)
+}
+
+// secretsOfBinding returns all Secrets of the Namespace that a RoleBinding lies in.
+func (r *secretReconciler) secretsOfBinding(ctx context.Context, o client.Object) []reconcile.Request {
+	return requests(ctx, r.client, &corev1.SecretList{}, o.GetNamespace())
 }
 
 // delete deletes a Secret. The resource version makes that fail if somebody has touched the Secret since, to use it again.

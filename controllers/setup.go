@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -28,6 +29,7 @@ import (
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/controllers/internal/desired"
 	"github.com/berth-dev/berth/controllers/internal/ecr"
+	"github.com/berth-dev/berth/internal/secretcache"
 )
 
 // reconcileTimeout bounds one reconcile, so that an API server that doesn't answer holds no worker for ever.
@@ -49,6 +51,19 @@ type Options struct {
 	IngressClass string
 	// IngressAnnotations are put on every Ingress.
 	IngressAnnotations map[string]string
+	// Namespace is Berth's own, in which the ServiceAccounts of operator and facade lie. Required.
+	Namespace string
+	// RouterNamespaces are the Namespaces, and RouterNetworks the addresses, that ingress controllers send requests to Pods from. Without
+	// any, nobody reaches an App.
+	RouterNamespaces []string
+	RouterNetworks   []netip.Prefix
+	// DenyEgress are networks that Pods of organizations don't reach, beside the API server, the nodes and the metadata of clouds.
+	DenyEgress []netip.Prefix
+	// VerifyDomains lets a Domain have a host only once a TXT record proves that it is the organization's own. Hosts of the platform's need no
+	// proof, nor do those that are served already.
+	VerifyDomains bool
+	// DNSServer, host:port, is asked for these records. Empty: the system's resolver.
+	DNSServer string
 	// Concurrency is how many objects of a kind are reconciled at the same time. Default: 1.
 	Concurrency int
 	// Clock is what time is read from. Default: the real one.
@@ -69,8 +84,10 @@ func Scheme() *runtime.Scheme {
 // whether it elects a leader.
 func ManagerOptions() manager.Options {
 	return manager.Options{
-		Scheme: Scheme(),
-		Cache:  cacheOptions(),
+		Scheme:    Scheme(),
+		Cache:     cacheOptions(),
+		NewCache:  secretcache.New(secretOptions()),
+		NewClient: secretcache.NewClient,
 		// The controllers take what they read for the truth. Without this, they would write once more whatever is not in the cache yet.
 		Client: client.Options{Cache: &client.CacheOptions{EnableReadYourWritesConsistency: new(true)}},
 	}
@@ -96,8 +113,8 @@ func SetupWithManager(ctx context.Context, mgr manager.Manager, o Options) error
 	c := controller.Options{MaxConcurrentReconciles: o.Concurrency, ReconciliationTimeout: reconcileTimeout}
 	for name, setup := range map[string]func(manager.Manager, base, controller.Options) error{
 		"App":          setupApp,
-		"Domain":       setupDomain,
-		"Organization": setupOrganization,
+		"Domain":       o.setupDomain,
+		"Organization": o.setupOrganization,
 		"Secret":       setupSecret,
 	} {
 		if err := setup(mgr, b, c); err != nil {
@@ -121,8 +138,8 @@ type base struct {
 }
 
 func (o Options) validate() error {
-	if o.BaseDomain == "" || o.Issuer.Name == "" {
-		return errors.New("controllers need a base domain and the name of an issuer")
+	if o.BaseDomain == "" || o.Issuer.Name == "" || o.Namespace == "" {
+		return errors.New("controllers need a base domain, the name of an issuer and Berth's own Namespace")
 	}
 	longest := desired.Host(strings.Repeat("a", maxAppName), o.BaseDomain)
 	if problems := validation.IsDNS1123Subdomain(longest); len(problems) > 0 {

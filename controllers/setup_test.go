@@ -17,11 +17,12 @@ func TestSetupNeedsOptions(t *testing.T) {
 	t.Parallel()
 	cases := map[string]Options{
 		"Nothing":      {},
-		"NoBaseDomain": {Issuer: Issuer{Name: "ca"}},
-		"NoIssuer":     {BaseDomain: baseDomain},
-		"BadDomain":    {BaseDomain: "Apps.example.com", Issuer: Issuer{Name: "ca"}},
-		"DotAtTheEnd":  {BaseDomain: "apps.example.com.", Issuer: Issuer{Name: "ca"}},
-		"LongDomain":   {BaseDomain: strings.Repeat("a.", 113) + "aa", Issuer: Issuer{Name: "ca"}},
+		"NoBaseDomain": {Namespace: "berth-system", Issuer: Issuer{Name: "ca"}},
+		"NoIssuer":     {Namespace: "berth-system", BaseDomain: baseDomain},
+		"NoNamespace":  {BaseDomain: baseDomain, Issuer: Issuer{Name: "ca"}},
+		"BadDomain":    {Namespace: "berth-system", BaseDomain: "Apps.example.com", Issuer: Issuer{Name: "ca"}},
+		"DotAtTheEnd":  {Namespace: "berth-system", BaseDomain: "apps.example.com.", Issuer: Issuer{Name: "ca"}},
+		"LongDomain":   {Namespace: "berth-system", BaseDomain: strings.Repeat("a.", 113) + "aa", Issuer: Issuer{Name: "ca"}},
 	}
 	for name, o := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -158,9 +158,7 @@ func TestDomainOutsideOfAnOrganization(t *testing.T) {
 	ns := namespace(t, nil)
 	domain := newDomain(t, ns, ns+".example.com", "web")
 	expect(t, domain, status.FailedStatus, map[string]condition{v1alpha1.ConditionReady: failing(v1alpha1.ReasonNoOrganization)})
-	patch(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns}}, func(o client.Object) {
-		o.SetLabels(map[string]string{v1alpha1.LabelOrganization: ns})
-	})
+	label(t, ns)
 	expect(t, domain, status.FailedStatus, map[string]condition{v1alpha1.ConditionReady: failing(v1alpha1.ReasonAppNotFound)})
 }
 

@@ -45,28 +45,33 @@ var organizationChanged = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) 
 	return externalID(e.ObjectOld) != externalID(e.ObjectNew)
 }}
 
-// claimChanged lets through what decides whose a host is: who asks for it on whose behalf, and who has it.
+// claimChanged lets through what decides whose a host is: who asks for it on whose behalf, who has it, and who has proven to own it.
 var claimChanged = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool { return claimed(e.ObjectOld) != claimed(e.ObjectNew) }}
 
 // domainChanged lets through what of a Domain concerns others that ask for its host: whose that is, and which certificate it is to have.
 var domainChanged = predicate.Or(claimChanged, predicate.GenerationChangedPredicate{})
 
 // claimed returns what of an App or a Domain decides whose a host is.
-func claimed(o client.Object) [3]string {
+func claimed(o client.Object) [4]string {
 	switch o := o.(type) {
 	case *v1alpha1.App:
-		return [3]string{o.Status.URL}
+		return [4]string{o.Status.URL}
 	case *v1alpha1.Domain:
-		return [3]string{o.Status.URL, o.Spec.Host, o.Spec.AppRef.Name}
+		return [4]string{o.Status.URL, o.Spec.Host, o.Spec.AppRef.Name, o.Status.VerifiedHost}
 	default:
-		return [3]string{}
+		return [4]string{}
 	}
 }
+
+// tokenChanged lets through that organizations come and go, and that one gets a token to prove by that a host is its own.
+var tokenChanged = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+	return e.ObjectOld.GetAnnotations()[v1alpha1.AnnotationVerificationToken] != e.ObjectNew.GetAnnotations()[v1alpha1.AnnotationVerificationToken]
+}}
 
 // ownedOrNew lets through all that happens to Berth's own objects, and that objects of others come and go: an App may wait for the name
 // of one.
 var ownedOrNew = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
-	return berthController(e.ObjectOld) != nil || berthController(e.ObjectNew) != nil
+	return isOurs(e.ObjectOld) || isOurs(e.ObjectNew)
 }}
 
 // podChanged lets through what the status of an App is made of. Pods are stripped of the rest when they enter the cache.
@@ -85,6 +90,9 @@ func berthController(o metav1.Object) *metav1.OwnerReference {
 	}
 	return ref
 }
+
+// isOurs reports whether an App, a Domain or an organization controls an object.
+func isOurs(o metav1.Object) bool { return berthController(o) != nil || isOrganizations(o) }
 
 // toApp returns the App that controls an object. An object that nothing of Berth's controls may be in the way of the App of its name.
 func toApp(_ context.Context, o client.Object) []reconcile.Request {
@@ -136,9 +144,9 @@ func (r *appReconciler) appsOfSecret(ctx context.Context, o client.Object) []rec
 	return requests(ctx, r.client, &v1alpha1.AppList{}, o.GetNamespace(), client.MatchingFields{indexSecret: o.GetName()})
 }
 
-// appsOfNamespace returns all Apps of a Namespace.
+// appsOfNamespace returns all Apps of a Namespace, or of the one that an object lies in.
 func (r *appReconciler) appsOfNamespace(ctx context.Context, o client.Object) []reconcile.Request {
-	return requests(ctx, r.client, &v1alpha1.AppList{}, o.GetName())
+	return requests(ctx, r.client, &v1alpha1.AppList{}, organizationOf(o))
 }
 
 // appsOfHost returns the Apps that ask for the same host as an App or a Domain.
@@ -146,9 +154,9 @@ func (r *appReconciler) appsOfHost(ctx context.Context, o client.Object) []recon
 	return requests(ctx, r.client, &v1alpha1.AppList{}, metav1.NamespaceAll, client.MatchingFields{indexHost: hostOf(o, r.platform)})
 }
 
-// domainsOfNamespace returns all Domains of a Namespace.
+// domainsOfNamespace returns all Domains of a Namespace, or of the one that an object lies in.
 func (r *domainReconciler) domainsOfNamespace(ctx context.Context, o client.Object) []reconcile.Request {
-	return requests(ctx, r.client, &v1alpha1.DomainList{}, o.GetName())
+	return requests(ctx, r.client, &v1alpha1.DomainList{}, organizationOf(o))
 }
 
 // domainsOfApp returns the Domains that name an App.

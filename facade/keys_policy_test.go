@@ -1,72 +1,29 @@
 package facade
 
 import (
-	"bytes"
-	"errors"
-	"io"
-	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/apimachinery/pkg/util/yaml"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/facade/apikey"
 	"github.com/berth-dev/berth/facade/internal/store"
+	"github.com/berth-dev/berth/internal/access"
 	"github.com/berth-dev/berth/internal/testenv"
 )
-
-// install creates what a manifest of config has, in Berth's own Namespace.
-func install(t *testing.T, path ...string) {
-	t.Helper()
-	manifest, err := os.ReadFile(filepath.Join(append([]string{"..", "config"}, path...)...))
-	if err != nil {
-		t.Fatal(err)
-	}
-	decoder := yaml.NewYAMLOrJSONDecoder(bytes.NewReader(manifest), len(manifest))
-	for {
-		object := &unstructured.Unstructured{}
-		if err := decoder.Decode(object); errors.Is(err, io.EOF) {
-			return
-		} else if err != nil {
-			t.Fatal(err)
-		}
-		if object.GetKind() == "Role" || object.GetKind() == "RoleBinding" {
-			object.SetNamespace(systemSpace)
-		}
-		setSubjects(object)
-		if err := suite.cluster.Create(t.Context(), object); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
-// setSubjects does for the subjects of a RoleBinding what kustomize does.
-func setSubjects(binding *unstructured.Unstructured) {
-	subjects, _, _ := unstructured.NestedSlice(binding.Object, "subjects")
-	for _, subject := range subjects {
-		if s, ok := subject.(map[string]any); ok {
-			s["namespace"] = systemSpace
-		}
-	}
-	if len(subjects) > 0 {
-		_ = unstructured.SetNestedSlice(binding.Object, subjects, "subjects")
-	}
-}
 
 // asFacade returns a client that acts as the facade's ServiceAccount, whose rights are those in config alone.
 func asFacade(t *testing.T) client.Client {
 	t.Helper()
-	config := testenv.Config()
-	config.Impersonate.UserName = "system:serviceaccount:" + systemSpace + ":berth-facade"
-	config.Impersonate.Groups = []string{"system:serviceaccounts", "system:serviceaccounts:" + systemSpace, "system:authenticated"}
+	config, err := testenv.ServiceAccount(t.Context(), testenv.Config(), access.ServiceAccountFacade)
+	if err != nil {
+		t.Fatal(err)
+	}
 	c, err := client.New(config, client.Options{Scheme: store.NewScheme(), Mapper: suite.cluster.RESTMapper()})
 	if err != nil {
 		t.Fatal(err)
@@ -76,8 +33,6 @@ func asFacade(t *testing.T) client.Client {
 
 // TestFacadeKeys says that in Berth's own Namespace the facade can do with API keys what it has to, and nothing else.
 func TestFacadeKeys(t *testing.T) {
-	install(t, "rbac", "facade_keys.yaml")
-	install(t, "admission", "keys.yaml")
 	c := asFacade(t)
 	plain := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: systemSpace, GenerateName: "plain-"}, StringData: map[string]string{"a": "b"}}
 	eventually(t, "the policy is in force", func() bool {

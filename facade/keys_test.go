@@ -25,13 +25,14 @@ func newKeyOf(t *testing.T, spec apikey.Spec) (apikey.Key, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := suite.server.store.CreateKey(t.Context(), made); err != nil {
+	if err := suite.cluster.Create(t.Context(), made.Secret(systemSpace)); err != nil {
 		t.Fatal(err)
 	}
-	key, err := suite.server.store.KeyByID(t.Context(), made.ID)
-	if err != nil {
-		t.Fatal(err)
-	}
+	var key apikey.Key
+	eventually(t, "the server knows the key", func() bool {
+		key, err = suite.server.store.KeyByID(t.Context(), made.ID)
+		return err == nil
+	})
 	return key, token
 }
 

@@ -45,7 +45,8 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(request *http.Request) (*http.Response, error) { return f(request) }
 
-// during returns the requests that are made while do runs, of which the path names the organization.
+// during returns the requests that are made while do runs, of which the path names the organization, but not those that fill the cache of its
+// Secrets, which takes its own time.
 func (l *requestLog) during(organization string, do func()) []string {
 	l.mu.Lock()
 	before := len(l.seen)
@@ -53,5 +54,8 @@ func (l *requestLog) during(organization string, do func()) []string {
 	do()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return slices.DeleteFunc(slices.Clone(l.seen[before:]), func(request string) bool { return !strings.Contains(request, organization) })
+	filling := "GET /api/v1/namespaces/" + organization + "/secrets"
+	return slices.DeleteFunc(slices.Clone(l.seen[before:]), func(request string) bool {
+		return !strings.Contains(request, organization) || request == filling
+	})
 }

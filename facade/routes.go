@@ -48,12 +48,14 @@ func (all routes) describe(c *gin.Context) auth.Action {
 // router returns the handler of every route.
 func (s *Server) router() *gin.Engine {
 	all := s.routes()
-	engine := newEngine(s.log, all.describe, s.options.TrustedProxies)
+	engine := newEngine(s.log, all.describe, s.options.TrustedProxies, s.pages.Prepare)
 	contract := docHandlers{docs: s.docs}
 	engine.GET(prefix, contract.page)
 	engine.GET(prefix+"/", contract.page)
 	engine.GET(prefix+"/openapi.json", contract.contract)
-	calls := engine.Group(prefix, mw.WhenReady(s.store.Synced), auth.Authenticate(s.store, s.options.Limits.forAuth()))
+	ready := mw.WhenReady(s.store.Synced)
+	s.pages.Routes(engine, ready)
+	calls := engine.Group(prefix, ready, auth.Authenticate(s.store, s.options.Limits.forAuth()))
 	for _, r := range all {
 		// Both forms are served directly: a redirect would lose the body of a POST in many a client.
 		for _, path := range []string{r.path, r.path + "/"} {
@@ -65,7 +67,7 @@ func (s *Server) router() *gin.Engine {
 
 func (s *Server) routes() routes {
 	apps := &appHandlers{platform: s.platform, apps: s.store}
-	logs := &logHandlers{apps: s.store, logs: s.logs, ending: s.ending}
+	logs := &logHandlers{apps: s.store, logs: s.logs, authorizer: s.authorizer, ending: s.ending}
 	domains := &domainHandlers{platform: s.platform, domains: s.store}
 	mails := &mailHandlers{platform: s.platform, password: s.options.Mail.Password, domains: s.store, mailer: s.mailer}
 	return routes{
@@ -75,7 +77,7 @@ func (s *Server) routes() routes {
 		{http.MethodPost, "/containers/:org/apps/:app", "patch", "apps", http.StatusCreated, apps.restart},
 		{http.MethodPut, "/containers/:org/apps/:app", "patch", "apps", http.StatusOK, apps.put},
 		{http.MethodDelete, "/containers/:org/apps/:app", "delete", "apps", http.StatusNoContent, apps.delete},
-		{http.MethodGet, "/containers/:org/apps/:app/logs", "get", "pods/log", http.StatusOK, logs.get},
+		{http.MethodGet, "/containers/:org/apps/:app/logs", "get", resourceLogs, http.StatusOK, logs.get},
 		{http.MethodGet, "/domains", "list", "domains", http.StatusOK, domains.list},
 		{http.MethodPost, "/domains", "create", "domains", http.StatusCreated, domains.create},
 		{http.MethodGet, "/domains/:org", "list", "domains", http.StatusOK, domains.list},
@@ -91,7 +93,8 @@ func (s *Server) routes() routes {
 
 // newEngine returns a gin engine with no route, whose errors are the API's. A request's address is that of its connection or, if that is one of
 // the proxies', the last one that a proxy says and that is no proxy's. What requests do, describe says to the log.
-func newEngine(log *slog.Logger, describe func(*gin.Context) auth.Action, proxies []netip.Prefix) *gin.Engine {
+// What is given first runs before whatever may refuse a request.
+func newEngine(log *slog.Logger, describe func(*gin.Context) auth.Action, proxies []netip.Prefix, first ...gin.HandlerFunc) *gin.Engine {
 	gin.SetMode(gin.ReleaseMode)
 	engine := gin.New()
 	engine.RedirectTrailingSlash = false
@@ -104,7 +107,9 @@ func newEngine(log *slog.Logger, describe func(*gin.Context) auth.Action, proxie
 	if err := engine.SetTrustedProxies(networks); err != nil {
 		panic(err) // A network is written as one reads it.
 	}
-	engine.Use(mw.RequestID(), mw.Headers(), mw.Log(log, describe), mw.Recover(log), mw.LimitBody(maxBody), mw.RefuseOtherSites())
+	engine.Use(mw.RequestID(), mw.Headers())
+	engine.Use(first...)
+	engine.Use(mw.Log(log, describe), mw.Recover(log), mw.LimitBody(maxBody), mw.RefuseOtherSites())
 	engine.NoRoute(func(c *gin.Context) { web.Fail(c, apierr.NotFound()) })
 	engine.NoMethod(func(c *gin.Context) { web.Fail(c, apierr.MethodNotAllowed(c.Request.Method)) })
 	return engine

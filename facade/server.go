@@ -25,6 +25,7 @@ import (
 	"github.com/berth-dev/berth/facade/internal/mail"
 	"github.com/berth-dev/berth/facade/internal/mw"
 	"github.com/berth-dev/berth/facade/internal/podlogs"
+	"github.com/berth-dev/berth/facade/internal/profile"
 	"github.com/berth-dev/berth/facade/internal/store"
 	"github.com/berth-dev/berth/facade/internal/translate"
 	"github.com/berth-dev/berth/facade/internal/web"
@@ -40,6 +41,8 @@ type Options struct {
 	BaseDomain string
 	// Mail is how notifications are sent.
 	Mail Mail
+	// SignIn is how people sign in.
+	SignIn SignIn
 	// Listener is where HTTPS is served. Run closes it.
 	Listener net.Listener
 	// HealthListener is where /healthz and /readyz are served, without TLS. Run closes it.
@@ -100,6 +103,7 @@ type Server struct {
 	logs       *podlogs.Reader
 	mailer     mailer
 	docs       *docs.Docs
+	pages      *profile.Pages
 	stopping   atomic.Bool
 	// ending is closed when answers that would go on for ever have to end, which is when no more connections are taken.
 	ending chan struct{}
@@ -123,6 +127,7 @@ func New(ctx context.Context, options Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the client for access reviews: %w", err)
 	}
+	reviews := auth.NewReviews(authorization.SubjectAccessReviews())
 	contract, err := docs.New(openAPI)
 	if err != nil {
 		return nil, err
@@ -131,11 +136,14 @@ func New(ctx context.Context, options Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	pages, err := newPages(options.SignIn, s, reviews, options.Limits, options.Log)
+	if err != nil {
+		return nil, err
+	}
 	return &Server{
 		options: options, log: options.Log,
-		store: s, authorizer: auth.NewReviews(authorization.SubjectAccessReviews()), platform: platform, logs: podlogs.NewReader(core),
-		mailer: sender, docs: contract,
-		ending: make(chan struct{}),
+		store: s, authorizer: reviews, platform: platform, logs: podlogs.NewReader(core),
+		mailer: sender, docs: contract, pages: pages, ending: make(chan struct{}),
 	}, nil
 }
 

@@ -27,7 +27,9 @@ import (
 
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/facade/apikey"
+	"github.com/berth-dev/berth/facade/internal/signin/signintest"
 	"github.com/berth-dev/berth/facade/internal/store"
+	"github.com/berth-dev/berth/internal/access"
 	"github.com/berth-dev/berth/internal/testenv"
 )
 
@@ -61,6 +63,8 @@ var suite struct {
 	certificates string
 	// mail is the platform's own mail server; custom is one that domains may name, on the same host.
 	mail, custom *mailServer
+	// identity is the provider that people sign in with.
+	identity *signintest.Issuer
 }
 
 func TestMain(m *testing.M) { os.Exit(testenv.Run(m, setup)) }
@@ -91,11 +95,14 @@ func setup(ctx context.Context, config *rest.Config) error {
 		return err
 	}
 	suite.certificates, suite.log, suite.requests = dir, &lockedBuffer{}, &requestLog{}
-	if config, err = testenv.ServiceAccount(ctx, config, "berth-facade"); err != nil {
+	if config, err = testenv.ServiceAccount(ctx, config, access.ServiceAccountFacade); err != nil {
 		return err
 	}
 	config.Wrap(suite.requests.wrap)
-	if suite.server, err = newServer(ctx, config, dir, suite.log); err != nil {
+	if suite.identity, err = signintest.New("berth"); err != nil {
+		return err
+	}
+	if suite.server, err = newServer(ctx, config, dir, suite.log, signingIn); err != nil {
 		return err
 	}
 	go func() {

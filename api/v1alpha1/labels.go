@@ -53,6 +53,18 @@ const (
 	// AnnotationExternalID on an organization's Namespace is the external id that customers name in the trust policies of their AWS
 	// roles. It is made once and never changed.
 	AnnotationExternalID = "berth.dev/external-id"
+	// AnnotationQuota on an organization's Namespace says how much all of its Pods together may ask for and how many objects it may have,
+	// as a list of what a ResourceQuota knows: "requests.cpu=4, requests.memory=8Gi, pods=50". Without it, there is no bound.
+	AnnotationQuota = "berth.dev/quota"
+	// AnnotationDefaultRequests on an organization's Namespace is what a container asks for that doesn't say so: "cpu=50m, memory=64Mi".
+	// A container asks for its limit of what is not in the list.
+	AnnotationDefaultRequests = "berth.dev/default-requests"
+	// AnnotationDefaultLimits on an organization's Namespace is what a container is limited to that doesn't say so: "memory=512Mi". Without
+	// it, there is no limit.
+	AnnotationDefaultLimits = "berth.dev/default-limits"
+	// AnnotationVerificationToken on an organization's Namespace is what the TXT record _berth-challenge.HOST holds to prove that a host is
+	// the organization's own, where the platform asks for that. It is made once, and no secret: everybody can read it in DNS.
+	AnnotationVerificationToken = "berth.dev/verification-token" //nolint:gosec // The name of an annotation, not a credential.
 	// AnnotationLocationPrefix on an App keeps what a REST client wrote in front of the image reference ("https://"), so that it
 	// reads back what it wrote.
 	AnnotationLocationPrefix = "berth.dev/location-prefix"

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
@@ -219,6 +220,15 @@ func TestMistakes(t *testing.T) {
 		"OrgTwice":       {args: []string{"org", "create", "mistakes"}, want: "is there already"},
 		"OrgOfNamespace": {args: []string{"org", "create", "plain"}, want: "kubectl label namespace plain berth.dev/organization=plain"},
 		"OrgBadName":     {args: []string{"org", "create", "No_Name"}, want: "No_Name"},
+		"OrgShowPlain":   {args: []string{"org", "show", "plain"}, want: "no organization"},
+		"OrgShowNone":    {args: []string{"org", "show", "none"}, want: "none"},
+		"OrgQuota":       {args: []string{"org", "create", "bounded", "--quota", "pods=many"}, want: "--quota"},
+		"OrgQuotaOfWhat": {args: []string{"org", "create", "bounded", "--quota", "beds=4"}, want: "--quota"},
+		"OrgRequests":    {args: []string{"org", "create", "bounded", "--default-requests", "64Mi"}, want: "--default-requests"},
+		"OrgLimits":      {args: []string{"org", "create", "bounded", "--default-limits", "memory=-1"}, want: "--default-limits"},
+		"OrgDefaults": {
+			args: []string{"org", "create", "bounded", "--default-requests", "memory=2Gi", "--default-limits", "memory=1Gi"}, want: "default-limits",
+		},
 		"OrgDeletePlain": {args: []string{"org", "delete", "plain", "--yes"}, want: "no organization"},
 		"OrgDeleteNone":  {args: []string{"org", "delete", "none", "--yes"}, want: "none"},
 		"KeyOfNobody":    {args: []string{"apikey", "create"}, want: "org host"},
@@ -246,6 +256,9 @@ func TestMistakes(t *testing.T) {
 				t.Errorf("berthctl %s: printed %q", strings.Join(tc.args, " "), out)
 			}
 		})
+	}
+	if err := cluster.Get(t.Context(), client.ObjectKey{Name: "bounded"}, &corev1.Namespace{}); !apierrors.IsNotFound(err) {
+		t.Errorf("an organization was made with bounds that don't hold (error: %v)", err)
 	}
 	if diff := cmp.Diff(before, decode[[]apiKey](t, must(t, "apikey", "list", "-o", "json"))); diff != "" {
 		t.Errorf("keys were made: -before, +after:\n%s", diff)

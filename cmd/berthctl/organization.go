@@ -25,11 +25,19 @@ type organization struct {
 
 func newOrganization(g *global) *cobra.Command {
 	cmd := &cobra.Command{Use: "org", Aliases: []string{"organization", "orgs"}, Short: "Organizations: the labelled Namespaces that Apps live in"}
+	var b bounds
 	create := &cobra.Command{
 		Use:   "create NAME",
 		Short: "Make an organization: a Namespace of that name",
 		Args:  cobra.ExactArgs(1),
-		RunE:  func(cmd *cobra.Command, args []string) error { return g.createOrganization(cmd, args[0]) },
+		RunE:  func(cmd *cobra.Command, args []string) error { return g.createOrganization(cmd, args[0], b) },
+	}
+	b.addTo(create.Flags())
+	show := &cobra.Command{
+		Use:   "show NAME",
+		Short: "Show an organization: its external id, its bounds and how much of them is in use",
+		Args:  cobra.ExactArgs(1),
+		RunE:  func(cmd *cobra.Command, args []string) error { return g.showOrganization(cmd, args[0]) },
 	}
 	list := &cobra.Command{
 		Use:   "list",
@@ -45,19 +53,24 @@ func newOrganization(g *global) *cobra.Command {
 		RunE:  func(cmd *cobra.Command, args []string) error { return g.deleteOrganization(cmd, args[0], yes) },
 	}
 	remove.Flags().BoolVar(&yes, "yes", false, "really delete; without it, berthctl only says what it would delete")
-	cmd.AddCommand(create, list, remove)
+	cmd.AddCommand(create, list, show, remove)
 	return cmd
 }
 
-func (g *global) createOrganization(cmd *cobra.Command, name string) error {
+func (g *global) createOrganization(cmd *cobra.Command, name string, b bounds) error {
 	c, err := g.client()
 	if err != nil {
+		return err
+	}
+	if err := b.check(cmd, c, g.namespace); err != nil {
 		return err
 	}
 	if err := g.unclaimed(cmd, c, name); err != nil {
 		return err
 	}
-	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{v1alpha1.LabelOrganization: name}}}
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
+		Name: name, Labels: map[string]string{v1alpha1.LabelOrganization: name}, Annotations: b.annotations(),
+	}}
 	if err := c.Create(cmd.Context(), namespace); apierrors.IsAlreadyExists(err) {
 		return existing(cmd, c, name)
 	} else if err != nil {
@@ -107,11 +120,7 @@ func (g *global) listOrganizations(cmd *cobra.Command) error {
 	}
 	items, rows := make([]organization, 0, len(namespaces.Items)), make([][]string, 0, len(namespaces.Items))
 	for _, namespace := range namespaces.Items {
-		item := organization{
-			Name:       namespace.Name,
-			ExternalID: namespace.Annotations[v1alpha1.AnnotationExternalID],
-			Created:    namespace.CreationTimestamp.UTC(),
-		}
+		item := describe(&namespace)
 		items = append(items, item)
 		rows = append(rows, []string{item.Name, item.ExternalID, item.Created.Format(time.RFC3339)})
 	}
@@ -123,12 +132,9 @@ func (g *global) deleteOrganization(cmd *cobra.Command, name string, yes bool) e
 	if err != nil {
 		return err
 	}
-	namespace := &corev1.Namespace{}
-	if err := c.Get(cmd.Context(), client.ObjectKey{Name: name}, namespace); err != nil {
-		return fmt.Errorf("read Namespace %s: %w", name, err)
-	}
-	if _, labelled := namespace.Labels[v1alpha1.LabelOrganization]; !labelled {
-		return fmt.Errorf("Namespace %s is no organization", name) //nolint:staticcheck // A Kind begins with a capital letter.
+	namespace, err := organizationNamed(cmd, c, name)
+	if err != nil {
+		return err
 	}
 	if !yes {
 		warn(cmd.ErrOrStderr(), name)
@@ -143,6 +149,18 @@ func (g *global) deleteOrganization(cmd *cobra.Command, name string, yes bool) e
 	}
 	fmt.Fprintf(cmd.ErrOrStderr(), "organization %s is being deleted\n", name)
 	return nil
+}
+
+// organizationNamed reads the Namespace of an organization.
+func organizationNamed(cmd *cobra.Command, c client.Client, name string) (*corev1.Namespace, error) {
+	namespace := &corev1.Namespace{}
+	if err := c.Get(cmd.Context(), client.ObjectKey{Name: name}, namespace); err != nil {
+		return nil, fmt.Errorf("read Namespace %s: %w", name, err)
+	}
+	if _, labelled := namespace.Labels[v1alpha1.LabelOrganization]; !labelled {
+		return nil, fmt.Errorf("Namespace %s is no organization", name) //nolint:staticcheck // A Kind begins with a capital letter.
+	}
+	return namespace, nil
 }
 
 // revokeKeysOf revokes the API keys that hold in an organization and nowhere else.

@@ -26,6 +26,7 @@ type flags struct {
 	drainDelay                   time.Duration
 	logLevel                     slog.Level
 	mail                         mailFlags
+	signIn                       signInFlags
 	proxies                      networks
 	limits                       facade.Limits
 }
@@ -53,6 +54,7 @@ func parse(args []string) (*flags, error) {
 	set.Var(&f.proxies, "trusted-proxy", "a network (10.1.0.0/16) of proxies whose X-Forwarded-For counts; repeat it, or use commas, for several")
 	registerLimits(set, &f.limits)
 	f.mail.register(set)
+	f.signIn.register(set)
 	if err := set.Parse(args); err != nil {
 		return nil, err
 	}

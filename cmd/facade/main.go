@@ -37,7 +37,7 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	mail, err := f.mail.options()
+	mail, signIn, err := f.read()
 	if err != nil {
 		return err
 	}
@@ -68,6 +68,7 @@ func run(ctx context.Context, args []string) error {
 		Namespace:      f.namespace,
 		BaseDomain:     f.baseDomain,
 		Mail:           mail,
+		SignIn:         signIn,
 		Listener:       listener,
 		HealthListener: healthListener,
 		Certificate:    certificate,

@@ -22,6 +22,7 @@ func TestParse(t *testing.T) {
 	defaults := flags{
 		listenAddress: ":8443", healthAddress: ":8081", certFile: "tls.crt", keyFile: "tls.key",
 		baseDomain: "apps.example.com", namespace: "berth-system", drainDelay: 5 * time.Second,
+		signIn: signInFlags{groupsClaim: "groups", scopes: "openid,email,profile,groups"},
 		limits: facade.Limits{FailedLogins: 30, KeyRate: 50, KeyBurst: 100},
 	}
 	changed := defaults
@@ -31,12 +32,23 @@ func TestParse(t *testing.T) {
 		from: "hello@example.com", host: "smtp.example.com", user: "ann", port: 465, passwordFile: "password", rootsFile: "ca.crt",
 		networks: networks{netip.MustParsePrefix("10.1.0.0/16"), netip.MustParsePrefix("fd00::/8"), netip.MustParsePrefix("192.0.2.1/32")},
 	}
+	signing := defaults
+	signing.signIn = signInFlags{
+		issuer: "https://id.example.com", clientID: "berth", secretFile: "secret", rootsFile: "ca.crt", groupsClaim: "roles", groupsPrefix: "berth:",
+		scopes: "openid", publicURL: "https://berth.example.com", sessionKeyFile: "key",
+	}
 	unlimited := defaults
 	unlimited.limits, unlimited.proxies = facade.Limits{KeyBurst: 7}, networks{netip.MustParsePrefix("10.2.0.0/16"), netip.MustParsePrefix("fd00::/8")}
 	cases := map[string]struct {
 		args []string
 		want flags
 	}{
+		"SignIn": {
+			args: append(required, "--oidc-issuer-url=https://id.example.com", "--oidc-client-id=berth", "--oidc-client-secret-file=secret",
+				"--oidc-ca-file=ca.crt", "--oidc-groups-claim=roles", "--oidc-groups-prefix=berth:", "--oidc-scopes=openid",
+				"--public-url=https://berth.example.com", "--session-key-file=key"),
+			want: signing,
+		},
 		"Limits":   {args: append(required, "--failed-logins=0", "--key-rate=0", "--key-burst=7", "--trusted-proxy=10.2.3.4/16,fd00::/8"), want: unlimited},
 		"Defaults": {args: required, want: defaults},
 		"Changed":  {args: append(required, "--listen-address=127.0.0.1:0", "--log-level=DEBUG", "--drain-delay=0"), want: changed},
@@ -58,7 +70,7 @@ func TestParse(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(tc.want, *got, cmp.AllowUnexported(flags{}, mailFlags{}), cmpopts.EquateComparable(netip.Prefix{})); diff != "" {
+			if diff := cmp.Diff(tc.want, *got, cmp.AllowUnexported(flags{}, mailFlags{}, signInFlags{}), cmpopts.EquateComparable(netip.Prefix{})); diff != "" {
 				t.Errorf("parse(...): -want, +got:\n%s", diff)
 			}
 		})
@@ -118,6 +130,41 @@ func TestMailOptions(t *testing.T) {
 		if _, err := broken.options(); err == nil {
 			t.Errorf("options() of %+v: no error for a file that can't be read", broken)
 		}
+	}
+}
+
+func TestSignInOptions(t *testing.T) {
+	dir := t.TempDir()
+	secret, key := filepath.Join(dir, "secret"), filepath.Join(dir, "key")
+	f := signInFlags{
+		secretFile: secret, rootsFile: filepath.Join(dir, "ca.crt"), sessionKeyFile: key, scopes: "openid, groups", publicURL: "https://b.example.com/",
+	}
+	if got, err := f.options(); err != nil || got.Issuer != "" {
+		t.Errorf("options() without an issuer: got %+v, %v", got, err)
+	}
+	f.issuer = "https://id.example.com"
+	want := facade.SignIn{Issuer: f.issuer, Scopes: []string{"openid", "groups"}, PublicURL: "https://b.example.com"}
+	check := func(reason string) {
+		t.Helper()
+		got, err := f.options()
+		if err != nil {
+			t.Fatalf("\n%s\noptions(): %v", reason, err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("\n%s\noptions(): -want, +got:\n%s", reason, diff)
+		}
+	}
+	check("Files that are missing are none: a public client has no secret.")
+	for name, content := range map[string]string{secret: "s\n", key: "k\n"} {
+		if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want.ClientSecret, want.SessionKey = "s", []byte("k\n")
+	check("The line break at the end is no part of a secret; a key is all bytes of its file.")
+	f.sessionKeyFile = dir
+	if _, err := f.options(); err == nil {
+		t.Error("options(): no error for a file that can't be read")
 	}
 }
 

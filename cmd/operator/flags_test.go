@@ -4,10 +4,12 @@ import (
 	"flag"
 	"io"
 	"log/slog"
+	"net/netip"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/berth-dev/berth/controllers"
 )
@@ -20,6 +22,8 @@ func TestParse(t *testing.T) {
 				BaseDomain:         "apps.example.com",
 				Issuer:             controllers.Issuer{Name: "ca", Kind: "ClusterIssuer", Group: "cert-manager.io"},
 				IngressAnnotations: map[string]string{},
+				Namespace:          "berth-system",
+				RouterNamespaces:   []string{"traefik"},
 				Concurrency:        10,
 			},
 			metricsAddress: ":8080", healthAddress: ":8081", logFormat: "json",
@@ -27,7 +31,8 @@ func TestParse(t *testing.T) {
 		change(o)
 		return o
 	}
-	const required = "--base-domain=apps.example.com --issuer-name=ca "
+	const unreached = "--base-domain=apps.example.com --issuer-name=ca "
+	const required = unreached + "--router-namespace=traefik "
 	cases := map[string]struct {
 		args string
 		want *options
@@ -36,20 +41,31 @@ func TestParse(t *testing.T) {
 		"All": {
 			args: required + "--issuer-kind=Issuer --issuer-group=example.com --ingress-class=traefik --concurrency=3 " +
 				"--ingress-annotation=a.example.com/b=c=d --ingress-annotation=e= --leader-elect --leader-election-namespace=berth-system " +
-				"--metrics-bind-address=0 --health-probe-bind-address=127.0.0.1:9 --log-format=text --log-level=DEBUG",
+				"--namespace=berth --router-namespace=a,b, --router-network=10.0.0.0/8 --router-network=,fd00::1/128 --deny-egress=192.0.2.0/24 --deny-egress= " +
+				"--verify-domains --dns-server=[::1]:53 --metrics-bind-address=0 --health-probe-bind-address=127.0.0.1:9 --log-format=text --log-level=DEBUG",
 			want: defaults(func(o *options) {
 				o.controllers.Issuer = controllers.Issuer{Name: "ca", Kind: "Issuer", Group: "example.com"}
 				o.controllers.IngressClass, o.controllers.Concurrency = "traefik", 3
 				o.controllers.IngressAnnotations = map[string]string{"a.example.com/b": "c=d", "e": ""}
+				o.controllers.Namespace, o.controllers.RouterNamespaces = "berth", []string{"traefik", "a", "b"}
+				o.controllers.RouterNetworks = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::1/128")}
+				o.controllers.DenyEgress = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}
+				o.controllers.VerifyDomains, o.controllers.DNSServer = true, "[::1]:53"
 				o.leaderElect, o.leaderElectionNamespace = true, "berth-system"
 				o.metricsAddress, o.healthAddress = "0", "127.0.0.1:9"
 				o.logFormat, o.logLevel = "text", slog.LevelDebug
 			}),
 		},
-		"NoBaseDomain":  {args: "--issuer-name=ca"},
-		"NoIssuer":      {args: "--base-domain=apps.example.com"},
+		"NoBaseDomain":  {args: "--issuer-name=ca --router-namespace=traefik"},
+		"NoIssuer":      {args: "--base-domain=apps.example.com --router-namespace=traefik"},
+		"NoRouter":      {args: unreached},
+		"NoNamespace":   {args: required + "--namespace="},
+		"BadNetwork":    {args: required + "--router-network=10.0.0.1"},
+		"BadDenied":     {args: required + "--deny-egress=nowhere"},
 		"BadAnnotation": {args: required + "--ingress-annotation=a"},
 		"NoName":        {args: required + "--ingress-annotation==a"},
+		"BadServer":     {args: required + "--dns-server=192.0.2.1"},
+		"NoServer":      {args: required + "--dns-server=:53"},
 		"BadLogFormat":  {args: required + "--log-format=xml"},
 		"BadLogLevel":   {args: required + "--log-level=LOUD"},
 		"Argument":      {args: required + "nonsense"},
@@ -70,7 +86,7 @@ func TestParse(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(tc.want, got, cmp.AllowUnexported(options{})); diff != "" {
+			if diff := cmp.Diff(tc.want, got, cmp.AllowUnexported(options{}), cmpopts.EquateComparable(netip.Prefix{})); diff != "" {
 				t.Errorf("parse (-want +got):\n%s", diff)
 			}
 		})

@@ -55,6 +55,7 @@ func parse(name string, args []string) (stack.Options, error) {
 	flags.StringVar(&existing.Registry, "registry", "", "existing cluster: where images are pushed and pulled, HOST[:PORT][/REPOSITORY]")
 	flags.StringVar(&existing.Issuer, "issuer", "", "existing cluster: the cert-manager ClusterIssuer")
 	flags.StringVar(&existing.IngressClass, "ingress-class", "", "existing cluster: the IngressClass")
+	flags.StringVar(&existing.RouterNamespace, "router-namespace", "traefik", "existing cluster: the Namespace of its ingress controller")
 	flags.StringVar(&existing.IngressAddr, "ingress-addr", "", "existing cluster: host:port where its ingress controller answers HTTPS")
 	if err := flags.Parse(args); err != nil {
 		return opts, err

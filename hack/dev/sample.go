@@ -72,7 +72,10 @@ var welcomeTemplate = template.Must(template.New("welcome").Parse(welcomeText))
 // welcome is what a person wants to read next.
 func welcome(s *stack.Stack) string {
 	var b strings.Builder
-	values := map[string]any{"Env": s.Env, "EnvFile": s.EnvFile(), "Organization": stack.Organization, "App": sampleApp}
+	values := map[string]any{"Env": s.Env, "EnvFile": s.EnvFile(), "Organization": stack.Organization, "App": sampleApp, "People": stack.People()}
+	if i := s.Identity(); i != nil {
+		values["IdentityCA"] = i.CA
+	}
 	if err := welcomeTemplate.Execute(&b, values); err != nil {
 		return err.Error()
 	}

@@ -49,7 +49,9 @@ func runSuite(m *testing.M) (code int, err error) {
 			fmt.Fprintln(os.Stderr, "e2e: the logs are in", dir)
 		}
 	}()
-	berth, err = stack.Start(context.Background(), stack.Options{Root: "../..", Dir: dir, Cluster: clusterCommand, Log: os.Stderr, BaseDomain: "apps.test", Amazon: true})
+	berth, err = stack.Start(context.Background(), stack.Options{
+		Root: "../..", Dir: dir, Cluster: clusterCommand, Log: os.Stderr, BaseDomain: "apps.test", AuditPolicy: "testdata/audit-policy.yaml", Amazon: true,
+	})
 	if err != nil {
 		return 0, err
 	}

@@ -94,13 +94,9 @@ func ServiceAccount(ctx context.Context, config *rest.Config, name string) (*res
 
 // GrantIn makes the RoleBindings of an organization, as the organization controller does where it runs.
 func GrantIn(ctx context.Context, c client.Client, organization string) error {
-	grants := append(access.Grants(organization), access.Grant{
-		ClusterRole: "berth-facade-organization",
-		Subjects:    []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: Namespace, Name: "berth-facade"}},
-	})
-	for _, grant := range grants {
+	for _, grant := range access.Bindings(organization, Namespace) {
 		binding := &rbacv1.RoleBinding{
-			ObjectMeta: metav1.ObjectMeta{Namespace: organization, Name: grant.ClusterRole},
+			ObjectMeta: metav1.ObjectMeta{Namespace: organization, Name: grant.Name},
 			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: grant.ClusterRole},
 			Subjects:   grant.Subjects,
 		}

@@ -14,7 +14,7 @@ import (
 
 // Phase is one step of a reconcile, over a scope of type S that the phases share.
 type Phase[S any] struct {
-	// Name of the phase, for errors.
+	// Name of the phase, for errors and events.
 	Name string
 	// Condition is the type of the condition that says how the phase went. A gate may have none.
 	Condition string
@@ -52,7 +52,7 @@ func Run[S any](ctx context.Context, scope S, phases ...Phase[S]) *Outcome {
 
 func (o *Outcome) add(name, condition string, err error) *Problem {
 	problem := classify(err)
-	problem.Condition = condition
+	problem.Phase, problem.Condition = name, condition
 	o.problems = append(o.problems, problem)
 	if problem.failed {
 		o.errs = append(o.errs, fmt.Errorf("%s: %w", name, err))
@@ -65,6 +65,9 @@ func (o *Outcome) Gate() *Problem { return o.gate }
 
 // Skipped reports whether a phase that a condition stands for didn't run.
 func (o *Outcome) Skipped(condition string) bool { return slices.Contains(o.skipped, condition) }
+
+// Problems returns what kept phases from succeeding, in their order.
+func (o *Outcome) Problems() []*Problem { return o.problems }
 
 // Problem returns the first problem of the phases that a condition stands for, or nil.
 func (o *Outcome) Problem(condition string) *Problem {

@@ -18,6 +18,8 @@ const recheckAfter = 5 * time.Minute
 
 // Problem is why a phase didn't succeed.
 type Problem struct {
+	// Phase is the name of the phase that didn't succeed.
+	Phase string
 	// Condition is the type of the condition that shows the problem.
 	Condition string
 	// Reason and Message are for that condition. They never contain a value of an environment.
@@ -55,20 +57,20 @@ func StallFor(after time.Duration, reason, format string, args ...any) error {
 // classify turns any error of a phase into a problem.
 func classify(err error) *Problem {
 	if e, ok := errors.AsType[*problemError](err); ok {
-		return &e.problem
+		return new(e.problem)
 	}
 	if e, ok := errors.AsType[*ssa.NotOwnedError](err); ok {
 		return &Problem{Reason: v1alpha1.ReasonNotOwned, Message: e.Error() + ".", Stalled: true, after: recheckAfter}
 	}
 	if apierrors.IsInvalid(err) || apierrors.IsForbidden(err) {
-		return &Problem{Reason: v1alpha1.ReasonInvalid, Message: refusal(err), Stalled: true, after: recheckAfter}
+		return &Problem{Reason: v1alpha1.ReasonInvalid, Message: Refusal(err), Stalled: true, after: recheckAfter}
 	}
 	return &Problem{Reason: v1alpha1.ReasonFailed, Message: "A request to the API server failed and is tried again.", failed: true}
 }
 
-// refusal says why the API server refused a request. What it says of a variable of the environment is left out, since it may quote the
+// Refusal says why the API server refused a request. What it says of a variable of the environment is left out, since it may quote the
 // value.
-func refusal(err error) string {
+func Refusal(err error) string {
 	status, ok := errors.AsType[*apierrors.StatusError](err)
 	if !ok {
 		return "The API server refused the request."

@@ -93,6 +93,16 @@ func Adopt[O client.Object, C Configuration[C]](ctx context.Context, c client.Cl
 	return update(ctx, c, want, obj, extract)
 }
 
+// Share applies fields to an object that others own too, and that obj is as it was read. Nothing is forced: a field that somebody else has set
+// answers with a conflict.
+func Share[O client.Object, C Configuration[C]](ctx context.Context, c client.Client, want C, obj O, extract Extract[O, C]) error {
+	same, err := Same(obj, want, extract)
+	if err != nil || same {
+		return err
+	}
+	return c.Apply(ctx, want.WithUID(obj.GetUID()), client.FieldOwner(v1alpha1.FieldOwner))
+}
+
 // Has reports whether there is an object, of which obj has the name and Namespace, that the owner controls and that isn't being deleted.
 // It is read into obj.
 func Has(ctx context.Context, c client.Reader, owner metav1.Object, obj client.Object) (bool, error) {

@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/controllers/internal/phase"
 	"github.com/berth-dev/berth/controllers/internal/ssa"
 )
 
@@ -77,4 +78,14 @@ func Warn(recorder events.EventRecorder, obj Object, now []metav1.Condition, con
 		return
 	}
 	recorder.Eventf(obj, nil, corev1.EventTypeWarning, warning.Reason, action, "%s", warning.Message)
+}
+
+// Complain emits an event for each problem that a person must act on. It is for an object that has no conditions to say so. The
+// phase is the action of its event: events of one object that differ in nothing but the message count as one.
+func Complain(recorder events.EventRecorder, obj client.Object, o *phase.Outcome) {
+	for _, p := range o.Problems() {
+		if p.Stalled {
+			recorder.Eventf(obj, nil, corev1.EventTypeWarning, p.Reason, p.Phase, "%s", Cut(p.Message))
+		}
+	}
 }

@@ -188,11 +188,11 @@ func TestCut(t *testing.T) {
 	}
 }
 
-// recorder counts events.
-type recorder struct{ events []string }
+// recorder counts events, and what was being done when they came up.
+type recorder struct{ events, actions []string }
 
-func (r *recorder) Eventf(_, _ runtime.Object, eventType, reason, _, _ string, _ ...any) {
-	r.events = append(r.events, eventType+" "+reason)
+func (r *recorder) Eventf(_, _ runtime.Object, eventType, reason, action, _ string, _ ...any) {
+	r.events, r.actions = append(r.events, eventType+" "+reason), append(r.actions, action)
 }
 
 func TestAnnounce(t *testing.T) {
@@ -250,5 +250,24 @@ func TestWarn(t *testing.T) {
 				t.Errorf("events (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// Each problem that a person must act on has an event of its own, also where two have the same reason.
+func TestComplain(t *testing.T) {
+	t.Parallel()
+	step := func(name string, err error) phase.Phase[int] {
+		return phase.Phase[int]{Name: name, Run: func(context.Context, int) error { return err }}
+	}
+	stuck := phase.Stall("Stuck", "Do something.")
+	outcome := phase.Run(t.Context(), 0,
+		step("first", stuck), step("second", stuck), step("waiting", phase.Wait(0, "Soon", "It goes on.")), step("fine", nil))
+	r := &recorder{}
+	Complain(r, &v1alpha1.App{}, outcome)
+	if diff := cmp.Diff([]string{"Warning Stuck", "Warning Stuck"}, r.events); diff != "" {
+		t.Errorf("events (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"first", "second"}, r.actions); diff != "" {
+		t.Errorf("actions (-want +got):\n%s", diff)
 	}
 }

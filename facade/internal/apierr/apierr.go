@@ -40,6 +40,14 @@ func (e *Error) Error() string {
 // Unwrap returns the cause, or nil.
 func (e *Error) Unwrap() error { return e.cause }
 
+// Because adds a cause, for the log alone; nil adds none. It returns the error itself.
+func (e *Error) Because(cause error) *Error {
+	if cause != nil {
+		e.cause = cause
+	}
+	return e
+}
+
 // MarshalJSON writes the body of the answer: {"detail": …, "FIELD": […]}.
 func (e *Error) MarshalJSON() ([]byte, error) {
 	body := make(map[string]any, 1+len(e.Fields))

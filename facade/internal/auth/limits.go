@@ -19,7 +19,7 @@ type Limits struct {
 
 // refusal is the answer to a request without a valid key from an address: the 401, or the 429 if there have been too many.
 func (l Limits) refusal(address string) error {
-	if wait := l.Failures.Take(network(address)); wait > 0 {
+	if wait := l.Failures.Take(Network(address)); wait > 0 {
 		return apierr.TooManyRequests(wait)
 	}
 	return apierr.Unauthorized()
@@ -33,8 +33,8 @@ func (l Limits) allow(key string) error {
 	return nil
 }
 
-// network is what an address is counted under: itself, or its /64 for IPv6, which is the least that a customer of a provider is given.
-func network(address string) string {
+// Network is what an address is counted under: itself, or its /64 for IPv6, which is the least that a customer of a provider is given.
+func Network(address string) string {
 	ip, err := netip.ParseAddr(address)
 	if err != nil {
 		return address

@@ -22,6 +22,7 @@ import (
 
 	"github.com/berth-dev/berth/facade/apikey"
 	"github.com/berth-dev/berth/facade/internal/apierr"
+	"github.com/berth-dev/berth/internal/access"
 	"github.com/berth-dev/berth/internal/testenv"
 )
 
@@ -56,7 +57,7 @@ func setup(ctx context.Context, config *rest.Config) (err error) {
 	if err := cluster.Create(ctx, everything); err != nil {
 		return err
 	}
-	facadeConfig, err = testenv.ServiceAccount(ctx, config, "berth-facade")
+	facadeConfig, err = testenv.ServiceAccount(ctx, config, access.ServiceAccountFacade)
 	return err
 }
 
@@ -84,10 +85,10 @@ func TestAuthorize(t *testing.T) {
 	manager := ofKey(apikey.Key{Spec: apikey.Spec{ID: "m", Role: apikey.RoleManager, Organizations: []string{"acme", "cowork"}}})
 	contributor := ofKey(apikey.Key{Spec: apikey.Spec{ID: "c", Role: apikey.RoleContributor, Organizations: []string{"cowork"}}})
 	host := ofKey(apikey.Key{Spec: apikey.Spec{ID: "h", Role: apikey.RoleHost}})
-	type want struct{ Read, Write, ReadLogs, SendMail, ListKeys, MakeContributor, MakeManager int }
+	type want struct{ Read, Write, ReadLogs, SendMail, ListKeys, MakeContributor, MakeManager, MakeHost int }
 	const ok, forbidden, hidden = http.StatusOK, http.StatusForbidden, http.StatusNotFound
-	everything := want{Read: ok, Write: ok, ReadLogs: ok, SendMail: ok, ListKeys: ok, MakeContributor: ok, MakeManager: ok}
-	nothing := want{hidden, hidden, hidden, hidden, hidden, hidden, hidden}
+	everything := want{Read: ok, Write: ok, ReadLogs: ok, SendMail: ok, ListKeys: ok, MakeContributor: ok, MakeManager: ok, MakeHost: forbidden}
+	nothing := want{hidden, hidden, hidden, hidden, hidden, hidden, hidden, hidden}
 	cases := map[string]struct {
 		reason       string
 		principal    Principal
@@ -98,7 +99,10 @@ func TestAuthorize(t *testing.T) {
 		"ManagerElsewhere": {reason: "What isn't theirs doesn't exist.", principal: manager, organization: "other", want: nothing},
 		"Contributor": {
 			principal: contributor, organization: "cowork",
-			want: want{Read: ok, Write: forbidden, ReadLogs: ok, SendMail: forbidden, ListKeys: forbidden, MakeContributor: ok, MakeManager: forbidden},
+			want: want{
+				Read: ok, Write: forbidden, ReadLogs: ok, SendMail: forbidden,
+				ListKeys: forbidden, MakeContributor: ok, MakeManager: forbidden, MakeHost: forbidden,
+			},
 		},
 		"ContributorElsewhere": {principal: contributor, organization: "acme", want: nothing},
 		"Host":                 {principal: host, organization: "cowork", want: everything},
@@ -115,6 +119,7 @@ func TestAuthorize(t *testing.T) {
 			got := want{
 				Read: may("get", "apps", "shop"), ReadLogs: may("get", "pods/log", "shop"), SendMail: may("create", "domains/test-email", "shop"),
 				ListKeys: may("list", "apikeys", ""), MakeContributor: may("create", "apikeys", "contributor"), MakeManager: may("create", "apikeys", "manager"),
+				MakeHost: may("create", "apikeys", "host"),
 			}
 			for _, write := range []int{may("create", "apps", ""), may("patch", "apps", "shop"), may("delete", "apps", "shop"), may("patch", "domains", "shop")} {
 				got.Write = max(got.Write, write)

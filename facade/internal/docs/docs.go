@@ -12,6 +12,8 @@ import (
 	"html/template"
 
 	"sigs.k8s.io/yaml"
+
+	"github.com/berth-dev/berth/facade/internal/look"
 )
 
 var (
@@ -45,7 +47,8 @@ func New(openAPI []byte) (*Docs, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the contract: %w", err)
 	}
-	view.Style = template.CSS(pageStyle) //nolint:gosec // It is ours.
+	style := look.Style + pageStyle
+	view.Style = template.CSS(style) //nolint:gosec // It is ours.
 	page, err := template.New("page").Parse(pageTemplate)
 	if err != nil {
 		return nil, fmt.Errorf("read the page's template: %w", err)
@@ -54,7 +57,7 @@ func New(openAPI []byte) (*Docs, error) {
 	if err := page.Execute(&rendered, view); err != nil {
 		return nil, fmt.Errorf("render the contract: %w", err)
 	}
-	hash := sha256.Sum256([]byte(pageStyle))
+	hash := sha256.Sum256([]byte(style))
 	policy := fmt.Sprintf("default-src 'none'; style-src 'sha256-%s'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 		base64.StdEncoding.EncodeToString(hash[:]))
 	return &Docs{Page: rendered.Bytes(), PagePolicy: policy, JSON: document}, nil

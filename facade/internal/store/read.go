@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -20,7 +21,7 @@ const (
 )
 
 // +kubebuilder:rbac:groups=berth.dev,resources=apps;domains,verbs=list;watch
-// +kubebuilder:rbac:groups="",resources=namespaces;secrets,verbs=list;watch
+// +kubebuilder:rbac:groups="",resources=namespaces,verbs=list;watch
 
 func (s *Store) addIndexes(ctx context.Context) error {
 	for _, index := range []struct {
@@ -54,6 +55,20 @@ func valuesOf[T client.Object](values func(T) []string) client.IndexerFunc {
 func (s *Store) Organization(ctx context.Context, name string) error {
 	_, err := s.externalID(ctx, name)
 	return err
+}
+
+// Organizations are the names of all organizations, sorted.
+func (s *Store) Organizations(ctx context.Context) ([]string, error) {
+	namespaces := &corev1.NamespaceList{}
+	if err := s.cache.List(ctx, namespaces, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, fmt.Errorf("list the organizations: %w", err)
+	}
+	names := make([]string, 0, len(namespaces.Items))
+	for i := range namespaces.Items {
+		names = append(names, namespaces.Items[i].Name)
+	}
+	slices.Sort(names)
+	return names, nil
 }
 
 // Get returns an app with what belongs to it; the error is the 404 if there is none.

@@ -23,6 +23,7 @@ import (
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/facade/internal/auth"
 	"github.com/berth-dev/berth/facade/internal/translate"
+	"github.com/berth-dev/berth/internal/secretcache"
 )
 
 // Options say what a Store reads and how.
@@ -59,7 +60,7 @@ type Store struct {
 // New makes a Store. It reads no object before Start, but asks the API server which kinds it serves.
 func New(ctx context.Context, options Options) (*Store, error) {
 	scheme := NewScheme()
-	informers, err := cache.New(options.Config, cacheOptions(scheme))
+	informers, err := secretcache.New(secretOptions(options.Namespace))(options.Config, cacheOptions(scheme))
 	if err != nil {
 		return nil, fmt.Errorf("make the cache: %w", err)
 	}
@@ -108,8 +109,7 @@ func NewScheme() *runtime.Scheme {
 	return scheme
 }
 
-// cacheOptions say what is kept in memory: all Apps and Domains, the Namespaces that are organizations, and of Secrets only those with Berth's
-// label.
+// cacheOptions say what is kept in memory: all Apps and Domains, and the Namespaces that are organizations. For Secrets, secretOptions do.
 func cacheOptions(scheme *runtime.Scheme) cache.Options {
 	stripped := cache.TransformStripManagedFields()
 	return cache.Options{
@@ -119,13 +119,18 @@ func cacheOptions(scheme *runtime.Scheme) cache.Options {
 			&v1alpha1.App{}:     {},
 			&v1alpha1.Domain{}:  {},
 			&corev1.Namespace{}: {Label: mustSelect(v1alpha1.LabelOrganization, selection.Exists), Transform: stripped},
-			&corev1.Secret{}: {
-				Label: mustSelect(v1alpha1.LabelSecret, selection.In,
-					v1alpha1.SecretAPIKey, v1alpha1.SecretEnv, v1alpha1.SecretTLS, v1alpha1.SecretCertificate, v1alpha1.SecretMailPassword,
-					v1alpha1.SecretNewCertKey),
-				Transform: keepOfSecret,
-			},
 		},
+	}
+}
+
+// secretOptions say what is kept of Secrets: those with Berth's label in organizations, and in Berth's own Namespace, which has the API keys.
+func secretOptions(namespace string) secretcache.Options {
+	return secretcache.Options{
+		Labels: mustSelect(v1alpha1.LabelSecret, selection.In,
+			v1alpha1.SecretAPIKey, v1alpha1.SecretEnv, v1alpha1.SecretTLS, v1alpha1.SecretCertificate, v1alpha1.SecretMailPassword,
+			v1alpha1.SecretNewCertKey),
+		Transform:  keepOfSecret,
+		Namespaces: []string{namespace},
 	}
 }
 

@@ -40,12 +40,22 @@ func Handle(status int, h Handler) gin.HandlerFunc {
 	}
 }
 
+// showKey is where a request's context has how its errors are shown.
+const showKey = "berth.dev/show-error"
+
+// ShowErrors has the error of a request, if there will be one, answered by show in place of JSON: with a page for people, say.
+func ShowErrors(c *gin.Context, show func(*gin.Context, *apierr.Error)) { c.Set(showKey, show) }
+
 // Fail answers with an error and ends the request. The error itself goes to the log.
 func Fail(c *gin.Context, err error) {
 	e := apierr.From(err)
 	_ = c.Error(e)
 	maps.Copy(c.Writer.Header(), e.Header)
-	render(c, e.Status, e)
+	if show, ok := c.Value(showKey).(func(*gin.Context, *apierr.Error)); ok {
+		show(c, e)
+	} else {
+		render(c, e.Status, e)
+	}
 	c.Abort()
 }
 

@@ -14,7 +14,7 @@ import (
 
 // TestControlPlane starts what runs without root, and everything that it promises.
 func TestControlPlane(t *testing.T) {
-	c := start(t, "--control-plane")
+	c := start(t, append([]string{"--control-plane"}, identityFlags...)...)
 	if mode := c.env["CLUSTER_MODE"]; mode != "control-plane" {
 		t.Errorf("CLUSTER_MODE is %q", mode)
 	}
@@ -31,6 +31,7 @@ func TestControlPlane(t *testing.T) {
 		_ = response.Body.Close()
 	}
 	c.mustDeliver(t, c.env["SMTP_HOST"]+":"+c.env["SMTP_PORT"])
+	c.mustSignIn(t)
 	etcd := c.pid("etcd")
 	if err := c.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)

@@ -22,8 +22,8 @@ const host = "app.example.test"
 func TestNode(t *testing.T) {
 	needRoot(t)
 	before := interfaces(t)
-	c := start(t, "--audit-policy", "testdata/audit-policy.yaml",
-		"--forward", "app=127.0.0.1:0,10.200.0.1:30080", "--forward", "mail=127.0.0.1:0,10.200.0.1:587")
+	c := start(t, append([]string{"--audit-policy", "testdata/audit-policy.yaml",
+		"--forward", "app=127.0.0.1:0,10.200.0.1:30080", "--forward", "mail=127.0.0.1:0,10.200.0.1:587"}, identityFlags...)...)
 	t.Logf("the command's output:\n%s", c.output())
 	c.deployApp()
 
@@ -38,6 +38,8 @@ func TestNode(t *testing.T) {
 		{"Forward", testForward},
 		{"ACME", testACME},
 		{"Mail", testMail},
+		{"Policies", testPolicies},
+		{"Identity", testIdentity},
 		{"Audit", testAudit},
 		{"Restart", testRestart},
 	} {
@@ -164,7 +166,7 @@ func ask(client *http.Client, url string) error {
 
 func testAudit(t *testing.T, c *running) {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(c.dir, "audit.log"))
+	text, err := os.ReadFile(c.env["CLUSTER_AUDIT_LOG"])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -179,7 +181,7 @@ func testRestart(t *testing.T, c *running) {
 	t.Helper()
 	c.t = t
 	pod := c.kubectl("get", "pods", "--output=jsonpath={.items[0].metadata.uid}")
-	for _, program := range []string{"kube-apiserver", "etcd", "containerd"} {
+	for _, program := range []string{"kube-apiserver", "etcd", "containerd", "netpol"} {
 		pid := c.pid(program)
 		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 			t.Fatalf("kill %s, %d: %v", program, pid, err)

@@ -19,8 +19,12 @@ const (
 	nodeIP         = "10.200.0.1"
 )
 
+// routerNetworks are where the ingress controller, a process on the node, sends requests to Pods from: the node's address, and the one that
+// it has on the bridge to its Pods.
+const routerNetworks = nodeIP + "/32,10.244.0.1/32"
+
 // fixedPorts are the loopback ports that `make run` prefers.
-var fixedPorts = map[string]int{"api": 6443, "registry": 5000, "http": 8080, "https": 8443, "facade": 8011}
+var fixedPorts = map[string]int{"api": 6443, "registry": 5000, "http": 8080, "https": 8443, "facade": 8011, "oidc": 5556}
 
 // listen is the loopback address for one purpose: port 0, a free one, unless the usual port was asked for.
 func (o *Options) listen(purpose string) string {
@@ -55,12 +59,15 @@ func (s *Stack) startCluster(ctx context.Context) (*cluster, error) {
 	if err := os.Remove(envFile); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err
 	}
-	args := []string{"start", "--dir", dir, "--other-ports"}
+	args := append([]string{"start", "--dir", dir, "--other-ports"}, s.identityFlags()...)
 	if os.Geteuid() == 0 { // Otherwise there is no node to forward to.
-		args = append(args, "--forward", fmt.Sprintf("facade=%s,%s:%d", s.opts.listen("facade"), nodeIP, facadeNodePort))
+		args = append(args, "--forward", fmt.Sprintf("facade=%s,%s:%d", s.facadeAddr, nodeIP, facadeNodePort))
 		if s.opts.Amazon {
 			args = append(args, s.opts.amazonFlags()...)
 		}
+	}
+	if s.opts.AuditPolicy != "" {
+		args = append(args, "--audit-policy", s.opts.AuditPolicy)
 	}
 	for _, purpose := range []string{"api", "registry", "http", "https"} {
 		args = append(args, "--listen-"+purpose, s.opts.listen(purpose))

@@ -31,8 +31,13 @@ type Env struct {
 	// ACMEIssuer is the ClusterIssuer that asks the cluster's ACME server, and CAACME the file of that server's root. Names that it can
 	// resolve are in the file Hosts, in the form of hosts(5). All three are empty where there is no node.
 	ACMEIssuer, CAACME, Hosts string
+	// ProfileURL is where people see to their API keys, once they have signed in with the password in the file PasswordFile; both are empty for an
+	// existing cluster.
+	ProfileURL, PasswordFile string
 	// MailDir is where the mails that Berth sends arrive, as .eml files; empty for an existing cluster, which sends none.
 	MailDir string
+	// AuditLog is the API server's audit log; empty unless there is a policy for one.
+	AuditLog string
 	// Kubeconfig is the file that leads to the cluster.
 	Kubeconfig string
 	// Registry is the image registry, host:port as both this machine and the cluster's node know it.
@@ -54,7 +59,10 @@ func (e *Env) assignments() [][2]string {
 		{"BERTH_ACME_ISSUER", e.ACMEIssuer},
 		{"BERTH_CA_ACME", e.CAACME},
 		{"BERTH_HOSTS", e.Hosts},
+		{"BERTH_PROFILE_URL", e.ProfileURL},
+		{"BERTH_PASSWORD_FILE", e.PasswordFile},
 		{"BERTH_MAIL_DIR", e.MailDir},
+		{"BERTH_AUDIT_LOG", e.AuditLog},
 		{"KUBECONFIG", e.Kubeconfig},
 		{"REGISTRY", e.Registry},
 		{"BERTH_MODE", e.Mode},

@@ -98,7 +98,11 @@ func (s *Stack) overlayValues(dir string) (map[string]any, error) {
 	}
 	values := map[string]any{
 		"Base": base, "Tags": s.tags, "Registry": s.Env.Registry, "BaseDomain": s.opts.BaseDomain,
-		"Issuer": s.issuer(), "IngressClass": s.ingressClass(), "NodePort": 0, "Mail": s.MailServer(), "Amazon": s.amazon(),
+		"Issuer": s.issuer(), "IngressClass": s.ingressClass(), "NodePort": 0, "Mail": s.MailServer(), "Identity": s.Identity(), "Amazon": s.amazon(),
+		"RouterNamespace": "", "RouterNetwork": routerNetworks,
+	}
+	if s.opts.Existing != nil {
+		values["RouterNamespace"], values["RouterNetwork"] = s.opts.Existing.RouterNamespace, ""
 	}
 	if s.Env.Mode == "node" {
 		values["NodePort"] = facadeNodePort

@@ -17,11 +17,14 @@ import (
 // render renders the overlay of a stack with a cluster's env file; nil for an existing cluster.
 func render(t *testing.T, env map[string]string) []*unstructured.Unstructured {
 	t.Helper()
-	s := &Stack{opts: Options{Root: "../../..", Dir: t.TempDir(), BaseDomain: "apps.test"}}
+	s := &Stack{opts: Options{Root: "../../..", Dir: t.TempDir(), BaseDomain: "apps.test"}, facadeAddr: "127.0.0.1:8011"}
+	if err := s.makeSessionKey(); err != nil {
+		t.Fatal(err)
+	}
 	if env != nil {
 		s.Env.Mode, s.cluster = "node", &cluster{env: env}
 	} else {
-		s.Env.Mode, s.opts.Existing = "existing", &Existing{Kubeconfig: "k", Registry: "r", Issuer: "i", IngressClass: "c"}
+		s.Env.Mode, s.opts.Existing = "existing", &Existing{Kubeconfig: "k", Registry: "r", Issuer: "i", IngressClass: "c", RouterNamespace: "n"}
 	}
 	if err := s.opts.complete(); err != nil {
 		t.Fatal(err)
@@ -56,6 +59,7 @@ func TestOverlayNamesTheClustersMailServer(t *testing.T) {
 	}
 	objects := render(t, map[string]string{
 		"SMTP_HOST": "10.1.2.3", "SMTP_PORT": "587", "SMTP_USER": "user", "SMTP_PASSWORD_FILE": password, "SMTP_CA": password,
+		"OIDC_CLIENT_SECRET_FILE": password, "OIDC_CA": password,
 	})
 	var config corev1.ConfigMap
 	var secret corev1.Secret
@@ -77,6 +81,35 @@ func TestOverlayNamesTheClustersMailServer(t *testing.T) {
 	}
 }
 
+func TestOverlayNamesTheClustersIdentityProvider(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, []byte("secret"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	objects := render(t, map[string]string{
+		"SMTP_PASSWORD_FILE": file, "SMTP_CA": file,
+		"OIDC_ISSUER_URL": "https://dex.localhost:5556", "OIDC_CLIENT_ID": "berth", "OIDC_CLIENT_SECRET_FILE": file, "OIDC_CA": file,
+	})
+	var config corev1.ConfigMap
+	var client, session corev1.Secret
+	if !find(t, objects, "ConfigMap", "berth-", &config) || !find(t, objects, "Secret", "berth-oidc", &client) ||
+		!find(t, objects, "Secret", "berth-session", &session) {
+		t.Fatal("an object is missing")
+	}
+	want := []string{"https://dex.localhost:5556", "berth", "https://127.0.0.1:8011", "secret", "secret"}
+	got := []string{
+		config.Data["OIDC_ISSUER_URL"], config.Data["OIDC_CLIENT_ID"], config.Data["PUBLIC_URL"],
+		string(client.Data["client-secret"]), string(client.Data["ca.crt"]),
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("what the facade is told: -want, +got:\n%s", diff)
+	}
+	if len(session.Data["key"]) < 32 {
+		t.Errorf("the session key has %d bytes", len(session.Data["key"]))
+	}
+}
+
 func TestOverlayForAnExistingClusterNamesNoMailServer(t *testing.T) {
 	t.Parallel()
 	objects := render(t, nil)
@@ -89,5 +122,31 @@ func TestOverlayForAnExistingClusterNamesNoMailServer(t *testing.T) {
 	}
 	if find(t, objects, "Secret", "berth-mail", &corev1.Secret{}) {
 		t.Error("there is a Secret, though nobody knows its content")
+	}
+}
+
+// The router of the one-node cluster is a process on its node, that of another cluster is Pods.
+func TestOverlayNamesTheRouter(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		env       map[string]string
+		namespace string
+		network   string
+	}{
+		"Own":      {env: map[string]string{"SMTP_PASSWORD_FILE": os.DevNull, "SMTP_CA": os.DevNull}, network: "10.200.0.1/32,10.244.0.1/32"},
+		"Existing": {namespace: "n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var config corev1.ConfigMap
+			if !find(t, render(t, tc.env), "ConfigMap", "berth-", &config) {
+				t.Fatal("there is no ConfigMap")
+			}
+			want := []string{tc.namespace, tc.network}
+			got := []string{config.Data["ROUTER_NAMESPACE"], config.Data["ROUTER_NETWORK"]}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("the ConfigMap: -want, +got:\n%s", diff)
+			}
+		})
 	}
 }

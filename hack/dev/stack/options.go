@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"path/filepath"
+	"slices"
 )
 
 // Organization is the one that every stack begins with.
@@ -28,6 +29,10 @@ type Options struct {
 	FixedPorts bool
 	// Amazon adds a local AWS, which the operator has an identity of, if there is a node.
 	Amazon bool
+	// AuditPolicy is the file of a policy for the audit log of a cluster of the stack's own; empty: there is no audit log.
+	AuditPolicy string
+	// Groups are further groups of those who can sign in (Manager, Contributor, Staff).
+	Groups map[string][]string
 	// BaseDomain is the domain below which Apps answer.
 	BaseDomain string
 }
@@ -42,6 +47,8 @@ type Existing struct {
 	Issuer string
 	// IngressClass is the IngressClass of the routes.
 	IngressClass string
+	// RouterNamespace is the Namespace of its ingress controller.
+	RouterNamespace string
 	// IngressAddr is where its ingress controller answers HTTPS, host:port; may be empty.
 	IngressAddr string
 }
@@ -51,10 +58,13 @@ func (o *Options) complete() error {
 	if o.BaseDomain == "" {
 		return errors.New("the base domain is missing")
 	}
-	if e := o.Existing; e != nil && (e.Kubeconfig == "" || e.Registry == "" || e.Issuer == "" || e.IngressClass == "") {
-		return errors.New("an existing cluster needs KUBECONFIG, REGISTRY, ISSUER and INGRESS_CLASS")
+	if e := o.Existing; e != nil && slices.Contains([]string{e.Kubeconfig, e.Registry, e.Issuer, e.IngressClass, e.RouterNamespace}, "") {
+		return errors.New("an existing cluster needs KUBECONFIG, REGISTRY, ISSUER, INGRESS_CLASS and ROUTER_NAMESPACE")
 	}
 	paths := []*string{&o.Root, &o.Dir}
+	if o.AuditPolicy != "" {
+		paths = append(paths, &o.AuditPolicy)
+	}
 	if o.Existing != nil {
 		paths = append(paths, &o.Existing.Kubeconfig)
 	}

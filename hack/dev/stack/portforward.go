@@ -17,11 +17,7 @@ import (
 
 // forwardFacade makes the facade of an existing cluster answer on loopback, for as long as the stack runs, whichever Pod serves.
 func (s *Stack) forwardFacade(ctx context.Context) error {
-	addr, err := s.facadeAddress()
-	if err != nil {
-		return err
-	}
-	s.Env.URL = "https://" + addr
+	s.Env.URL = "https://" + s.facadeAddr
 	u, err := url.Parse(s.Env.URL)
 	if err != nil {
 		return err

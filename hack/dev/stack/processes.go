@@ -20,17 +20,14 @@ import (
 
 // startProcesses runs operator and facade with the rights of their service accounts, as Pods would have them.
 func (s *Stack) startProcesses(ctx context.Context) error {
-	addr, err := s.facadeAddress()
-	if err != nil {
-		return err
-	}
+	addr := s.facadeAddr
 	s.Env.URL = "https://" + addr
 	file := func(name string) string { return filepath.Join(s.opts.Dir, name) }
 	base := "--base-domain=" + s.opts.BaseDomain
 	operator := []string{
 		base, "--issuer-name=" + s.issuer(), "--ingress-class=" + s.ingressClass(),
 		"--ingress-annotation=traefik.ingress.kubernetes.io/router.entrypoints=websecure",
-		"--metrics-bind-address=0", "--health-probe-bind-address=0",
+		"--namespace=" + Namespace, "--router-network=" + routerNetworks, "--metrics-bind-address=0", "--health-probe-bind-address=0",
 	}
 	if err := s.startProcess(ctx, "operator", operator...); err != nil {
 		return err
@@ -41,6 +38,9 @@ func (s *Stack) startProcesses(ctx context.Context) error {
 	}
 	if m := s.MailServer(); m != nil {
 		facade = append(facade, m.facadeFlags()...)
+	}
+	if i := s.Identity(); i != nil {
+		facade = append(facade, i.facadeFlags()...)
 	}
 	return s.startProcess(ctx, "facade", facade...)
 }

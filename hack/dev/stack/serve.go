@@ -22,6 +22,9 @@ func (s *Stack) serve(ctx context.Context) error {
 	if err := s.writeCertificates(ctx); err != nil {
 		return err
 	}
+	if i := s.Identity(); i != nil {
+		s.Env.ProfileURL, s.Env.PasswordFile = i.PublicURL+"/profile/", i.PasswordFile
+	}
 	switch s.Env.Mode {
 	case "control-plane":
 		return s.startProcesses(ctx)

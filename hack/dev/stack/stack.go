@@ -35,6 +35,8 @@ type Stack struct {
 	opts      Options
 	cluster   *cluster
 	processes []*child
+	// facadeAddr is the loopback address of the facade; known before anything is started.
+	facadeAddr string
 	// tags are the image tags of operator and facade, by name; push sets them.
 	tags map[string]string
 	// stopForwarding ends the port forwarding to an existing cluster's facade.
@@ -59,6 +61,13 @@ func Start(ctx context.Context, opts Options) (*Stack, error) {
 
 func (s *Stack) start(ctx context.Context) error {
 	if err := os.MkdirAll(s.opts.Dir, 0o750); err != nil {
+		return err
+	}
+	var err error
+	if s.facadeAddr, err = s.facadeAddress(); err != nil {
+		return err
+	}
+	if err := s.makeSessionKey(); err != nil {
 		return err
 	}
 	both, bothCtx := errgroup.WithContext(ctx)
@@ -104,7 +113,7 @@ func (s *Stack) connect(ctx context.Context) error {
 		s.Env.Kubeconfig, s.Env.Registry, s.Env.Mode = c.env["KUBECONFIG"], c.env["REGISTRY"], c.env["CLUSTER_MODE"]
 		s.Env.HTTPAddr, s.Env.HTTPSAddr, s.Env.CAIngress = c.env["HTTP_ADDR"], c.env["HTTPS_ADDR"], c.env["CLUSTER_CA_INGRESS"]
 		s.Env.ACMEIssuer, s.Env.CAACME, s.Env.Hosts = c.env["CLUSTER_ACME_ISSUER"], c.env["CLUSTER_CA_ACME"], c.env["CLUSTER_HOSTS"]
-		s.Env.MailDir = c.env["MAIL_DIR"]
+		s.Env.MailDir, s.Env.AuditLog = c.env["MAIL_DIR"], c.env["CLUSTER_AUDIT_LOG"]
 		s.AmazonAddr = c.env["FORWARD_AMAZON"]
 	}
 	config, err := clientcmd.BuildConfigFromFlags("", s.Env.Kubeconfig)

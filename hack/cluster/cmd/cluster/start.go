@@ -34,7 +34,16 @@ func startCommand(ctx context.Context, args []string, _ io.Writer) error {
 		o.Mirrors = append(o.Mirrors, m)
 		return err
 	})
-	for _, name := range []cluster.PortName{cluster.APIPort, cluster.RegistryPort, cluster.HTTPPort, cluster.HTTPSPort} {
+	const redirectUsage = "URL: the identity provider may send browsers back there; can be repeated"
+	fs.Func("oidc-redirect", redirectUsage, func(url string) error {
+		o.Redirects = append(o.Redirects, url)
+		return nil
+	})
+	fs.Func("oidc-person", "ADDRESS=GROUP,GROUP: the identity provider knows this person; can be repeated", func(person string) error {
+		o.People = append(o.People, person)
+		return nil
+	})
+	for _, name := range []cluster.PortName{cluster.APIPort, cluster.RegistryPort, cluster.HTTPPort, cluster.HTTPSPort, cluster.OIDCPort} {
 		listen[name] = fs.String("listen-"+string(name), cluster.DefaultListen, "host:port for "+string(name)+"; port 0 is a free one")
 	}
 	if err := fs.Parse(args); err != nil {

@@ -1,5 +1,5 @@
 // Package addon runs what makes a bare cluster useful: cert-manager with issuers, an ingress controller, a mail
-// server and, where pods can answer its challenges, an ACME server. They are programs beside the cluster rather
+// server, an identity provider and, where pods can answer its challenges, an ACME server. They are programs beside the cluster rather
 // than pods, so that they need no images and work where no pod can.
 package addon
 
@@ -32,8 +32,9 @@ var issuerManifests []byte
 
 // Addons are the add-ons of one cluster.
 type Addons struct {
-	o     Options
-	login MailLogin
+	o      Options
+	login  MailLogin
+	client Client
 }
 
 // Options say what the add-ons work for and where they listen.
@@ -51,6 +52,8 @@ type Options struct {
 	HTTP, HTTPS string
 	// Submission and Submissions are the host:ports of the mail server.
 	Submission, Submissions string
+	// Identity is about the identity provider.
+	Identity Identity
 	// ACME adds an ACME server, which takes a node.
 	ACME bool
 	// IngressIP is written into the status of every Ingress.
@@ -90,7 +93,10 @@ func (a *Addons) Start() error {
 	if a.login, err = newMailLogin(a.o.Dir); err != nil {
 		return err
 	}
-	starts := []func() error{a.startCertManager, a.startTraefik, a.startMailbox}
+	if a.client, err = newClient(a.o.Dir, a.o.Identity); err != nil {
+		return err
+	}
+	starts := []func() error{a.startCertManager, a.startTraefik, a.startMailbox, a.startDex}
 	if a.o.ACME {
 		starts = append(starts, a.startPebble)
 	}

@@ -28,11 +28,16 @@ type MailLogin struct {
 // newMailLogin makes up a user and a password.
 func newMailLogin(dir string) (MailLogin, error) {
 	l := MailLogin{User: "user-" + strings.ToLower(rand.Text()[:8]), PasswordFile: filepath.Join(dir, mailPasswordFile)}
+	return l, writeSecret(l.PasswordFile)
+}
+
+// writeSecret makes up a secret and writes it to a file that none but its owner can read.
+func writeSecret(file string) error {
 	// A file that is there would keep its mode.
-	if err := os.RemoveAll(l.PasswordFile); err != nil {
-		return l, err
+	if err := os.RemoveAll(file); err != nil {
+		return err
 	}
-	return l, os.WriteFile(l.PasswordFile, []byte(rand.Text()), 0o600)
+	return os.WriteFile(file, []byte(rand.Text()), 0o600)
 }
 
 // startMailbox runs the mail server. Its certificate is for the address that it listens at.

@@ -32,6 +32,9 @@ const (
 	// STARTTLS at the one, at once at the other.
 	Submission  = Node + ":587"
 	Submissions = Node + ":465"
+	// Identity is the host name of the identity provider, for pods as for browsers: the cluster's DNS says the node's address, and browsers
+	// take every name below localhost for loopback.
+	Identity = "dex.localhost"
 	// Loopback is where a cluster without a node listens.
 	Loopback = "127.0.0.1"
 )

@@ -42,11 +42,15 @@ func (r *runner) writeEnv() error {
 			variable{"CLUSTER_CA_ACME", s.path(acmeRootFile)},
 		)
 	}
+	if s.AuditPolicy != "" {
+		vars = append(vars, variable{"CLUSTER_AUDIT_LOG", s.path(auditLogFile)})
+	}
 	mail, err := r.mailVariables()
 	if err != nil {
 		return err
 	}
 	vars = append(vars, mail...)
+	vars = append(vars, r.identityVariables()...)
 	for _, p := range s.Ports {
 		if p.Variable != "" {
 			vars = append(vars, variable{p.Variable, p.Listen})
@@ -79,6 +83,18 @@ func (r *runner) mailVariables() ([]variable, error) {
 		{"SMTP_CA", r.control.Authority.File()},
 		{"MAIL_DIR", r.spec.path(mailDir)},
 	}, nil
+}
+
+// identityVariables tell how a program has people sign in.
+func (r *runner) identityVariables() []variable {
+	c := r.addons.Client()
+	return []variable{
+		{"OIDC_ISSUER_URL", c.Issuer},
+		{"OIDC_CLIENT_ID", c.ID},
+		{"OIDC_CLIENT_SECRET_FILE", c.SecretFile},
+		{"OIDC_PASSWORD_FILE", c.PasswordFile},
+		{"OIDC_CA", r.control.Authority.File()},
+	}
 }
 
 type variable struct{ name, value string }

@@ -14,7 +14,7 @@ import (
 )
 
 // programPorts are those that programs listen on themselves where they share the machine's network.
-var programPorts = []PortName{APIPort, HTTPPort, HTTPSPort}
+var programPorts = []PortName{APIPort, HTTPPort, HTTPSPort, OIDCPort}
 
 // openPorts serves the listeners that lead into the cluster.
 func (r *runner) openPorts(listeners []*net.TCPListener, failed context.CancelCauseFunc) error {

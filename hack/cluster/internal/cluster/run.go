@@ -137,7 +137,7 @@ func (r *runner) assemble() error {
 	r.addons = addon.New(addon.Options{
 		Dir: r.spec.path(addonDir), Mail: r.spec.path(mailDir), PKI: r.spec.path(pkiDir),
 		Server: r.control.Server(), Authority: r.control.Authority, Kubectl: r.kubectl,
-		HTTP: http, HTTPS: https, IngressIP: ip, Submission: r.submission, Submissions: r.submissions, ACME: r.spec.Node,
+		HTTP: http, HTTPS: https, IngressIP: ip, Identity: r.identity(), Submission: r.submission, Submissions: r.submissions, ACME: r.spec.Node,
 		Programs: r.spec.Programs, Supervisor: r.supervisor,
 	})
 	if r.spec.Node {
@@ -148,6 +148,16 @@ func (r *runner) assemble() error {
 		})
 	}
 	return nil
+}
+
+// identity is where the identity provider is, and who can sign in. Pods and browsers have to know it by the same URL: with a node, that is a
+// name, for which each has another address.
+func (r *runner) identity() addon.Identity {
+	i := addon.Identity{Listen: r.spec.listen(OIDCPort), Host: address.Loopback, Redirects: r.spec.Redirects, People: r.spec.People}
+	if r.spec.Node {
+		i.Listen, i.Host = r.spec.target(OIDCPort), address.Identity
+	}
+	return i
 }
 
 // start starts everything, as much of it at a time as can be, and returns when it is ready and said so.
@@ -194,7 +204,7 @@ func (r *runner) startAddons(ctx context.Context) error {
 		return err
 	}
 	if r.node != nil {
-		if err := r.node.StartDNS(); err != nil {
+		if err := errors.Join(r.node.StartDNS(), r.node.StartPolicies()); err != nil {
 			return err
 		}
 	}

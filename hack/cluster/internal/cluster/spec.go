@@ -31,6 +31,8 @@ type Options struct {
 	Forwards []Port
 	// Mirrors are further registries that images are pulled from.
 	Mirrors []node.Mirror
+	// Redirects are the URLs that the identity provider may send browsers back to, People those who can sign in: ADDRESS=GROUP,GROUP.
+	Redirects, People []string
 	// AuditPolicy is the file of an audit policy; empty: no audit log.
 	AuditPolicy string
 	// OutliveParent keeps the cluster when the process that started it ends.
@@ -50,6 +52,7 @@ const (
 	RegistryPort PortName = "registry"
 	HTTPPort     PortName = "http"
 	HTTPSPort    PortName = "https"
+	OIDCPort     PortName = "oidc"
 )
 
 // Port is a listener outside that leads to an address in the cluster's network.
@@ -57,7 +60,7 @@ type Port struct {
 	Name PortName
 	// Listen is its host:port outside.
 	Listen string
-	// Target is the host:port inside.
+	// Target is the host:port inside; empty for the node's address, at the port that was got outside.
 	Target string
 	// Variable is what its address is called in the env file; empty: it is not there.
 	Variable string
@@ -73,6 +76,7 @@ func (o Options) ports() []Port {
 		{Name: RegistryPort, Target: address.Registry, Variable: "REGISTRY"},
 		{Name: HTTPPort, Target: address.HTTP, Variable: "HTTP_ADDR"},
 		{Name: HTTPSPort, Target: address.HTTPS, Variable: "HTTPS_ADDR"},
+		{Name: OIDCPort},
 	}
 	for i := range ports {
 		ports[i].Listen = o.Listen[ports[i].Name]
@@ -118,6 +122,8 @@ type Spec struct {
 	Ports       []Port
 	Mirrors     []node.Mirror
 	AuditPolicy string
+	Redirects   []string
+	People      []string
 	Programs    map[string]string
 	Started     time.Time
 	// PID is the process to signal to end the cluster.
@@ -128,15 +134,21 @@ func (s Spec) path(elem ...string) string {
 	return filepath.Join(append([]string{s.Dir}, elem...)...)
 }
 
-// listen is where a port listens outside.
-func (s Spec) listen(name PortName) string {
+// port is the port of this name.
+func (s Spec) port(name PortName) Port {
 	for _, p := range s.Ports {
 		if p.Name == name {
-			return p.Listen
+			return p
 		}
 	}
-	return ""
+	return Port{}
 }
+
+// listen is where a port listens outside.
+func (s Spec) listen(name PortName) string { return s.port(name).Listen }
+
+// target is where a port leads to inside.
+func (s Spec) target(name PortName) string { return s.port(name).Target }
 
 // Names of what lies in a cluster's folder.
 const (

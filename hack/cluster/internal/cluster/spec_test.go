@@ -96,7 +96,7 @@ func TestPorts(t *testing.T) {
 	}
 	want := map[PortName]string{
 		APIPort: DefaultListen, RegistryPort: DefaultListen, HTTPPort: DefaultListen,
-		HTTPSPort: "127.0.0.1:8443", "forward x": "127.0.0.1:9",
+		HTTPSPort: "127.0.0.1:8443", OIDCPort: DefaultListen, "forward x": "127.0.0.1:9",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)

@@ -8,9 +8,11 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"syscall"
 	"time"
 
+	"github.com/berth-dev/berth/hack/cluster/internal/address"
 	"github.com/berth-dev/berth/hack/cluster/internal/cgroup"
 	"github.com/berth-dev/berth/hack/cluster/internal/process"
 	"github.com/berth-dev/berth/hack/cluster/internal/sandbox"
@@ -64,7 +66,10 @@ func Start(ctx context.Context, o Options) (err error) {
 
 // settle opens the listeners and fills in the spec.
 func settle(o Options) (Spec, []*net.TCPListener, error) {
-	spec := Spec{Dir: o.Dir, Node: !o.ControlPlane, Programs: o.Programs, Started: o.Started, PID: os.Getpid(), Ports: o.ports(), Mirrors: o.Mirrors}
+	spec := Spec{
+		Dir: o.Dir, Node: !o.ControlPlane, Mirrors: o.Mirrors, Redirects: o.Redirects, People: o.People,
+		Programs: o.Programs, Started: o.Started, PID: os.Getpid(), Ports: o.ports(),
+	}
 	listeners := make([]*net.TCPListener, 0, len(spec.Ports))
 	for i, p := range spec.Ports {
 		l, err := listen(p.Listen, o.OtherPorts)
@@ -73,6 +78,9 @@ func settle(o Options) (Spec, []*net.TCPListener, error) {
 			return spec, nil, fmt.Errorf("listen for %s: %w", p.Name, err)
 		}
 		spec.Ports[i].Listen = l.Addr().String()
+		if p.Target == "" {
+			spec.Ports[i].Target = net.JoinHostPort(address.Node, strconv.Itoa(l.Addr().(*net.TCPAddr).Port))
+		}
 		listeners = append(listeners, l.(*net.TCPListener))
 	}
 	if o.AuditPolicy == "" {

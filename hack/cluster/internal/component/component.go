@@ -70,7 +70,7 @@ type Image struct {
 
 // All returns every component, in the order in which they are best built.
 func All() []Component {
-	return []Component{kube(), node(), certManager(), coreDNS(), traefik(), pebble(), mailbox()}
+	return []Component{kube(), node(), certManager(), coreDNS(), netPol(), traefik(), pebble(), mailbox(), dex()}
 }
 
 // Named returns the components with these names, in the order of All.

@@ -41,7 +41,7 @@ func TestNamed(t *testing.T) {
 }
 
 func TestForMode(t *testing.T) {
-	if diff := cmp.Diff([]string{Kube, CertManager, Traefik, Mailbox}, names(ForMode(false))); diff != "" {
+	if diff := cmp.Diff([]string{Kube, CertManager, Traefik, Mailbox, Dex}, names(ForMode(false))); diff != "" {
 		t.Errorf("without a node: -want +got:\n%s", diff)
 	}
 	if diff := cmp.Diff(names(All()), names(ForMode(true))); diff != "" {

@@ -8,9 +8,11 @@ const (
 	Node        = "node"
 	CertManager = "certmanager"
 	CoreDNS     = "coredns"
+	NetPol      = "netpol"
 	Traefik     = "traefik"
 	Pebble      = "pebble"
 	Mailbox     = "mailbox"
+	Dex         = "dex"
 )
 
 // The images that are imported into a node before anything can be pulled.
@@ -69,7 +71,7 @@ func node() Component {
 				Stamps:   []Stamp{{Variable: containerd + "/version.Version", Module: containerd}},
 			},
 			{
-				Packages: []string{plugins + "/ipam/host-local", plugins + "/main/bridge", plugins + "/main/loopback", plugins + "/meta/portmap"},
+				Packages: []string{plugins + "/ipam/host-local", plugins + "/main/loopback", plugins + "/main/ptp", plugins + "/meta/portmap"},
 				To:       "cni",
 			},
 			{
@@ -108,6 +110,17 @@ func coreDNS() Component {
 	}
 }
 
+// netPol keeps the node to the cluster's NetworkPolicies.
+func netPol() Component {
+	return Component{
+		Name:     NetPol,
+		Dir:      "components/netpol",
+		Sources:  []string{"."},
+		NodeOnly: true,
+		Builds:   []Build{{Packages: []string{"."}}},
+	}
+}
+
 // traefik is the ingress controller.
 func traefik() Component {
 	const module = "github.com/traefik/traefik/v3"
@@ -137,6 +150,16 @@ func mailbox() Component {
 	return Component{
 		Name:    Mailbox,
 		Dir:     "components/mailbox",
+		Sources: []string{"."},
+		Builds:  []Build{{Packages: []string{"."}}},
+	}
+}
+
+// dex is the identity provider.
+func dex() Component {
+	return Component{
+		Name:    Dex,
+		Dir:     "components/dex",
 		Sources: []string{"."},
 		Builds:  []Build{{Packages: []string{"."}}},
 	}

@@ -25,6 +25,7 @@ const (
 type values struct {
 	Dir                       string
 	Node, NodeName, Domain    string
+	Identity                  string
 	Pods, NodePods            string
 	Registry                  string
 	Containerd, Runc, CNI     string
@@ -35,7 +36,7 @@ type values struct {
 func (n *Node) values(kubeconfig string) values {
 	return values{
 		Dir:  n.dir,
-		Node: address.Node, NodeName: address.NodeName, Domain: address.Domain,
+		Node: address.Node, NodeName: address.NodeName, Identity: address.Identity, Domain: address.Domain,
 		Pods: address.Pods, NodePods: address.NodePods,
 		Registry:   address.Registry,
 		Containerd: containerdSocket,

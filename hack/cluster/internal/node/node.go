@@ -1,5 +1,5 @@
 // Package node turns a process in new namespaces into a Kubernetes node: it sets up mounts and network,
-// and runs containerd, the kubelet, kube-proxy and the DNS server.
+// and runs containerd, the kubelet, kube-proxy, the DNS server and what enforces NetworkPolicies.
 package node
 
 import (
@@ -19,8 +19,11 @@ import (
 	"github.com/berth-dev/berth/hack/cluster/internal/supervise"
 )
 
-// dnsUser is the API server's user of the DNS server. Its rights are in the addon package's manifests.
-const dnsUser = "cluster:coredns"
+// The API server's users of programs whose rights are in the addon package's manifests.
+const (
+	dnsUser    = "cluster:coredns"
+	policyUser = "cluster:netpol"
+)
 
 // HostsFile is the file in the node's folder, in the form of hosts(5), with the names that the DNS server
 // knows beside the cluster's own. A change is seen within a second.
@@ -209,6 +212,19 @@ func (n *Node) StartDNS() error {
 		Name: "coredns",
 		Path: filepath.Join(n.programs[component.CoreDNS], "coredns"),
 		Args: []string{"-conf", config},
+	})
+}
+
+// StartPolicies runs what enforces NetworkPolicies, whose user must have its rights by now.
+func (n *Node) StartPolicies() error {
+	kubeconfig, err := n.authority.Kubeconfig("netpol", n.server, pki.Subject{User: policyUser})
+	if err != nil {
+		return err
+	}
+	return n.supervisor.Start(supervise.Program{
+		Name: "netpol",
+		Path: filepath.Join(n.programs[component.NetPol], "netpol"),
+		Args: []string{"-kubeconfig=" + kubeconfig},
 	})
 }
 

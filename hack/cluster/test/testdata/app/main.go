@@ -1,4 +1,5 @@
-// Command app is what the tests run in pods: an HTTP server, or with arguments "lookup NAME" a DNS client.
+// Command app is what the tests run in pods: an HTTP server, with arguments "lookup NAME" a DNS client, or with "dial HOST:PORT" one that
+// says whether it can connect.
 package main
 
 import (
@@ -9,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"time"
 )
 
 func main() {
@@ -23,6 +25,9 @@ func run(args []string) error {
 		fmt.Println(strings.Join(addresses, " "))
 		return err
 	}
+	if len(args) == 2 && args[0] == "dial" {
+		return dial(args[1])
+	}
 	host, err := os.Hostname()
 	if err != nil {
 		return err
@@ -31,4 +36,15 @@ func run(args []string) error {
 	return http.ListenAndServe(":8080", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprintln(w, "hello from", host)
 	}))
+}
+
+// dial says "open", or "closed" and why.
+func dial(address string) error {
+	conn, err := net.DialTimeout("tcp", address, 2*time.Second)
+	if err != nil {
+		fmt.Println("closed:", err)
+		return nil
+	}
+	fmt.Println("open")
+	return conn.Close()
 }

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/berth-dev/berth/api/v1alpha1"
+)
+
+// organizationObject is the name of the ResourceQuota and the NetworkPolicy that the operator gives every organization.
+const organizationObject = "berth"
+
+// organizationDetails are an organization as `org show -o json` prints it.
+type organizationDetails struct {
+	organization
+
+	// Isolated says that the organization's NetworkPolicy is there. Others beside it may let more through.
+	Isolated bool `json:"isolated"`
+	// Quota is what is bounded, by the name of the resource.
+	Quota map[string]usage `json:"quota,omitempty"`
+}
+
+// usage is how much of a resource there is for an organization.
+type usage struct {
+	Hard string `json:"hard"`
+	// Used is empty as long as nobody has counted.
+	Used string `json:"used,omitempty"`
+}
+
+func (g *global) showOrganization(cmd *cobra.Command, name string) error {
+	c, err := g.client()
+	if err != nil {
+		return err
+	}
+	namespace, err := organizationNamed(cmd, c, name)
+	if err != nil {
+		return err
+	}
+	object := client.ObjectKey{Namespace: name, Name: organizationObject}
+	quota, policy := &corev1.ResourceQuota{}, &networkingv1.NetworkPolicy{}
+	quotaErr, policyErr := c.Get(cmd.Context(), object, quota), c.Get(cmd.Context(), object, policy)
+	if err := errors.Join(client.IgnoreNotFound(quotaErr), client.IgnoreNotFound(policyErr)); err != nil {
+		return fmt.Errorf("read what organization %s has: %w", name, err)
+	}
+	details := organizationDetails{organization: describe(namespace), Isolated: policyErr == nil, Quota: usages(quota)}
+	return g.print(cmd.OutOrStdout(), details, []string{"NAME", details.Name}, details.rows())
+}
+
+// describe is an organization as lists print it.
+func describe(namespace *corev1.Namespace) organization {
+	return organization{
+		Name:       namespace.Name,
+		ExternalID: namespace.Annotations[v1alpha1.AnnotationExternalID],
+		Created:    namespace.CreationTimestamp.UTC(),
+	}
+}
+
+func usages(quota *corev1.ResourceQuota) map[string]usage {
+	all := map[string]usage{}
+	for resource, hard := range quota.Spec.Hard {
+		u := usage{Hard: hard.String()}
+		if used, counted := quota.Status.Used[resource]; counted {
+			u.Used = used.String()
+		}
+		all[string(resource)] = u
+	}
+	return all
+}
+
+func (o *organizationDetails) rows() [][]string {
+	isolated := "no: there is no NetworkPolicy " + organizationObject
+	if o.Isolated {
+		isolated = "yes"
+	}
+	rows := [][]string{{"EXTERNAL ID", o.ExternalID}, {"CREATED", o.Created.Format(time.RFC3339)}, {"ISOLATED", isolated}}
+	if len(o.Quota) == 0 {
+		return append(rows, []string{"QUOTA", "none"})
+	}
+	for _, resource := range slices.Sorted(maps.Keys(o.Quota)) {
+		u := o.Quota[resource]
+		used := "not counted yet"
+		if u.Used != "" {
+			used = u.Used + " used"
+		}
+		rows = append(rows, []string{"QUOTA", fmt.Sprintf("%s %s, %s", resource, u.Hard, used)})
+	}
+	return rows
+}

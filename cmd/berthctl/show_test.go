@@ -1,0 +1,58 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/berth-dev/berth/api/v1alpha1"
+)
+
+// No operator runs in these tests, so they make what it would.
+func TestOrganizationDetails(t *testing.T) {
+	must(t, "org", "create", "shown", "--quota", "pods=50, requests.memory=8Gi", "--default-limits", "memory=1Gi")
+	namespace := &corev1.Namespace{}
+	if err := cluster.Get(t.Context(), client.ObjectKey{Name: "shown"}, namespace); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{v1alpha1.AnnotationQuota: "pods=50, requests.memory=8Gi", v1alpha1.AnnotationDefaultLimits: "memory=1Gi"}
+	if diff := cmp.Diff(want, namespace.Annotations); diff != "" {
+		t.Errorf("annotations: -want, +got:\n%s", diff)
+	}
+	if got := must(t, "org", "show", "shown"); !strings.Contains(got, "QUOTA         none") || !strings.Contains(got, "ISOLATED      no") {
+		t.Errorf("org show, before the operator has seen it: got\n%s", got)
+	}
+
+	meta := metav1.ObjectMeta{Namespace: "shown", Name: "berth"}
+	hard := corev1.ResourceList{"pods": resource.MustParse("50"), "requests.memory": resource.MustParse("8Gi")}
+	quota := &corev1.ResourceQuota{ObjectMeta: meta, Spec: corev1.ResourceQuotaSpec{Hard: hard}}
+	for _, o := range []client.Object{quota, &networkingv1.NetworkPolicy{ObjectMeta: meta}} {
+		if err := cluster.Create(t.Context(), o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	quota.Status = corev1.ResourceQuotaStatus{Hard: hard, Used: corev1.ResourceList{"pods": resource.MustParse("3")}}
+	if err := cluster.Status().Update(t.Context(), quota); err != nil {
+		t.Fatal(err)
+	}
+	shown := decode[organizationDetails](t, must(t, "org", "show", "shown", "-o", "json"))
+	details := organizationDetails{
+		organization: organization{Name: "shown", Created: namespace.CreationTimestamp.UTC()}, Isolated: true,
+		Quota: map[string]usage{"pods": {Hard: "50", Used: "3"}, "requests.memory": {Hard: "8Gi"}},
+	}
+	if diff := cmp.Diff(details, shown, cmp.AllowUnexported(organizationDetails{})); diff != "" {
+		t.Errorf("org show -o json: -want, +got:\n%s", diff)
+	}
+	got := must(t, "org", "show", "shown")
+	for _, line := range []string{"NAME          shown", "ISOLATED      yes", "QUOTA         pods 50, 3 used", "requests.memory 8Gi, not counted yet"} {
+		if !strings.Contains(got, line) {
+			t.Errorf("org show doesn't say %q:\n%s", line, got)
+		}
+	}
+}

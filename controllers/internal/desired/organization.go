@@ -1,0 +1,107 @@
+package desired
+
+import (
+	"maps"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
+	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
+	rbacv1ac "k8s.io/client-go/applyconfigurations/rbac/v1"
+
+	"github.com/berth-dev/berth/internal/access"
+)
+
+// OrganizationObject is the name of the NetworkPolicy, the LimitRange and the ResourceQuota of every organization.
+const OrganizationObject = "berth"
+
+// Labels by which a Namespace says which Pods may run in it, and of which ones it warns whoever makes them.
+const (
+	podSecurityEnforce = "pod-security.kubernetes.io/enforce"
+	podSecurityWarn    = "pod-security.kubernetes.io/warn"
+	// podSecurityLevel forbids what would let a Pod out of its container, and nothing that images need as they are.
+	podSecurityLevel = "baseline"
+)
+
+// PodSecurity returns the labels of Pod Security that an organization is to have from Berth. Of ours, Berth has set each label before.
+// A label that somebody else has set is theirs, and whoever has said what is enforced decides about warnings too.
+func PodSecurity(ns *corev1.Namespace, ours map[string]string) *corev1ac.NamespaceApplyConfiguration {
+	want := corev1ac.Namespace(ns.GetName())
+	for _, label := range []string{podSecurityEnforce, podSecurityWarn} {
+		_, there := ns.GetLabels()[label]
+		_, mine := ours[label]
+		switch {
+		case !there || mine:
+			want.WithLabels(map[string]string{label: podSecurityLevel})
+		case label == podSecurityEnforce:
+			return want
+		}
+	}
+	return want
+}
+
+// RoleBinding returns one of the RoleBindings of an organization.
+func RoleBinding(ns *corev1.Namespace, b access.Binding) *rbacv1ac.RoleBindingApplyConfiguration {
+	want := rbacv1ac.RoleBinding(b.Name, ns.GetName()).
+		WithLabels(organizationLabels()).
+		WithOwnerReferences(heldBy(ns)).
+		WithRoleRef(rbacv1ac.RoleRef().WithAPIGroup(rbacv1.GroupName).WithKind("ClusterRole").WithName(b.ClusterRole))
+	for _, s := range b.Subjects {
+		subject := rbacv1ac.Subject().WithKind(s.Kind).WithName(s.Name)
+		if s.APIGroup != "" {
+			subject.WithAPIGroup(s.APIGroup)
+		}
+		if s.Namespace != "" {
+			subject.WithNamespace(s.Namespace)
+		}
+		want.WithSubjects(subject)
+	}
+	return want
+}
+
+// Quota returns the ResourceQuota of an organization.
+func Quota(ns *corev1.Namespace, hard corev1.ResourceList) *corev1ac.ResourceQuotaApplyConfiguration {
+	return corev1ac.ResourceQuota(OrganizationObject, ns.GetName()).
+		WithLabels(organizationLabels()).
+		WithOwnerReferences(heldBy(ns)).
+		WithSpec(corev1ac.ResourceQuotaSpec().WithHard(hard))
+}
+
+// Defaults returns the LimitRange of an organization: what a container asks for, and is limited to, that doesn't say so itself.
+//
+// A container with a limit and without a request asks for its limit. The API server would fill that in here by itself, once, and keep it
+// when the limit changes; so it is said.
+func Defaults(ns *corev1.Namespace, requests, limits corev1.ResourceList) *corev1ac.LimitRangeApplyConfiguration {
+	all := maps.Clone(limits)
+	if all == nil {
+		all = corev1.ResourceList{}
+	}
+	maps.Copy(all, requests)
+	item := corev1ac.LimitRangeItem().WithType(corev1.LimitTypeContainer).WithDefaultRequest(all)
+	if len(limits) > 0 {
+		item.WithDefault(limits)
+	}
+	return corev1ac.LimitRange(OrganizationObject, ns.GetName()).
+		WithLabels(organizationLabels()).
+		WithOwnerReferences(heldBy(ns)).
+		WithSpec(corev1ac.LimitRangeSpec().WithLimits(item))
+}
+
+func organizationLabels() map[string]string { return map[string]string{LabelManagedBy: ManagedBy} }
+
+// heldBy returns an owner reference that says of an object in a Namespace that it is the Namespace's. It goes with it anyway, so the
+// garbage collector has nothing to do, and no deletion waits for it.
+func heldBy(ns *corev1.Namespace) *metav1ac.OwnerReferenceApplyConfiguration {
+	return metav1ac.OwnerReference().
+		WithAPIVersion(corev1.SchemeGroupVersion.String()).
+		WithKind("Namespace").
+		WithName(ns.GetName()).
+		WithUID(ns.GetUID()).
+		WithController(true)
+}
+
+// sorted returns the distinct values in their order.
+func sorted(values []string) []string {
+	return slices.Compact(slices.Sorted(slices.Values(values)))
+}

@@ -1,0 +1,63 @@
+package controllers
+
+import (
+	"context"
+	"time"
+
+	authorizationv1 "k8s.io/api/authorization/v1"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+
+	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/controllers/internal/phase"
+	"github.com/berth-dev/berth/controllers/internal/ssa"
+	"github.com/berth-dev/berth/internal/access"
+)
+
+const (
+	// rightsSettle is the age up to which a RoleBinding may not hold yet: the API server learns of it by a watch, as everybody does.
+	rightsSettle = time.Minute
+	// rightsAgain is when it is looked at again whether it holds.
+	rightsAgain = 50 * time.Millisecond
+)
+
+// rightsComeOrGo lets through that the controllers get or lose their rights in an organization.
+var rightsComeOrGo = predicate.And(comesOrGoes, predicate.NewPredicateFuncs(func(o client.Object) bool {
+	return o.GetName() == access.ServiceAccountOperator
+}))
+
+// requireRights waits until the controllers may write in an organization, which they do by a RoleBinding that they make first of all.
+func (b base) requireRights(ctx context.Context, ns *corev1.Namespace) error {
+	binding := &rbacv1.RoleBinding{}
+	err := b.client.Get(ctx, client.ObjectKey{Namespace: ns.GetName(), Name: access.ServiceAccountOperator}, binding)
+	if apierrors.IsNotFound(err) {
+		return phase.Wait(0, v1alpha1.ReasonProgressing, "Organization %s is being set up.", ns.GetName())
+	}
+	if err != nil {
+		return err
+	}
+	if !metav1.IsControlledBy(binding, ns) {
+		return &ssa.NotOwnedError{Kind: "RoleBinding", Name: binding.GetName()}
+	}
+	if b.clock.Since(binding.GetCreationTimestamp().Time) > rightsSettle {
+		return nil
+	}
+	allowed, err := b.mayWrite(ctx, ns.GetName())
+	if err != nil || allowed {
+		return err
+	}
+	return phase.Wait(rightsAgain, v1alpha1.ReasonProgressing, "Organization %s is being set up.", ns.GetName())
+}
+
+// mayWrite asks the API server whether the controllers' rights in an organization hold.
+func (b base) mayWrite(ctx context.Context, namespace string) (bool, error) {
+	review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{
+		ResourceAttributes: &authorizationv1.ResourceAttributes{Namespace: namespace, Verb: "patch", Resource: "secrets"},
+	}}
+	err := b.client.Create(ctx, review, client.DisableReadYourWritesConsistency) // There is nothing to read afterwards.
+	return review.Status.Allowed, err
+}

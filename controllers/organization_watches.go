@@ -1,0 +1,60 @@
+package controllers
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/berth-dev/berth/controllers/internal/desired"
+	"github.com/berth-dev/berth/internal/access"
+)
+
+// ofOrganizations lets through objects that have the name of one that every organization has, or may have.
+var ofOrganizations = predicate.NewPredicateFuncs(func(o client.Object) bool {
+	if _, ok := o.(*rbacv1.RoleBinding); !ok {
+		return o.GetName() == desired.OrganizationObject
+	}
+	for _, b := range access.Bindings(o.GetNamespace(), "") {
+		if b.Name == o.GetName() {
+			return true
+		}
+	}
+	return false
+})
+
+// addressesChanged lets through that something comes, goes or changes that has addresses which organizations don't reach.
+var addressesChanged = predicate.Funcs{
+	CreateFunc: func(e event.CreateEvent) bool { return len(addresses(e.Object)) > 0 },
+	DeleteFunc: func(e event.DeleteEvent) bool { return len(addresses(e.Object)) > 0 },
+	UpdateFunc: func(e event.UpdateEvent) bool {
+		return !slices.Equal(addresses(e.ObjectOld), addresses(e.ObjectNew))
+	},
+	GenericFunc: func(event.GenericEvent) bool { return false },
+}
+
+// isOrganizations reports whether an organization controls an object.
+func isOrganizations(o metav1.Object) bool {
+	ref := metav1.GetControllerOfNoCopy(o)
+	return ref != nil && ref.APIVersion == corev1.SchemeGroupVersion.String() && ref.Kind == "Namespace"
+}
+
+// organizationOf returns the name of a Namespace, or of the one that an object lies in.
+func organizationOf(o metav1.Object) string { return cmp.Or(o.GetNamespace(), o.GetName()) }
+
+// toOrganization returns the organization that an object lies in.
+func toOrganization(_ context.Context, o client.Object) []reconcile.Request {
+	return request("", o.GetNamespace())
+}
+
+// allOrganizations returns every organization.
+func (r *organizationReconciler) allOrganizations(ctx context.Context, _ client.Object) []reconcile.Request {
+	return requests(ctx, r.client, &corev1.NamespaceList{}, metav1.NamespaceAll)
+}

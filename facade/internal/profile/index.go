@@ -1,0 +1,133 @@
+package profile
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/berth-dev/berth/facade/internal/apierr"
+	"github.com/berth-dev/berth/facade/internal/signin"
+	"github.com/berth-dev/berth/facade/internal/web"
+	"github.com/berth-dev/berth/facade/internal/wire"
+)
+
+// detailed is how many organizations are shown with all their keys on one page. Of more, there are links.
+const detailed = 5
+
+// index shows a person's organizations, or where to sign in.
+func (p *Pages) index(c *gin.Context) error {
+	session, ok := p.options.SignIn.Session(c.Request)
+	if !ok {
+		p.show(c, http.StatusOK, pageWelcome, page{Title: "API keys", Content: c.Query("ended") != ""})
+		return nil
+	}
+	view, err := p.indexView(c, session)
+	if err != nil {
+		return err
+	}
+	p.showTo(c, session, http.StatusOK, pageIndex, "API keys", view)
+	return nil
+}
+
+func (p *Pages) indexView(c *gin.Context, session signin.Session) (indexView, error) {
+	ctx, r := c.Request.Context(), p.rights(session.Person)
+	view := indexView{Query: strings.TrimSpace(c.Query("organization"))}
+	all, err := p.organizations(ctx, session.Person)
+	if err != nil {
+		return view, err
+	}
+	view.Search = len(all) > 1
+	found := matching(all, view.Query)
+	if len(found) > detailed {
+		view.Links, err = links(c, session.Person, found)
+		return view, err
+	}
+	for _, name := range found {
+		shown, err := p.organizationView(ctx, r, name)
+		if err != nil {
+			return view, err
+		}
+		shown.Form, shown.Open = p.newForm(session), len(found) == 1
+		view.Organizations = append(view.Organizations, shown)
+	}
+	if view.Notice, err = p.notice(ctx, c.Query("revoked")); err != nil || view.Query != "" {
+		return view, err
+	}
+	view.Others, err = p.others(ctx, r, all)
+	return view, err
+}
+
+// organizations are the names of those that a person is in: all that there are for host staff.
+func (p *Pages) organizations(ctx context.Context, person signin.Person) ([]string, error) {
+	all, err := p.options.Store.Organizations(ctx)
+	if err != nil || person.Host() {
+		return all, err
+	}
+	memberships := person.Memberships()
+	return slices.DeleteFunc(slices.Clone(all), func(name string) bool { return len(memberships[name]) == 0 }), nil
+}
+
+// matching are the names that a query finds: the one that it is, or else those that it is a part of.
+func matching(names []string, query string) []string {
+	query = strings.ToLower(query)
+	if slices.Contains(names, query) {
+		return []string{query}
+	}
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return !strings.Contains(name, query) })
+}
+
+// links are the page of many organizations that a request asks for.
+func links(c *gin.Context, person signin.Person, names []string) (page wire.Page[linkView], err error) {
+	request, err := web.ParsePage(c.Request)
+	if err != nil {
+		return page, err
+	}
+	first, end, err := request.Window(len(names))
+	if err != nil {
+		return page, err
+	}
+	var shown []linkView
+	for _, name := range names[first:end] {
+		shown = append(shown, linkView{Name: name, Role: roleIn(person, name)})
+	}
+	return web.Page(request, len(names), shown), nil
+}
+
+// others are the person's keys that hold in none of their organizations.
+func (p *Pages) others(ctx context.Context, r *rights, mine []string) ([]keyView, error) {
+	keys, err := p.options.Store.KeysOfOwner(ctx, r.person.Address)
+	if err != nil {
+		return nil, err
+	}
+	var views []keyView
+	for _, key := range slices.Backward(keys) {
+		if slices.ContainsFunc(key.Organizations, func(name string) bool { return slices.Contains(mine, name) }) {
+			continue
+		}
+		view, err := p.keyView(ctx, r, key, "")
+		if err != nil {
+			return nil, err
+		}
+		views = append(views, view)
+	}
+	return views, nil
+}
+
+// notice says that a key was revoked, if there is none with this id: what a link says, whoever made it, may be wrong.
+func (p *Pages) notice(ctx context.Context, revoked string) (string, error) {
+	if !keyIDs.MatchString(revoked) {
+		return "", nil
+	}
+	_, err := p.options.Store.KeyByID(ctx, revoked)
+	if err == nil {
+		return "", nil
+	}
+	if apierr.From(err).Status != http.StatusNotFound && !apierrors.IsNotFound(err) {
+		return "", err
+	}
+	return "The key " + revoked + " is revoked: it works no more.", nil
+}

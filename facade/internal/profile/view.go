@@ -1,0 +1,120 @@
+package profile
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/berth-dev/berth/facade/apikey"
+	"github.com/berth-dev/berth/facade/internal/signin"
+	"github.com/berth-dev/berth/facade/internal/wire"
+)
+
+// indexView is the page with a person's organizations.
+type indexView struct {
+	// Role is what the person is in every organization; empty if that differs.
+	Role string
+	// Notice says what was just done; may be empty.
+	Notice string
+	// Query is what organizations are searched by, and Search whether there are enough to search.
+	Query  string
+	Search bool
+	// Organizations are those that are shown with their keys.
+	Organizations []organizationView
+	// Links are the organizations of this page of many, in place of Organizations.
+	Links wire.Page[linkView]
+	// Others are keys of the person's that hold in none of their organizations.
+	Others []keyView
+}
+
+// linkView is one of many organizations.
+type linkView struct {
+	Name, Role string
+}
+
+// organizationView is an organization with the keys that a person may see.
+type organizationView struct {
+	Name, Role string
+	// All is false if the person sees their own keys alone.
+	All  bool
+	Keys []keyView
+	// Roles are those that the person may give to a new key; none if they may make no key.
+	Roles    []apikey.Role
+	Expiries []choice
+	// Form is what the form carries that makes a key.
+	Form string
+	// Open shows that form at once.
+	Open bool
+}
+
+// keyView is a key, and what the person may do to it.
+type keyView struct {
+	apikey.Key
+	// Ends is when it stops working; zero for never.
+	Ends time.Time
+	// Over is true if it has stopped working, and Replaced if another one is there for it.
+	Over, Replaced bool
+	// Mine is true if it is the person's own.
+	Mine bool
+	// Elsewhere are the organizations that it holds in beside the one that it is shown under.
+	Elsewhere            []string
+	MayRevoke, MayRotate bool
+}
+
+// Used tells whether the key was used at all.
+func (k keyView) Used() bool { return !k.LastUsed.IsZero() }
+
+// roleIn says what a person is in an organization.
+func roleIn(person signin.Person, organization string) string {
+	var words []string
+	for _, role := range person.Memberships()[organization] {
+		words = append(words, string(role))
+	}
+	if person.Host() {
+		words = append(words, "host staff")
+	}
+	return strings.Join(words, ", ")
+}
+
+// organizationView shows an organization.
+func (p *Pages) organizationView(ctx context.Context, r *rights, name string) (organizationView, error) {
+	view := organizationView{Name: name, Role: roleIn(r.person, name), Expiries: expiries}
+	keys, err := p.options.Store.Keys(ctx, name)
+	if err != nil {
+		return view, err
+	}
+	if view.All, err = r.may(ctx, "list", "", name); err != nil {
+		return view, err
+	}
+	if view.Roles, err = r.grantable(ctx, name); err != nil {
+		return view, err
+	}
+	for _, key := range slices.Backward(keys) { // The newest first.
+		if !view.All && !r.person.Owns(key.Owner) {
+			continue
+		}
+		shown, err := p.keyView(ctx, r, key, name)
+		if err != nil {
+			return view, err
+		}
+		view.Keys = append(view.Keys, shown)
+	}
+	return view, nil
+}
+
+// keyView shows a key under one of its organizations, or under none.
+func (p *Pages) keyView(ctx context.Context, r *rights, key apikey.Key, under string) (keyView, error) {
+	now := p.options.Now()
+	view := keyView{Key: key, Ends: key.End(), Over: key.Expired(now), Replaced: !key.Retires.IsZero(), Mine: r.person.Owns(key.Owner)}
+	view.Elsewhere = slices.DeleteFunc(slices.Clone(key.Organizations), func(name string) bool { return name == under })
+	var err error
+	if view.MayRevoke, err = r.mayRevoke(ctx, key); err != nil || !rotatable(key, now) {
+		return view, err
+	}
+	view.MayRotate, err = r.mayRotate(ctx, key)
+	return view, err
+}
+
+// rotatable tells whether a key can be replaced: it works, and there is none yet that replaces it.
+func rotatable(key apikey.Key, now time.Time) bool { return !key.Expired(now) && key.Retires.IsZero() }

@@ -1,0 +1,115 @@
+package signin
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/mail"
+	"slices"
+	"strings"
+
+	"github.com/berth-dev/berth/facade/internal/apierr"
+	"github.com/berth-dev/berth/internal/access"
+)
+
+// maxAddress is how long an e-mail address can be (RFC 5321).
+const maxAddress = 254
+
+// Person is somebody who has signed in.
+type Person struct {
+	// Address is their e-mail address, which the identity provider has verified.
+	Address string
+	// Name is what they are called; may be empty.
+	Name string
+	// Groups are those of their groups that are Berth's, in the order of the alphabet.
+	Groups []string
+}
+
+// User is the user that the person acts as.
+func (p Person) User() string { return access.UserOfPerson(p.Address) }
+
+// Host tells whether the person is of the platform's staff.
+func (p Person) Host() bool { return slices.Contains(p.Groups, access.GroupHost) }
+
+// Memberships are the person's roles in each organization, as their groups say.
+func (p Person) Memberships() map[string][]access.Role {
+	memberships := map[string][]access.Role{}
+	for _, group := range p.Groups {
+		if organization, role, ok := access.Membership(group); ok {
+			memberships[organization] = append(memberships[organization], role)
+		}
+	}
+	return memberships
+}
+
+// Owns tells whether an owner's address is the person's.
+func (p Person) Owns(owner string) bool { return owner != "" && strings.EqualFold(owner, p.Address) }
+
+// claims are what an ID token says.
+type claims map[string]json.RawMessage
+
+// person reads who the claims are about. The error says to them why they can't sign in.
+func (s *SignIn) person(c claims) (Person, error) {
+	address := c.text("email")
+	if parsed, err := mail.ParseAddress(address); err != nil || parsed.Address != address || len(address) > maxAddress {
+		return Person{}, refused("Your identity provider doesn't say what your e-mail address is, and that is what keys belong to.", nil)
+	}
+	if !c.yes("email_verified") {
+		return Person{}, refused("Your identity provider hasn't verified your e-mail address. Verify it there, then sign in again.", nil)
+	}
+	groups, err := c.list(s.options.GroupsClaim)
+	if err != nil {
+		return Person{}, refused("Your identity provider doesn't say which groups you are in, in a way that can be understood here.", err)
+	}
+	return Person{Address: address, Name: c.text("name"), Groups: ours(groups, s.options.GroupsPrefix)}, nil
+}
+
+// ours are those of a person's groups that are Berth's once they have the prefix. Others mean something elsewhere, as system:masters does to
+// the API server.
+func ours(groups []string, prefix string) []string {
+	var kept []string
+	for _, group := range groups {
+		if group = prefix + group; strings.HasPrefix(group, access.Prefix) {
+			kept = append(kept, group)
+		}
+	}
+	slices.Sort(kept)
+	return slices.Compact(kept)
+}
+
+// text is the value of a claim that is a string; empty if it isn't.
+func (c claims) text(name string) string {
+	var text string
+	if json.Unmarshal(c[name], &text) != nil {
+		return ""
+	}
+	return text
+}
+
+// yes tells whether a claim is true; some providers write that as a string.
+func (c claims) yes(name string) bool {
+	var yes bool
+	return json.Unmarshal(c[name], &yes) == nil && yes || c.text(name) == "true"
+}
+
+// list is the value of a claim that is a list of strings, or a single one. A claim that isn't there is an empty list.
+func (c claims) list(name string) ([]string, error) {
+	raw, found := c[name]
+	if !found || string(raw) == "null" {
+		return nil, nil
+	}
+	var list []string
+	if json.Unmarshal(raw, &list) == nil {
+		return list, nil
+	}
+	var one string
+	if json.Unmarshal(raw, &one) != nil {
+		return nil, fmt.Errorf("the claim %s is no list of strings", name)
+	}
+	return []string{one}, nil
+}
+
+// refused is the 403 to somebody who can't sign in. The cause, which may be nil, is for the log.
+func refused(detail string, cause error) error {
+	return (&apierr.Error{Status: http.StatusForbidden, Detail: detail}).Because(cause)
+}

@@ -1,0 +1,42 @@
+package facade
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/berth-dev/berth/facade/internal/auth"
+	"github.com/berth-dev/berth/facade/internal/profile"
+	"github.com/berth-dev/berth/facade/internal/signin"
+	"github.com/berth-dev/berth/facade/internal/store"
+)
+
+// SignIn says how people sign in to see to their API keys. The zero value has nobody sign in.
+type SignIn = signin.Options
+
+// newPages makes the pages on which people see to their API keys.
+func newPages(options SignIn, keys *store.Store, reviews *auth.Reviews, limits Limits, log *slog.Logger) (*profile.Pages, error) {
+	ofAPI := limits.forAuth()
+	pages := profile.Options{Store: keys, Reviewer: reviewer{reviews}, SignIns: ofAPI.Failures, Writes: ofAPI.Keys, Now: time.Now}
+	if options.Issuer == "" {
+		return profile.New(pages), nil
+	}
+	if len(options.SessionKey) == 0 {
+		log.Warn("there is no session key: whoever signs in is signed in with this process alone, until it ends")
+	}
+	var err error
+	if pages.SignIn, err = signin.New(options); err != nil {
+		return nil, fmt.Errorf("have people sign in: %w", err)
+	}
+	return profile.New(pages), nil
+}
+
+// reviewer asks about people what is asked about the holders of keys for a call.
+type reviewer struct{ reviews *auth.Reviews }
+
+// May tells whether a person may do verb to the API keys of an organization.
+func (r reviewer) May(ctx context.Context, person signin.Person, verb, name, organization string) (bool, error) {
+	principal := auth.Principal{Owner: person.Address, User: person.User(), Groups: person.Groups}
+	return r.reviews.May(ctx, principal, auth.Action{Verb: verb, Resource: "apikeys", Organization: organization, Name: name})
+}

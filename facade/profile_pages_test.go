@@ -1,0 +1,141 @@
+package facade
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/facade/apikey"
+	"github.com/berth-dev/berth/internal/testenv"
+)
+
+// TestProfileSignOut says that signing out takes a form, and that nobody is signed in then.
+func TestProfileSignOut(t *testing.T) {
+	org, _ := organization(t)
+	ann := visit(t, "ann@example.com", group(org, "manager"))
+	ann.send(t, http.MethodPost, "/profile/sign-out", url.Values{}, nil).want(t, http.StatusForbidden)
+	ann.get(t, "/profile/").mustSay(t, "ann@example.com")
+	ann.post(t, "/profile/", "/profile/sign-out", nil).want(t, http.StatusSeeOther)
+	ann.get(t, "/profile/").want(t, http.StatusOK).mustSay(t, "/profile/sign-in")
+}
+
+// TestProfileManyOrganizations says that host staff find every organization, on pages of 25 or by its name.
+func TestProfileManyOrganizations(t *testing.T) {
+	for i := range 30 {
+		namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
+			Name: fmt.Sprintf("many-%02d", i), Labels: map[string]string{v1alpha1.LabelOrganization: ""},
+		}}
+		if err := suite.cluster.Create(t.Context(), namespace); err != nil {
+			t.Fatal(err)
+		}
+		if err := testenv.GrantIn(t.Context(), suite.cluster, namespace.Name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	hana := visit(t, "hana@example.com", "berth:host")
+	eventually(t, "all organizations are there", func() bool {
+		return strings.Contains(hana.get(t, "/profile/?organization=many-").text, "30 organizations")
+	})
+	first := hana.get(t, "/profile/?organization=many-").text
+	if got := strings.Count(first, "?organization=many-"); got != 26 || !strings.Contains(first, "page=2") { // One is in the link to the next page.
+		t.Errorf("page 1 names %d organizations", got)
+	}
+	hana.get(t, "/profile/?organization=many-&page=2").want(t, http.StatusOK).mustSay(t, ">many-29<")
+	hana.get(t, "/profile/?organization=many-&page=3").want(t, http.StatusNotFound)
+	one := hana.get(t, "/profile/?organization=many-07").want(t, http.StatusOK)
+	one.mustSay(t, "Make the key")
+	one.mustSay(t, "host staff")
+	hana.get(t, "/profile/?organization=no-such").want(t, http.StatusOK).mustSay(t, "None of your organizations")
+	hana.post(t, "/profile/?organization=many-07", "/profile/keys", wish("many-07", "manager")).want(t, http.StatusCreated)
+	visit(t, "nobody@example.com", "system:masters").get(t, "/profile/").want(t, http.StatusOK).mustSay(t, "You are in no organization")
+}
+
+// TestProfileOtherKeys says that people find those of their keys that hold where they aren't any more.
+func TestProfileOtherKeys(t *testing.T) {
+	org, _ := organization(t)
+	id := spawn(t, apikey.Spec{Owner: "gone@example.com", Role: apikey.RoleContributor, Organizations: []string{org}})
+	gone := visit(t, "gone@example.com")
+	gone.get(t, "/profile/").mustSay(t, id)
+	gone.post(t, "/profile/", "/profile/keys/"+id+"/revoke", nil).want(t, http.StatusSeeOther)
+}
+
+// TestProfilePolicy says that every page, errors included, is a page and lets nothing in or out.
+func TestProfilePolicy(t *testing.T) {
+	v := stranger(t)
+	for path, status := range map[string]int{
+		"/profile": http.StatusOK, "/profile/": http.StatusOK, "/profile/nowhere": http.StatusNotFound, "/profile/callback": http.StatusBadRequest,
+	} {
+		got := v.get(t, path).want(t, status)
+		want := "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+		if diff := cmp.Diff(want, got.header.Get("Content-Security-Policy")); diff != "" {
+			t.Errorf("%s: the policy: -want, +got:\n%s", path, diff)
+		}
+		if got.header.Get("Cache-Control") != "no-store" || got.header.Get("Referrer-Policy") != "no-referrer" || !strings.HasPrefix(got.text, "<!DOCTYPE html>") {
+			t.Errorf("%s: the answer is %v", path, got.header)
+		}
+		if status >= http.StatusBadRequest {
+			got.mustSay(t, got.header.Get("X-Request-Id"))
+		}
+	}
+	if got := v.get(t, "/profiles"); strings.Contains(got.text, "<html") {
+		t.Error("another path has a page of these")
+	}
+}
+
+// TestProfileLimits says that who comes too often has to wait, which a page says.
+func TestProfileLimits(t *testing.T) {
+	limited := func(options *Options) {
+		signingIn(options)
+		options.Limits = Limits{FailedLogins: 2, KeyRate: 0.01, KeyBurst: 1}
+	}
+	server, stop := running(t, suite.certificates, limited)
+	defer stop()
+	eventually(t, "the server is ready", server.Ready)
+	org, _ := organization(t)
+	url := suite.url
+	suite.url = "https://" + server.options.Listener.Addr().String()
+	defer func() { suite.url = url }()
+	ann := visit(t, "ann@example.com", group(org, "manager"))
+	eventually(t, "the other server knows the organization", func() bool { return strings.Contains(ann.get(t, "/profile/").text, org) })
+	ann.post(t, "/profile/", "/profile/keys", wish(org, "manager")).want(t, http.StatusCreated)
+	refused := ann.post(t, "/profile/", "/profile/keys", wish(org, "manager")).want(t, http.StatusTooManyRequests)
+	refused.mustSay(t, "Too many requests; try again in")
+	if refused.header.Get("Retry-After") == "" {
+		t.Error("it isn't said when to try again")
+	}
+	ann.get(t, "/profile/callback").want(t, http.StatusBadRequest)
+	ann.get(t, "/profile/callback").want(t, http.StatusTooManyRequests)
+}
+
+// TestProfileWithoutProvider says what the page says where there is no identity provider, and that one that is down takes nothing else with it.
+func TestProfileWithoutProvider(t *testing.T) {
+	server, stop := running(t, suite.certificates)
+	defer stop()
+	eventually(t, "the server is ready", server.Ready)
+	v := stranger(t)
+	v.url = "https://" + server.options.Listener.Addr().String()
+	v.get(t, "/profile/").want(t, http.StatusNotFound).mustSay(t, "API keys come from the platform")
+	v.get(t, "/profile/sign-in").want(t, http.StatusNotFound)
+}
+
+// TestProfileProviderDown says that a provider that is down takes nothing with it.
+func TestProfileProviderDown(t *testing.T) {
+	down := func(options *Options) {
+		signingIn(options)
+		options.SignIn.Issuer = "https://127.0.0.1:1"
+	}
+	server, stop := running(t, suite.certificates, down)
+	defer stop()
+	eventually(t, "the server is ready", server.Ready)
+	v := stranger(t)
+	v.url = "https://" + server.options.Listener.Addr().String()
+	v.get(t, "/profile/sign-in").want(t, http.StatusServiceUnavailable).mustSay(t, "Nobody can sign in at the moment")
+	v.get(t, "/api/").want(t, http.StatusOK)
+}

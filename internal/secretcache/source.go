@@ -1,0 +1,286 @@
+package secretcache
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"sync"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/rest"
+	toolscache "k8s.io/client-go/tools/cache"
+)
+
+// source is what the informer for Secrets lists and watches instead of the API server: the Secrets of all Namespaces that are read.
+type source struct {
+	api     rest.Interface
+	options Options
+	// namespaces is done when all Namespaces known at the start have been heard of.
+	namespaces toolscache.DoneChecker
+
+	mu sync.Mutex
+	// running ends when the cache stops; nil before it starts.
+	running context.Context //nolint:containedctx // Feeds begin whenever a Namespace becomes an organization.
+	feeds   map[string]*feed
+	work    sync.WaitGroup
+	// queue is what the informer has not been told yet.
+	queue []watch.Event
+	// positions say for each Namespace how far the informer is behind.
+	positions map[string]*position
+	// changed is closed when anything here changes, if somebody waits for that.
+	changed chan struct{}
+}
+
+// position counts the changes of a Namespace's Secrets: those that were put into the queue, and those that the informer has seen.
+type position struct{ queued, seen uint64 }
+
+func newSource(api rest.Interface, o Options) *source {
+	return &source{api: api, options: o, feeds: map[string]*feed{}, positions: map[string]*position{}}
+}
+
+// start lets feeds begin. The function ends them all.
+func (s *source) start(ctx context.Context) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	s.mu.Lock()
+	s.running = ctx
+	s.mu.Unlock()
+	for _, namespace := range s.options.Namespaces {
+		s.begin(namespace)
+	}
+	return func() {
+		s.mu.Lock()
+		cancel() // No feed begins after that.
+		s.mu.Unlock()
+		s.work.Wait()
+	}
+}
+
+// organizations hears which Namespaces are organizations.
+func (s *source) organizations() toolscache.ResourceEventHandler {
+	now := func(object any) {
+		if namespace, ok := object.(*corev1.Namespace); ok && isOrganization(namespace) {
+			s.begin(namespace.Name)
+		} else if ok {
+			s.end(namespace.Name)
+		}
+	}
+	return toolscache.ResourceEventHandlerFuncs{
+		AddFunc:    now,
+		UpdateFunc: func(_, object any) { now(object) },
+		DeleteFunc: func(object any) {
+			if name, err := toolscache.DeletionHandlingObjectToName(object); err == nil {
+				s.end(name.Name)
+			}
+		},
+	}
+}
+
+// begin reads the Secrets of a Namespace from now on.
+func (s *source) begin(namespace string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.feeds[namespace] != nil || s.running == nil || s.running.Err() != nil {
+		return
+	}
+	ctx, cancel := context.WithCancel(s.running)
+	f := &feed{source: s, namespace: namespace, cancel: cancel, known: map[string]*corev1.Secret{}, deleted: map[string]types.UID{}}
+	s.feeds[namespace] = f
+	s.work.Go(func() { f.run(ctx) })
+}
+
+// end stops reading the Secrets of a Namespace, and takes them out of the cache.
+func (s *source) end(namespace string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f := s.feeds[namespace]
+	if f == nil || slices.Contains(s.options.Namespaces, namespace) {
+		return
+	}
+	f.cancel()
+	for _, secret := range f.known {
+		f.remove(secret)
+	}
+	f.ended = true
+	delete(s.feeds, namespace)
+	s.notify()
+}
+
+// reads reports whether the Secrets of a Namespace are read.
+func (s *source) reads(namespace string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.feeds[namespace] != nil
+}
+
+// read returns the Namespaces whose Secrets are read.
+func (s *source) read() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Collect(maps.Keys(s.feeds))
+}
+
+// await returns when the informer has the Secrets of a Namespace as they are now or later, with all that was written through a client of
+// this cache, or the Namespace isn't read.
+func (s *source) await(ctx context.Context, namespace string) error {
+	var current *feed
+	var target uint64
+	return s.until(ctx, func() (bool, error) {
+		f := s.feeds[namespace]
+		if f == nil {
+			return true, nil
+		}
+		if f.refusals >= patience {
+			return false, apierrors.NewServiceUnavailable("the Secrets of Namespace " + namespace + " may not be listed yet")
+		}
+		if !f.upToDate() {
+			return false, nil
+		}
+		at := s.position(namespace)
+		if current != f {
+			current, target = f, at.queued
+		}
+		return at.seen >= target, nil
+	})
+}
+
+// until waits until what done says is true, or an error. It is asked under the lock, after each change.
+func (s *source) until(ctx context.Context, done func() (bool, error)) error {
+	for {
+		s.mu.Lock()
+		ok, err := done()
+		if ok || err != nil {
+			s.mu.Unlock()
+			return err
+		}
+		if s.changed == nil {
+			s.changed = make(chan struct{})
+		}
+		changed := s.changed
+		s.mu.Unlock()
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// notify wakes those who wait for a change. The lock must be held.
+func (s *source) notify() {
+	if s.changed != nil {
+		close(s.changed)
+		s.changed = nil
+	}
+}
+
+// emit tells the informer of a change. The lock must be held.
+func (s *source) emit(kind watch.EventType, secret *corev1.Secret) {
+	s.queue = append(s.queue, watch.Event{Type: kind, Object: secret})
+	s.position(secret.Namespace).queued++
+	s.notify()
+}
+
+// position returns the position of a Namespace. The lock must be held.
+func (s *source) position(namespace string) *position {
+	p := s.positions[namespace]
+	if p == nil {
+		p = &position{}
+		s.positions[namespace] = p
+	}
+	return p
+}
+
+// progress hears of each change once the informer has made it.
+func (s *source) progress() toolscache.ResourceEventHandler {
+	saw := func(object any) {
+		name, err := toolscache.DeletionHandlingObjectToName(object)
+		if err != nil {
+			return
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		at := s.position(name.Namespace)
+		at.seen++
+		if s.feeds[name.Namespace] == nil && at.seen == at.queued {
+			delete(s.positions, name.Namespace)
+		}
+		s.notify()
+	}
+	return toolscache.ResourceEventHandlerFuncs{AddFunc: saw, UpdateFunc: func(_, object any) { saw(object) }, DeleteFunc: saw}
+}
+
+// listerWatcher is what the informer lists and watches. It is listed once, since a watch of it never fails.
+func (s *source) listerWatcher() toolscache.ListerWatcher {
+	return listedFirst{&toolscache.ListWatch{ListWithContextFunc: s.list, WatchFuncWithContext: s.watch}}
+}
+
+// listedFirst can't be watched for its initial state.
+type listedFirst struct{ *toolscache.ListWatch }
+
+// IsWatchListSemanticsUnSupported is asked by reflectors.
+func (listedFirst) IsWatchListSemanticsUnSupported() bool { return true }
+
+// list returns the Secrets of the Namespaces that are known at the start, once all have been read or may not be.
+func (s *source) list(ctx context.Context, _ metav1.ListOptions) (runtime.Object, error) {
+	select {
+	case <-s.namespaces.Done():
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	list := &corev1.SecretList{}
+	err := s.until(ctx, func() (bool, error) {
+		for namespace, f := range s.feeds {
+			if !f.synced && (f.refusals == 0 || slices.Contains(s.options.Namespaces, namespace)) {
+				return false, nil
+			}
+		}
+		s.queue, s.positions = nil, map[string]*position{}
+		for namespace, f := range s.feeds {
+			s.position(namespace).queued = uint64(len(f.known))
+			for _, secret := range f.known {
+				list.Items = append(list.Items, *secret)
+			}
+		}
+		return true, nil
+	})
+	return list, err
+}
+
+// watch streams what changes after the list.
+func (s *source) watch(ctx context.Context, _ metav1.ListOptions) (watch.Interface, error) {
+	events := make(chan watch.Event)
+	w := watch.NewProxyWatcher(events)
+	ctx, cancel := context.WithCancel(ctx)
+	s.work.Go(func() {
+		<-w.StopChan()
+		cancel()
+	})
+	s.work.Go(func() { s.stream(ctx, events) })
+	return w, nil
+}
+
+// stream sends the queue until ctx ends.
+func (s *source) stream(ctx context.Context, events chan<- watch.Event) {
+	for {
+		var next []watch.Event
+		err := s.until(ctx, func() (bool, error) {
+			next, s.queue = s.queue, nil
+			return len(next) > 0, nil
+		})
+		if err != nil {
+			return
+		}
+		for _, event := range next {
+			select {
+			case events <- event:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}
+}
