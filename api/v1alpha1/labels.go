@@ -70,7 +70,7 @@ const (
 	AnnotationLocationPrefix = "berth.dev/location-prefix"
 	// AnnotationCredentialsFrom on a Secret with the label value SecretPull says what its credentials were made from: the registry with the
 	// role, or the Secret and its version. It holds nothing secret.
-	AnnotationCredentialsFrom = "berth.dev/credentials-from"
+	AnnotationCredentialsFrom = "berth.dev/credentials-from" //nolint:gosec // The name of an annotation, not a credential.
 	// AnnotationIssuedAt on such a Secret, an RFC 3339 time, says since when its credentials are. Unset on those without an end.
 	AnnotationIssuedAt = "berth.dev/issued-at"
 	// AnnotationRefreshAt on such a Secret, an RFC 3339 time, says when they are to be replaced by new ones.
