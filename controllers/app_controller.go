@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 	"errors"
+	"time"
 
 	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
 	appsv1 "k8s.io/api/apps/v1"
@@ -48,6 +49,8 @@ type appReconciler struct {
 type appScope struct {
 	app  *v1alpha1.App
 	site desired.Site
+	// pull is how the credentials for the App's registry are doing.
+	pull pull
 
 	// deployment as it is now; its UID is empty until the phase has succeeded.
 	deployment appsv1.Deployment
@@ -75,7 +78,7 @@ func setupApp(mgr manager.Manager, b base, o controller.Options) error {
 		Watches(&networkingv1.Ingress{}, child, builder.WithPredicates(ownedOrNew)).
 		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(labelledApp), builder.WithPredicates(podChanged)).
 		Watches(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(r.appsOfSecret), builder.WithPredicates(secretChanged)).
-		Watches(&corev1.Namespace{}, handler.EnqueueRequestsFromMapFunc(r.appsOfNamespace), builder.WithPredicates(comesOrGoes)).
+		Watches(&corev1.Namespace{}, handler.EnqueueRequestsFromMapFunc(r.appsOfNamespace), builder.WithPredicates(organizationChanged)).
 		Watches(&rbacv1.RoleBinding{}, handler.EnqueueRequestsFromMapFunc(r.appsOfNamespace), builder.WithPredicates(rightsComeOrGo)).
 		Watches(&v1alpha1.App{}, handler.EnqueueRequestsFromMapFunc(r.appsOfHost), builder.WithPredicates(claimChanged)).
 		Watches(&v1alpha1.Domain{}, handler.EnqueueRequestsFromMapFunc(r.appsOfHost), builder.WithPredicates(domainChanged))
@@ -92,6 +95,7 @@ func (r *appReconciler) Reconcile(ctx context.Context, app *v1alpha1.App) (recon
 	s := &appScope{app: app, site: site, hasHost: app.Status.URL == desired.URL(site.Host)}
 	outcome := phase.Run(ctx, s,
 		phase.Phase[*appScope]{Name: "organization", Gate: true, Run: r.organization},
+		phase.Phase[*appScope]{Name: "pull credentials", Condition: v1alpha1.ConditionConfigured, Run: r.pullCredentials},
 		phase.Phase[*appScope]{Name: "environment", Condition: v1alpha1.ConditionConfigured, Run: r.environment},
 		phase.Phase[*appScope]{Name: "deployment", Condition: v1alpha1.ConditionAvailable, Run: r.deployment},
 		phase.Phase[*appScope]{Name: "pods", Condition: v1alpha1.ConditionAvailable, Run: r.pods},
@@ -104,6 +108,8 @@ func (r *appReconciler) Reconcile(ctx context.Context, app *v1alpha1.App) (recon
 	)
 	recheck, statusErr := r.writeStatus(ctx, s, outcome)
 	result, err := outcome.Result()
-	result.RequeueAfter = phase.Sooner(phase.Sooner(result.RequeueAfter, recheck), s.serving.recheck)
+	for _, after := range []time.Duration{recheck, s.serving.recheck, s.pull.recheck} {
+		result.RequeueAfter = phase.Sooner(result.RequeueAfter, after)
+	}
 	return result, errors.Join(err, statusErr)
 }

@@ -64,7 +64,7 @@ func diagnosePod(app *v1alpha1.App, pod *corev1.Pod, now time.Time) (*symptom, t
 		}
 	}
 	if ended := cmp.Or(container.State.Terminated, container.LastTerminationState.Terminated); ended != nil {
-		return &symptom{rank: 2, reason: v1alpha1.ReasonCrashed, message: crash(ended)}, 0
+		return ending(ended), 0
 	}
 	running := container.State.Running
 	if running == nil {
@@ -80,12 +80,16 @@ func diagnosePod(app *v1alpha1.App, pod *corev1.Pod, now time.Time) (*symptom, t
 func waiting(app *v1alpha1.App, w *corev1.ContainerStateWaiting) *symptom {
 	switch {
 	case slices.Contains(pullFailures, w.Reason):
-		return &symptom{rank: 0, reason: v1alpha1.ReasonImagePullFailed, message: "The image can't be pulled: " + pullError(w.Message)}
+		return pullSymptom(app, pullError(w.Message))
 	case w.Reason == "CreateContainerConfigError":
 		if reason := missing(app, w.Message); reason != "" {
 			return &symptom{rank: 1, reason: reason, message: "The environment can't be read: " + w.Message + ".", config: true}
 		}
 		return &symptom{rank: 2, reason: v1alpha1.ReasonCrashed, message: "The container can't be made: " + w.Message}
+	case (w.Reason == "CreateContainerError" || w.Reason == "RunContainerError") && strings.Contains(w.Message, execFormat):
+		return &symptom{
+			rank: 2, reason: v1alpha1.ReasonWrongArchitecture, message: wrongArchitecture + " The container can't be started: " + w.Message,
+		}
 	case w.Reason == "CreateContainerError", w.Reason == "RunContainerError":
 		return &symptom{rank: 2, reason: v1alpha1.ReasonCrashed, message: "The container can't be started: " + w.Message}
 	}
@@ -125,11 +129,19 @@ func mentions(message, kind, name string) bool {
 		(strings.Contains(message, `"`+name+`"`) || strings.HasSuffix(message, "/"+name))
 }
 
+// ending returns what the end of a container tells.
+func ending(t *corev1.ContainerStateTerminated) *symptom {
+	if t.Reason == startError && strings.Contains(t.Message, execFormat) {
+		return &symptom{rank: 2, reason: v1alpha1.ReasonWrongArchitecture, message: wrongArchitecture + " " + crash(t)}
+	}
+	return &symptom{rank: 2, reason: v1alpha1.ReasonCrashed, message: crash(t)}
+}
+
 func crash(t *corev1.ContainerStateTerminated) string {
 	switch t.Reason {
 	case "OOMKilled":
 		return "The container was killed since it used more memory than its limit (OOMKilled)."
-	case "StartError", "ContainerCannotRun":
+	case startError, "ContainerCannotRun":
 		return "The container can't be started: " + t.Message
 	case "Error", "":
 		return fmt.Sprintf("The container ended with exit code %d; its logs may say why.", t.ExitCode)

@@ -27,6 +27,7 @@ func TestDiagnose(t *testing.T) {
 		recheck         time.Duration
 	}
 	pull, config := "ImagePullBackOff", "CreateContainerConfigError"
+	const absent = "The registry doesn't have the image. The image can't be pulled: "
 	cases := map[string]struct {
 		pods []corev1.PodStatus
 		want want
@@ -39,15 +40,22 @@ func TestDiagnose(t *testing.T) {
 		"Evicted":   {pods: []corev1.PodStatus{podEvicted()}},
 		"PullTried": {
 			pods: []corev1.PodStatus{podWaiting("ErrImagePull", "manifest unknown")},
-			want: want{reason: v1alpha1.ReasonImagePullFailed, message: "The image can't be pulled: manifest unknown"},
+			want: want{reason: v1alpha1.ReasonImageNotFound, message: absent + "manifest unknown"},
 		},
 		"PullWaits": {
 			pods: []corev1.PodStatus{podWaiting(pull, `Back-off pulling image "web": ErrImagePull: manifest unknown`)},
-			want: want{reason: v1alpha1.ReasonImagePullFailed, message: "The image can't be pulled: manifest unknown"},
+			want: want{reason: v1alpha1.ReasonImageNotFound, message: absent + "manifest unknown"},
 		},
 		"BadName": {
 			pods: []corev1.PodStatus{podWaiting("InvalidImageName", "couldn't parse image name")},
 			want: want{reason: v1alpha1.ReasonImagePullFailed, message: "The image can't be pulled: couldn't parse image name"},
+		},
+		"ForOtherProcessors": {
+			pods: []corev1.PodStatus{crashed("StartError", "exec /web: exec format error", 128)},
+			want: want{
+				reason:  v1alpha1.ReasonWrongArchitecture,
+				message: "The image isn't made for the processors of the nodes. The container can't be started: exec /web: exec format error",
+			},
 		},
 		"NoSecret": {
 			pods: []corev1.PodStatus{podWaiting(config, `secret "db" not found`)},

@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -27,7 +28,7 @@ func (r *appReconciler) writeStatus(ctx context.Context, s *appScope, o *phase.O
 	now := r.clock.Now()
 	symptom, recheck := diagnose(s.app, s.current(), now)
 	conditions := status.Conditions(s.app.Status.Conditions, s.app.GetGeneration(), metav1.NewTime(now), status.Parts(o,
-		status.Observer{Type: v1alpha1.ConditionConfigured, Part: func() status.Part { return configured(symptom) }},
+		status.Observer{Type: v1alpha1.ConditionConfigured, Part: func() status.Part { return configured(symptom, s.pull.note) }},
 		status.Observer{Type: v1alpha1.ConditionAvailable, Part: func() status.Part { return available(&s.deployment, symptom) }},
 		status.Observer{Type: v1alpha1.ConditionCertified, Part: func() status.Part { return s.serving.certified() }},
 		status.Observer{Type: v1alpha1.ConditionRouted, Part: func() status.Part { return routed(s.site.Host) }},
@@ -74,14 +75,14 @@ func (s *appScope) current() []corev1.Pod {
 	return pods
 }
 
-// configured says whether the environment can be read, as far as the Pods have found out.
-func configured(found *symptom) status.Part {
+// configured says whether the environment can be read, as far as the Pods have found out, and what there is to note beside.
+func configured(found *symptom, note string) status.Part {
 	if found != nil && found.config {
 		return status.Part{
 			Type: v1alpha1.ConditionConfigured, Status: metav1.ConditionFalse, Reason: found.reason, Message: found.message,
 		}
 	}
-	return status.Succeeded(v1alpha1.ConditionConfigured, "Nothing that the environment names is known to be missing.")
+	return status.Succeeded(v1alpha1.ConditionConfigured, strings.TrimSpace("Nothing that the spec names is known to be missing. "+note))
 }
 
 // available says how far the rollout of a Deployment is, and what keeps it.

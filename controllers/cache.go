@@ -61,7 +61,8 @@ func cacheOptions() cache.Options {
 func secretOptions() secretcache.Options {
 	return secretcache.Options{
 		Labels: having(v1alpha1.LabelSecret,
-			v1alpha1.SecretEnv, v1alpha1.SecretTLS, v1alpha1.SecretCertificate, v1alpha1.SecretMailPassword),
+			v1alpha1.SecretEnv, v1alpha1.SecretTLS, v1alpha1.SecretCertificate, v1alpha1.SecretMailPassword,
+			v1alpha1.SecretRegistry, v1alpha1.SecretPull),
 		Transform: keepOfSecret,
 	}
 }
@@ -177,15 +178,21 @@ func keepOfPod(in any) (any, error) {
 	return pod, nil
 }
 
-// keepOfSecret keeps of a Secret which keys it has, which Certificate it was written for, and of one with a certificate the chain and the
-// public half of its key. Nothing that is secret ever enters the cache.
+// keptAnnotations are those of Secrets that are kept.
+var keptAnnotations = []string{
+	cmv1.CertificateNameKey, v1alpha1.AnnotationCredentialsFrom, v1alpha1.AnnotationIssuedAt, v1alpha1.AnnotationRefreshAt,
+	v1alpha1.AnnotationExpiresAt,
+}
+
+// keepOfSecret keeps of a Secret which keys it has, which Certificate it was written for, what the login in it was made from, and of one with
+// a certificate the chain and the public half of its key. Nothing that is secret ever enters the cache.
 func keepOfSecret(in any) (any, error) {
 	secret, ok := in.(*corev1.Secret)
 	if !ok {
 		return in, nil
 	}
 	strip(secret)
-	maps.DeleteFunc(secret.GetAnnotations(), func(key, _ string) bool { return key != cmv1.CertificateNameKey })
+	maps.DeleteFunc(secret.GetAnnotations(), func(key, _ string) bool { return !slices.Contains(keptAnnotations, key) })
 	return keepOurFields(secret)
 }
 

@@ -21,8 +21,8 @@ const (
 	indexHost = "berth.host"
 	// indexApp finds Domains by the App that they name, and Pods and ReplicaSets by the App that they belong to.
 	indexApp = "berth.app"
-	// indexSecret finds Apps and ReplicaSets by the Secrets that their environment names, and Domains by those that they name and those
-	// that their host is served with.
+	// indexSecret finds Apps and ReplicaSets by the Secrets that their environment names, Apps by the one with the login for their registry,
+	// and Domains by those that they name and those that their host is served with.
 	indexSecret = "berth.secret"
 	// indexController finds what cert-manager makes by the UID of what controls it.
 	indexController = "berth.controller"
@@ -88,7 +88,7 @@ func domainSecrets(o client.Object) []string {
 	return append(secretNames(o), names.DomainTLSSecret(o.GetName()), names.DomainCustomSecret(o.GetName()))
 }
 
-// secretNames returns the names of the Secrets that a Domain, or the environment of an App or a ReplicaSet, names.
+// secretNames returns the names of the Secrets that a Domain, an App, or the environment of a ReplicaSet names.
 func secretNames(o client.Object) []string {
 	var found []string
 	switch o := o.(type) {
@@ -97,6 +97,9 @@ func secretNames(o client.Object) []string {
 			if e.ValueFrom != nil && e.ValueFrom.SecretKeyRef != nil {
 				found = append(found, e.ValueFrom.SecretKeyRef.Name)
 			}
+		}
+		if r := o.Spec.Registry; r != nil && r.CredentialsSecretRef != nil {
+			found = append(found, r.CredentialsSecretRef.Name)
 		}
 	case *appsv1.ReplicaSet:
 		for _, c := range o.Spec.Template.Spec.Containers {

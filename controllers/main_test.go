@@ -7,11 +7,14 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/go-logr/logr"
 	"k8s.io/client-go/rest"
@@ -20,7 +23,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
+	"github.com/berth-dev/berth/controllers/internal/ecr"
 	"github.com/berth-dev/berth/internal/access"
+	"github.com/berth-dev/berth/internal/testaws"
 	"github.com/berth-dev/berth/internal/testenv"
 )
 
@@ -44,7 +49,28 @@ func TestMain(m *testing.M) {
 	os.Exit(testenv.Run(m, testenv.InstallRights, testenv.AwaitPolicies, startControllers))
 }
 
+// amazon is the AWS that the controllers know of, by the environment.
+var amazon = testaws.New(time.Now)
+
+func startAmazon(ctx context.Context) error {
+	served := httptest.NewServer(amazon)
+	context.AfterFunc(ctx, served.Close)
+	none := filepath.Join(os.TempDir(), "berth-no-such-file")
+	for name, value := range map[string]string{
+		"AWS_ENDPOINT_URL": served.URL, "AWS_ACCESS_KEY_ID": testaws.AccessKeyID, "AWS_SECRET_ACCESS_KEY": testaws.SecretAccessKey,
+		"AWS_CONFIG_FILE": none, "AWS_SHARED_CREDENTIALS_FILE": none,
+	} {
+		if err := os.Setenv(name, value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func startControllers(ctx context.Context, config *rest.Config) error {
+	if err := startAmazon(ctx); err != nil {
+		return err
+	}
 	ctrl.SetLogger(logr.FromSlogHandler(slog.NewTextHandler(io.MultiWriter(os.Stderr, logged), &slog.HandlerOptions{Level: slog.LevelWarn})))
 	var err error
 	if api, err = client.NewWithWatch(config, client.Options{Scheme: Scheme()}); err != nil {
@@ -91,7 +117,7 @@ func testOptions() Options {
 func testBase(t *testing.T, c clock.PassiveClock) base {
 	t.Helper()
 	platform := testOptions().withDefaults().platform()
-	return base{client: cached, live: uncached, recorder: noEvents{}, clock: c, platform: platform}
+	return base{client: cached, live: uncached, recorder: noEvents{}, clock: c, platform: platform, tokens: ecr.New(c)}
 }
 
 // record remembers what is written to it.

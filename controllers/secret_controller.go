@@ -107,13 +107,15 @@ func (r *secretReconciler) delete(ctx context.Context, secret *corev1.Secret) er
 	}))
 }
 
-// namersOf returns lists of what may name a Secret, if it is to go when nothing does. What Domains name is a user's own unless it has the
-// label of an App, and then nobody else's to delete.
+// namersOf returns lists of what may name a Secret, if it is to go when nothing does. A login for a registry, and what Domains name, is a
+// user's own unless it has the label of an App, and then nobody else's to delete.
 func namersOf(secret *corev1.Secret) []client.ObjectList {
 	_, made := secret.GetLabels()[v1alpha1.LabelApp]
 	switch {
 	case secret.GetLabels()[v1alpha1.LabelSecret] == v1alpha1.SecretEnv:
 		return []client.ObjectList{&v1alpha1.AppList{}, &appsv1.ReplicaSetList{}}
+	case made && secret.GetLabels()[v1alpha1.LabelSecret] == v1alpha1.SecretRegistry:
+		return []client.ObjectList{&v1alpha1.AppList{}}
 	case made && isForDomains(secret):
 		return []client.ObjectList{&v1alpha1.DomainList{}}
 	default:

@@ -1,8 +1,8 @@
 // Package controllers holds the controllers of Berth: they make the cluster hold what Apps and Domains ask for, and write into their
 // status what came of it.
 //
-// Each reconcile is an ordered list of phases over a scope. It reads from caches alone, but for a private key that it has to copy and for
-// whether a Secret that cert-manager is to make is somebody else's, and writes nothing when nothing has to change.
+// Each reconcile is an ordered list of phases over a scope. It reads from caches alone, but for a private key or a login that it has to copy
+// and for whether a Secret that cert-manager is to make is somebody else's, and writes nothing when nothing has to change.
 // It ends in one of three outcomes: waiting, stalled or failed; see package phase.
 package controllers
 
@@ -28,6 +28,7 @@ import (
 
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/controllers/internal/desired"
+	"github.com/berth-dev/berth/controllers/internal/ecr"
 	"github.com/berth-dev/berth/internal/secretcache"
 )
 
@@ -107,6 +108,7 @@ func SetupWithManager(ctx context.Context, mgr manager.Manager, o Options) error
 		recorder: mgr.GetEventRecorder("berth-operator"),
 		clock:    o.Clock,
 		platform: o.platform(),
+		tokens:   ecr.New(o.Clock),
 	}
 	c := controller.Options{MaxConcurrentReconciles: o.Concurrency, ReconciliationTimeout: reconcileTimeout}
 	for name, setup := range map[string]func(manager.Manager, base, controller.Options) error{
@@ -131,6 +133,8 @@ type base struct {
 	recorder events.EventRecorder
 	clock    clock.PassiveClock
 	platform desired.Platform
+	// tokens are those for registries of Amazon ECR, for all Apps.
+	tokens *ecr.Tokens
 }
 
 func (o Options) validate() error {

@@ -30,12 +30,19 @@ var goes = predicate.Funcs{
 	},
 }
 
-// secretChanged lets through what the cache keeps of a Secret: what it is for, which keys it has, and which certificate.
+// secretChanged lets through what the cache keeps of a Secret: what it is for, which keys it has, and which certificate; and of one with a
+// login, that something has changed, since the login isn't kept.
 var secretChanged = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 	before, ok := e.ObjectOld.(*corev1.Secret)
 	after, alsoOK := e.ObjectNew.(*corev1.Secret)
 	return ok && alsoOK && (!equality.Semantic.DeepEqual(before.Data, after.Data) ||
-		!equality.Semantic.DeepEqual(before.GetLabels(), after.GetLabels()))
+		!equality.Semantic.DeepEqual(before.GetLabels(), after.GetLabels()) ||
+		after.GetLabels()[v1alpha1.LabelSecret] == v1alpha1.SecretRegistry && before.GetResourceVersion() != after.GetResourceVersion())
+}}
+
+// organizationChanged lets through that an organization comes or goes, and that it gets its external id.
+var organizationChanged = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+	return externalID(e.ObjectOld) != externalID(e.ObjectNew)
 }}
 
 // claimChanged lets through what decides whose a host is: who asks for it on whose behalf, who has it, and who has proven to own it.
@@ -117,7 +124,7 @@ func labelledApp(_ context.Context, o client.Object) []reconcile.Request {
 	return request(o.GetNamespace(), app)
 }
 
-// namedSecrets returns the Secrets that a Domain, or the environment of an App or a ReplicaSet, names.
+// namedSecrets returns the Secrets that a Domain, an App, or the environment of a ReplicaSet names.
 func namedSecrets(_ context.Context, o client.Object) []reconcile.Request {
 	var requests []reconcile.Request
 	for _, name := range secretNames(o) {
@@ -126,10 +133,10 @@ func namedSecrets(_ context.Context, o client.Object) []reconcile.Request {
 	return requests
 }
 
-// appsOfSecret returns the Apps whose environment names a Secret, or whose default host is served with what it holds or is to be.
+// appsOfSecret returns the Apps that name a Secret, or that pull with it, or whose default host is served with what it holds or is to be.
 func (r *appReconciler) appsOfSecret(ctx context.Context, o client.Object) []reconcile.Request {
 	switch o.GetLabels()[v1alpha1.LabelSecret] {
-	case v1alpha1.SecretTLS:
+	case v1alpha1.SecretTLS, v1alpha1.SecretPull:
 		return labelledApp(ctx, o)
 	case v1alpha1.SecretCertificate:
 		return r.sites.wakeMirrored(ctx, o)

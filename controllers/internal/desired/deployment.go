@@ -3,6 +3,7 @@ package desired
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -14,6 +15,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/internal/names"
 )
 
 const (
@@ -78,10 +80,24 @@ func podSpec(app *v1alpha1.App) *corev1ac.PodSpecApplyConfiguration {
 		WithTerminationGracePeriodSeconds(terminationGracePeriodSeconds).
 		WithSecurityContext(corev1ac.PodSecurityContext().
 			WithSeccompProfile(corev1ac.SeccompProfile().WithType(corev1.SeccompProfileTypeRuntimeDefault)))
-	for _, s := range app.Spec.ImagePullSecrets {
-		spec.WithImagePullSecrets(corev1ac.LocalObjectReference().WithName(s.Name))
+	for _, name := range pullSecrets(app) {
+		spec.WithImagePullSecrets(corev1ac.LocalObjectReference().WithName(name))
 	}
 	return spec
+}
+
+// pullSecrets returns the names of the Secrets that the image is pulled with, each once.
+func pullSecrets(app *v1alpha1.App) []string {
+	var all []string
+	if app.Spec.Registry != nil {
+		all = append(all, names.PullSecret(app.GetName()))
+	}
+	for _, s := range app.Spec.ImagePullSecrets {
+		if !slices.Contains(all, s.Name) {
+			all = append(all, s.Name)
+		}
+	}
+	return all
 }
 
 func container(app *v1alpha1.App) (*corev1ac.ContainerApplyConfiguration, error) {

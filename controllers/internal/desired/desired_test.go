@@ -13,13 +13,16 @@ import (
 // What must not replace Pods must not change their template.
 func TestDeploymentStaysTheSame(t *testing.T) {
 	t.Parallel()
-	before, err := Deployment(testApp())
+	role := func(arn string) func(*v1alpha1.App) {
+		return func(a *v1alpha1.App) { a.Spec.Registry = &v1alpha1.RegistryAccess{RoleARN: arn} }
+	}
+	before, err := Deployment(testApp(role("arn:aws:iam::1:role/pull")))
 	if err != nil {
 		t.Fatal(err)
 	}
 	cases := map[string]func(*v1alpha1.App){
 		"Dataset":  func(a *v1alpha1.App) { a.Spec.Dataset = v1alpha1.DatasetTesting },
-		"Registry": func(a *v1alpha1.App) { a.Spec.Registry = &v1alpha1.RegistryAccess{RoleARN: "arn:aws:iam::1:role/pull"} },
+		"Registry": role("arn:aws:iam::1:role/another"),
 		"OtherAnnotations": func(a *v1alpha1.App) {
 			a.Annotations = map[string]string{v1alpha1.AnnotationLocationPrefix: "https://"}
 		},
@@ -29,7 +32,7 @@ func TestDeploymentStaysTheSame(t *testing.T) {
 	for name, change := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			after, err := Deployment(testApp(change))
+			after, err := Deployment(testApp(role("arn:aws:iam::1:role/pull"), change))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -49,6 +49,11 @@ func Wait(after time.Duration, reason, format string, args ...any) error {
 	return &problemError{Problem{Reason: reason, Message: fmt.Sprintf(format, args...), after: after}}
 }
 
+// StallFor returns the error of a phase that can't go on before a person acts, somewhere that nothing watches: it is run again after a time.
+func StallFor(after time.Duration, reason, format string, args ...any) error {
+	return &problemError{Problem{Reason: reason, Message: fmt.Sprintf(format, args...), Stalled: true, after: after}}
+}
+
 // classify turns any error of a phase into a problem.
 func classify(err error) *Problem {
 	if e, ok := errors.AsType[*problemError](err); ok {

@@ -32,6 +32,9 @@ var samples = []image{
 func (s *Stack) build(ctx context.Context) error {
 	s.logf("build Berth")
 	args := append([]string{"build", "-trimpath", "-buildvcs=false", "-o", filepath.Join(s.opts.Dir, "bin") + "/"}, commands...)
+	if s.opts.Amazon {
+		args = append(args, "./hack/localaws")
+	}
 	cmd := exec.CommandContext(ctx, "go", args...) //nolint:gosec // The arguments are ours.
 	cmd.Dir, cmd.Env = s.opts.Root, append(os.Environ(), "CGO_ENABLED=0")
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // It removes its temporary files then.
@@ -47,7 +50,11 @@ func (s *Stack) build(ctx context.Context) error {
 func (s *Stack) push(ctx context.Context) error {
 	images := samples
 	s.tags = map[string]string{}
-	for _, name := range []string{"operator", "facade"} {
+	berth := []string{"operator", "facade"}
+	if s.opts.Amazon {
+		berth = append(berth, "localaws")
+	}
+	for _, name := range berth {
 		tag, err := s.contentTag(name)
 		if err != nil {
 			return err

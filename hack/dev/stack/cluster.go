@@ -12,9 +12,10 @@ import (
 	"time"
 )
 
-// The Service of the facade has this port on the node, and the node has this address in its network namespace.
+// The Service of the facade has this port on the node, and the registry that; the node has this address in its network namespace.
 const (
 	facadeNodePort = 30443
+	registryPort   = 5000
 	nodeIP         = "10.200.0.1"
 )
 
@@ -61,6 +62,9 @@ func (s *Stack) startCluster(ctx context.Context) (*cluster, error) {
 	args := append([]string{"start", "--dir", dir, "--other-ports"}, s.identityFlags()...)
 	if os.Geteuid() == 0 { // Otherwise there is no node to forward to.
 		args = append(args, "--forward", fmt.Sprintf("facade=%s,%s:%d", s.facadeAddr, nodeIP, facadeNodePort))
+		if s.opts.Amazon {
+			args = append(args, s.opts.amazonFlags()...)
+		}
 	}
 	if s.opts.AuditPolicy != "" {
 		args = append(args, "--audit-policy", s.opts.AuditPolicy)

@@ -26,6 +26,9 @@ const Namespace = "berth-system"
 //go:embed overlay.yaml.tmpl
 var overlayText string
 
+//go:embed amazon.yaml
+var amazonManifest []byte
+
 var overlay = template.Must(template.New("overlay").Option("missingkey=error").Parse(overlayText))
 
 // install applies Berth's manifests. Without a node, the Deployments are left out: operator and facade then are processes.
@@ -49,6 +52,9 @@ func (s *Stack) install(ctx context.Context) error {
 func (s *Stack) render() ([]*unstructured.Unstructured, error) {
 	dir := filepath.Join(s.opts.Dir, "overlay")
 	if err := os.MkdirAll(dir, 0o750); err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile(filepath.Join(dir, "amazon.yaml"), amazonManifest, 0o600); err != nil {
 		return nil, err
 	}
 	values, err := s.overlayValues(dir)
@@ -92,7 +98,7 @@ func (s *Stack) overlayValues(dir string) (map[string]any, error) {
 	}
 	values := map[string]any{
 		"Base": base, "Tags": s.tags, "Registry": s.Env.Registry, "BaseDomain": s.opts.BaseDomain,
-		"Issuer": s.issuer(), "IngressClass": s.ingressClass(), "NodePort": 0, "Mail": s.MailServer(), "Identity": s.Identity(),
+		"Issuer": s.issuer(), "IngressClass": s.ingressClass(), "NodePort": 0, "Mail": s.MailServer(), "Identity": s.Identity(), "Amazon": s.amazon(),
 		"RouterNamespace": "", "RouterNetwork": routerNetworks,
 	}
 	if s.opts.Existing != nil {

@@ -27,6 +27,8 @@ type Options struct {
 	// FixedPorts asks for the same loopback ports at each start, as a person prefers; a port that is taken is replaced by a free
 	// one. Default: free ports.
 	FixedPorts bool
+	// Amazon adds a local AWS, which the operator has an identity of, if there is a node.
+	Amazon bool
 	// AuditPolicy is the file of a policy for the audit log of a cluster of the stack's own; empty: there is no audit log.
 	AuditPolicy string
 	// Groups are further groups of those who can sign in (Manager, Contributor, Staff).

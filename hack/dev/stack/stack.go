@@ -29,6 +29,8 @@ type Stack struct {
 	// Config and Client lead to the cluster with an administrator's rights.
 	Config *rest.Config
 	Client client.Client
+	// AmazonAddr is where the local AWS answers on loopback, host:port; empty if there is none.
+	AmazonAddr string
 
 	opts      Options
 	cluster   *cluster
@@ -112,6 +114,7 @@ func (s *Stack) connect(ctx context.Context) error {
 		s.Env.HTTPAddr, s.Env.HTTPSAddr, s.Env.CAIngress = c.env["HTTP_ADDR"], c.env["HTTPS_ADDR"], c.env["CLUSTER_CA_INGRESS"]
 		s.Env.ACMEIssuer, s.Env.CAACME, s.Env.Hosts = c.env["CLUSTER_ACME_ISSUER"], c.env["CLUSTER_CA_ACME"], c.env["CLUSTER_HOSTS"]
 		s.Env.MailDir, s.Env.AuditLog = c.env["MAIL_DIR"], c.env["CLUSTER_AUDIT_LOG"]
+		s.AmazonAddr = c.env["FORWARD_AMAZON"]
 	}
 	config, err := clientcmd.BuildConfigFromFlags("", s.Env.Kubeconfig)
 	if err != nil {

@@ -29,6 +29,11 @@ func startCommand(ctx context.Context, args []string, _ io.Writer) error {
 		o.Forwards = append(o.Forwards, p)
 		return err
 	})
+	fs.Func("mirror", "HOST=ADDRESS: images of HOST are pulled over plain HTTP from an address in the node's network", func(text string) error {
+		m, err := cluster.ParseMirror(text)
+		o.Mirrors = append(o.Mirrors, m)
+		return err
+	})
 	const redirectUsage = "URL: the identity provider may send browsers back there; can be repeated"
 	fs.Func("oidc-redirect", redirectUsage, func(url string) error {
 		o.Redirects = append(o.Redirects, url)

@@ -143,7 +143,8 @@ func (r *runner) assemble() error {
 	if r.spec.Node {
 		r.node = node.New(node.Options{
 			Dir: r.spec.path(nodeDir), PKI: r.spec.path(pkiDir), Authority: r.control.Authority, Server: r.control.Server(),
-			RegistryName: r.spec.listen(RegistryPort), Programs: r.spec.Programs, Supervisor: r.supervisor,
+			Mirrors:  append([]node.Mirror{{Host: r.spec.listen(RegistryPort), Registry: address.Registry}}, r.spec.Mirrors...),
+			Programs: r.spec.Programs, Supervisor: r.supervisor,
 		})
 	}
 	return nil

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/berth-dev/berth/hack/cluster/internal/address"
+	"github.com/berth-dev/berth/hack/cluster/internal/node"
 )
 
 // Options are what a person asks for.
@@ -28,6 +29,8 @@ type Options struct {
 	OtherPorts bool
 	// Forwards are further ports that lead to addresses in the node's network.
 	Forwards []Port
+	// Mirrors are further registries that images are pulled from.
+	Mirrors []node.Mirror
 	// Redirects are the URLs that the identity provider may send browsers back to, People those who can sign in: ADDRESS=GROUP,GROUP.
 	Redirects, People []string
 	// AuditPolicy is the file of an audit policy; empty: no audit log.
@@ -100,11 +103,24 @@ func ParseForward(text string) (Port, error) {
 	return Port{Name: PortName("forward " + name), Listen: listen, Target: target, Variable: variable}, nil
 }
 
+// ParseMirror reads HOST=ADDRESS, such as registry.example.com=10.200.0.1:5001.
+func ParseMirror(text string) (node.Mirror, error) {
+	host, target, _ := strings.Cut(text, "=")
+	if host == "" || strings.ContainsAny(host, `/\`) {
+		return node.Mirror{}, fmt.Errorf("%q is not HOST=ADDRESS", text)
+	}
+	if _, _, err := net.SplitHostPort(target); err != nil {
+		return node.Mirror{}, fmt.Errorf("%q: %w", text, err)
+	}
+	return node.Mirror{Host: host, Registry: target}, nil
+}
+
 // Spec is everything about one cluster that is settled before it starts. It is handed into the sandbox.
 type Spec struct {
 	Dir         string
 	Node        bool
 	Ports       []Port
+	Mirrors     []node.Mirror
 	AuditPolicy string
 	Redirects   []string
 	People      []string

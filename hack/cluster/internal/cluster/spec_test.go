@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/berth-dev/berth/hack/cluster/internal/node"
 )
 
 func TestListenOnTakenPort(t *testing.T) {
@@ -53,6 +55,31 @@ func TestParseForward(t *testing.T) {
 			}
 			if diff := cmp.Diff(tc.want, got); err == nil && diff != "" {
 				t.Errorf("ParseForward(%q): -want +got:\n%s", tc.text, diff)
+			}
+		})
+	}
+}
+
+func TestParseMirror(t *testing.T) {
+	cases := map[string]struct {
+		text    string
+		want    node.Mirror
+		wantErr bool
+	}{
+		"Good":      {text: "a.example.com=10.200.0.1:5001", want: node.Mirror{Host: "a.example.com", Registry: "10.200.0.1:5001"}},
+		"NoHost":    {text: "=10.200.0.1:5001", wantErr: true},
+		"NoAddress": {text: "a.example.com", wantErr: true},
+		"NoPort":    {text: "a.example.com=10.200.0.1", wantErr: true},
+		"Path":      {text: "../a=10.200.0.1:5001", wantErr: true},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			got, err := ParseMirror(tc.text)
+			if (err != nil) != tc.wantErr {
+				t.Fatalf("ParseMirror(%q): error %v, want one: %t", tc.text, err, tc.wantErr)
+			}
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Errorf("ParseMirror(%q): -want +got:\n%s", tc.text, diff)
 			}
 		})
 	}

@@ -32,10 +32,18 @@ const HostsFile = "hosts"
 // Node is the one node of a cluster.
 type Node struct {
 	dir, pki, server string
-	registryName     string
+	mirrors          []Mirror
 	programs         map[string]string
 	authority        *pki.Authority
 	supervisor       *supervise.Supervisor
+}
+
+// Mirror is a registry under another name.
+type Mirror struct {
+	// Host is the host or host:port that images are named by.
+	Host string
+	// Registry is the host:port in the node's network where they are pulled over plain HTTP.
+	Registry string
 }
 
 // Options say what a node is made of.
@@ -47,8 +55,8 @@ type Options struct {
 	Authority *pki.Authority
 	// Server is the API server's URL.
 	Server string
-	// RegistryName is the host:port that images are named by, whose registry is at address.Registry.
-	RegistryName string
+	// Mirrors are the registries that images are pulled from.
+	Mirrors []Mirror
 	// Programs are the folders of the components by their names.
 	Programs map[string]string
 	// Supervisor runs the programs.
@@ -73,7 +81,7 @@ func SetUp(dir string, keep []string) error {
 // New returns a node whose programs do not run yet.
 func New(o Options) *Node {
 	return &Node{
-		dir: o.Dir, pki: o.PKI, server: o.Server, registryName: o.RegistryName,
+		dir: o.Dir, pki: o.PKI, server: o.Server, mirrors: o.Mirrors,
 		programs: o.Programs, authority: o.Authority, supervisor: o.Supervisor,
 	}
 }
@@ -89,7 +97,7 @@ func (n *Node) StartRuntime(ctx context.Context) error {
 	if _, err := n.write("cni.conflist", "cni/10-cluster.conflist", v); err != nil {
 		return err
 	}
-	if _, err := n.write("hosts.toml", filepath.Join("registries", n.registryName, "hosts.toml"), v); err != nil {
+	if err := n.writeMirrors(v); err != nil {
 		return err
 	}
 	bin := n.programs[component.Node]
@@ -106,6 +114,17 @@ func (n *Node) StartRuntime(ctx context.Context) error {
 		return err
 	}
 	return n.importImages(ctx)
+}
+
+// writeMirrors tells containerd where images are.
+func (n *Node) writeMirrors(v values) error {
+	for _, m := range n.mirrors {
+		v.Registry = m.Registry
+		if _, err := n.write("hosts.toml", filepath.Join("registries", m.Host, "hosts.toml"), v); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (n *Node) importImages(ctx context.Context) error {

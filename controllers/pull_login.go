@@ -1,0 +1,76 @@
+package controllers
+
+import (
+	"context"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/controllers/internal/desired"
+	"github.com/berth-dev/berth/controllers/internal/phase"
+)
+
+// pullByLogin keeps the login in the Secret that a user or a REST client has given. It is read past the cache, which has no logins, only when
+// its Secret has changed.
+func (r *appReconciler) pullByLogin(ctx context.Context, s *appScope, have *corev1.Secret) error {
+	source, err := r.login(ctx, r.client, s.app)
+	if err != nil {
+		return err
+	}
+	if isRegistrySecret(source, s.app) {
+		if err := r.adopt(ctx, s.app, source.GetName()); err != nil {
+			return err
+		}
+	}
+	registry := desired.RegistryOf(s.app.Spec.Image)
+	if have.GetAnnotations()[v1alpha1.AnnotationCredentialsFrom] == fromSecretOf(registry, source) {
+		if kept, err := r.isKept(s.app, have); err != nil || kept {
+			return err
+		}
+	}
+	if source, err = r.login(ctx, r.live, s.app); err != nil {
+		return err
+	}
+	user, password := string(source.Data[corev1.BasicAuthUsernameKey]), string(source.Data[corev1.BasicAuthPasswordKey])
+	if user == "" || password == "" || strings.Contains(user, ":") {
+		return phase.Stall(v1alpha1.ReasonCredentialsInvalid,
+			"Secret %s needs a user name, without a colon, and a password; neither may be empty.", source.GetName())
+	}
+	login, err := desired.Login(registry, user, password)
+	if err != nil {
+		return err
+	}
+	return r.keepLogin(ctx, s.app, login, map[string]string{v1alpha1.AnnotationCredentialsFrom: fromSecretOf(registry, source)})
+}
+
+// login reads the Secret that the App names for its registry.
+func (r *appReconciler) login(ctx context.Context, from client.Reader, app *v1alpha1.App) (*corev1.Secret, error) {
+	name, secret := app.Spec.Registry.CredentialsSecretRef.Name, &corev1.Secret{}
+	err := from.Get(ctx, client.ObjectKey{Namespace: app.GetNamespace(), Name: name}, secret)
+	if apierrors.IsNotFound(err) || err == nil && secret.GetLabels()[v1alpha1.LabelSecret] != v1alpha1.SecretRegistry {
+		return nil, r.missing(app, v1alpha1.ReasonSecretNotFound, "There is no Secret %s with the label %s=%s in the Namespace.",
+			name, v1alpha1.LabelSecret, v1alpha1.SecretRegistry)
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, key := range []string{corev1.BasicAuthUsernameKey, corev1.BasicAuthPasswordKey} {
+		if _, ok := secret.Data[key]; !ok {
+			return nil, phase.Wait(0, v1alpha1.ReasonSecretNotFound, "The login for the registry is in Secret %s, which has no key %s.", name, key)
+		}
+	}
+	return secret, nil
+}
+
+func isRegistrySecret(secret *corev1.Secret, app *v1alpha1.App) bool {
+	l := secret.GetLabels()
+	return l[v1alpha1.LabelSecret] == v1alpha1.SecretRegistry && l[v1alpha1.LabelApp] == app.GetName()
+}
+
+// fromSecretOf names a version of a Secret. A digest of a login would let its password be guessed.
+func fromSecretOf(registry string, source *corev1.Secret) string {
+	return strings.Join([]string{registry, source.GetName(), string(source.GetUID()), source.GetResourceVersion()}, " ")
+}

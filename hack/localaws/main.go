@@ -1,0 +1,42 @@
+// Command localaws is an AWS for the end-to-end tests, with STS and ECR, and a registry that takes nothing but ECR's tokens.
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"time"
+
+	"github.com/berth-dev/berth/internal/testaws"
+)
+
+func main() {
+	listen := flag.String("listen", ":4566", "where STS and ECR answer, and the tests' own requests")
+	registry := flag.String("registry", ":4567", "where the registry answers")
+	upstream := flag.String("upstream", "", "URL of the registry that has the images and lets everybody in; needed")
+	flag.Parse()
+	if err := run(*listen, *registry, *upstream); err != nil {
+		fmt.Fprintln(os.Stderr, "localaws:", err)
+		os.Exit(1)
+	}
+}
+
+// run serves until something fails.
+func run(listen, registry, upstream string) error {
+	to, err := url.Parse(upstream)
+	if err != nil || to.Host == "" {
+		return errors.New("--upstream has to be a URL")
+	}
+	aws := testaws.New(time.Now)
+	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(to) }}
+	failed := make(chan error, 2)
+	for address, handler := range map[string]http.Handler{listen: aws.Controlled(), registry: aws.Registry(proxy)} {
+		server := &http.Server{Addr: address, Handler: handler, ReadHeaderTimeout: 5 * time.Second}
+		go func() { failed <- server.ListenAndServe() }()
+	}
+	return <-failed
+}
