@@ -185,15 +185,24 @@ type ImagePullSecret struct {
 	Name string `json:"name,omitempty"`
 }
 
-// RegistryAccess says how Berth gets credentials for a registry.
+// RegistryAccess says how Berth gets credentials for the registry of the image: exactly one of its fields is set. From either Berth makes
+// the Secret NAME-pull, which the Pods pull with beside imagePullSecrets. New credentials never replace a Pod.
+//
+// +kubebuilder:validation:ExactlyOneOf=roleARN;credentialsSecretRef
 type RegistryAccess struct {
 	// roleARN is the AWS IAM role that may read the image's Amazon ECR repository. Its trust policy has to name the organization's
-	// external id. Example: "arn:aws:iam::123456789012:role/shop-pull".
+	// external id. The image has to be one of Amazon ECR's. Example: "arn:aws:iam::123456789012:role/shop-pull".
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=2048
 	// +kubebuilder:validation:XValidation:rule="self.matches('^arn:aws[-a-z]*:iam::[0-9]*:[-A-Za-z0-9_+=,.@/]+$')",message="roleARN must be the ARN of an AWS IAM role, such as arn:aws:iam::123456789012:role/shop-pull"
-	// +required
+	// +optional
 	RoleARN string `json:"roleARN,omitempty"`
+
+	// credentialsSecretRef names a Secret in the App's Namespace with the user name and the password, or token, for any registry, under
+	// the keys username and password, as the type kubernetes.io/basic-auth has them. The Secret must have the label
+	// berth.dev/secret=registry; Berth reads no other. A change of the Secret is followed.
+	// +optional
+	CredentialsSecretRef *SecretRef `json:"credentialsSecretRef,omitempty"`
 }
 
 // AppStatus is what was last seen of an App.

@@ -164,6 +164,12 @@ func TestAppScalars(t *testing.T) {
 	role := func(arn string) func(*v1alpha1.App) {
 		return spec(func(s *v1alpha1.AppSpec) { s.Registry = &v1alpha1.RegistryAccess{RoleARN: arn} })
 	}
+	registry := func(r v1alpha1.RegistryAccess) func(*v1alpha1.App) {
+		return spec(func(s *v1alpha1.AppSpec) { s.Registry = &r })
+	}
+	credentials := func(name string) func(*v1alpha1.App) {
+		return registry(v1alpha1.RegistryAccess{CredentialsSecretRef: &v1alpha1.SecretRef{Name: name}})
+	}
 	names := strings.Fields("a b c d e f g h i j k l m n o p q")
 	runApps(t, map[string]appCase{
 		"Production":      {change: dataset(v1alpha1.DatasetProduction)},
@@ -185,11 +191,19 @@ func TestAppScalars(t *testing.T) {
 		"PullTooLong":     {change: pull(repeat(254)), refused: "spec.imagePullSecrets[0].name"},
 		"Role":            {change: role("arn:aws:iam::123456789012:role/path/shop-pull")},
 		"RoleOfPartition": {change: role("arn:aws-us-gov:iam::123456789012:role/r")},
-		"NoRole":          {change: role(""), refused: "spec.registry.roleARN"},
+		"NoRole":          {change: role(""), refused: "spec.registry"},
 		"NotARole":        {change: role("shop-pull"), refused: "spec.registry.roleARN"},
 		"OtherService":    {change: role("arn:aws:s3:::bucket"), refused: "spec.registry.roleARN"},
 		"LongestRole":     {change: role("arn:aws:iam::1:role/" + repeat(2028))},
 		"RoleTooLong":     {change: role("arn:aws:iam::1:role/" + repeat(2029)), refused: "spec.registry.roleARN"},
+		"Credentials":     {change: credentials("quay")},
+		"NoCredentials":   {change: credentials(""), refused: "spec.registry.credentialsSecretRef.name"},
+		"RoleAndCredentials": {
+			change: registry(v1alpha1.RegistryAccess{
+				RoleARN: "arn:aws:iam::1:role/r", CredentialsSecretRef: &v1alpha1.SecretRef{Name: "quay"},
+			}),
+			refused: "spec.registry",
+		},
 	})
 }
 

@@ -12,8 +12,8 @@ const (
 	// ConditionStalled is True when the object can't become Ready before a person acts.
 	ConditionStalled = "Stalled"
 
-	// ConditionConfigured says whether what the object names is there: on an App, the Secrets and ConfigMaps of its environment, on a
-	// Domain, the Secret with the password of its mail server.
+	// ConditionConfigured says whether what the object names is there: on an App, the credentials for its registry and the Secrets and
+	// ConfigMaps of its environment, on a Domain, the Secret with the password of its mail server.
 	ConditionConfigured = "Configured"
 	// ConditionAvailable, on an App, says whether the Pods of its current spec run and are ready.
 	ConditionAvailable = "Available"
@@ -58,8 +58,30 @@ const (
 	// ReasonConfigMapNotFound means that the environment names a ConfigMap, or a key of one, that isn't there.
 	ReasonConfigMapNotFound = "ConfigMapNotFound"
 
-	// ReasonImagePullFailed means that the node can't pull the image.
+	// ReasonRegistryMismatch means that a role is named for an image that isn't in a registry of Amazon ECR, or is in another of AWS'
+	// partitions than the role.
+	ReasonRegistryMismatch = "RegistryMismatch"
+	// ReasonCredentialsInvalid means that no login can be made of what the Secret of credentialsSecretRef holds.
+	ReasonCredentialsInvalid = "CredentialsInvalid"
+	// ReasonRoleRefused means that AWS doesn't let Berth assume the role: there is none of that name, or its trust policy names another
+	// account or external id. AWS doesn't say which.
+	ReasonRoleRefused = "RoleRefused"
+	// ReasonTokenRefused means that the role can be assumed but may not get a token for the registry.
+	ReasonTokenRefused = "TokenRefused"
+	// ReasonNoPlatformIdentity means that the platform has no identity of AWS of its own, or none that AWS accepts, by which it could assume
+	// a role. Whoever runs the platform has to act.
+	ReasonNoPlatformIdentity = "NoPlatformIdentity"
+	// ReasonAWSUnavailable means that AWS doesn't answer, fails, or asks to be called less often; Berth tries again with growing pauses.
+	ReasonAWSUnavailable = "AWSUnavailable"
+
+	// ReasonImagePullFailed means that the node can't pull the image, for another reason than those below.
 	ReasonImagePullFailed = "ImagePullFailed"
+	// ReasonImagePullDenied means that the registry of the image demands credentials, or refuses those that it was given.
+	ReasonImagePullDenied = "ImagePullDenied"
+	// ReasonImageNotFound means that the registry doesn't have the image.
+	ReasonImageNotFound = "ImageNotFound"
+	// ReasonWrongArchitecture means that the image isn't made for the processors of the nodes.
+	ReasonWrongArchitecture = "WrongArchitecture"
 	// ReasonCrashed means that the container started and ended, and is started again with growing pauses.
 	ReasonCrashed = "Crashed"
 	// ReasonUnschedulable means that no node has room for the Pods.

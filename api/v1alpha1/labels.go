@@ -38,6 +38,11 @@ const (
 	SecretMailPassword = "mail-password"
 	// SecretNewCertKey marks the Secret with a private key that waits for the certificate that a REST client gets for it.
 	SecretNewCertKey = "newcert-key"
+	// SecretRegistry marks the Secret with the user name and the password for the registry of an App's image: a user's own, or one that a
+	// REST client gave, which has LabelApp as well and is deleted when no App names it any more.
+	SecretRegistry = "registry"
+	// SecretPull marks the Secret of the type kubernetes.io/dockerconfigjson that Berth makes for an App's Pods to pull their image with.
+	SecretPull = "pull"
 )
 
 // Annotations that Berth reads or writes.
@@ -60,4 +65,13 @@ const (
 	// AnnotationLocationPrefix on an App keeps what a REST client wrote in front of the image reference ("https://"), so that it
 	// reads back what it wrote.
 	AnnotationLocationPrefix = "berth.dev/location-prefix"
+	// AnnotationCredentialsFrom on a Secret with the label value SecretPull says what its credentials were made from: the registry with the
+	// role, or the Secret and its version. It holds nothing secret.
+	AnnotationCredentialsFrom = "berth.dev/credentials-from"
+	// AnnotationIssuedAt on such a Secret, an RFC 3339 time, says since when its credentials are. Unset on those without an end.
+	AnnotationIssuedAt = "berth.dev/issued-at"
+	// AnnotationRefreshAt on such a Secret, an RFC 3339 time, says when they are to be replaced by new ones.
+	AnnotationRefreshAt = "berth.dev/refresh-at"
+	// AnnotationExpiresAt on such a Secret, an RFC 3339 time, says when they end.
+	AnnotationExpiresAt = "berth.dev/expires-at"
 )

@@ -14,6 +14,7 @@ import (
 const (
 	tlsSuffix          = "-tls"
 	customSuffix       = "-custom"
+	pullSuffix         = "-pull"
 	domainSuffix       = ".domain"
 	domainTLSSuffix    = ".domain-tls"
 	domainCustomSuffix = ".domain-custom"
@@ -28,6 +29,11 @@ func TLSSecret(app string) string {
 // CustomSecret returns the name of the Secret with the copy of a custom certificate for an App's default host.
 func CustomSecret(app string) string {
 	return app + customSuffix
+}
+
+// PullSecret returns the name of the Secret with the credentials that an App's image is pulled with.
+func PullSecret(app string) string {
+	return app + pullSuffix
 }
 
 // DomainObject returns the name of a Domain's Certificate and of its Ingress.

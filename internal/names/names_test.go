@@ -22,6 +22,7 @@ func TestNames(t *testing.T) {
 		{"Secret of Domain x", DomainTLSSecret("x")},
 		{"Secret of long Domain", DomainTLSSecret(long)},
 		{"copy of App x", CustomSecret("x")},
+		{"pull Secret of App x", PullSecret("x")},
 		{"copy of Domain x", DomainCustomSecret("x")},
 		{"copy of long Domain", DomainCustomSecret(long)},
 		{"waiting key of Domain x", NewCertSecret("x")},

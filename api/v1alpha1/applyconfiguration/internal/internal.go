@@ -278,6 +278,9 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.berth-dev.berth.api.v1alpha1.RegistryAccess
   map:
     fields:
+    - name: credentialsSecretRef
+      type:
+        namedType: com.github.berth-dev.berth.api.v1alpha1.SecretRef
     - name: roleARN
       type:
         scalar: string

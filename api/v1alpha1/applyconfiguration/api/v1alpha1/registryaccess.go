@@ -7,11 +7,16 @@ package v1alpha1
 // RegistryAccessApplyConfiguration represents a declarative configuration of the RegistryAccess type for use
 // with apply.
 //
-// RegistryAccess says how Berth gets credentials for a registry.
+// RegistryAccess says how Berth gets credentials for the registry of the image: exactly one of its fields is set. From either Berth makes
+// the Secret NAME-pull, which the Pods pull with beside imagePullSecrets. New credentials never replace a Pod.
 type RegistryAccessApplyConfiguration struct {
 	// roleARN is the AWS IAM role that may read the image's Amazon ECR repository. Its trust policy has to name the organization's
-	// external id. Example: "arn:aws:iam::123456789012:role/shop-pull".
+	// external id. The image has to be one of Amazon ECR's. Example: "arn:aws:iam::123456789012:role/shop-pull".
 	RoleARN *string `json:"roleARN,omitempty"`
+	// credentialsSecretRef names a Secret in the App's Namespace with the user name and the password, or token, for any registry, under
+	// the keys username and password, as the type kubernetes.io/basic-auth has them. The Secret must have the label
+	// berth.dev/secret=registry; Berth reads no other. A change of the Secret is followed.
+	CredentialsSecretRef *SecretRefApplyConfiguration `json:"credentialsSecretRef,omitempty"`
 }
 
 // RegistryAccessApplyConfiguration constructs a declarative configuration of the RegistryAccess type for use with
@@ -25,5 +30,13 @@ func RegistryAccess() *RegistryAccessApplyConfiguration {
 // If called multiple times, the RoleARN field is set to the value of the last call.
 func (b *RegistryAccessApplyConfiguration) WithRoleARN(value string) *RegistryAccessApplyConfiguration {
 	b.RoleARN = &value
+	return b
+}
+
+// WithCredentialsSecretRef sets the CredentialsSecretRef field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the CredentialsSecretRef field is set to the value of the last call.
+func (b *RegistryAccessApplyConfiguration) WithCredentialsSecretRef(value *SecretRefApplyConfiguration) *RegistryAccessApplyConfiguration {
+	b.CredentialsSecretRef = value
 	return b
 }
