@@ -127,6 +127,7 @@ func TestOperatorChangesLittleOfNamespaces(t *testing.T) {
 		"Audit":            {change: set("pod-security.kubernetes.io/audit", "baseline"), want: "of the labels"},
 		"OtherExternalID":  {change: mark(v1alpha1.AnnotationExternalID, "x"), want: "external id"},
 		"NoExternalID":     {change: func(ns *corev1.Namespace) { delete(ns.Annotations, v1alpha1.AnnotationExternalID) }, want: "external id"},
+		"OtherToken":       {change: mark(v1alpha1.AnnotationVerificationToken, "x"), want: "verification token"},
 		"Quota":            {change: mark(v1alpha1.AnnotationQuota, "pods=1000"), want: "of the annotations"},
 		"Finalizer":        {change: func(ns *corev1.Namespace) { ns.Finalizers = []string{"example.com/stay"} }, want: "nothing of a Namespace but"},
 		"OwnersOfAnything": {change: func(ns *corev1.Namespace) { ns.OwnerReferences = ownedByMap(ns) }, want: "nothing of a Namespace but"},

@@ -18,6 +18,7 @@ import (
 
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/controllers/internal/desired"
+	"github.com/berth-dev/berth/controllers/internal/ownership"
 	"github.com/berth-dev/berth/controllers/internal/phase"
 )
 
@@ -31,6 +32,8 @@ import (
 type domainReconciler struct {
 	base
 	sites sites
+	// prover finds out who owns hosts; nil if the platform asks for no proof.
+	prover *ownership.Prover
 }
 
 // domainScope is what the phases of one reconcile of a Domain share.
@@ -47,6 +50,10 @@ type domainScope struct {
 	mirrors bool
 	// mirror is the Domain that says which certificate the App's default host is to have, if the Domain mirrors.
 	mirror *v1alpha1.Domain
+	// proven says that the organization has proven just now that the host is its own.
+	proven bool
+	// record is what is to be set in DNS to prove it; nil if nothing is.
+	record *v1alpha1.DomainVerification
 	// serving is what there is of certificates for the host, and which one its route serves.
 	serving serving
 }
@@ -56,22 +63,33 @@ func (s *domainScope) appKey() client.ObjectKey {
 	return client.ObjectKey{Namespace: s.domain.GetNamespace(), Name: s.domain.Spec.AppRef.Name}
 }
 
-func setupDomain(mgr manager.Manager, b base, o controller.Options) error {
-	r := &domainReconciler{base: b, sites: newSites(b)}
+func (o Options) setupDomain(mgr manager.Manager, b base, c controller.Options) error {
+	r := o.domainReconciler(b)
 	child := handler.EnqueueRequestsFromMapFunc(r.domainsOfChild)
 	watched := builder.ControllerManagedBy(mgr).
 		Named("domain").
-		WithOptions(o).
+		WithOptions(c).
 		For(&v1alpha1.Domain{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&cmv1.Certificate{}, child, builder.WithPredicates(ownedOrNew)).
 		Watches(&networkingv1.Ingress{}, child, builder.WithPredicates(ownedOrNew)).
-		Watches(&corev1.Namespace{}, handler.EnqueueRequestsFromMapFunc(r.domainsOfNamespace), builder.WithPredicates(comesOrGoes)).
+		Watches(&corev1.Namespace{}, handler.EnqueueRequestsFromMapFunc(r.domainsOfNamespace), builder.WithPredicates(tokenChanged)).
 		Watches(&rbacv1.RoleBinding{}, handler.EnqueueRequestsFromMapFunc(r.domainsOfNamespace), builder.WithPredicates(rightsComeOrGo)).
 		Watches(&v1alpha1.App{}, handler.EnqueueRequestsFromMapFunc(r.domainsOfApp)).
 		Watches(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(r.domainsOfSecret), builder.WithPredicates(secretChanged)).
 		Watches(&v1alpha1.App{}, handler.EnqueueRequestsFromMapFunc(r.domainsOfHost), builder.WithPredicates(claimChanged)).
 		Watches(&v1alpha1.Domain{}, handler.EnqueueRequestsFromMapFunc(r.domainsOfHost), builder.WithPredicates(domainChanged))
+	if r.prover != nil {
+		watched = watched.WatchesRawSource(r.prover.Source())
+	}
 	return watchIssuing(watched, b.client, r.domainsOfChild).Complete(reconcile.AsReconciler(b.client, r))
+}
+
+func (o Options) domainReconciler(b base) *domainReconciler {
+	r := &domainReconciler{base: b, sites: newSites(b)}
+	if o.VerifyDomains {
+		r.prover, r.sites.verifies = ownership.New(ownership.NewResolver(o.DNSServer), b.clock), true
+	}
+	return r
 }
 
 // Reconcile makes the Domain's host lead to its App and writes what came of it into the Domain's status.
@@ -86,6 +104,7 @@ func (r *domainReconciler) Reconcile(ctx context.Context, domain *v1alpha1.Domai
 	outcome := phase.Run(ctx, s,
 		phase.Phase[*domainScope]{Name: "organization", Gate: true, Run: r.organization},
 		phase.Phase[*domainScope]{Name: "secrets", Condition: v1alpha1.ConditionConfigured, Run: r.secrets},
+		phase.Phase[*domainScope]{Name: "owner", Condition: v1alpha1.ConditionVerified, Gate: true, Run: r.owner},
 		phase.Phase[*domainScope]{Name: "host", Condition: v1alpha1.ConditionRouted, Gate: true, Run: r.host},
 		phase.Phase[*domainScope]{Name: "served", Condition: v1alpha1.ConditionCertified, Gate: true, Run: r.served},
 		// A Domain keeps its host, and what that serves, while its App is away.

@@ -16,16 +16,13 @@ import (
 // writeStatus writes what the phases saw into the Domain's status, if it says anything new.
 func (r *domainReconciler) writeStatus(ctx context.Context, s *domainScope, o *phase.Outcome) error {
 	now := r.clock.Now()
-	conditions := status.Conditions(s.domain.Status.Conditions, s.domain.GetGeneration(), metav1.NewTime(now), status.Parts(o,
-		status.Observer{Type: v1alpha1.ConditionConfigured, Part: s.configured},
-		status.Observer{Type: v1alpha1.ConditionCertified, Part: func() status.Part { return s.serving.certified() }},
-		status.Observer{Type: v1alpha1.ConditionRouted, Part: s.routed},
-		status.Observer{
-			Type: v1alpha1.ConditionCertificateExpiring, Part: func() status.Part { return s.serving.expiring(now) },
-		},
-	))
+	parts := status.Parts(o, r.observers(s)...)
+	conditions := status.Conditions(s.domain.Status.Conditions, s.domain.GetGeneration(), metav1.NewTime(now), parts)
 	st := v1alpha1.DomainStatus{
-		ObservedGeneration: s.domain.GetGeneration(), Conditions: conditions, Certificate: s.serving.seen(),
+		ObservedGeneration: s.domain.GetGeneration(), Conditions: conditions, Certificate: s.serving.seen(), Verification: s.record,
+	}
+	if s.proven || isProven(s.domain) {
+		st.VerifiedHost = s.domain.Spec.Host
 	}
 	if s.hasHost {
 		st.URL = desired.URL(s.domain.Spec.Host)
@@ -44,6 +41,21 @@ func (r *domainReconciler) writeStatus(ctx context.Context, s *domainScope, o *p
 	status.Announce(r.recorder, s.domain, conditions)
 	status.Warn(r.recorder, s.domain, conditions, v1alpha1.ConditionCertificateExpiring)
 	return nil
+}
+
+// observers say what was seen of the parts of a Domain, in the order in which they speak for it.
+func (r *domainReconciler) observers(s *domainScope) []status.Observer {
+	all := []status.Observer{{Type: v1alpha1.ConditionConfigured, Part: s.configured}}
+	if r.prover != nil {
+		all = append(all, status.Observer{Type: v1alpha1.ConditionVerified, Part: func() status.Part { return r.verified(s) }})
+	}
+	return append(all,
+		status.Observer{Type: v1alpha1.ConditionCertified, Part: func() status.Part { return s.serving.certified() }},
+		status.Observer{Type: v1alpha1.ConditionRouted, Part: s.routed},
+		status.Observer{
+			Type: v1alpha1.ConditionCertificateExpiring, Part: func() status.Part { return s.serving.expiring(r.clock.Now()) },
+		},
+	)
 }
 
 func (s *domainScope) configured() status.Part {

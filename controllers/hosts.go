@@ -49,42 +49,63 @@ func (s sites) isPlatforms(host string) bool {
 
 // hostOwner returns whose a host is: of the object that has it, as the URL in its status says, or else of the oldest that asks for it, and
 // of two of the same second, of the first by Namespace and name. Age alone would let an old Domain take any host by asking for it one day.
+// Where proof is asked for, whoever has proven that the host is its own comes before the one that has it, and nobody else gets one.
 //
 // Below the base domain only Apps have hosts, and elsewhere only Domains. Of two that took the host at the same moment, neither seeing the
 // other, the older one keeps it: a new URL wakes all that ask for its host.
 func (s sites) hostOwner(ctx context.Context, host string) (claim, error) {
-	var all []claimant
-	if s.isPlatforms(host) {
-		var apps v1alpha1.AppList
-		if err := indexed(ctx, s.client, &apps, metav1.NamespaceAll, indexHost, host); err != nil {
-			return claim{}, err
-		}
-		for i := range apps.Items {
-			all = append(all, claimant{&apps.Items[i], apps.Items[i].Status.URL == desired.URL(host), claimOf(&apps.Items[i])})
-		}
-	} else {
-		var domains v1alpha1.DomainList
-		if err := indexed(ctx, s.client, &domains, metav1.NamespaceAll, indexHost, host); err != nil {
-			return claim{}, err
-		}
-		for i := range domains.Items {
-			all = append(all, claimant{&domains.Items[i], domains.Items[i].Status.URL == desired.URL(host), s.claimOfDomain(&domains.Items[i])})
-		}
+	first, err := s.firstClaimant(ctx, host)
+	return first.claim, err
+}
+
+// firstClaimant returns the object whose a host is; the claim is empty if it is nobody's.
+func (s sites) firstClaimant(ctx context.Context, host string) (claimant, error) {
+	all, err := s.claimants(ctx, host)
+	if err != nil {
+		return claimant{}, err
 	}
 	var counting []claimant
 	for _, c := range all {
 		counts, err := s.counts(ctx, c)
 		if err != nil {
-			return claim{}, err
+			return claimant{}, err
 		}
 		if counts {
 			counting = append(counting, c)
 		}
 	}
 	if len(counting) == 0 {
-		return claim{}, nil
+		return claimant{}, nil
 	}
-	return slices.MinFunc(counting, before).claim, nil
+	return slices.MinFunc(counting, before), nil
+}
+
+// claimants returns the Apps or Domains that ask for a host.
+func (s sites) claimants(ctx context.Context, host string) ([]claimant, error) {
+	var all []claimant
+	if s.isPlatforms(host) {
+		var apps v1alpha1.AppList
+		if err := indexed(ctx, s.client, &apps, metav1.NamespaceAll, indexHost, host); err != nil {
+			return nil, err
+		}
+		for i := range apps.Items {
+			a := &apps.Items[i]
+			all = append(all, claimant{Object: a, has: a.Status.URL == desired.URL(host), claim: claimOf(a)})
+		}
+		return all, nil
+	}
+	var domains v1alpha1.DomainList
+	if err := indexed(ctx, s.client, &domains, metav1.NamespaceAll, indexHost, host); err != nil {
+		return nil, err
+	}
+	for i := range domains.Items {
+		d := &domains.Items[i]
+		c := claimant{Object: d, has: d.Status.URL == desired.URL(host), proven: s.verifies && isProven(d), claim: s.claimOfDomain(d)}
+		if !s.verifies || c.has || c.proven {
+			all = append(all, c)
+		}
+	}
+	return all, nil
 }
 
 // counts reports whether somebody who asks for a host may get or keep it. Outside of organizations nobody gets one, or a Namespace that is
@@ -101,19 +122,27 @@ func (s sites) counts(ctx context.Context, c claimant) (bool, error) {
 type claimant struct {
 	metav1.Object
 	// has says that it has the host already.
-	has   bool
-	claim claim
+	has bool
+	// proven says that its organization has proven to own the host, where that is asked for.
+	proven bool
+	claim  claim
 }
 
 // before compares two that ask for the same host by who gets it.
 func before(a, b claimant) int {
-	if a.has != b.has {
-		if a.has {
-			return -1
-		}
+	return cmp.Or(first(a.proven, b.proven), first(a.has, b.has), byAge(a, b))
+}
+
+// first compares two by what only one of them is.
+func first(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return -1
+	default:
 		return 1
 	}
-	return byAge(a, b)
 }
 
 // byAge compares two objects by age, and of two of the same second by Namespace and name.

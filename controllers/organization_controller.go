@@ -38,7 +38,7 @@ import (
 // complainAfter is when a problem of an organization is told once more. An event is kept for an hour, as a rule.
 const complainAfter = 30 * time.Minute
 
-// organizationReconciler gives each organization what makes it one: its external id, who may do what in it, and its bounds.
+// organizationReconciler gives each organization what makes it one: its ids, who may do what in it, and its bounds.
 type organizationReconciler struct {
 	base
 
@@ -95,7 +95,7 @@ func (r *organizationReconciler) Reconcile(ctx context.Context, req reconcile.Re
 // phases are the steps for an organization. Only the rights of the controllers themselves keep others from being taken.
 func (r *organizationReconciler) phases(ns *corev1.Namespace) []phase.Phase[*corev1.Namespace] {
 	phases := []phase.Phase[*corev1.Namespace]{
-		{Name: "external id", Run: r.externalID},
+		{Name: "ids", Run: r.identify},
 		{Name: "pod security", Run: r.podSecurity},
 	}
 	for _, b := range access.Bindings(ns.GetName(), r.namespace) {

@@ -4,8 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -14,38 +17,40 @@ import (
 	"github.com/berth-dev/berth/api/v1alpha1"
 )
 
-func TestOrganizationGetsAnExternalID(t *testing.T) {
-	t.Parallel()
-	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: organization(t)}}
-	id := func(ctx context.Context) error {
+// ids returns the ids of an organization, once it has them.
+func ids(t *testing.T, ns *corev1.Namespace) map[string]string {
+	t.Helper()
+	got := map[string]string{}
+	eventually(t, func(ctx context.Context) error {
 		if err := api.Get(ctx, key(ns), ns); err != nil {
 			return err
 		}
-		if got := ns.Annotations[v1alpha1.AnnotationExternalID]; len(got) != externalIDLength {
-			return fmt.Errorf("the external id is %q", got)
-		}
-		return nil
-	}
-	eventually(t, id)
-	first := ns.Annotations[v1alpha1.AnnotationExternalID]
-	patch(t, ns, func(client.Object) { metav1.SetMetaDataLabel(&ns.ObjectMeta, "a", "b") })
-	settle()
-	eventually(t, id)
-	if got := ns.Annotations[v1alpha1.AnnotationExternalID]; got != first {
-		t.Errorf("the external id changed from %s to %s", first, got)
-	}
-	other := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: organization(t)}}
-	eventually(t, func(ctx context.Context) error {
-		if err := api.Get(ctx, key(other), other); err != nil {
-			return err
-		}
-		if other.Annotations[v1alpha1.AnnotationExternalID] == "" {
-			return errNotYet
+		for _, name := range []string{v1alpha1.AnnotationExternalID, v1alpha1.AnnotationVerificationToken} {
+			if got[name] = ns.Annotations[name]; len(got[name]) != externalIDLength {
+				return fmt.Errorf("%s is %q", name, got[name])
+			}
 		}
 		return nil
 	})
-	if other.Annotations[v1alpha1.AnnotationExternalID] == first {
-		t.Errorf("two organizations have the external id %s", first)
+	return got
+}
+
+func TestOrganizationGetsIDs(t *testing.T) {
+	t.Parallel()
+	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: organization(t)}}
+	first := ids(t, ns)
+	patch(t, ns, func(client.Object) { metav1.SetMetaDataLabel(&ns.ObjectMeta, "a", "b") })
+	settle()
+	if diff := cmp.Diff(first, ids(t, ns)); diff != "" {
+		t.Errorf("the ids changed (-before +after):\n%s", diff)
+	}
+	seen := map[string]bool{}
+	other := ids(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: organization(t)}})
+	for _, id := range slices.Concat(slices.Collect(maps.Values(first)), slices.Collect(maps.Values(other))) {
+		if seen[id] {
+			t.Errorf("two ids are %s", id)
+		}
+		seen[id] = true
 	}
 }
 
@@ -118,8 +123,8 @@ func TestExternalIDIsNotOverwritten(t *testing.T) {
 	stale := ns.DeepCopy()
 	patch(t, ns, func(o client.Object) { o.SetAnnotations(map[string]string{v1alpha1.AnnotationExternalID: "restored"}) })
 	r := &organizationReconciler{base: base{client: api}}
-	if err := r.externalID(t.Context(), stale); !apierrors.IsConflict(err) {
-		t.Errorf("externalID: got error %v, want a conflict", err)
+	if err := r.identify(t.Context(), stale); !apierrors.IsConflict(err) {
+		t.Errorf("identify: got error %v, want a conflict", err)
 	}
 	get(t, ns)
 	if got := ns.Annotations[v1alpha1.AnnotationExternalID]; got != "restored" {

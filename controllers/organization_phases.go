@@ -25,20 +25,26 @@ import (
 // externalIDLength is how many characters an external id has. Customers write it into policies, and AWS takes 2 to 1224 of them.
 const externalIDLength = 32
 
-// externalID makes the external id of an organization that has none. It never changes one: customers rely on it. It is no part of what is
-// applied, so that it stays whatever becomes of the rest.
-func (r *organizationReconciler) externalID(ctx context.Context, ns *corev1.Namespace) error {
-	if ns.GetAnnotations()[v1alpha1.AnnotationExternalID] != "" {
-		return nil
-	}
+// identify makes the external id of an organization that has none, and the token by which it proves that a host is its own. It never changes
+// one: customers rely on them. They are no part of what is applied, so that they stay whatever becomes of the rest.
+func (r *organizationReconciler) identify(ctx context.Context, ns *corev1.Namespace) error {
 	// With the lock, an id that somebody else has written meanwhile makes this write fail.
 	patch := client.MergeFromWithOptions(ns.DeepCopy(), client.MergeFromWithOptimisticLock{})
-	metav1.SetMetaDataAnnotation(&ns.ObjectMeta, v1alpha1.AnnotationExternalID, newExternalID())
+	complete := true
+	for _, id := range []string{v1alpha1.AnnotationExternalID, v1alpha1.AnnotationVerificationToken} {
+		if ns.GetAnnotations()[id] == "" {
+			metav1.SetMetaDataAnnotation(&ns.ObjectMeta, id, newID())
+			complete = false
+		}
+	}
+	if complete {
+		return nil
+	}
 	return r.client.Patch(ctx, ns, patch, client.FieldOwner(v1alpha1.FieldOwner))
 }
 
-// newExternalID returns letters and digits with 160 bits of chance.
-func newExternalID() string {
+// newID returns letters and digits with 160 bits of chance.
+func newID() string {
 	return (rand.Text() + rand.Text())[:externalIDLength]
 }
 

@@ -58,6 +58,11 @@ type Options struct {
 	RouterNetworks   []netip.Prefix
 	// DenyEgress are networks that Pods of organizations don't reach, beside the API server, the nodes and the metadata of clouds.
 	DenyEgress []netip.Prefix
+	// VerifyDomains lets a Domain have a host only once a TXT record proves that it is the organization's own. Hosts of the platform's need no
+	// proof, nor do those that are served already.
+	VerifyDomains bool
+	// DNSServer, host:port, is asked for these records. Empty: the system's resolver.
+	DNSServer string
 	// Concurrency is how many objects of a kind are reconciled at the same time. Default: 1.
 	Concurrency int
 	// Clock is what time is read from. Default: the real one.
@@ -106,7 +111,7 @@ func SetupWithManager(ctx context.Context, mgr manager.Manager, o Options) error
 	c := controller.Options{MaxConcurrentReconciles: o.Concurrency, ReconciliationTimeout: reconcileTimeout}
 	for name, setup := range map[string]func(manager.Manager, base, controller.Options) error{
 		"App":          setupApp,
-		"Domain":       setupDomain,
+		"Domain":       o.setupDomain,
 		"Organization": o.setupOrganization,
 		"Secret":       setupSecret,
 	} {

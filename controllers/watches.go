@@ -38,23 +38,28 @@ var secretChanged = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 		!equality.Semantic.DeepEqual(before.GetLabels(), after.GetLabels()))
 }}
 
-// claimChanged lets through what decides whose a host is: who asks for it on whose behalf, and who has it.
+// claimChanged lets through what decides whose a host is: who asks for it on whose behalf, who has it, and who has proven to own it.
 var claimChanged = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool { return claimed(e.ObjectOld) != claimed(e.ObjectNew) }}
 
 // domainChanged lets through what of a Domain concerns others that ask for its host: whose that is, and which certificate it is to have.
 var domainChanged = predicate.Or(claimChanged, predicate.GenerationChangedPredicate{})
 
 // claimed returns what of an App or a Domain decides whose a host is.
-func claimed(o client.Object) [3]string {
+func claimed(o client.Object) [4]string {
 	switch o := o.(type) {
 	case *v1alpha1.App:
-		return [3]string{o.Status.URL}
+		return [4]string{o.Status.URL}
 	case *v1alpha1.Domain:
-		return [3]string{o.Status.URL, o.Spec.Host, o.Spec.AppRef.Name}
+		return [4]string{o.Status.URL, o.Spec.Host, o.Spec.AppRef.Name, o.Status.VerifiedHost}
 	default:
-		return [3]string{}
+		return [4]string{}
 	}
 }
+
+// tokenChanged lets through that organizations come and go, and that one gets a token to prove by that a host is its own.
+var tokenChanged = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+	return e.ObjectOld.GetAnnotations()[v1alpha1.AnnotationVerificationToken] != e.ObjectNew.GetAnnotations()[v1alpha1.AnnotationVerificationToken]
+}}
 
 // ownedOrNew lets through all that happens to Berth's own objects, and that objects of others come and go: an App may wait for the name
 // of one.

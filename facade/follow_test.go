@@ -7,7 +7,9 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/facade/apikey"
 )
@@ -82,4 +84,15 @@ func TestFollowHead(t *testing.T) {
 		t.Errorf("got %d", response.StatusCode)
 	}
 	eventually(t, "the request is over", func() bool { return strings.Contains(suite.log.String(), `"requestID":"`+slug+`"`) })
+}
+
+// TestFollowUntilRoleIsGone says that whoever has lost their role in an organization sees no more output.
+func TestFollowUntilRoleIsGone(t *testing.T) {
+	org, slug, key := loggingApp(t)
+	f := follow(t, key, appPath(org, slug)+"logs/?follow=true")
+	f.want(t, "["+slug+" has no Pods]")
+	if err := suite.cluster.DeleteAllOf(t.Context(), &rbacv1.RoleBinding{}, client.InNamespace(org)); err != nil {
+		t.Fatal(err)
+	}
+	f.wantEnd(t)
 }

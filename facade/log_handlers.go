@@ -2,6 +2,7 @@ package facade
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/url"
@@ -18,6 +19,12 @@ import (
 	"github.com/berth-dev/berth/facade/internal/web"
 	"github.com/berth-dev/berth/facade/internal/wire"
 )
+
+// resourceLogs is what reading logs is a right to.
+const resourceLogs = "pods/log"
+
+// recheckInterval is how often it is asked whether somebody who follows a log still may.
+const recheckInterval = 5 * time.Second
 
 const (
 	defaultTail = 100
@@ -41,6 +48,8 @@ type logReader interface {
 type logHandlers struct {
 	apps appWatcher
 	logs logReader
+	// authorizer says whether who follows still may.
+	authorizer auth.Authorizer
 	// ending is closed when followers have to go.
 	ending <-chan struct{}
 }
@@ -60,12 +69,12 @@ func (h *logHandlers) get(c *gin.Context) (any, error) {
 		return wire.Logs{Content: content}, err
 	}
 	return web.Stream(func(write io.Writer) error {
-		return h.follow(ctx, observed.App, options, write)
+		return h.follow(ctx, auth.ActionOf(c, "get", resourceLogs), observed.App, options, write)
 	}), nil
 }
 
-// follow goes on until the client, its key, the app or the server goes.
-func (h *logHandlers) follow(ctx context.Context, app *v1alpha1.App, options podlogs.Options, write io.Writer) error {
+// follow goes on until the client, its key, its right to do so, the app or the server goes.
+func (h *logHandlers) follow(ctx context.Context, action auth.Action, app *v1alpha1.App, options podlogs.Options, write io.Writer) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go func() {
@@ -77,6 +86,10 @@ func (h *logHandlers) follow(ctx context.Context, app *v1alpha1.App, options pod
 		cancel()
 	}()
 	go func() {
+		h.awaitRefusal(ctx, action)
+		cancel()
+	}()
+	go func() {
 		select {
 		case <-h.ending:
 			cancel()
@@ -84,6 +97,22 @@ func (h *logHandlers) follow(ctx context.Context, app *v1alpha1.App, options pod
 		}
 	}()
 	return h.logs.Follow(ctx, app, options, write)
+}
+
+// awaitRefusal returns when whoever acts in ctx may do something no more, or ctx ends. That nobody can be asked at the moment is no refusal.
+func (h *logHandlers) awaitRefusal(ctx context.Context, action auth.Action) {
+	ticker := time.NewTicker(recheckInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+			if _, refused := errors.AsType[*apierr.Error](h.authorizer.Authorize(ctx, auth.FromContext(ctx), action)); refused {
+				return
+			}
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // logOptions reads the query of a call for logs. The error is a 400 that names each parameter that is wrong.

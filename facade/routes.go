@@ -67,7 +67,7 @@ func (s *Server) router() *gin.Engine {
 
 func (s *Server) routes() routes {
 	apps := &appHandlers{platform: s.platform, apps: s.store}
-	logs := &logHandlers{apps: s.store, logs: s.logs, ending: s.ending}
+	logs := &logHandlers{apps: s.store, logs: s.logs, authorizer: s.authorizer, ending: s.ending}
 	domains := &domainHandlers{platform: s.platform, domains: s.store}
 	mails := &mailHandlers{platform: s.platform, password: s.options.Mail.Password, domains: s.store, mailer: s.mailer}
 	return routes{
@@ -77,7 +77,7 @@ func (s *Server) routes() routes {
 		{http.MethodPost, "/containers/:org/apps/:app", "patch", "apps", http.StatusCreated, apps.restart},
 		{http.MethodPut, "/containers/:org/apps/:app", "patch", "apps", http.StatusOK, apps.put},
 		{http.MethodDelete, "/containers/:org/apps/:app", "delete", "apps", http.StatusNoContent, apps.delete},
-		{http.MethodGet, "/containers/:org/apps/:app/logs", "get", "pods/log", http.StatusOK, logs.get},
+		{http.MethodGet, "/containers/:org/apps/:app/logs", "get", resourceLogs, http.StatusOK, logs.get},
 		{http.MethodGet, "/domains", "list", "domains", http.StatusOK, domains.list},
 		{http.MethodPost, "/domains", "create", "domains", http.StatusCreated, domains.create},
 		{http.MethodGet, "/domains/:org", "list", "domains", http.StatusOK, domains.list},

@@ -21,6 +21,9 @@ const (
 	ConditionRouted = "Routed"
 	// ConditionCertified, on an App or a Domain, says whether there is a valid certificate for its host name.
 	ConditionCertified = "Certified"
+	// ConditionVerified, on a Domain, says whether the organization has proven that the host is its own. It is there only if the platform asks
+	// for that (the operator's flag --verify-domains).
+	ConditionVerified = "Verified"
 	// ConditionCertificateExpiring, on a Domain, is True when the custom certificate that it serves ends soon: nobody but the user can
 	// renew that. It is a warning and no part of Ready.
 	ConditionCertificateExpiring = "CertificateExpiring"
@@ -46,6 +49,14 @@ const (
 	// ReasonHostReserved means that the host name is the platform's own: its base domain, or a name below it that is not the default
 	// host of the App that the Domain names.
 	ReasonHostReserved = "HostReserved"
+	// ReasonRecordNotFound means that the TXT record that is to prove whose a host is isn't there, or not yet. It is looked up again.
+	ReasonRecordNotFound = "RecordNotFound"
+	// ReasonRecordDifferent means that the TXT record doesn't hold the organization's token. It is looked up again.
+	ReasonRecordDifferent = "RecordDifferent"
+	// ReasonLookupFailed means that DNS doesn't say whether there is the TXT record. It is looked up again.
+	ReasonLookupFailed = "LookupFailed"
+	// ReasonServedBefore is the reason of Verified=True for a host that was served before the platform asked for proof.
+	ReasonServedBefore = "ServedBefore"
 	// ReasonCertificateInvalid means that a custom certificate can't be served: it isn't valid for the host, or its key isn't.
 	ReasonCertificateInvalid = "CertificateInvalid"
 	// ReasonAppNotFound means that a Domain names an App that isn't in its Namespace.

@@ -209,8 +209,8 @@ type DomainMail struct {
 
 // DomainStatus is what was last seen of a Domain.
 type DomainStatus struct {
-	// conditions say how the Domain is doing: Ready, Reconciling and Stalled as kstatus defines them, Certified, Routed and Configured for
-	// its parts, and CertificateExpiring as a warning.
+	// conditions say how the Domain is doing: Ready, Reconciling and Stalled as kstatus defines them, Certified, Routed, Configured and, if
+	// the platform asks for proof of who owns a host, Verified for its parts, and CertificateExpiring as a warning.
 	// +listType=map
 	// +listMapKey=type
 	// +kubebuilder:validation:MaxItems=32
@@ -231,6 +231,37 @@ type DomainStatus struct {
 	// certificate is the certificate that the host serves now; unset while there is none.
 	// +optional
 	Certificate *DomainCertificate `json:"certificate,omitempty"`
+
+	// verification is the DNS record that has to be set to prove that the host is the organization's own; unset while none is wanted.
+	// +optional
+	Verification *DomainVerification `json:"verification,omitempty"`
+
+	// verifiedHost is the host that the organization has proven to be its own. No proof is asked for again while the Domain keeps the host.
+	// +kubebuilder:validation:MinLength=3
+	// +kubebuilder:validation:MaxLength=253
+	// +optional
+	VerifiedHost string `json:"verifiedHost,omitempty"`
+}
+
+// DomainVerification is a DNS record to set.
+type DomainVerification struct {
+	// name of the record, without a dot at its end. Example: "_berth-challenge.www.example.com".
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=270
+	// +required
+	Name string `json:"name,omitempty"`
+
+	// type of the record: TXT.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=16
+	// +required
+	Type string `json:"type,omitempty"`
+
+	// value that the record has to hold; other records of the same name may hold other values.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=255
+	// +required
+	Value string `json:"value,omitempty"`
 }
 
 // DomainCertificate is what was last seen of the certificate that a host serves.

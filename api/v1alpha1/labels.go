@@ -62,6 +62,9 @@ const (
 	// AnnotationDefaultLimits on an organization's Namespace is what a container is limited to that doesn't say so: "memory=512Mi". Without
 	// it, there is no limit.
 	AnnotationDefaultLimits = "berth.dev/default-limits"
+	// AnnotationVerificationToken on an organization's Namespace is what the TXT record _berth-challenge.HOST holds to prove that a host is
+	// the organization's own, where the platform asks for that. It is made once, and no secret: everybody can read it in DNS.
+	AnnotationVerificationToken = "berth.dev/verification-token" //nolint:gosec // The name of an annotation, not a credential.
 	// AnnotationLocationPrefix on an App keeps what a REST client wrote in front of the image reference ("https://"), so that it
 	// reads back what it wrote.
 	AnnotationLocationPrefix = "berth.dev/location-prefix"

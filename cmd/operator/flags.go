@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/netip"
 	"strings"
 
@@ -46,6 +47,9 @@ func parse(flags *flag.FlagSet, args []string) (*options, error) {
 	flags.Func("deny-egress", "A `CIDR` that Pods of Apps don't reach, beside the API server, the nodes and the metadata of clouds. The one that all "+
 		"nodes lie in saves the organizations' NetworkPolicies from having a line for each. May be given more than once, or as a list.",
 		list(&c.DenyEgress, netip.ParsePrefix))
+	flags.BoolVar(&c.VerifyDomains, "verify-domains", false, "Let a Domain have a host outside of the base domain only once a TXT record, "+
+		"_berth-challenge.HOST, holds the token of its organization. Hosts that are served already go on.")
+	flags.StringVar(&c.DNSServer, "dns-server", "", "The DNS server, `HOST:PORT`, that is asked for these records. Empty: the system's resolver.")
 	flags.IntVar(&c.Concurrency, "concurrency", 10, "How many objects of a kind are worked on at the same time.")
 	flags.StringVar(&o.metricsAddress, "metrics-bind-address", ":8080", "Where metrics are served, over plain HTTP; 0 serves none.")
 	flags.StringVar(&o.healthAddress, "health-probe-bind-address", ":8081", "Where /healthz and /readyz are served; 0 serves none.")
@@ -72,10 +76,18 @@ func (o *options) validate() error {
 		return errors.New("--namespace is required")
 	case len(o.controllers.RouterNamespaces)+len(o.controllers.RouterNetworks) == 0:
 		return errors.New("--router-namespace or --router-network is required: nobody would reach an App")
+	case o.controllers.DNSServer != "" && !isAddress(o.controllers.DNSServer):
+		return fmt.Errorf("--dns-server is HOST:PORT, not %q", o.controllers.DNSServer)
 	case o.logFormat != logJSON && o.logFormat != logText:
 		return fmt.Errorf("--log-format is %s or %s, not %q", logJSON, logText, o.logFormat)
 	}
 	return nil
+}
+
+// isAddress tells whether a text is a host and a port.
+func isAddress(text string) bool {
+	host, port, err := net.SplitHostPort(text)
+	return err == nil && host != "" && port != ""
 }
 
 // list returns the function of a flag that may be given more than once, or with several values between commas. An empty one is none, so

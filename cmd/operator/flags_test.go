@@ -42,7 +42,7 @@ func TestParse(t *testing.T) {
 			args: required + "--issuer-kind=Issuer --issuer-group=example.com --ingress-class=traefik --concurrency=3 " +
 				"--ingress-annotation=a.example.com/b=c=d --ingress-annotation=e= --leader-elect --leader-election-namespace=berth-system " +
 				"--namespace=berth --router-namespace=a,b, --router-network=10.0.0.0/8 --router-network=,fd00::1/128 --deny-egress=192.0.2.0/24 --deny-egress= " +
-				"--metrics-bind-address=0 --health-probe-bind-address=127.0.0.1:9 --log-format=text --log-level=DEBUG",
+				"--verify-domains --dns-server=[::1]:53 --metrics-bind-address=0 --health-probe-bind-address=127.0.0.1:9 --log-format=text --log-level=DEBUG",
 			want: defaults(func(o *options) {
 				o.controllers.Issuer = controllers.Issuer{Name: "ca", Kind: "Issuer", Group: "example.com"}
 				o.controllers.IngressClass, o.controllers.Concurrency = "traefik", 3
@@ -50,6 +50,7 @@ func TestParse(t *testing.T) {
 				o.controllers.Namespace, o.controllers.RouterNamespaces = "berth", []string{"traefik", "a", "b"}
 				o.controllers.RouterNetworks = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::1/128")}
 				o.controllers.DenyEgress = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}
+				o.controllers.VerifyDomains, o.controllers.DNSServer = true, "[::1]:53"
 				o.leaderElect, o.leaderElectionNamespace = true, "berth-system"
 				o.metricsAddress, o.healthAddress = "0", "127.0.0.1:9"
 				o.logFormat, o.logLevel = "text", slog.LevelDebug
@@ -63,6 +64,8 @@ func TestParse(t *testing.T) {
 		"BadDenied":     {args: required + "--deny-egress=nowhere"},
 		"BadAnnotation": {args: required + "--ingress-annotation=a"},
 		"NoName":        {args: required + "--ingress-annotation==a"},
+		"BadServer":     {args: required + "--dns-server=192.0.2.1"},
+		"NoServer":      {args: required + "--dns-server=:53"},
 		"BadLogFormat":  {args: required + "--log-format=xml"},
 		"BadLogLevel":   {args: required + "--log-level=LOUD"},
 		"Argument":      {args: required + "nonsense"},

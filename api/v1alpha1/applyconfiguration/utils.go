@@ -38,6 +38,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.DomainStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("DomainTLS"):
 		return &apiv1alpha1.DomainTLSApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("DomainVerification"):
+		return &apiv1alpha1.DomainVerificationApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("EnvVar"):
 		return &apiv1alpha1.EnvVarApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("EnvVarSource"):

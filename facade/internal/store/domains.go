@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
@@ -151,7 +153,7 @@ func (s *Store) domains(ctx context.Context, options ...client.ListOption) ([]*v
 }
 
 // taken tells whether a host is somebody else's: that of a Domain that isn't mine, or the default host of another app than that of this
-// organization and slug.
+// organization and slug. Where the platform asks for proof of who owns a host, a Domain without one keeps it from nobody.
 func (s *Store) taken(ctx context.Context, host, organization, slug string, mine func(*v1alpha1.Domain) bool) (bool, error) {
 	domains := &v1alpha1.DomainList{}
 	// One that is being deleted has its host until it is gone.
@@ -159,7 +161,7 @@ func (s *Store) taken(ctx context.Context, host, organization, slug string, mine
 		return false, fmt.Errorf("find the Domains with the host %s: %w", host, err)
 	}
 	for i := range domains.Items {
-		if !mine(&domains.Items[i]) {
+		if d := &domains.Items[i]; !mine(d) && !isUnproven(d) {
 			return true, nil
 		}
 	}
@@ -169,4 +171,10 @@ func (s *Store) taken(ctx context.Context, host, organization, slug string, mine
 		}
 	}
 	return false, nil
+}
+
+// isUnproven tells whether a Domain would have to give its host up to one that proves to own it.
+func isUnproven(domain *v1alpha1.Domain) bool {
+	verified := meta.FindStatusCondition(domain.Status.Conditions, v1alpha1.ConditionVerified)
+	return verified != nil && (verified.Status != metav1.ConditionTrue || verified.Reason == v1alpha1.ReasonServedBefore)
 }

@@ -35,7 +35,17 @@ func ToDomain(platform Platform, o Observed) wire.Domain {
 		Authentication: slices.Index(authentications, authenticationOf(o.Domain)),
 		Billing:        datasetOf(o.App),
 		State:          stateOf(o),
+		Verification:   verificationOf(o.Domain),
 	}
+}
+
+// verificationOf is the record that proves whose the host of a Domain is; nil if none is wanted, or it is not known yet of this host.
+func verificationOf(domain *v1alpha1.Domain) *wire.Verification {
+	if domain == nil || domain.Status.Verification == nil || domain.Status.ObservedGeneration != domain.Generation {
+		return nil
+	}
+	record := domain.Status.Verification
+	return &wire.Verification{Name: record.Name, Type: record.Type, Value: record.Value}
 }
 
 func (p Platform) hostOf(o Observed) string {

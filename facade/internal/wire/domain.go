@@ -37,6 +37,18 @@ type Domain struct {
 	Billing string `json:"billing"`
 	// State is StatePending, StateReady or StateFailed.
 	State string `json:"state"`
+	// Verification is the DNS record that has to be set to prove whose the host is; nil while none is wanted.
+	Verification *Verification `json:"verification,omitempty"`
+}
+
+// Verification is a DNS record to set.
+type Verification struct {
+	// Name of the record, without a dot at its end.
+	Name string `json:"name"`
+	// Type is TXT.
+	Type string `json:"type"`
+	// Value that the record has to hold.
+	Value string `json:"value"`
 }
 
 // Values of Domain.CertType.

@@ -213,6 +213,12 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: url
       type:
         scalar: string
+    - name: verification
+      type:
+        namedType: com.github.berth-dev.berth.api.v1alpha1.DomainVerification
+    - name: verifiedHost
+      type:
+        scalar: string
 - name: com.github.berth-dev.berth.api.v1alpha1.DomainTLS
   map:
     fields:
@@ -222,6 +228,18 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: secretRef
       type:
         namedType: com.github.berth-dev.berth.api.v1alpha1.SecretRef
+- name: com.github.berth-dev.berth.api.v1alpha1.DomainVerification
+  map:
+    fields:
+    - name: name
+      type:
+        scalar: string
+    - name: type
+      type:
+        scalar: string
+    - name: value
+      type:
+        scalar: string
 - name: com.github.berth-dev.berth.api.v1alpha1.EnvVar
   map:
     fields:

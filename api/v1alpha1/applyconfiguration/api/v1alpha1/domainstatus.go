@@ -13,8 +13,8 @@ import (
 //
 // DomainStatus is what was last seen of a Domain.
 type DomainStatusApplyConfiguration struct {
-	// conditions say how the Domain is doing: Ready, Reconciling and Stalled as kstatus defines them, Certified, Routed and Configured for
-	// its parts, and CertificateExpiring as a warning.
+	// conditions say how the Domain is doing: Ready, Reconciling and Stalled as kstatus defines them, Certified, Routed, Configured and, if
+	// the platform asks for proof of who owns a host, Verified for its parts, and CertificateExpiring as a warning.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
 	// observedGeneration is the metadata.generation that the rest of the status speaks of.
 	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
@@ -22,6 +22,10 @@ type DomainStatusApplyConfiguration struct {
 	URL *string `json:"url,omitempty"`
 	// certificate is the certificate that the host serves now; unset while there is none.
 	Certificate *DomainCertificateApplyConfiguration `json:"certificate,omitempty"`
+	// verification is the DNS record that has to be set to prove that the host is the organization's own; unset while none is wanted.
+	Verification *DomainVerificationApplyConfiguration `json:"verification,omitempty"`
+	// verifiedHost is the host that the organization has proven to be its own. No proof is asked for again while the Domain keeps the host.
+	VerifiedHost *string `json:"verifiedHost,omitempty"`
 }
 
 // DomainStatusApplyConfiguration constructs a declarative configuration of the DomainStatus type for use with
@@ -64,5 +68,21 @@ func (b *DomainStatusApplyConfiguration) WithURL(value string) *DomainStatusAppl
 // If called multiple times, the Certificate field is set to the value of the last call.
 func (b *DomainStatusApplyConfiguration) WithCertificate(value *DomainCertificateApplyConfiguration) *DomainStatusApplyConfiguration {
 	b.Certificate = value
+	return b
+}
+
+// WithVerification sets the Verification field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Verification field is set to the value of the last call.
+func (b *DomainStatusApplyConfiguration) WithVerification(value *DomainVerificationApplyConfiguration) *DomainStatusApplyConfiguration {
+	b.Verification = value
+	return b
+}
+
+// WithVerifiedHost sets the VerifiedHost field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the VerifiedHost field is set to the value of the last call.
+func (b *DomainStatusApplyConfiguration) WithVerifiedHost(value string) *DomainStatusApplyConfiguration {
+	b.VerifiedHost = &value
 	return b
 }

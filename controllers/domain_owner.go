@@ -1,0 +1,92 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/controllers/internal/ownership"
+	"github.com/berth-dev/berth/controllers/internal/phase"
+	"github.com/berth-dev/berth/controllers/internal/status"
+)
+
+// isProven reports whether the organization of a Domain has proven that the host is its own.
+func isProven(d *v1alpha1.Domain) bool { return d.Status.VerifiedHost == d.Spec.Host }
+
+// owner lets a Domain go on whose organization has proven that the host is its own. A host of the platform's needs no proof, and one that
+// the Domain has since before proof was asked for goes on being served. Any other is not served, and kept from nobody.
+func (r *domainReconciler) owner(ctx context.Context, s *domainScope) error {
+	if r.prover == nil || r.sites.isPlatforms(s.domain.Spec.Host) || isProven(s.domain) || s.hasHost {
+		return nil
+	}
+	first, err := r.sites.firstClaimant(ctx, s.domain.Spec.Host)
+	if err != nil || first.proven { // Then the host is that one's.
+		return err
+	}
+	if err := r.sites.remove(ctx, s.domain, s.site); err != nil {
+		return err
+	}
+	return r.prove(ctx, s)
+}
+
+// prove waits for the record in DNS that proves whose the host is.
+func (r *domainReconciler) prove(ctx context.Context, s *domainScope) error {
+	var ns corev1.Namespace
+	if err := r.client.Get(ctx, client.ObjectKey{Name: s.domain.GetNamespace()}, &ns); err != nil {
+		return err
+	}
+	host, token := s.domain.Spec.Host, ns.GetAnnotations()[v1alpha1.AnnotationVerificationToken]
+	if token == "" {
+		return phase.Wait(0, v1alpha1.ReasonProgressing, "The organization is about to get its token.")
+	}
+	s.record = &v1alpha1.DomainVerification{Name: ownership.RecordName(host), Type: ownership.RecordType, Value: token}
+	object := reconcile.Request{NamespacedName: client.ObjectKeyFromObject(s.domain)}
+	found, again := r.prover.Ask(ctx, object, ownership.Question{Host: host, Token: token, Generation: s.domain.GetGeneration()})
+	wanted := fmt.Sprintf("Set the TXT record %s to %q to prove that the host is yours", s.record.Name, token)
+	switch found.State {
+	case ownership.Proven:
+		s.proven, s.record = true, nil
+		// Once the status says so, everybody who asks for the host is woken, this Domain too.
+		return phase.Wait(0, v1alpha1.ReasonProgressing, "The TXT record is there; the host will be served in a moment.")
+	case ownership.Missing:
+		return phase.Wait(again, v1alpha1.ReasonRecordNotFound, "%s: there is none yet.", wanted)
+	case ownership.Different:
+		return phase.Wait(again, v1alpha1.ReasonRecordDifferent, "%s: it is %s.", wanted, quoted(found.Values))
+	case ownership.Failed:
+		return phase.Wait(again, v1alpha1.ReasonLookupFailed, "%s. Its lookup failed: %s.", wanted, found.Problem)
+	default:
+		return phase.Wait(again, v1alpha1.ReasonProgressing, "%s. It is being looked up.", wanted)
+	}
+}
+
+func quoted(values []string) string {
+	all := make([]string, 0, len(values))
+	for _, value := range values {
+		all = append(all, fmt.Sprintf("%q", value))
+	}
+	return strings.Join(all, ", ")
+}
+
+// verified says why a Domain may have its host.
+func (r *domainReconciler) verified(s *domainScope) status.Part {
+	const condition = v1alpha1.ConditionVerified
+	switch {
+	case r.sites.isPlatforms(s.domain.Spec.Host):
+		return status.Succeeded(condition, "The host is the platform's own and needs no proof.")
+	case isProven(s.domain):
+		return status.Succeeded(condition, "The organization has proven that the host is its own.")
+	case s.hasHost:
+		return status.Part{
+			Type: condition, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonServedBefore,
+			Message: "The host was served before proof was asked for.",
+		}
+	default:
+		return status.Pending(condition, "Another has proven that the host is its own.")
+	}
+}

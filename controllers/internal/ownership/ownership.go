@@ -1,0 +1,152 @@
+// Package ownership finds out by DNS whether an organization owns a host: whoever can write the TXT record _berth-challenge.HOST does, and
+// writes the organization's token into it.
+//
+// Lookups run beside the workers of a controller, which are told when there is something new. What was found is kept in memory only: after
+// a restart, everything is looked up again.
+package ownership
+
+import (
+	"context"
+	"maps"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"k8s.io/client-go/util/workqueue"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+)
+
+const (
+	// timeout is how long a lookup may take.
+	timeout = 5 * time.Second
+	// firstWait is how long after the first lookup comes the next one, which doubles each time up to lastWait.
+	firstWait = 5 * time.Second
+	lastWait  = 5 * time.Minute
+	// jitter is the part of a wait by which it may be longer, so that lookups of many hosts spread.
+	jitter = 0.2
+	// atOnce is how many lookups run at the same time.
+	atOnce = 20
+	// forgotten is for how long after its time an inquiry that nobody comes back to is kept.
+	forgotten = time.Hour
+)
+
+// State is what a lookup says.
+type State string
+
+const (
+	// Unknown is the state before the first lookup has ended.
+	Unknown State = "Unknown"
+	// Proven means that a record holds the token.
+	Proven State = "Proven"
+	// Missing means that there is no record.
+	Missing State = "Missing"
+	// Different means that there are records, and none holds the token.
+	Different State = "Different"
+	// Failed means that DNS gave no answer.
+	Failed State = "Failed"
+)
+
+// Finding is what the last lookup has found.
+type Finding struct {
+	State State
+	// Values are what the records hold instead of the token, the first few of them, shortened.
+	Values []string
+	// Problem says why a lookup failed. It says the same of the same failure.
+	Problem string
+}
+
+// Question is what is to be found out for an object. Another one for the same object begins anew.
+type Question struct {
+	// Host is whose owner is asked for, and Token what that one writes into the record.
+	Host, Token string
+	// Generation of the object: whoever changes it is told at once.
+	Generation int64
+}
+
+// Prover finds out who owns hosts.
+type Prover struct {
+	resolver Resolver
+	clock    clock.PassiveClock
+	slots    chan struct{}
+	queue    workqueue.TypedRateLimitingInterface[reconcile.Request]
+
+	mu        sync.Mutex
+	inquiries map[reconcile.Request]*inquiry
+}
+
+// inquiry is how far a question has come.
+type inquiry struct {
+	question Question
+	finding  Finding
+	// lookups have been made.
+	lookups int
+	// running says that one is under way.
+	running bool
+	// due is when the next one is.
+	due time.Time
+}
+
+// New makes a Prover.
+func New(r Resolver, c clock.PassiveClock) *Prover {
+	return &Prover{resolver: r, clock: c, slots: make(chan struct{}, atOnce), inquiries: map[reconcile.Request]*inquiry{}}
+}
+
+// Source wakes an object of a controller when there is something new about its question.
+func (p *Prover) Source() source.Source {
+	return source.Func(func(_ context.Context, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
+		p.queue = queue
+		return nil
+	})
+}
+
+// Ask returns what is known about an object's question, and when to ask again. That is zero while a lookup is under way: the object is woken
+// when it ends. A lookup that is due begins.
+func (p *Prover) Ask(ctx context.Context, object reconcile.Request, q Question) (Finding, time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := p.clock.Now()
+	i := p.inquiries[object]
+	if i == nil || i.question != q {
+		p.forget(now)
+		i = &inquiry{question: q, finding: Finding{State: Unknown}, due: now}
+		p.inquiries[object] = i
+	}
+	if !i.running && i.due.After(now) {
+		return i.finding, i.due.Sub(now)
+	}
+	if !i.running {
+		i.running = true
+		go p.lookUp(context.WithoutCancel(ctx), object, i)
+	}
+	return i.finding, 0
+}
+
+func (p *Prover) lookUp(ctx context.Context, object reconcile.Request, i *inquiry) {
+	p.slots <- struct{}{}
+	defer func() { <-p.slots }()
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	finding := lookUp(ctx, p.resolver, i.question.Host, i.question.Token)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	i.finding, i.running = finding, false
+	i.due = p.clock.Now().Add(pause(i.lookups))
+	i.lookups++
+	p.queue.Add(object)
+}
+
+// forget drops what nobody has come back to, since its object is gone or needs no answer any more. The lock must be held.
+func (p *Prover) forget(now time.Time) {
+	maps.DeleteFunc(p.inquiries, func(_ reconcile.Request, i *inquiry) bool { return !i.running && now.Sub(i.due) > forgotten })
+}
+
+// pause returns how long to wait after a number of lookups before the last one.
+func pause(before int) time.Duration {
+	wait := lastWait
+	if before < 10 {
+		wait = min(firstWait<<before, lastWait)
+	}
+	return wait + time.Duration(rand.Float64()*jitter*float64(wait)) //nolint:gosec // Nobody gains by knowing it.
+}
