@@ -2,6 +2,7 @@ package facade
 
 import (
 	"crypto/rand"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -27,7 +28,8 @@ func loginOf(t *testing.T, organization, slug string) (user, password string) {
 	if err := suite.cluster.Get(t.Context(), client.ObjectKey{Namespace: organization, Name: access.CredentialsSecretRef.Name}, secret); err != nil {
 		t.Fatal(err)
 	}
-	if secret.Labels[v1alpha1.LabelSecret] != v1alpha1.SecretRegistry || secret.Labels[v1alpha1.LabelApp] != slug || secret.Immutable == nil || !*secret.Immutable {
+	want := map[string]string{v1alpha1.LabelSecret: v1alpha1.SecretRegistry, v1alpha1.LabelApp: slug}
+	if !maps.Equal(want, secret.Labels) || secret.Immutable == nil || !*secret.Immutable {
 		t.Errorf("the Secret isn't immutable or isn't the App's: %v", secret.ObjectMeta)
 	}
 	return string(secret.Data[corev1.BasicAuthUsernameKey]), string(secret.Data[corev1.BasicAuthPasswordKey])

@@ -62,7 +62,7 @@ func (g *global) showOrganization(cmd *cobra.Command, name, principal string) er
 	if err != nil || g.output != outputText {
 		return err
 	}
-	return details.TrustPolicy.print(cmd.OutOrStdout())
+	return details.TrustPolicy.write(cmd.OutOrStdout())
 }
 
 // describe is an organization as lists print it.

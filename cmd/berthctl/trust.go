@@ -48,8 +48,8 @@ func checkPrincipal(principal string) error {
 	return fmt.Errorf("--aws-principal is the ARN of an IAM role, user or account, such as arn:aws:iam::123456789012:role/berth, not %q", principal)
 }
 
-// print writes the policy as IAM takes it.
-func (p *trustPolicy) print(out io.Writer) error {
+// write writes the policy, if there is one, as IAM takes it.
+func (p *trustPolicy) write(out io.Writer) error {
 	if p == nil {
 		return nil
 	}

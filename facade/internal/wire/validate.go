@@ -46,7 +46,7 @@ var (
 const (
 	messageSlug     = "A slug is 1 to 25 characters: a to z, 0 to 9 and hyphens, beginning and ending with a letter or digit."
 	messageLocation = "A location is an image reference: [https://][HOST[:PORT]/]REPOSITORY[:TAG][@DIGEST], the repository in lower case."
-	messageRoleName = "A role name is the ARN of an AWS IAM role, such as arn:aws:iam::123456789012:role/shop-pull, or a user name: at most 255 characters, no colon and no control characters."
+	messageRoleName = "A role name is the ARN of an AWS IAM role, such as arn:aws:iam::123456789012:role/shop-pull, or a user name without a colon."
 	messageDomain   = "A domain is a host name with at least two labels, the last of them no number, such as www.example.com."
 	messageEmail    = "Enter a valid email address."
 )
