@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -78,6 +79,43 @@ func TestExternalIDIsKept(t *testing.T) {
 				t.Errorf("the external id is %q, want %q", got, tc.want)
 			}
 		})
+	}
+}
+
+// A Namespace that is made anew from its manifest, as a backup is restored, is to the customers' AWS roles the organization that it was.
+func TestExternalIDSurvivesRestore(t *testing.T) {
+	t.Parallel()
+	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: organization(t)}}
+	get(t, ns)
+	want := ns.Annotations[v1alpha1.AnnotationExternalID]
+	if len(want) != externalIDLength {
+		t.Fatalf("the external id is %q", want)
+	}
+	manifest, err := json.Marshal(ns)
+	if err != nil {
+		t.Fatal(err)
+	}
+	remove(t, ns)
+	// What deletes a Namespace's objects and then lets it go doesn't run here.
+	get(t, ns)
+	ns.Spec.Finalizers = nil
+	if err := api.SubResource("finalize").Update(t.Context(), ns); err != nil {
+		t.Fatal(err)
+	}
+	if err := api.Get(t.Context(), key(ns), &corev1.Namespace{}); !apierrors.IsNotFound(err) {
+		t.Fatalf("the Namespace is still there (error: %v)", err)
+	}
+
+	restored := &corev1.Namespace{}
+	if err := json.Unmarshal(manifest, restored); err != nil {
+		t.Fatal(err)
+	}
+	restored.ResourceVersion = ""
+	create(t, restored)
+	settle()
+	get(t, restored)
+	if got := restored.Annotations[v1alpha1.AnnotationExternalID]; got != want {
+		t.Errorf("the external id is %q, want %q", got, want)
 	}
 }
 

@@ -64,6 +64,7 @@ func marked(t *testing.T, body any, marker string) []byte {
 	members["unknown"], members["from_email"] = marker, strings.ToLower(marker)+"@example.com"
 	members["env"] = []any{variable("PASSWORD", marker)}
 	members["email_host_user"], members["email_host_password"] = "ann", marker
+	members["role_name"], members["external_id"] = "ann", marker
 	encoded, err := json.Marshal(members)
 	if err != nil {
 		t.Fatal(err)

@@ -67,8 +67,16 @@ func TestBadBodies(t *testing.T) {
 		},
 		"Location":     {contentType: asForm, body: "location=http://example.com/a", status: http.StatusBadRequest, fields: []string{"location"}},
 		"LocationNull": {contentType: asJSON, body: `{"location": null}`, status: http.StatusBadRequest, fields: []string{"location"}},
-		"RoleName":     {contentType: asForm, body: "role_name=deploy", status: http.StatusBadRequest, fields: []string{"role_name"}},
-		"Dataset":      {contentType: asForm, body: "dataset=staging", status: http.StatusBadRequest, fields: []string{"dataset"}},
+		"RoleName":     {contentType: asForm, body: "role_name=arn:deploy", status: http.StatusBadRequest, fields: []string{"role_name"}},
+		"NoToken":      {contentType: asForm, body: "role_name=deploy", status: http.StatusBadRequest, fields: []string{"external_id"}},
+		"TokenForRole": {
+			contentType: asForm, body: "role_name=arn:aws:iam::01:pull&external_id=t", status: http.StatusBadRequest, fields: []string{"external_id"},
+		},
+		"TokenForNone": {contentType: asJSON, body: `{"external_id": "t"}`, status: http.StatusBadRequest, fields: []string{"role_name"}},
+		"TokenLong": {
+			contentType: asForm, body: "role_name=a&external_id=" + strings.Repeat("t", 16<<10+1), status: http.StatusBadRequest, fields: []string{"external_id"},
+		},
+		"Dataset": {contentType: asForm, body: "dataset=staging", status: http.StatusBadRequest, fields: []string{"dataset"}},
 		"EnvTwice": {
 			contentType: asJSON,
 			body:        `{"env": [{"name": "A", "value": "1"}, {"name": "A", "value": "2"}]}`,

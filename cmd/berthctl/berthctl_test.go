@@ -222,6 +222,10 @@ func TestMistakes(t *testing.T) {
 		"OrgBadName":     {args: []string{"org", "create", "No_Name"}, want: "No_Name"},
 		"OrgShowPlain":   {args: []string{"org", "show", "plain"}, want: "no organization"},
 		"OrgShowNone":    {args: []string{"org", "show", "none"}, want: "none"},
+		"OrgPrincipal":   {args: []string{"org", "show", "mistakes", "--aws-principal", "123456789012"}, want: "--aws-principal"},
+		"OrgSession": {
+			args: []string{"org", "show", "mistakes", "--aws-principal", "arn:aws:sts::123456789012:assumed-role/berth/1"}, want: "--aws-principal",
+		},
 		"OrgQuota":       {args: []string{"org", "create", "bounded", "--quota", "pods=many"}, want: "--quota"},
 		"OrgQuotaOfWhat": {args: []string{"org", "create", "bounded", "--quota", "beds=4"}, want: "--quota"},
 		"OrgRequests":    {args: []string{"org", "create", "bounded", "--default-requests", "64Mi"}, want: "--default-requests"},

@@ -33,12 +33,14 @@ func newOrganization(g *global) *cobra.Command {
 		RunE:  func(cmd *cobra.Command, args []string) error { return g.createOrganization(cmd, args[0], b) },
 	}
 	b.addTo(create.Flags())
+	var principal string
 	show := &cobra.Command{
 		Use:   "show NAME",
-		Short: "Show an organization: its external id, its bounds and how much of them is in use",
+		Short: "Show an organization: its external id with a trust policy for AWS, its bounds and how much of them is in use",
 		Args:  cobra.ExactArgs(1),
-		RunE:  func(cmd *cobra.Command, args []string) error { return g.showOrganization(cmd, args[0]) },
+		RunE:  func(cmd *cobra.Command, args []string) error { return g.showOrganization(cmd, args[0], principal) },
 	}
+	show.Flags().StringVar(&principal, "aws-principal", anyPrincipal, "whom the trust policy names: the ARN of the platform's own AWS role or user")
 	list := &cobra.Command{
 		Use:   "list",
 		Short: "List the organizations",

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -26,6 +27,8 @@ type organizationDetails struct {
 	Isolated bool `json:"isolated"`
 	// Quota is what is bounded, by the name of the resource.
 	Quota map[string]usage `json:"quota,omitempty"`
+	// TrustPolicy is the one of an AWS role that the platform may assume for the organization; nil as long as it has no external id.
+	TrustPolicy *trustPolicy `json:"trustPolicy,omitempty"`
 }
 
 // usage is how much of a resource there is for an organization.
@@ -35,7 +38,10 @@ type usage struct {
 	Used string `json:"used,omitempty"`
 }
 
-func (g *global) showOrganization(cmd *cobra.Command, name string) error {
+func (g *global) showOrganization(cmd *cobra.Command, name, principal string) error {
+	if err := checkPrincipal(principal); err != nil {
+		return err
+	}
 	c, err := g.client()
 	if err != nil {
 		return err
@@ -51,7 +57,12 @@ func (g *global) showOrganization(cmd *cobra.Command, name string) error {
 		return fmt.Errorf("read what organization %s has: %w", name, err)
 	}
 	details := organizationDetails{organization: describe(namespace), Isolated: policyErr == nil, Quota: usages(quota)}
-	return g.print(cmd.OutOrStdout(), details, []string{"NAME", details.Name}, details.rows())
+	details.TrustPolicy = newTrustPolicy(principal, details.ExternalID)
+	err = g.print(cmd.OutOrStdout(), details, []string{"NAME", details.Name}, details.rows())
+	if err != nil || g.output != outputText {
+		return err
+	}
+	return details.TrustPolicy.write(cmd.OutOrStdout())
 }
 
 // describe is an organization as lists print it.
@@ -80,7 +91,7 @@ func (o *organizationDetails) rows() [][]string {
 	if o.Isolated {
 		isolated = "yes"
 	}
-	rows := [][]string{{"EXTERNAL ID", o.ExternalID}, {"CREATED", o.Created.Format(time.RFC3339)}, {"ISOLATED", isolated}}
+	rows := [][]string{{"EXTERNAL ID", cmp.Or(o.ExternalID, "none yet")}, {"CREATED", o.Created.Format(time.RFC3339)}, {"ISOLATED", isolated}}
 	if len(o.Quota) == 0 {
 		return append(rows, []string{"QUOTA", "none"})
 	}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"sync"
 	"time"
 
@@ -128,17 +129,22 @@ func secretOptions(namespace string) secretcache.Options {
 	return secretcache.Options{
 		Labels: mustSelect(v1alpha1.LabelSecret, selection.In,
 			v1alpha1.SecretAPIKey, v1alpha1.SecretEnv, v1alpha1.SecretTLS, v1alpha1.SecretCertificate, v1alpha1.SecretMailPassword,
-			v1alpha1.SecretNewCertKey),
+			v1alpha1.SecretNewCertKey, v1alpha1.SecretRegistry),
 		Transform:  keepOfSecret,
 		Namespaces: []string{namespace},
 	}
 }
 
-// keepOfSecret leaves out of memory what the facade has no use for: who wrote a Secret, and the private keys of the certificates that the
-// platform gets by itself.
+// keepOfSecret leaves out of memory what the facade has no use for: who wrote a Secret, the private keys of the certificates that the
+// platform gets by itself, and of a login for a registry all but the user name.
 func keepOfSecret(object any) (any, error) {
-	if secret, ok := object.(*corev1.Secret); ok && secret.Labels[v1alpha1.LabelSecret] == v1alpha1.SecretTLS {
-		delete(secret.Data, corev1.TLSPrivateKeyKey)
+	if secret, ok := object.(*corev1.Secret); ok {
+		switch secret.Labels[v1alpha1.LabelSecret] {
+		case v1alpha1.SecretTLS:
+			delete(secret.Data, corev1.TLSPrivateKeyKey)
+		case v1alpha1.SecretRegistry:
+			maps.DeleteFunc(secret.Data, func(key string, _ []byte) bool { return key != corev1.BasicAuthUsernameKey })
+		}
 	}
 	return cache.TransformStripManagedFields()(object)
 }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"maps"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -10,14 +11,20 @@ import (
 	"github.com/berth-dev/berth/api/v1alpha1"
 )
 
-// TestKeepOfSecret says that the private keys that cert-manager made are never in memory, and that those which are needed are.
+// TestKeepOfSecret says that the private keys that cert-manager made and the passwords for registries are never in memory, and that what is
+// needed is.
 func TestKeepOfSecret(t *testing.T) {
+	all := map[string][]byte{
+		corev1.TLSCertKey: []byte("chain"), corev1.TLSPrivateKeyKey: []byte("key"),
+		corev1.BasicAuthUsernameKey: []byte("user"), corev1.BasicAuthPasswordKey: []byte("p"),
+	}
 	cases := map[string]struct {
 		purpose string
 		want    map[string][]byte
 	}{
-		"Issued":   {purpose: v1alpha1.SecretTLS, want: map[string][]byte{corev1.TLSCertKey: []byte("chain")}},
-		"Uploaded": {purpose: v1alpha1.SecretCertificate, want: map[string][]byte{corev1.TLSCertKey: []byte("chain"), corev1.TLSPrivateKeyKey: []byte("key")}},
+		"Issued":   {purpose: v1alpha1.SecretTLS, want: without(all, corev1.TLSPrivateKeyKey)},
+		"Uploaded": {purpose: v1alpha1.SecretCertificate, want: all},
+		"Login":    {purpose: v1alpha1.SecretRegistry, want: map[string][]byte{corev1.BasicAuthUsernameKey: []byte("user")}},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -25,7 +32,7 @@ func TestKeepOfSecret(t *testing.T) {
 				ObjectMeta: metav1.ObjectMeta{
 					Labels: map[string]string{v1alpha1.LabelSecret: tc.purpose}, ManagedFields: []metav1.ManagedFieldsEntry{{Manager: "cert-manager"}},
 				},
-				Data: map[string][]byte{corev1.TLSCertKey: []byte("chain"), corev1.TLSPrivateKeyKey: []byte("key")},
+				Data: maps.Clone(all),
 			})
 			if err != nil {
 				t.Fatal(err)
@@ -36,4 +43,10 @@ func TestKeepOfSecret(t *testing.T) {
 			}
 		})
 	}
+}
+
+func without(data map[string][]byte, key string) map[string][]byte {
+	rest := maps.Clone(data)
+	delete(rest, key)
+	return rest
 }

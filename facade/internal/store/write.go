@@ -41,7 +41,8 @@ func (s *Store) Create(ctx context.Context, organization string, body wire.AppBo
 	if err != nil {
 		return translate.Observed{}, err
 	}
-	plan, err := translate.Create(s.platform, organization, body, domain, s.fresh())
+	observed := translate.Observed{Domain: domain, ExternalID: externalID}
+	plan, err := translate.Create(s.platform, organization, body, observed, s.fresh())
 	if err != nil {
 		return translate.Observed{}, err
 	}
@@ -54,7 +55,6 @@ func (s *Store) Create(ctx context.Context, organization string, body wire.AppBo
 		return translate.Observed{}, err
 	}
 	plan.App.WithResourceVersion(absent)
-	observed := translate.Observed{Domain: domain, ExternalID: externalID}
 	if err := w.secrets(plan.Secrets); err != nil {
 		return translate.Observed{}, w.undo(err)
 	}

@@ -50,10 +50,8 @@ func (c *change) app(body wire.AppBody) error {
 			return err
 		}
 	}
-	if body.RoleName != nil {
-		if err := c.role(*body.RoleName); err != nil {
-			return err
-		}
+	if err := c.registry(body); err != nil {
+		return err
 	}
 	if body.Dataset != nil {
 		if err := c.dataset(v1alpha1.Dataset(*body.Dataset)); err != nil {
@@ -93,21 +91,6 @@ func (c *change) annotate(name, value string) {
 		return
 	}
 	c.desired.WithAnnotations(map[string]string{name: value})
-}
-
-func (c *change) role(role string) error {
-	if role == roleOf(c.observed.App) {
-		return nil
-	}
-	if err := c.others.refuse(registryPath); err != nil {
-		return err
-	}
-	c.changed = true
-	c.spec().Registry = nil
-	if role != "" {
-		c.spec().WithRegistry(ac.RegistryAccess().WithRoleARN(role))
-	}
-	return nil
 }
 
 func (c *change) dataset(dataset v1alpha1.Dataset) error {

@@ -43,9 +43,9 @@ type Plan struct {
 // Empty tells that there is nothing to write.
 func (p Plan) Empty() bool { return p.App == nil && p.Domain == nil }
 
-// Create plans a new App. domain is the Domain that somebody has made for it already, or nil. The error is a 400 if the body lacks a required
-// field.
-func Create(platform Platform, organization string, body wire.AppBody, domain *v1alpha1.Domain, fresh Fresh) (Plan, error) {
+// Create plans a new App. observed is what there is beside it: the external id of the organization, and the Domain that somebody has made for
+// it already, or nil. The error is a 400 that names the field that the body lacks or has wrong.
+func Create(platform Platform, organization string, body wire.AppBody, observed Observed, fresh Fresh) (Plan, error) {
 	missing := apierr.Fields{}
 	for name, value := range map[string]*string{wire.FieldSlug: body.Slug, "location": body.Location} {
 		if value == nil {
@@ -56,8 +56,8 @@ func Create(platform Platform, organization string, body wire.AppBody, domain *v
 		return Plan{}, err
 	}
 	// A new App is a change of one with no fields, which nobody owns anything of.
-	empty := &v1alpha1.App{ObjectMeta: metav1.ObjectMeta{Namespace: organization, Name: *body.Slug}}
-	c := newChange(ac.App(*body.Slug, organization), Observed{App: empty, Domain: domain}, fresh)
+	observed.App = &v1alpha1.App{ObjectMeta: metav1.ObjectMeta{Namespace: organization, Name: *body.Slug}}
+	c := newChange(ac.App(*body.Slug, organization), observed, fresh)
 	if err := c.app(body); err != nil {
 		return Plan{}, err
 	}
@@ -68,7 +68,8 @@ func Create(platform Platform, organization string, body wire.AppBody, domain *v
 
 // Change plans a change of an App that exists. It names the fields that somebody else has set and the change would touch by a 409.
 //
-// restart asks for new Pods whatever changes; without it, a new role restarts, since it changes nothing in the Pods by itself.
+// restart asks for new Pods whatever changes; without it, a new role or user restarts, since it changes nothing in the Pods by itself. A new
+// password for the same user doesn't.
 func Change(platform Platform, o Observed, body wire.AppBody, restart bool, fresh Fresh) (Plan, error) {
 	desired, err := ac.ExtractApp(o.App, fieldOwner)
 	if err != nil {
@@ -78,7 +79,7 @@ func Change(platform Platform, o Observed, body wire.AppBody, restart bool, fres
 	if c.others, err = ownersOf(&o.App.ObjectMeta); err != nil {
 		return Plan{}, err
 	}
-	roleChanges := body.RoleName != nil && *body.RoleName != roleOf(o.App)
+	roleChanges := body.RoleName != nil && *body.RoleName != roleOf(o)
 	if err := c.app(body); err != nil {
 		return Plan{}, err
 	}

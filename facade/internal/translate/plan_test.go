@@ -22,6 +22,9 @@ func fields(manager string, operation metav1.ManagedFieldsOperationType, set str
 	}
 }
 
+// restarted is the annotation of a restart.
+const restarted = `annotations: {berth.dev/restartedAt: "2026-01-02T03:04:05.000000006Z"}`
+
 // ours is an App that the facade has made, with the value 1 of A in a Secret.
 func ours() Observed {
 	a := app("shop", v1alpha1.AppSpec{
@@ -45,10 +48,7 @@ func ours() Observed {
 }
 
 func TestChange(t *testing.T) {
-	const (
-		env       = `env: [{name: A, valueFrom: {secretKeyRef: {name: shop-env-old, key: A}}}]`
-		restarted = `annotations: {berth.dev/restartedAt: "2026-01-02T03:04:05.000000006Z"}`
-	)
+	const env = `env: [{name: A, valueFrom: {secretKeyRef: {name: shop-env-old, key: A}}}]`
 	cases := map[string]struct {
 		reason  string
 		body    wire.AppBody
@@ -219,7 +219,7 @@ func TestBrokenManagedFields(t *testing.T) {
 }
 
 func TestCreateIncomplete(t *testing.T) {
-	_, err := Create(platform, "cowork", wire.AppBody{}, nil, fresh)
+	_, err := Create(platform, "cowork", wire.AppBody{}, Observed{}, fresh)
 	e, ok := errors.AsType[*apierr.Error](err)
 	if !ok {
 		t.Fatalf("Create(...): got %v, want a 400", err)

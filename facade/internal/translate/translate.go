@@ -42,7 +42,7 @@ func ToWire(platform Platform, o Observed) wire.App {
 		Slug:       o.App.Name,
 		Dataset:    datasetOf(o.App),
 		Location:   o.App.Annotations[v1alpha1.AnnotationLocationPrefix] + o.App.Spec.Image,
-		RoleName:   roleOf(o.App),
+		RoleName:   roleOf(o),
 		Env:        envOf(o),
 		ExternalID: o.ExternalID,
 		Domain:     platform.hostOf(o),
@@ -76,6 +76,9 @@ func SecretNames(platform Platform, o Observed) []string {
 	if ref := mailOf(o.Domain).PasswordSecretRef; ref != nil {
 		all = append(all, ref.Name)
 	}
+	if registry := o.App.Spec.Registry; registry != nil && registry.CredentialsSecretRef != nil {
+		all = append(all, registry.CredentialsSecretRef.Name)
+	}
 	for i := range o.App.Spec.Env {
 		if ref := secretRef(&o.App.Spec.Env[i]); ref != nil {
 			all = append(all, ref.Name)
@@ -100,13 +103,6 @@ func (o *Observed) secret(name, purpose string) *corev1.Secret {
 		return secret
 	}
 	return nil
-}
-
-func roleOf(app *v1alpha1.App) string {
-	if app.Spec.Registry == nil {
-		return ""
-	}
-	return app.Spec.Registry.RoleARN
 }
 
 func envOf(o Observed) []wire.EnvVar {

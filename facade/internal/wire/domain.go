@@ -126,6 +126,8 @@ const (
 	FieldUser        = "email_host_user"
 	FieldPassword    = "email_host_password"
 	FieldLogin       = "authentication"
+	FieldRole        = "role_name"
+	FieldExternalID  = "external_id"
 )
 
 var (

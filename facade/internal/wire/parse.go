@@ -29,7 +29,7 @@ func ParseApp(members map[string]any) (AppBody, error) {
 	body := AppBody{
 		Slug:      p.text(FieldSlug, required),
 		Location:  p.text("location", required),
-		RoleName:  p.text("role_name", clearable),
+		RoleName:  p.text(FieldRole, clearable),
 		Env:       p.env("env"),
 		Dataset:   p.text("dataset", clearable),
 		Domain:    p.text(FieldDomain, clearable),
@@ -37,6 +37,9 @@ func ParseApp(members map[string]any) (AppBody, error) {
 	}
 	if value, named := members["dataset"]; named && value == nil {
 		*body.Dataset = datasets[0]
+	}
+	if id := p.verbatim(FieldExternalID); id != nil && *id != "" {
+		body.ExternalID = id
 	}
 	if body.Domain != nil {
 		*body.Domain = Host(*body.Domain)

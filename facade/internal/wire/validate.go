@@ -17,6 +17,8 @@ const (
 	maxSlug      = 25
 	maxLocation  = 1024
 	maxRoleName  = 2048
+	maxUser      = 255
+	maxToken     = 16 << 10
 	maxEnv       = 256
 	maxEnvName   = 253
 	maxEnvValue  = 128 << 10 // Linux passes no longer string to a program, name and "=" included.
@@ -44,7 +46,7 @@ var (
 const (
 	messageSlug     = "A slug is 1 to 25 characters: a to z, 0 to 9 and hyphens, beginning and ending with a letter or digit."
 	messageLocation = "A location is an image reference: [https://][HOST[:PORT]/]REPOSITORY[:TAG][@DIGEST], the repository in lower case."
-	messageRoleName = "A role name is the ARN of an AWS IAM role, such as arn:aws:iam::123456789012:role/shop-pull."
+	messageRoleName = "A role name is the ARN of an AWS IAM role, such as arn:aws:iam::123456789012:role/shop-pull, or a user name without a colon."
 	messageDomain   = "A domain is a host name with at least two labels, the last of them no number, such as www.example.com."
 	messageEmail    = "Enter a valid email address."
 )
@@ -63,7 +65,8 @@ func SplitLocation(location string) (prefix, image string) {
 func (b *AppBody) validate(errors apierr.Fields) {
 	check(errors, FieldSlug, b.Slug, validSlug, messageSlug)
 	check(errors, "location", b.Location, validLocation, messageLocation)
-	check(errors, "role_name", b.RoleName, validRoleName, messageRoleName)
+	check(errors, FieldRole, b.RoleName, validRoleName, messageRoleName)
+	check(errors, FieldExternalID, b.ExternalID, validToken, "A password or token has at most 16 KiB.")
 	check(errors, FieldDomain, b.Domain, validDomain, messageDomain)
 	check(errors, FieldFrom, b.FromEmail, validFromEmail, messageEmail)
 	if b.Dataset != nil && !slices.Contains(datasets, *b.Dataset) {
@@ -87,9 +90,16 @@ func validLocation(location string) bool {
 	return len(image) <= maxLocation && imagePattern.MatchString(image)
 }
 
-func validRoleName(role string) bool {
-	return role == "" || len(role) <= maxRoleName && roleARNPattern.MatchString(role)
+// IsRole tells whether a role name is the ARN of an AWS role, and not a user name.
+func IsRole(name string) bool { return len(name) <= maxRoleName && roleARNPattern.MatchString(name) }
+
+// validRoleName takes no user name with a colon, which parts it from its password wherever one logs in by HTTP: an ARN with a mistake isn't
+// taken for one.
+func validRoleName(name string) bool {
+	return IsRole(name) || len(name) <= maxUser && !strings.Contains(name, ":") && !controlPattern.MatchString(name)
 }
+
+func validToken(token string) bool { return len(token) <= maxToken }
 
 func validDomain(host string) bool {
 	if host == "" {

@@ -10,7 +10,7 @@ type App struct {
 	Dataset string `json:"dataset"`
 	// Location is the image reference, as the client wrote it.
 	Location string `json:"location"`
-	// RoleName is the AWS role ARN that the image is pulled with; may be empty.
+	// RoleName is the AWS role ARN, or the user name, that the image is pulled with; may be empty.
 	RoleName string `json:"role_name"`
 	// Env is the environment, in order; never nil.
 	Env []EnvVar `json:"env"`
@@ -48,10 +48,12 @@ type Logs struct {
 type AppBody struct {
 	Slug     *string
 	Location *string
-	// RoleName is empty to pull without a role.
+	// RoleName is the ARN of an AWS role or a user name, as IsRole tells; empty to pull without either.
 	RoleName *string
-	Env      *[]EnvVar
-	Dataset  *string
+	// ExternalID is the password or token of the user, or the organization's external id as it was read; never empty.
+	ExternalID *string
+	Env        *[]EnvVar
+	Dataset    *string
 	// Domain is empty for the app's default host.
 	Domain *string
 	// FromEmail is empty for the platform's own address.

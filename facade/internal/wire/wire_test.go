@@ -21,7 +21,15 @@ func TestParseApp(t *testing.T) {
 		want    AppBody
 	}{
 		"Nothing":       {members: map[string]any{}},
-		"UnknownMember": {reason: "Clients send members that only other platforms know.", members: map[string]any{"external_id": "x", "color": 1.5}},
+		"UnknownMember": {reason: "Clients send members that only other platforms know.", members: map[string]any{"state": "x", "color": 1.5}},
+		"Login": {
+			reason:  "Every character of a password counts.",
+			members: map[string]any{"role_name": " robot$pull ", "external_id": " {\n} "},
+			want:    AppBody{RoleName: new("robot$pull"), ExternalID: new(" {\n} ")},
+		},
+		"NoToken":     {members: map[string]any{"external_id": ""}},
+		"NullToken":   {members: map[string]any{"external_id": nil}},
+		"LongestUser": {members: map[string]any{"role_name": strings.Repeat("a", 255)}, want: AppBody{RoleName: new(strings.Repeat("a", 255))}},
 		"AsIs": {
 			members: map[string]any{"slug": "shop", "location": "HTTPS://example.com/shop:v1", "role_name": "arn:aws:iam::01:cowork-deploy", "dataset": "testing"},
 			want: AppBody{
@@ -104,7 +112,13 @@ func TestParseBadApp(t *testing.T) {
 		"LocationUpperCase":   {members: map[string]any{"location": "example.com/Shop"}, want: []string{"location"}},
 		"LocationTooLong":     {members: map[string]any{"location": strings.Repeat("a", 1025)}, want: []string{"location"}},
 		"LocationNUL":         {members: map[string]any{"location": "a\x00"}, want: []string{"location"}},
-		"RoleNoARN":           {members: map[string]any{"role_name": "deploy"}, want: []string{"role_name"}},
+		"RoleOfNoRole":        {members: map[string]any{"role_name": "arn:aws:s3:::bucket"}, want: []string{"role_name"}},
+		"UserWithColon":       {members: map[string]any{"role_name": "ann:secret"}, want: []string{"role_name"}},
+		"UserWithTab":         {members: map[string]any{"role_name": "ann\tb"}, want: []string{"role_name"}},
+		"UserTooLong":         {members: map[string]any{"role_name": strings.Repeat("a", 256)}, want: []string{"role_name"}},
+		"TokenTooLong":        {members: map[string]any{"external_id": strings.Repeat("x", 16<<10+1)}, want: []string{"external_id"}},
+		"TokenNUL":            {members: map[string]any{"external_id": "xxx\x00"}, want: []string{"external_id"}},
+		"TokenObject":         {members: map[string]any{"external_id": map[string]any{}}, want: []string{"external_id"}},
 		"RoleTooLong":         {members: map[string]any{"role_name": "arn:aws:iam::1:" + strings.Repeat("a", 2048)}, want: []string{"role_name"}},
 		"DatasetUnknown":      {members: map[string]any{"dataset": "staging"}, want: []string{"dataset"}},
 		"DatasetEmpty":        {members: map[string]any{"dataset": ""}, want: []string{"dataset"}},

@@ -1,0 +1,21 @@
+// Package registry knows which registry a container image is in.
+package registry
+
+import "strings"
+
+// dockerHub is the registry of an image that names none.
+const dockerHub = "docker.io"
+
+// Of returns the registry of an image as its reference names it, HOST[:PORT]; it is docker.io for an image that names none.
+func Of(image string) string {
+	first, _, found := strings.Cut(image, "/")
+	if !found || !isHost(first) || first == "index."+dockerHub {
+		return dockerHub
+	}
+	return first
+}
+
+// isHost tells a host from the first part of a repository's name.
+func isHost(first string) bool {
+	return strings.ContainsAny(first, ".:") || first == "localhost" || first != strings.ToLower(first)
+}
