@@ -8,8 +8,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
-	"github.com/berth-dev/berth/controllers/internal/desired"
 	"github.com/berth-dev/berth/controllers/internal/ecr"
+	"github.com/berth-dev/berth/internal/registry"
 )
 
 const (
@@ -55,12 +55,12 @@ func pullSymptom(app *v1alpha1.App, said string) *symptom {
 
 // advice says what to look at when a registry refuses an App's image.
 func advice(app *v1alpha1.App) string {
-	registry := app.Spec.Registry
-	switch _, isECR := ecr.ParseHost(desired.RegistryOf(app.Spec.Image)); {
-	case registry != nil && registry.RoleARN != "":
-		return fmt.Sprintf("Check that the policies of %s and of the repository allow ecr:BatchGetImage and ecr:GetDownloadUrlForLayer.", registry.RoleARN)
-	case registry != nil:
-		return fmt.Sprintf("Check the user name and the password in Secret %s.", registry.CredentialsSecretRef.Name)
+	wanted := app.Spec.Registry
+	switch _, isECR := ecr.ParseHost(registry.Of(app.Spec.Image)); {
+	case wanted != nil && wanted.RoleARN != "":
+		return fmt.Sprintf("Check that the policies of %s and of the repository allow ecr:BatchGetImage and ecr:GetDownloadUrlForLayer.", wanted.RoleARN)
+	case wanted != nil:
+		return fmt.Sprintf("Check the user name and the password in Secret %s.", wanted.CredentialsSecretRef.Name)
 	case len(app.Spec.ImagePullSecrets) > 0:
 		return "Check the Secrets that imagePullSecrets names."
 	case isECR:

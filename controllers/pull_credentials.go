@@ -16,6 +16,7 @@ import (
 	"github.com/berth-dev/berth/controllers/internal/phase"
 	"github.com/berth-dev/berth/controllers/internal/ssa"
 	"github.com/berth-dev/berth/internal/names"
+	"github.com/berth-dev/berth/internal/registry"
 )
 
 // sessionPrefix begins the name of each session that a role is assumed for. With the longest name of an App, it is far below the 64
@@ -34,14 +35,14 @@ type pull struct {
 func (r *appReconciler) pullCredentials(ctx context.Context, s *appScope) error {
 	have := &corev1.Secret{}
 	have.Namespace, have.Name = s.app.GetNamespace(), names.PullSecret(s.app.GetName())
-	registry := s.app.Spec.Registry
-	if registry == nil {
+	wanted := s.app.Spec.Registry
+	if wanted == nil {
 		return ssa.Prune(ctx, r.client, s.app, have)
 	}
 	if _, err := ssa.Has(ctx, r.client, s.app, have); err != nil {
 		return err
 	}
-	if registry.RoleARN != "" {
+	if wanted.RoleARN != "" {
 		return r.pullByRole(ctx, s, have)
 	}
 	return r.pullByLogin(ctx, s, have)
@@ -54,7 +55,7 @@ func (r *appReconciler) pullByRole(ctx context.Context, s *appScope, have *corev
 	if err != nil {
 		return err
 	}
-	from := strings.Join([]string{desired.RegistryOf(s.app.Spec.Image), role.ARN, role.ExternalID}, " ")
+	from := strings.Join([]string{registry.Of(s.app.Spec.Image), role.ARN, role.ExternalID}, " ")
 	held, err := r.held(s.app, have, from)
 	if err != nil {
 		return err
@@ -88,15 +89,15 @@ func (r *appReconciler) pullByRole(ctx context.Context, s *appScope, have *corev
 
 // role returns whom AWS is to give a token for the App's image to.
 func (r *appReconciler) role(ctx context.Context, app *v1alpha1.App) (ecr.Role, error) {
-	arn, registry := app.Spec.Registry.RoleARN, desired.RegistryOf(app.Spec.Image)
-	host, ok := ecr.ParseHost(registry)
+	arn, name := app.Spec.Registry.RoleARN, registry.Of(app.Spec.Image)
+	host, ok := ecr.ParseHost(name)
 	if !ok {
 		return ecr.Role{}, phase.Stall(v1alpha1.ReasonRegistryMismatch,
-			"The App names the AWS role %s, but its image is in %s, which is no registry of Amazon ECR.", arn, registry)
+			"The App names the AWS role %s, but its image is in %s, which is no registry of Amazon ECR.", arn, name)
 	}
 	if partition := ecr.PartitionOf(arn); partition != host.Partition {
 		return ecr.Role{}, phase.Stall(v1alpha1.ReasonRegistryMismatch,
-			"The role %s is in the partition %s of AWS, and the registry %s in %s.", arn, partition, registry, host.Partition)
+			"The role %s is in the partition %s of AWS, and the registry %s in %s.", arn, partition, name, host.Partition)
 	}
 	var ns corev1.Namespace
 	if err := r.client.Get(ctx, client.ObjectKey{Name: app.GetNamespace()}, &ns); err != nil {
@@ -152,7 +153,7 @@ func (r *appReconciler) isDenied(ctx context.Context, app *v1alpha1.App) (bool, 
 }
 
 func (r *appReconciler) keepToken(ctx context.Context, app *v1alpha1.App, from string, token ecr.Token) error {
-	login, err := desired.Login(desired.RegistryOf(app.Spec.Image), ecr.User, token.Password)
+	login, err := desired.Login(registry.Of(app.Spec.Image), ecr.User, token.Password)
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/controllers/internal/desired"
 	"github.com/berth-dev/berth/controllers/internal/phase"
+	"github.com/berth-dev/berth/internal/registry"
 )
 
 // pullByLogin keeps the login in the Secret that a user or a REST client has given. It is read past the cache, which has no logins, only when
@@ -25,8 +26,8 @@ func (r *appReconciler) pullByLogin(ctx context.Context, s *appScope, have *core
 			return err
 		}
 	}
-	registry := desired.RegistryOf(s.app.Spec.Image)
-	if have.GetAnnotations()[v1alpha1.AnnotationCredentialsFrom] == fromSecretOf(registry, source) {
+	host := registry.Of(s.app.Spec.Image)
+	if have.GetAnnotations()[v1alpha1.AnnotationCredentialsFrom] == fromSecretOf(host, source) {
 		if kept, err := r.isKept(s.app, have); err != nil || kept {
 			return err
 		}
@@ -39,11 +40,11 @@ func (r *appReconciler) pullByLogin(ctx context.Context, s *appScope, have *core
 		return phase.Stall(v1alpha1.ReasonCredentialsInvalid,
 			"Secret %s needs a user name, without a colon, and a password; neither may be empty.", source.GetName())
 	}
-	login, err := desired.Login(registry, user, password)
+	login, err := desired.Login(host, user, password)
 	if err != nil {
 		return err
 	}
-	return r.keepLogin(ctx, s.app, login, map[string]string{v1alpha1.AnnotationCredentialsFrom: fromSecretOf(registry, source)})
+	return r.keepLogin(ctx, s.app, login, map[string]string{v1alpha1.AnnotationCredentialsFrom: fromSecretOf(host, source)})
 }
 
 // login reads the Secret that the App names for its registry.
@@ -71,6 +72,6 @@ func isRegistrySecret(secret *corev1.Secret, app *v1alpha1.App) bool {
 }
 
 // fromSecretOf names a version of a Secret. A digest of a login would let its password be guessed.
-func fromSecretOf(registry string, source *corev1.Secret) string {
-	return strings.Join([]string{registry, source.GetName(), string(source.GetUID()), source.GetResourceVersion()}, " ")
+func fromSecretOf(host string, source *corev1.Secret) string {
+	return strings.Join([]string{host, source.GetName(), string(source.GetUID()), source.GetResourceVersion()}, " ")
 }

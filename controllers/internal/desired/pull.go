@@ -3,7 +3,6 @@ package desired
 import (
 	"encoding/base64"
 	"encoding/json"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
@@ -18,18 +17,6 @@ const (
 	// dockerHubKey is what logins call it.
 	dockerHubKey = "https://index.docker.io/v1/"
 )
-
-// RegistryOf returns the registry of an image, as a reference names it: HOST[:PORT].
-func RegistryOf(image string) string {
-	first, _, found := strings.Cut(image, "/")
-	if !found || !strings.ContainsAny(first, ".:") && first != "localhost" && first == strings.ToLower(first) {
-		return dockerHub
-	}
-	if first == "index."+dockerHub {
-		return dockerHub
-	}
-	return first
-}
 
 // PullSecret returns the Secret that an App's image is pulled with. The annotations say what its login was made from.
 func PullSecret(app *v1alpha1.App, login []byte, annotations map[string]string) *corev1ac.SecretApplyConfiguration {

@@ -8,19 +8,6 @@ import (
 	"github.com/berth-dev/berth/api/v1alpha1"
 )
 
-func TestRegistryOf(t *testing.T) {
-	t.Parallel()
-	for image, want := range map[string]string{
-		"web": "docker.io", "web:v1": "docker.io", "shop/web": "docker.io", "docker.io/shop/web": "docker.io", "index.docker.io/web": "docker.io",
-		"registry.example.com/web": "registry.example.com", "localhost/web": "localhost", "host:5000/a/b:c@sha256:00": "host:5000",
-		"REGISTRY/web": "REGISTRY",
-	} {
-		if got := RegistryOf(image); got != want {
-			t.Errorf("RegistryOf(%q) = %q, want %q", image, got, want)
-		}
-	}
-}
-
 func TestLogin(t *testing.T) {
 	t.Parallel()
 	for registry, key := range map[string]string{"quay.io": "quay.io", "docker.io": "https://index.docker.io/v1/"} {
