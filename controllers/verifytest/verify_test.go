@@ -110,7 +110,7 @@ func TestProof(t *testing.T) {
 	dns.Set(challenge(host), testdns.Record{Code: dnsmessage.RCodeServerFailure})
 	touch(t, d)
 	expect(t, d, status.InProgressStatus, unproven(v1alpha1.ReasonLookupFailed))
-	wantsRecord(t, d, token, "Its lookup failed: server misbehaving.")
+	wantsRecord(t, d, token, "Its lookup failed: the name servers can't be reached, or answer with an error.")
 
 	dns.Set(challenge(host), testdns.Text("v=other", token))
 	touch(t, d)

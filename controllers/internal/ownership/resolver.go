@@ -54,7 +54,8 @@ func lookUp(ctx context.Context, r Resolver, host, token string) Finding {
 	return Finding{State: Different, Values: shown(values)}
 }
 
-// failed says what came of a lookup that gave no answer. It names no server, which may be another one each time.
+// failed says what came of a lookup that gave no answer. It names no server and no port, which may be others each time, so it doesn't repeat
+// what the resolver says.
 func failed(ctx context.Context, err error) Finding {
 	problem, ok := errors.AsType[*net.DNSError](err)
 	switch {
@@ -62,10 +63,8 @@ func failed(ctx context.Context, err error) Finding {
 		return Finding{State: Missing}
 	case ctx.Err() != nil, ok && problem.IsTimeout:
 		return Finding{State: Failed, Problem: "no answer in time"}
-	case ok:
-		return Finding{State: Failed, Problem: problem.Err}
 	default:
-		return Finding{State: Failed, Problem: "the name servers can't be reached"}
+		return Finding{State: Failed, Problem: "the name servers can't be reached, or answer with an error"}
 	}
 }
 
