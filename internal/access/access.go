@@ -54,22 +54,6 @@ func Membership(group string) (organization string, role Role, ok bool) {
 	return organization, role, ours && complete && organization != "" && known
 }
 
-// Grant says that groups have a ClusterRole in an organization.
-type Grant struct {
-	// ClusterRole is what is granted, and the name of the RoleBinding that grants it.
-	ClusterRole string
-	// Subjects have it.
-	Subjects []rbacv1.Subject
-}
-
-// Grants are those that people have in an organization.
-func Grants(organization string) []Grant {
-	return []Grant{
-		{ClusterRole: ClusterRoleManager, Subjects: groups(Group(organization, RoleManager), GroupHost)},
-		{ClusterRole: ClusterRoleContributor, Subjects: groups(Group(organization, RoleContributor))},
-	}
-}
-
 func groups(names ...string) []rbacv1.Subject {
 	subjects := make([]rbacv1.Subject, 0, len(names))
 	for _, name := range names {

@@ -41,15 +41,23 @@ func TestMembership(t *testing.T) {
 	}
 }
 
-func TestGrants(t *testing.T) {
+func TestBindings(t *testing.T) {
 	group := func(name string) rbacv1.Subject {
 		return rbacv1.Subject{Kind: "Group", APIGroup: "rbac.authorization.k8s.io", Name: name}
 	}
-	want := []Grant{
-		{ClusterRole: "berth-manager", Subjects: []rbacv1.Subject{group("berth:acme:manager"), group("berth:host")}},
-		{ClusterRole: "berth-contributor", Subjects: []rbacv1.Subject{group("berth:acme:contributor")}},
+	account := func(name string) []rbacv1.Subject {
+		return []rbacv1.Subject{{Kind: "ServiceAccount", Namespace: "berth-system", Name: name}}
 	}
-	if diff := cmp.Diff(want, Grants("acme")); diff != "" {
-		t.Errorf("Grants(acme): -want, +got:\n%s", diff)
+	want := []Binding{
+		{Name: "berth-operator", ClusterRole: "berth-operator-organization", Subjects: account("berth-operator")},
+		{Name: "berth-facade", ClusterRole: "berth-facade-organization", Subjects: account("berth-facade")},
+		{
+			Name: "berth-manager", ClusterRole: "berth-manager",
+			Subjects: []rbacv1.Subject{group("berth:acme:manager"), group("berth:host")},
+		},
+		{Name: "berth-contributor", ClusterRole: "berth-contributor", Subjects: []rbacv1.Subject{group("berth:acme:contributor")}},
+	}
+	if diff := cmp.Diff(want, Bindings("acme", "berth-system")); diff != "" {
+		t.Errorf("Bindings(acme): -want, +got:\n%s", diff)
 	}
 }

@@ -27,14 +27,12 @@ type Binding struct {
 // Bindings are the RoleBindings of an organization, in the order in which they are to be made: the operator can write nothing else in it
 // before it has its own. The ServiceAccounts are those in a Namespace, Berth's own.
 func Bindings(organization, namespace string) []Binding {
-	bindings := []Binding{
+	return []Binding{
 		{Name: ServiceAccountOperator, ClusterRole: ClusterRoleOperator, Subjects: serviceAccount(namespace, ServiceAccountOperator)},
 		{Name: ServiceAccountFacade, ClusterRole: ClusterRoleFacade, Subjects: serviceAccount(namespace, ServiceAccountFacade)},
+		{Name: ClusterRoleManager, ClusterRole: ClusterRoleManager, Subjects: groups(Group(organization, RoleManager), GroupHost)},
+		{Name: ClusterRoleContributor, ClusterRole: ClusterRoleContributor, Subjects: groups(Group(organization, RoleContributor))},
 	}
-	for _, g := range Grants(organization) {
-		bindings = append(bindings, Binding{Name: g.ClusterRole, ClusterRole: g.ClusterRole, Subjects: g.Subjects})
-	}
-	return bindings
 }
 
 func serviceAccount(namespace, name string) []rbacv1.Subject {
