@@ -103,29 +103,31 @@ func TestParseMistakes(t *testing.T) {
 	}
 }
 
+// wantOptions holds what flags say against what they are to say.
+func wantOptions[T any](t *testing.T, reason string, want T, options func() (T, error)) {
+	t.Helper()
+	got, err := options()
+	if err != nil {
+		t.Fatalf("\n%s\noptions(): %v", reason, err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("\n%s\noptions(): -want, +got:\n%s", reason, diff)
+	}
+}
+
 func TestMailOptions(t *testing.T) {
 	dir := t.TempDir()
 	password, roots := filepath.Join(dir, "password"), filepath.Join(dir, "ca.crt")
 	f := mailFlags{from: "a@b", host: "smtp.example.com", port: 465, user: "ann", passwordFile: password, rootsFile: roots}
 	want := facade.Mail{From: "a@b", Host: "smtp.example.com", Port: 465, User: "ann"}
-	check := func(reason string) {
-		t.Helper()
-		got, err := f.options()
-		if err != nil {
-			t.Fatalf("\n%s\noptions(): %v", reason, err)
-		}
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Errorf("\n%s\noptions(): -want, +got:\n%s", reason, diff)
-		}
-	}
-	check("Files that are missing are none: a Secret may lack a key.")
+	wantOptions(t, "Files that are missing are none: a Secret may lack a key.", want, f.options)
 	for name, content := range map[string]string{password: " p \r\n", roots: "PEM\n"} {
 		if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
 	want.Password, want.Authorities = " p ", []byte("PEM\n")
-	check("The line break at the end is no part of a password.")
+	wantOptions(t, "The line break at the end is no part of a password.", want, f.options)
 	for _, broken := range []mailFlags{{passwordFile: dir}, {rootsFile: dir}} {
 		if _, err := broken.options(); err == nil {
 			t.Errorf("options() of %+v: no error for a file that can't be read", broken)
@@ -144,24 +146,14 @@ func TestSignInOptions(t *testing.T) {
 	}
 	f.issuer = "https://id.example.com"
 	want := facade.SignIn{Issuer: f.issuer, Scopes: []string{"openid", "groups"}, PublicURL: "https://b.example.com"}
-	check := func(reason string) {
-		t.Helper()
-		got, err := f.options()
-		if err != nil {
-			t.Fatalf("\n%s\noptions(): %v", reason, err)
-		}
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Errorf("\n%s\noptions(): -want, +got:\n%s", reason, diff)
-		}
-	}
-	check("Files that are missing are none: a public client has no secret.")
+	wantOptions(t, "Files that are missing are none: a public client has no secret.", want, f.options)
 	for name, content := range map[string]string{secret: "s\n", key: "k\n"} {
 		if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
 	want.ClientSecret, want.SessionKey = "s", []byte("k\n")
-	check("The line break at the end is no part of a secret; a key is all bytes of its file.")
+	wantOptions(t, "The line break at the end is no part of a secret; a key is all bytes of its file.", want, f.options)
 	f.sessionKeyFile = dir
 	if _, err := f.options(); err == nil {
 		t.Error("options(): no error for a file that can't be read")
