@@ -20,7 +20,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
-	"github.com/berth-dev/berth/controllers/internal/desired"
+	"github.com/berth-dev/berth/internal/names"
 )
 
 const (
@@ -41,7 +41,7 @@ func organization(t *testing.T) string {
 	ns := namespace(t, nil)
 	label(t, ns)
 	eventually(t, func(ctx context.Context) error {
-		return cached.Get(ctx, client.ObjectKey{Namespace: ns, Name: desired.OrganizationObject}, &networkingv1.NetworkPolicy{})
+		return cached.Get(ctx, client.ObjectKey{Namespace: ns, Name: names.OrganizationObject}, &networkingv1.NetworkPolicy{})
 	})
 	return ns
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/berth-dev/berth/controllers/internal/phase"
 	"github.com/berth-dev/berth/controllers/internal/ssa"
 	"github.com/berth-dev/berth/internal/access"
+	"github.com/berth-dev/berth/internal/names"
 	"github.com/berth-dev/berth/internal/quantities"
 )
 
@@ -92,7 +93,7 @@ func (r *organizationReconciler) defaults(ctx context.Context, ns *corev1.Namesp
 	if err != nil {
 		return err
 	}
-	object := &corev1.LimitRange{ObjectMeta: metav1.ObjectMeta{Namespace: ns.GetName(), Name: desired.OrganizationObject}}
+	object := &corev1.LimitRange{ObjectMeta: metav1.ObjectMeta{Namespace: ns.GetName(), Name: names.OrganizationObject}}
 	if len(requests)+len(limits) == 0 {
 		return ssa.Prune(ctx, r.client, ns, object)
 	}
@@ -106,7 +107,7 @@ func (r *organizationReconciler) quota(ctx context.Context, ns *corev1.Namespace
 	if err != nil {
 		return err
 	}
-	object := &corev1.ResourceQuota{ObjectMeta: metav1.ObjectMeta{Namespace: ns.GetName(), Name: desired.OrganizationObject}}
+	object := &corev1.ResourceQuota{ObjectMeta: metav1.ObjectMeta{Namespace: ns.GetName(), Name: names.OrganizationObject}}
 	if len(hard) == 0 {
 		return ssa.Prune(ctx, r.client, ns, object)
 	}

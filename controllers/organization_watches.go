@@ -13,14 +13,14 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
-	"github.com/berth-dev/berth/controllers/internal/desired"
 	"github.com/berth-dev/berth/internal/access"
+	"github.com/berth-dev/berth/internal/names"
 )
 
 // ofOrganizations lets through objects that have the name of one that every organization has, or may have.
 var ofOrganizations = predicate.NewPredicateFuncs(func(o client.Object) bool {
 	if _, ok := o.(*rbacv1.RoleBinding); !ok {
-		return o.GetName() == desired.OrganizationObject
+		return o.GetName() == names.OrganizationObject
 	}
 	for _, b := range access.Bindings(o.GetNamespace(), "") {
 		if b.Name == o.GetName() {

@@ -14,10 +14,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/internal/names"
 )
-
-// organizationObject is the name of the ResourceQuota and the NetworkPolicy that the operator gives every organization.
-const organizationObject = "berth"
 
 // organizationDetails are an organization as `org show -o json` prints it.
 type organizationDetails struct {
@@ -50,7 +48,7 @@ func (g *global) showOrganization(cmd *cobra.Command, name, principal string) er
 	if err != nil {
 		return err
 	}
-	object := client.ObjectKey{Namespace: name, Name: organizationObject}
+	object := client.ObjectKey{Namespace: name, Name: names.OrganizationObject}
 	quota, policy := &corev1.ResourceQuota{}, &networkingv1.NetworkPolicy{}
 	quotaErr, policyErr := c.Get(cmd.Context(), object, quota), c.Get(cmd.Context(), object, policy)
 	if err := errors.Join(client.IgnoreNotFound(quotaErr), client.IgnoreNotFound(policyErr)); err != nil {
@@ -87,7 +85,7 @@ func usages(quota *corev1.ResourceQuota) map[string]usage {
 }
 
 func (o *organizationDetails) rows() [][]string {
-	isolated := "no: there is no NetworkPolicy " + organizationObject
+	isolated := "no: there is no NetworkPolicy " + names.OrganizationObject
 	if o.Isolated {
 		isolated = "yes"
 	}

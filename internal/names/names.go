@@ -1,4 +1,4 @@
-// Package names says how the objects of Apps and Domains are called, for all that write or read them.
+// Package names says how the objects of organizations, Apps and Domains are called, for all that write or read them.
 //
 // The objects of an App have the App's own name, with a suffix where it has several of a kind. An App's name is a DNS label and so without
 // dots; those of a Domain end in a suffix with a dot, so that a Domain and an App of the same name never mean the same object.
@@ -20,6 +20,9 @@ const (
 	domainCustomSuffix = ".domain-custom"
 	newCertSuffix      = ".newcert"
 )
+
+// OrganizationObject is the name of the NetworkPolicy, the LimitRange and the ResourceQuota of every organization.
+const OrganizationObject = "berth"
 
 // TLSSecret returns the name of the Secret with the certificate that an issuer signed for an App's default host.
 func TLSSecret(app string) string {

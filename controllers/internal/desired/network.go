@@ -10,6 +10,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
 	networkingv1ac "k8s.io/client-go/applyconfigurations/networking/v1"
+
+	"github.com/berth-dev/berth/internal/names"
 )
 
 // routerPorts are where routers answer, HTTP and HTTPS.
@@ -59,7 +61,7 @@ func NetworkPolicy(ns *corev1.Namespace, n Network) *networkingv1ac.NetworkPolic
 			WithPorts(port(corev1.ProtocolUDP, 53), port(corev1.ProtocolTCP, 53)),
 	}
 	egress = append(egress, routers(n)...)
-	return networkingv1ac.NetworkPolicy(OrganizationObject, ns.GetName()).
+	return networkingv1ac.NetworkPolicy(names.OrganizationObject, ns.GetName()).
 		WithLabels(organizationLabels()).
 		WithOwnerReferences(heldBy(ns)).
 		WithSpec(networkingv1ac.NetworkPolicySpec().

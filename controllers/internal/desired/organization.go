@@ -11,10 +11,8 @@ import (
 	rbacv1ac "k8s.io/client-go/applyconfigurations/rbac/v1"
 
 	"github.com/berth-dev/berth/internal/access"
+	"github.com/berth-dev/berth/internal/names"
 )
-
-// OrganizationObject is the name of the NetworkPolicy, the LimitRange and the ResourceQuota of every organization.
-const OrganizationObject = "berth"
 
 // Labels by which a Namespace says which Pods may run in it, and of which ones it warns whoever makes them.
 const (
@@ -62,7 +60,7 @@ func RoleBinding(ns *corev1.Namespace, b access.Binding) *rbacv1ac.RoleBindingAp
 
 // Quota returns the ResourceQuota of an organization.
 func Quota(ns *corev1.Namespace, hard corev1.ResourceList) *corev1ac.ResourceQuotaApplyConfiguration {
-	return corev1ac.ResourceQuota(OrganizationObject, ns.GetName()).
+	return corev1ac.ResourceQuota(names.OrganizationObject, ns.GetName()).
 		WithLabels(organizationLabels()).
 		WithOwnerReferences(heldBy(ns)).
 		WithSpec(corev1ac.ResourceQuotaSpec().WithHard(hard))
@@ -82,7 +80,7 @@ func Defaults(ns *corev1.Namespace, requests, limits corev1.ResourceList) *corev
 	if len(limits) > 0 {
 		item.WithDefault(limits)
 	}
-	return corev1ac.LimitRange(OrganizationObject, ns.GetName()).
+	return corev1ac.LimitRange(names.OrganizationObject, ns.GetName()).
 		WithLabels(organizationLabels()).
 		WithOwnerReferences(heldBy(ns)).
 		WithSpec(corev1ac.LimitRangeSpec().WithLimits(item))
