@@ -11,6 +11,7 @@ COPY api api
 COPY cmd cmd
 COPY controllers controllers
 COPY facade facade
+COPY internal internal
 RUN CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH go build -trimpath -ldflags="-s -w" -o /berth ./cmd/$COMMAND
 
 FROM scratch

@@ -32,14 +32,19 @@ func app(namespace, name string) *apiac.AppApplyConfiguration {
 	return apiac.App(name, namespace).WithSpec(apiac.AppSpec().WithImage("example.com/shop:v1"))
 }
 
+// env is a Secret of a kind that people give to Berth: others of the organization may change no other kinds.
+func env(name, namespace string) *corev1ac.SecretApplyConfiguration {
+	return corev1ac.Secret(name, namespace).WithLabels(map[string]string{v1alpha1.LabelSecret: v1alpha1.SecretEnv})
+}
+
 // TestImpersonation says that the API server decides who may write where, and that the facade's own rights don't reach further than that.
 func TestImpersonation(t *testing.T) {
 	c := newClient(t)
 	as := func(p Principal) (apply, secret, elsewhere error) {
 		ctx := NewContext(t.Context(), p)
 		apply = c.Apply(ctx, app("acme", "shop"), client.FieldOwner("test"))
-		secret = c.Apply(ctx, corev1ac.Secret("shop-env", "acme"), client.FieldOwner("test"))
-		elsewhere = c.Apply(ctx, corev1ac.Secret("shop-env", "default"), client.FieldOwner("test"))
+		secret = c.Apply(ctx, env("shop-env", "acme"), client.FieldOwner("test"))
+		elsewhere = c.Apply(ctx, env("shop-env", "default"), client.FieldOwner("test"))
 		return apply, secret, elsewhere
 	}
 	cases := map[string]struct {
