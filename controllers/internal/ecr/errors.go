@@ -32,6 +32,7 @@ const maxSaid = 400
 const (
 	tooSlow     = "AWS doesn't answer in time."
 	unreachable = "AWS can't be reached."
+	ended       = "By the platform's clock, the token that AWS gives has ended already."
 )
 
 // Error is why there is no token.
