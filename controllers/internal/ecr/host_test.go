@@ -36,7 +36,12 @@ func TestParseHost(t *testing.T) {
 		"ImitatedByHyphen":    {host: account + ".dkr.ecr.eu-west-1.my-amazonaws.com"},
 		"ChinaElsewhere":      {host: account + ".dkr.ecr.cn-north-1.amazonaws.com"},
 		"ElsewhereInChina":    {host: account + ".dkr.ecr.eu-west-1.amazonaws.com.cn"},
+		"Uppercase":           {host: account + ".dkr.ecr.EU-WEST-1.amazonaws.com"},
+		"DotBehind":           {host: account + ".dkr.ecr.eu-west-1.amazonaws.com."},
 		"NoRegion":            {host: account + ".dkr.ecr.amazonaws.com"},
+		"BucketForRegion":     {host: account + ".dkr.ecr.s3.amazonaws.com"},
+		"WebsiteForRegion":    {host: account + ".dkr.ecr.s3-website-eu-west-1.amazonaws.com"},
+		"ServiceForRegion":    {host: account + ".dkr.ecr.iam.amazonaws.com"},
 		"DualStackOfOneStack": {host: account + ".dkr.ecr.eu-west-1.on.aws"},
 		"OneStackOfDualStack": {host: account + ".dkr-ecr.eu-west-1.amazonaws.com"},
 	}
