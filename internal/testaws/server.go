@@ -121,11 +121,12 @@ func (s *Server) Put(role Role) {
 	s.settings.Roles = append(slices.DeleteFunc(s.settings.Roles, func(r Role) bool { return r.ARN == role.ARN }), role)
 }
 
-// Fail adds a fault.
+// Fail adds a fault, or replaces the one of its action and role. One that comes no times ends the other.
 func (s *Server) Fail(f Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.settings.Faults = append(s.settings.Faults, f)
+	others := slices.DeleteFunc(s.settings.Faults, func(o Fault) bool { return o.Action == f.Action && o.Role == f.Role })
+	s.settings.Faults = append(others, f)
 }
 
 // Calls returns the calls so far whose signature was right, including those that were refused or met a fault.
