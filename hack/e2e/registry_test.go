@@ -58,6 +58,24 @@ func TestPullWithALogin(t *testing.T) {
 	}
 }
 
+// TestPulledImageIsNotOthers has an organization name an image that the node has already, since another one's login has pulled it.
+func TestPulledImageIsNotOthers(t *testing.T) {
+	t.Parallel()
+	const org, slug, thief, image = "private-org", "private-app", "thief-org", "private/web:v1"
+	manager, other := organization(t, org), organization(t, thief)
+	push(t, image)
+	manager.call(t, http.MethodPost, "", url.Values{
+		"slug": {slug}, "location": {stack.UsersHost + "/" + image}, "role_name": {testaws.RegistryUser}, "external_id": {testaws.RegistryPassword},
+	}, http.StatusCreated, nil)
+	waitForReplicas(t, org, slug, "1")
+	pulled := kubectl(t, "", "get", "app", slug, "-n", org, "-o", "jsonpath={.status.image}")
+	if !strings.HasPrefix(pulled, stack.UsersHost+"/private/web@sha256:") {
+		t.Fatalf("the App runs %q", pulled)
+	}
+	other.call(t, http.MethodPost, "", url.Values{"slug": {"thief-app"}, "location": {pulled}}, http.StatusCreated, nil)
+	mustSayWhy(t, thief, "thief-app", berthv1alpha1.ReasonImagePullDenied, "the App names none")
+}
+
 // TestAmazonFails shows what an App says while AWS doesn't know the platform, and while it doesn't answer, and that a token which holds is used
 // until AWS is back.
 func TestAmazonFails(t *testing.T) {
