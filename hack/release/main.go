@@ -35,7 +35,7 @@ type options struct {
 	version, revision string
 	created           time.Time
 	platforms         platforms
-	push              string
+	chart, push       string
 }
 
 func parse(args []string) (*options, error) {
@@ -47,7 +47,8 @@ func parse(args []string) (*options, error) {
 	set.StringVar(&o.revision, "revision", "", "the commit that the version was made of, for the images' labels")
 	seconds := set.Int64("epoch", 0, "when everything says that it was made, in seconds since 1970, as in SOURCE_DATE_EPOCH")
 	set.Var(&o.platforms, "platform", "what to build for, such as linux/amd64; repeat it for several; all that are released by default")
-	set.StringVar(&o.push, "push", "", "where to push the images, such as registry.example.com/berth, with the logins that Docker has; nowhere by default")
+	set.StringVar(&o.chart, "chart", "", "a packed Helm chart that is part of the release; none by default")
+	set.StringVar(&o.push, "push", "", "where to push images and chart, such as registry.example.com/berth, with the logins that Docker has; nowhere by default")
 	if err := set.Parse(args); err != nil {
 		return nil, err
 	}
@@ -121,7 +122,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	}
 	defer os.RemoveAll(work)
 	r := &release{options: *o, work: work, log: out}
-	for _, step := range []func(context.Context) error{r.compile, r.list, r.images, r.archives, r.checksums, r.publish} {
+	for _, step := range []func(context.Context) error{r.compile, r.list, r.images, r.archives, r.helm, r.checksums, r.publish} {
 		if err := step(ctx); err != nil {
 			return err
 		}

@@ -166,20 +166,41 @@ func (r *release) archives(context.Context) error {
 	return nil
 }
 
-// publish pushes the images, if somebody said where to.
+// helm adds the chart, if there is one.
+func (r *release) helm(context.Context) error {
+	if r.chart == "" {
+		return nil
+	}
+	content, err := os.ReadFile(r.chart)
+	if err != nil {
+		return err
+	}
+	r.logf("chart %s", filepath.Base(r.chart))
+	return r.write(filepath.Base(r.chart), content)
+}
+
+// publish pushes the images, and the chart into the repository charts beside them, if somebody said where to.
 func (r *release) publish(ctx context.Context) error {
 	if r.push == "" {
 		return nil
 	}
+	opts := []remote.Option{remote.WithContext(ctx), remote.WithAuthFromKeychain(authn.DefaultKeychain)}
 	for _, s := range served {
 		repository := r.push + "/" + s.name
 		r.logf("push %s:%s", repository, r.version)
-		opts := []remote.Option{remote.WithContext(ctx), remote.WithAuthFromKeychain(authn.DefaultKeychain)}
 		if err := image.Push(filepath.Join(r.out, s.name), repository, opts...); err != nil {
 			return fmt.Errorf("push %s: %w", repository, err)
 		}
 	}
-	return nil
+	if r.chart == "" {
+		return nil
+	}
+	packed, err := os.ReadFile(r.chart)
+	if err != nil {
+		return err
+	}
+	r.logf("push %s/charts", r.push)
+	return image.PushChart(packed, r.push+"/charts", opts...)
 }
 
 // write makes a file of the release.

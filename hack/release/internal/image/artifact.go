@@ -10,40 +10,45 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
-// emptyConfig is what OCI has artifacts name, which have no configuration.
-const (
-	emptyConfig                     = "{}"
-	emptyConfigType types.MediaType = "application/vnd.oci.empty.v1+json"
-)
+// blob is the content of a file in a registry, and what it is.
+type blob struct {
+	content   []byte
+	mediaType types.MediaType
+}
 
-// artifact is a manifest of one file that belongs to an image, and that registries list as its referrer.
+// noConfig is what OCI has artifacts name that have no configuration.
+var noConfig = blob{content: []byte("{}"), mediaType: "application/vnd.oci.empty.v1+json"}
+
+// artifact is a manifest of one file that is no image.
 type artifact struct {
+	config   []byte
 	manifest []byte
 	file     v1.Layer
 }
 
-// newArtifact makes the manifest of a file that belongs to subject.
-func newArtifact(content []byte, mediaType types.MediaType, subject v1.Descriptor, annotations map[string]string) (v1.Image, error) {
-	a := artifact{file: static.NewLayer(content, mediaType)}
-	config, err := partial.Descriptor(static.NewLayer([]byte(emptyConfig), emptyConfigType))
+// newArtifact makes an artifact of a file. With a subject it belongs to that image, and registries list it as its referrer.
+func newArtifact(config, file blob, subject *v1.Descriptor, annotations map[string]string) (v1.Image, error) {
+	a := artifact{config: config.content, file: static.NewLayer(file.content, file.mediaType)}
+	describedConfig, err := partial.Descriptor(static.NewLayer(config.content, config.mediaType))
 	if err != nil {
 		return nil, err
 	}
-	file, err := partial.Descriptor(a.file)
+	describedFile, err := partial.Descriptor(a.file)
 	if err != nil {
 		return nil, err
 	}
-	subject = v1.Descriptor{MediaType: subject.MediaType, Size: subject.Size, Digest: subject.Digest}
-	a.manifest, err = json.Marshal(v1.Manifest{
+	manifest := v1.Manifest{
 		SchemaVersion: 2,
 		MediaType:     types.OCIManifestSchema1,
-		ArtifactType:  string(mediaType),
-		Config:        *config,
-		Layers:        []v1.Descriptor{*file},
-		Subject:       &subject,
+		Config:        *describedConfig,
+		Layers:        []v1.Descriptor{*describedFile},
+		Subject:       subject,
 		Annotations:   annotations,
-	})
-	if err != nil {
+	}
+	if config.mediaType == noConfig.mediaType {
+		manifest.ArtifactType = string(file.mediaType)
+	}
+	if a.manifest, err = json.Marshal(manifest); err != nil {
 		return nil, err
 	}
 	return partial.CompressedToImage(a)
@@ -52,16 +57,20 @@ func newArtifact(content []byte, mediaType types.MediaType, subject v1.Descripto
 // MediaType is that of any manifest.
 func (artifact) MediaType() (types.MediaType, error) { return types.OCIManifestSchema1, nil }
 
-// RawConfigFile is empty.
-func (artifact) RawConfigFile() ([]byte, error) { return []byte(emptyConfig), nil }
+// RawConfigFile is the configuration.
+func (a artifact) RawConfigFile() ([]byte, error) { return a.config, nil }
 
 // RawManifest is the manifest in JSON.
 func (a artifact) RawManifest() ([]byte, error) { return a.manifest, nil }
 
 // LayerByDigest returns the file.
 func (a artifact) LayerByDigest(digest v1.Hash) (partial.CompressedLayer, error) {
-	if have, err := a.file.Digest(); err != nil || have != digest {
-		return nil, fmt.Errorf("the artifact has no file %s: %w", digest, err)
+	have, err := a.file.Digest()
+	if err != nil {
+		return nil, err
+	}
+	if have != digest {
+		return nil, fmt.Errorf("the artifact has no file %s", digest)
 	}
 	return a.file, nil
 }

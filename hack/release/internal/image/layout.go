@@ -13,11 +13,11 @@ import (
 	"github.com/berth-dev/berth/hack/release/internal/sbom"
 )
 
-// Annotations that OCI names.
-const (
-	refName     = "org.opencontainers.image.ref.name"
-	createdWhen = "org.opencontainers.image.created"
-)
+// labelPrefix is what the names of OCI's labels and annotations begin with.
+const labelPrefix = "org.opencontainers.image."
+
+// refName is the annotation by which a layout names an image.
+const refName = labelPrefix + "ref.name"
 
 // WriteLayout writes an OCI layout into the folder dir: the index of the platforms, which has the tag for its name, and beside it each
 // platform's SBOM, whose subject is the platform's image. The digest is the index's, by which the image is pulled.
@@ -36,8 +36,9 @@ func (i Image) WriteLayout(dir string) (digest v1.Hash, err error) {
 			return digest, err
 		}
 		platforms = append(platforms, mutate.IndexAddendum{Add: img, Descriptor: v1.Descriptor{Platform: &variant.Platform}})
-		annotations := map[string]string{createdWhen: i.Created.UTC().Format(time.RFC3339)}
-		document, err := newArtifact(variant.SBOM, sbom.MediaType, *described, annotations)
+		annotations := map[string]string{labelPrefix + "created": i.Created.UTC().Format(time.RFC3339)}
+		subject := &v1.Descriptor{MediaType: described.MediaType, Size: described.Size, Digest: described.Digest}
+		document, err := newArtifact(noConfig, blob{content: variant.SBOM, mediaType: sbom.MediaType}, subject, annotations)
 		if err != nil {
 			return digest, err
 		}
