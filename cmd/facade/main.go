@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/berth-dev/berth/facade"
+	"github.com/berth-dev/berth/internal/tracing"
 )
 
 func main() {
@@ -63,22 +64,40 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
+	metricsListener, err := listenForMetrics(ctx, listen, f.metricsAddress)
+	if err != nil {
+		return errors.Join(err, listener.Close(), healthListener.Close())
+	}
+	traces, err := tracing.Start(ctx, "berth-facade", slog.New(handler))
+	if err != nil {
+		return err
+	}
 	server, err := facade.New(ctx, facade.Options{
-		Config:         cluster,
-		Namespace:      f.namespace,
-		BaseDomain:     f.baseDomain,
-		Mail:           mail,
-		SignIn:         signIn,
-		Listener:       listener,
-		HealthListener: healthListener,
-		Certificate:    certificate,
-		DrainDelay:     f.drainDelay,
-		TrustedProxies: f.proxies,
-		Limits:         f.limits,
-		Log:            slog.New(handler),
+		Config:          cluster,
+		Namespace:       f.namespace,
+		BaseDomain:      f.baseDomain,
+		Mail:            mail,
+		SignIn:          signIn,
+		Listener:        listener,
+		HealthListener:  healthListener,
+		MetricsListener: metricsListener,
+		Certificate:     certificate,
+		DrainDelay:      f.drainDelay,
+		TrustedProxies:  f.proxies,
+		Limits:          f.limits,
+		Log:             slog.New(handler),
+		Tracer:          traces.Tracer(),
 	})
 	if err != nil {
 		return errors.Join(err, listener.Close(), healthListener.Close())
 	}
-	return server.Run(ctx)
+	return errors.Join(server.Run(ctx), traces.Stop(ctx))
+}
+
+// listenForMetrics listens where metrics are to be served; nil without an error if nowhere.
+func listenForMetrics(ctx context.Context, listen *net.ListenConfig, address string) (net.Listener, error) {
+	if address == "0" {
+		return nil, nil //nolint:nilnil // facade.Options has nil for no listener.
+	}
+	return listen.Listen(ctx, "tcp", address)
 }
