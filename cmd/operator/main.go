@@ -3,6 +3,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"log/slog"
@@ -15,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/berth-dev/berth/controllers"
+	"github.com/berth-dev/berth/internal/tracing"
 )
 
 // leaderElectionID is the name of the Lease by which replicas agree on which of them works.
@@ -45,6 +47,13 @@ func run(ctx context.Context, args []string) error {
 	// The API server's own priority and fairness decides what is too much; a limit here would only make waits that nobody sees.
 	config.QPS = -1
 
+	traces, err := tracing.Start(ctx, "berth-operator", slog.New(o.logHandler()))
+	if err != nil {
+		return err
+	}
+	config.Wrap(tracing.Calls)
+	o.controllers.Tracer = traces.Tracer()
+
 	m := controllers.ManagerOptions()
 	m.Metrics = server.Options{BindAddress: o.metricsAddress}
 	m.HealthProbeBindAddress = o.healthAddress
@@ -65,7 +74,7 @@ func run(ctx context.Context, args []string) error {
 	if err := controllers.SetupWithManager(ctx, mgr, o.controllers); err != nil {
 		return err
 	}
-	return mgr.Start(ctx)
+	return errors.Join(mgr.Start(ctx), traces.Stop(ctx))
 }
 
 // logHandler writes what is logged to standard error.
