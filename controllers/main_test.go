@@ -92,6 +92,7 @@ func startControllers(ctx context.Context, config *rest.Config) error {
 	}
 	o := ManagerOptions()
 	o.Metrics = server.Options{BindAddress: "0"}
+	o.LeaderElection, o.LeaderElectionID, o.LeaderElectionNamespace = true, "berth-operator", testenv.Namespace
 	mgr, err := ctrl.NewManager(config, o)
 	if err != nil {
 		return err

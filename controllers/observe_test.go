@@ -10,11 +10,13 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel/trace"
 	corev1 "k8s.io/api/core/v1"
 	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/controllers/internal/metrics"
 	"github.com/berth-dev/berth/internal/testmetrics"
 	"github.com/berth-dev/berth/internal/testotlp"
 	"github.com/berth-dev/berth/internal/tracing"
@@ -41,7 +43,7 @@ func TestReconcilesAreObserved(t *testing.T) {
 	ns := organization(t)
 	app := newApp(t, ns)
 	deployment := func(ctx context.Context) error {
-		metrics := testmetrics.Of(t, ctrlmetrics.Registry)
+		shown := testmetrics.Of(t, ctrlmetrics.Registry)
 		for _, want := range [][]string{
 			{"berth_reconcile_phases_total", "kind=App", "phase=deployment", "outcome=done"},
 			{"berth_reconciles_total", "kind=App"},
@@ -49,7 +51,7 @@ func TestReconcilesAreObserved(t *testing.T) {
 			{"berth_apps", "organization=" + ns},
 			{"berth_build_info", "component=operator"},
 		} {
-			if metrics.Value(want[0], want[1:]...) == 0 {
+			if shown.Value(want[0], want[1:]...) == 0 {
 				return fmt.Errorf("there is no %v", want)
 			}
 		}
@@ -64,6 +66,28 @@ func TestReconcilesAreObserved(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// What alerts, the dashboard and the documentation name is there: with what the tests of package metrics have shown of Apps and Domains.
+func TestMetricNames(t *testing.T) {
+	t.Parallel()
+	ns := organization(t)
+	newApp(t, ns)
+	eventually(t, func(context.Context) error {
+		if !testmetrics.Of(t, ctrlmetrics.Registry).Labels("berth_apps", "organization")[ns] {
+			return errors.New("the App isn't shown")
+		}
+		return nil
+	})
+	exposed := testmetrics.Of(t, ctrlmetrics.Registry).Names()
+	described := make(chan *prometheus.Desc, 10)
+	(&metrics.State{}).Describe(described)
+	close(described)
+	for d := range described {
+		name, _, _ := strings.Cut(strings.TrimPrefix(d.String(), `Desc{fqName: "`), `"`)
+		exposed[name] = true
+	}
+	testmetrics.WantNamed(t, "..", exposed, false)
 }
 
 // hasSpans looks for the span of the reconcile that made the Deployment of an App.

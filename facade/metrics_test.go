@@ -62,6 +62,7 @@ func TestMetrics(t *testing.T) {
 		}
 	}
 	wantBounded(t, after, org, slug)
+	testmetrics.WantNamed(t, "..", after.Names(), true)
 }
 
 // wantBounded holds every label against what it may be.

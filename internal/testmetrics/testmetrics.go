@@ -4,6 +4,10 @@ package testmetrics
 import (
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -91,4 +95,63 @@ func hasAll(m *dto.Metric, labels []string) bool {
 		}
 	}
 	return true
+}
+
+// ofFacade are the beginnings of names that the facade's metrics alone have.
+var ofFacade = regexp.MustCompile(`^berth_(http|authentications|apiserver)_`)
+
+// name is that of a metric of Berth's or of what Berth is made with.
+var name = regexp.MustCompile(`\b(berth|leader_election|workqueue|controller_runtime|rest_client|process)_[a-z_]+`)
+
+// WantNamed says that metrics are exposed which alerts and the dashboard ask for, those of the facade or of the operator, and that each of Berth's
+// own is in the documentation. The folder is the repository's.
+func WantNamed(t *testing.T, folder string, exposed map[string]bool, facade bool) {
+	t.Helper()
+	asked := 0
+	for _, file := range []string{"rules.yaml", "berth.json"} {
+		for _, metric := range name.FindAllString(read(t, folder, "config", "prometheus", file), -1) {
+			for _, suffix := range []string{"_bucket", "_sum", "_count"} {
+				metric = strings.TrimSuffix(metric, suffix)
+			}
+			if ofFacade.MatchString(metric) != facade {
+				continue
+			}
+			asked++
+			if !exposed[metric] {
+				t.Errorf("%s asks for %s, which isn't exposed", file, metric)
+			}
+		}
+	}
+	if asked == 0 {
+		t.Error("nothing is asked for")
+	}
+	guide := read(t, folder, "docs", "monitoring.md")
+	for metric := range exposed {
+		if strings.HasPrefix(metric, "berth_") && !strings.Contains(guide, "`"+metric+"`") {
+			t.Errorf("docs/monitoring.md doesn't tell of %s", metric)
+		}
+	}
+	for _, metric := range name.FindAllString(guide, -1) {
+		if strings.HasPrefix(metric, "berth_") && ofFacade.MatchString(metric) == facade && !exposed[metric] {
+			t.Errorf("docs/monitoring.md tells of %s, which isn't exposed", metric)
+		}
+	}
+}
+
+func read(t *testing.T, path ...string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(path...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// Names are those of the metrics.
+func (f Families) Names() map[string]bool {
+	all := map[string]bool{}
+	for metric := range f {
+		all[metric] = true
+	}
+	return all
 }
