@@ -82,7 +82,7 @@ func setupApp(mgr manager.Manager, b base, o controller.Options) error {
 		Watches(&rbacv1.RoleBinding{}, handler.EnqueueRequestsFromMapFunc(r.appsOfNamespace), builder.WithPredicates(rightsComeOrGo)).
 		Watches(&v1alpha1.App{}, handler.EnqueueRequestsFromMapFunc(r.appsOfHost), builder.WithPredicates(claimChanged)).
 		Watches(&v1alpha1.Domain{}, handler.EnqueueRequestsFromMapFunc(r.appsOfHost), builder.WithPredicates(domainChanged))
-	return watchIssuing(watched, b.client, toApp).Complete(reconcile.AsReconciler(b.client, r))
+	return watchIssuing(watched, b.client, toApp).Complete(b.measured("App", reconcile.AsReconciler(b.client, r)))
 }
 
 // Reconcile makes the cluster hold what the App asks for and writes what came of it into the App's status.

@@ -81,7 +81,7 @@ func (o Options) setupDomain(mgr manager.Manager, b base, c controller.Options) 
 	if r.prover != nil {
 		watched = watched.WatchesRawSource(r.prover.Source())
 	}
-	return watchIssuing(watched, b.client, r.domainsOfChild).Complete(reconcile.AsReconciler(b.client, r))
+	return watchIssuing(watched, b.client, r.domainsOfChild).Complete(b.measured("Domain", reconcile.AsReconciler(b.client, r)))
 }
 
 func (o Options) domainReconciler(b base) *domainReconciler {

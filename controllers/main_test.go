@@ -27,6 +27,8 @@ import (
 	"github.com/berth-dev/berth/internal/access"
 	"github.com/berth-dev/berth/internal/testaws"
 	"github.com/berth-dev/berth/internal/testenv"
+	"github.com/berth-dev/berth/internal/testotlp"
+	"github.com/berth-dev/berth/internal/tracing"
 )
 
 const baseDomain = "apps.example.com"
@@ -41,6 +43,8 @@ var (
 	uncached client.Reader
 	// logged is what they have logged.
 	logged = &record{}
+	// traced are the spans that they have sent.
+	traced *testotlp.Receiver
 	// sent is what the controllers have asked the API server for.
 	sent = &traffic{}
 )
@@ -81,14 +85,22 @@ func startControllers(ctx context.Context, config *rest.Config) error {
 		return err
 	}
 	config.Wrap(sent.watch)
+	config.Wrap(tracing.Calls)
+	tracer, err := startTraces(ctx)
+	if err != nil {
+		return err
+	}
 	o := ManagerOptions()
 	o.Metrics = server.Options{BindAddress: "0"}
+	o.LeaderElection, o.LeaderElectionID, o.LeaderElectionNamespace = true, "berth-operator", testenv.Namespace
 	mgr, err := ctrl.NewManager(config, o)
 	if err != nil {
 		return err
 	}
 	cached, uncached = mgr.GetClient(), mgr.GetAPIReader()
-	if err := SetupWithManager(ctx, mgr, testOptions()); err != nil {
+	options := testOptions()
+	options.Tracer = tracer
+	if err := SetupWithManager(ctx, mgr, options); err != nil {
 		return err
 	}
 	go func() {

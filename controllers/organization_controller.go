@@ -64,7 +64,7 @@ func (o Options) setupOrganization(mgr manager.Manager, b base, c controller.Opt
 		Watches(&corev1.Service{}, all, builder.WithPredicates(addressesChanged)).
 		Watches(&discoveryv1.EndpointSlice{}, all, builder.WithPredicates(addressesChanged)).
 		Watches(&corev1.Node{}, all, builder.WithPredicates(addressesChanged)).
-		Complete(r)
+		Complete(b.measured("Organization", r))
 }
 
 func (o Options) organizationReconciler(b base) *organizationReconciler {

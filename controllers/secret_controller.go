@@ -51,7 +51,7 @@ func setupSecret(mgr manager.Manager, b base, o controller.Options) error {
 		Watches(&v1alpha1.Domain{}, issued, builder.WithPredicates(goes)).
 		Watches(&cmv1.Certificate{}, issued, builder.WithPredicates(goes)).
 		Watches(&rbacv1.RoleBinding{}, handler.EnqueueRequestsFromMapFunc(r.secretsOfBinding), builder.WithPredicates(rightsComeOrGo)).
-		Complete(reconcile.AsReconciler(b.client, r))
+		Complete(b.measured("Secret", reconcile.AsReconciler(b.client, r)))
 }
 
 // Reconcile deletes the Secret if it is a REST client's, old, and nothing names it, or if cert-manager has left it behind.

@@ -16,6 +16,7 @@ import (
 
 	acmev1 "github.com/cert-manager/cert-manager/pkg/apis/acme/v1"
 	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
+	"go.opentelemetry.io/otel/trace"
 	"k8s.io/apimachinery/pkg/runtime"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -66,6 +67,8 @@ type Options struct {
 	DNSServer string
 	// Concurrency is how many objects of a kind are reconciled at the same time. Default: 1.
 	Concurrency int
+	// Tracer makes a span of each reconcile and of each of its phases. Default: none is made.
+	Tracer trace.Tracer
 	// Clock is what time is read from. Default: the real one.
 	Clock clock.PassiveClock
 }
@@ -109,6 +112,7 @@ func SetupWithManager(ctx context.Context, mgr manager.Manager, o Options) error
 		clock:    o.Clock,
 		platform: o.platform(),
 		tokens:   ecr.New(o.Clock),
+		tracer:   o.Tracer,
 	}
 	c := controller.Options{MaxConcurrentReconciles: o.Concurrency, ReconciliationTimeout: reconcileTimeout}
 	for name, setup := range map[string]func(manager.Manager, base, controller.Options) error{
@@ -121,7 +125,7 @@ func SetupWithManager(ctx context.Context, mgr manager.Manager, o Options) error
 			return fmt.Errorf("add the %s controller: %w", name, err)
 		}
 	}
-	return nil
+	return showState(ctx, mgr)
 }
 
 // base is what every controller has.
@@ -135,6 +139,8 @@ type base struct {
 	platform desired.Platform
 	// tokens are those for registries of Amazon ECR, for all Apps.
 	tokens *ecr.Tokens
+	// tracer is nil if nothing is traced.
+	tracer trace.Tracer
 }
 
 func (o Options) validate() error {

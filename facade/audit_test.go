@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/rand"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -16,6 +17,7 @@ import (
 	"github.com/berth-dev/berth/facade/internal/apierr"
 	"github.com/berth-dev/berth/facade/internal/auth"
 	"github.com/berth-dev/berth/facade/internal/mw"
+	"github.com/berth-dev/berth/facade/internal/requestid"
 	"github.com/berth-dev/berth/facade/internal/web"
 )
 
@@ -150,8 +152,23 @@ func TestAudit(t *testing.T) {
 			}
 		})
 	}
-	if log := strings.ToLower(suite.log.String()); strings.Contains(log, strings.ToLower(marker)) {
-		t.Error("the log has a value from a body, a query or a header")
+	wantNowhere(t, marker, manager, contributor)
+	if traces := seen.traces.String(); strings.Contains(traces, key.ID) || strings.Contains(traces, contributorKey.ID) {
+		t.Error("the traces name a key")
+	}
+}
+
+// wantNowhere says that what a client sent is in nothing that the server tells others but its clients: neither in its log, nor in its spans, nor
+// in its metrics. The last span that is sent has come.
+func wantNowhere(t *testing.T, secrets ...string) {
+	t.Helper()
+	spansOf(t, call(t, "", http.MethodGet, "/api/openapi.json", nil).header.Get("X-Request-Id"))
+	for name, text := range map[string]string{"log": suite.log.String(), "traces": seen.traces.String(), "metrics": fmt.Sprint(scrape(t))} {
+		for _, secret := range secrets {
+			if strings.Contains(strings.ToLower(text), strings.ToLower(secret)) {
+				t.Errorf("the %s has a value from a body, a query or a header", name)
+			}
+		}
 	}
 }
 
@@ -197,7 +214,7 @@ func TestAuditOfRefusals(t *testing.T) {
 // TestAuditOfOthers says that a handler can name who acts and what on, where no API key and no route does, also for a write that fails.
 func TestAuditOfOthers(t *testing.T) {
 	log := &lockedBuffer{}
-	engine := newEngine(slog.New(slog.NewJSONHandler(log, nil)), routes{}.describe, nil)
+	engine := newEngine(slog.New(requestid.Handler(slog.NewJSONHandler(log, nil))), routes{}.describe, nil)
 	engine.POST("/elsewhere", func(c *gin.Context) {
 		mw.Act(c, mw.Subject{User: "berth:person:ann@example.com", Owner: "ann@example.com"}, auth.Action{
 			Verb: "create", Resource: "apikeys", Organization: "cowork", Name: "an-id",

@@ -15,6 +15,7 @@ const (
 	idleTimeout       = 2 * time.Minute
 	maxHeaderBytes    = 32 << 10
 	probeTimeout      = 5 * time.Second
+	metricsTimeout    = 30 * time.Second
 	// shutdownTimeout is how long requests that are being served may take to finish when the server stops.
 	shutdownTimeout = 20 * time.Second
 )

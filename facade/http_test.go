@@ -92,7 +92,7 @@ func TestHeaders(t *testing.T) {
 	}{
 		"Kept":     {id: "client-1:2_3.4", kept: true},
 		"Made":     {},
-		"TooLong":  {id: strings.Repeat("x", 129)},
+		"TooLong":  {id: strings.Repeat("x", 65)},
 		"Unwanted": {id: `"},{"level":"ERROR`},
 	} {
 		t.Run(name, func(t *testing.T) {

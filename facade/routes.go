@@ -48,14 +48,14 @@ func (all routes) describe(c *gin.Context) auth.Action {
 // router returns the handler of every route.
 func (s *Server) router() *gin.Engine {
 	all := s.routes()
-	engine := newEngine(s.log, all.describe, s.options.TrustedProxies, s.pages.Prepare)
+	engine := newEngine(s.log, all.describe, s.options.TrustedProxies, s.observe()...)
 	contract := docHandlers{docs: s.docs}
 	engine.GET(prefix, contract.page)
 	engine.GET(prefix+"/", contract.page)
 	engine.GET(prefix+"/openapi.json", contract.contract)
 	ready := mw.WhenReady(s.store.Synced)
 	s.pages.Routes(engine, ready)
-	calls := engine.Group(prefix, ready, auth.Authenticate(s.store, s.options.Limits.forAuth()))
+	calls := engine.Group(prefix, ready, auth.Authenticate(s.store, s.options.Limits.forAuth(), s.metrics.Authenticated))
 	for _, r := range all {
 		// Both forms are served directly: a redirect would lose the body of a POST in many a client.
 		for _, path := range []string{r.path, r.path + "/"} {

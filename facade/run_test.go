@@ -14,6 +14,7 @@ import (
 	"github.com/gin-gonic/gin"
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/berth-dev/berth/facade/internal/requestid"
 	"github.com/berth-dev/berth/internal/testenv"
 )
 
@@ -135,7 +136,7 @@ func TestBeforeCachesAreFull(t *testing.T) {
 // TestPanic says that a mistake of the server's is a 500 that tells nothing but where to look.
 func TestPanic(t *testing.T) {
 	log := &lockedBuffer{}
-	engine := newEngine(slog.New(slog.NewJSONHandler(log, nil)), routes{}.describe, nil)
+	engine := newEngine(slog.New(requestid.Handler(slog.NewJSONHandler(log, nil))), routes{}.describe, nil)
 	engine.GET("/panic", func(*gin.Context) { panic("the reason") })
 	got := serve(t, engine, http.MethodGet, "/panic")
 	if got.Code != http.StatusInternalServerError || strings.Contains(got.Body.String(), "reason") {

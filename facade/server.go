@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/sync/errgroup"
 	authorizationv1client "k8s.io/client-go/kubernetes/typed/authorization/v1"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
@@ -23,9 +24,11 @@ import (
 	"github.com/berth-dev/berth/facade/internal/docs"
 	"github.com/berth-dev/berth/facade/internal/limit"
 	"github.com/berth-dev/berth/facade/internal/mail"
+	"github.com/berth-dev/berth/facade/internal/metrics"
 	"github.com/berth-dev/berth/facade/internal/mw"
 	"github.com/berth-dev/berth/facade/internal/podlogs"
 	"github.com/berth-dev/berth/facade/internal/profile"
+	"github.com/berth-dev/berth/facade/internal/requestid"
 	"github.com/berth-dev/berth/facade/internal/store"
 	"github.com/berth-dev/berth/facade/internal/translate"
 	"github.com/berth-dev/berth/facade/internal/web"
@@ -47,6 +50,8 @@ type Options struct {
 	Listener net.Listener
 	// HealthListener is where /healthz and /readyz are served, without TLS. Run closes it.
 	HealthListener net.Listener
+	// MetricsListener is where /metrics is served, without TLS; nil for nowhere. Run closes it.
+	MetricsListener net.Listener
 	// Certificate is what HTTPS is served with. Run keeps it up to date with its files.
 	Certificate *certwatcher.CertWatcher
 	// DrainDelay is how long the server still serves after it has been told to stop and /readyz says so, for load balancers to notice.
@@ -55,6 +60,8 @@ type Options struct {
 	TrustedProxies []netip.Prefix
 	// Limits bound how often this server lets requests through.
 	Limits Limits
+	// Tracer makes a span of each request, with those to the API server in it; nil for none.
+	Tracer trace.Tracer
 	// Log gets the access log, the audit log and what goes wrong.
 	Log *slog.Logger
 }
@@ -104,6 +111,7 @@ type Server struct {
 	mailer     mailer
 	docs       *docs.Docs
 	pages      *profile.Pages
+	metrics    *metrics.Metrics
 	stopping   atomic.Bool
 	// ending is closed when answers that would go on for ever have to end, which is when no more connections are taken.
 	ending chan struct{}
@@ -111,6 +119,9 @@ type Server struct {
 
 // New makes a Server. It asks the API server which kinds it serves, so the custom resources must be installed.
 func New(ctx context.Context, options Options) (*Server, error) {
+	options.Log = slog.New(requestid.Handler(options.Log.Handler()))
+	counts := metrics.New()
+	options.Config = observed(options.Config, counts, options.Log)
 	platform := translate.Platform{
 		BaseDomain: options.BaseDomain,
 		Mail:       translate.Mail{From: options.Mail.From, Host: options.Mail.Host, Port: options.Mail.Port, User: options.Mail.User},
@@ -143,7 +154,7 @@ func New(ctx context.Context, options Options) (*Server, error) {
 	return &Server{
 		options: options, log: options.Log,
 		store: s, authorizer: reviews, platform: platform, logs: podlogs.NewReader(core),
-		mailer: sender, docs: contract, pages: pages, ending: make(chan struct{}),
+		mailer: sender, docs: contract, pages: pages, metrics: counts, ending: make(chan struct{}),
 	}, nil
 }
 
@@ -160,6 +171,7 @@ func (s *Server) Run(ctx context.Context) error {
 	health := &http.Server{Handler: s.healthHandler(), ReadTimeout: probeTimeout, WriteTimeout: probeTimeout}
 	group.Go(func() error { return closed(api.ServeTLS(web.RefusePlainHTTP(s.options.Listener), "", "")) })
 	group.Go(func() error { return closed(health.Serve(s.options.HealthListener)) })
+	endMetrics := s.serveMetrics(group)
 	s.log.Info("serving", "address", s.options.Listener.Addr().String(), "health", s.options.HealthListener.Addr().String())
 	select {
 	case <-ctx.Done():
@@ -168,6 +180,7 @@ func (s *Server) Run(ctx context.Context) error {
 	err := s.drain(failed, api)
 	stop()
 	_ = health.Close()
+	endMetrics()
 	return errors.Join(group.Wait(), err)
 }
 

@@ -102,7 +102,7 @@ func setup(ctx context.Context, config *rest.Config) error {
 	if suite.identity, err = signintest.New("berth"); err != nil {
 		return err
 	}
-	if suite.server, err = newServer(ctx, config, dir, suite.log, signingIn); err != nil {
+	if suite.server, err = newServer(ctx, config, dir, suite.log, signingIn, observing); err != nil {
 		return err
 	}
 	go func() {

@@ -21,6 +21,7 @@ import (
 // flags are what the command line says.
 type flags struct {
 	listenAddress, healthAddress string
+	metricsAddress               string
 	certFile, keyFile            string
 	baseDomain, namespace        string
 	drainDelay                   time.Duration
@@ -46,6 +47,7 @@ func parse(args []string) (*flags, error) {
 	config.RegisterFlags(set)
 	set.StringVar(&f.listenAddress, "listen-address", ":8443", "where HTTPS is served")
 	set.StringVar(&f.healthAddress, "health-probe-bind-address", ":8081", "where /healthz and /readyz are served, without TLS")
+	set.StringVar(&f.metricsAddress, "metrics-bind-address", ":8080", "where /metrics is served, over plain HTTP; 0 serves none")
 	set.StringVar(&f.certFile, "tls-cert-file", "", "the certificate chain to serve HTTPS with, PEM, leaf first; read again when it changes (required)")
 	set.StringVar(&f.keyFile, "tls-key-file", "", "the private key of the certificate, PEM; read again when it changes (required)")
 	set.StringVar(&f.baseDomain, "base-domain", "", "the domain that apps have their default hosts under (required)")

@@ -7,7 +7,6 @@ import (
 	"flag"
 	"fmt"
 	"log/slog"
-	"net"
 	"os"
 	"os/signal"
 	"syscall"
@@ -20,6 +19,7 @@ import (
 
 	"github.com/berth-dev/berth/facade"
 	_ "github.com/berth-dev/berth/internal/authorities" // Those of mail servers and the identity provider, in an image.
+	"github.com/berth-dev/berth/internal/tracing"
 	"github.com/berth-dev/berth/internal/version"
 )
 
@@ -60,31 +60,32 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return fmt.Errorf("read the certificate: %w", err)
 	}
-	listen := &net.ListenConfig{}
-	listener, err := listen.Listen(ctx, "tcp", f.listenAddress)
+	listening, err := f.listen(ctx)
 	if err != nil {
 		return err
 	}
-	healthListener, err := listen.Listen(ctx, "tcp", f.healthAddress)
+	traces, err := tracing.Start(ctx, "berth-facade", slog.New(handler))
 	if err != nil {
-		return errors.Join(err, listener.Close())
+		return errors.Join(err, listening.close())
 	}
 	server, err := facade.New(ctx, facade.Options{
-		Config:         cluster,
-		Namespace:      f.namespace,
-		BaseDomain:     f.baseDomain,
-		Mail:           mail,
-		SignIn:         signIn,
-		Listener:       listener,
-		HealthListener: healthListener,
-		Certificate:    certificate,
-		DrainDelay:     f.drainDelay,
-		TrustedProxies: f.proxies,
-		Limits:         f.limits,
-		Log:            slog.New(handler),
+		Config:          cluster,
+		Namespace:       f.namespace,
+		BaseDomain:      f.baseDomain,
+		Mail:            mail,
+		SignIn:          signIn,
+		Listener:        listening.api,
+		HealthListener:  listening.health,
+		MetricsListener: listening.metrics,
+		Certificate:     certificate,
+		DrainDelay:      f.drainDelay,
+		TrustedProxies:  f.proxies,
+		Limits:          f.limits,
+		Log:             slog.New(handler),
+		Tracer:          traces.Tracer(),
 	})
 	if err != nil {
-		return errors.Join(err, listener.Close(), healthListener.Close())
+		return errors.Join(err, listening.close())
 	}
-	return server.Run(ctx)
+	return errors.Join(server.Run(ctx), traces.Stop(ctx))
 }

@@ -20,13 +20,14 @@ import (
 func TestParse(t *testing.T) {
 	required := []string{"--base-domain=apps.example.com", "--tls-cert-file=tls.crt", "--tls-key-file=tls.key"}
 	defaults := flags{
-		listenAddress: ":8443", healthAddress: ":8081", certFile: "tls.crt", keyFile: "tls.key",
+		listenAddress: ":8443", healthAddress: ":8081", metricsAddress: ":8080", certFile: "tls.crt", keyFile: "tls.key",
 		baseDomain: "apps.example.com", namespace: "berth-system", drainDelay: 5 * time.Second,
 		signIn: signInFlags{groupsClaim: "groups", scopes: "openid,email,profile,groups"},
 		limits: facade.Limits{FailedLogins: 30, KeyRate: 50, KeyBurst: 100},
 	}
 	changed := defaults
 	changed.listenAddress, changed.logLevel, changed.drainDelay = "127.0.0.1:0", slog.LevelDebug, 0
+	changed.metricsAddress = "0"
 	mailing := defaults
 	mailing.mail = mailFlags{
 		from: "hello@example.com", host: "smtp.example.com", user: "ann", port: 465, passwordFile: "password", rootsFile: "ca.crt",
@@ -54,7 +55,7 @@ func TestParse(t *testing.T) {
 		"Limits":   {args: append(required, "--failed-logins=0", "--key-rate=0", "--key-burst=7", "--trusted-proxy=10.2.3.4/16,fd00::/8"), want: unlimited},
 		"Version":  {args: []string{"--version"}, want: version},
 		"Defaults": {args: required, want: defaults},
-		"Changed":  {args: append(required, "--listen-address=127.0.0.1:0", "--log-level=DEBUG", "--drain-delay=0"), want: changed},
+		"Changed":  {args: append(required, "--listen-address=127.0.0.1:0", "--metrics-bind-address=0", "--log-level=DEBUG", "--drain-delay=0"), want: changed},
 		"Mail": {
 			args: append(required, "--default-from-email=hello@example.com", "--default-email-host=smtp.example.com", "--default-email-port=465",
 				"--default-email-host-user=ann", "--default-email-password-file=password", "--email-ca-file=ca.crt",
@@ -170,5 +171,30 @@ func TestRunWithoutCertificate(t *testing.T) {
 	err := run(t.Context(), []string{"--base-domain=apps.example.com", "--tls-cert-file=" + missing, "--tls-key-file=" + missing})
 	if err == nil || errors.Is(err, flag.ErrHelp) || !strings.Contains(err.Error(), "certificate") {
 		t.Errorf("run(...): got %v, want an error about the certificate", err)
+	}
+}
+
+// TestListen says that a facade listens for nothing when it can't listen for all that it is to, and not for metrics if that is unwanted.
+func TestListen(t *testing.T) {
+	f := &flags{listenAddress: "127.0.0.1:0", healthAddress: "127.0.0.1:0", metricsAddress: "0"}
+	l, err := f.listen(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l.metrics != nil {
+		t.Error("metrics are served")
+	}
+	f.metricsAddress = l.api.Addr().String()
+	if _, err := f.listen(t.Context()); err == nil {
+		t.Error("listen() at a port that is taken: no error")
+	}
+	if err := l.close(); err != nil {
+		t.Error(err)
+	}
+	if l, err = f.listen(t.Context()); err != nil || l.metrics.Addr().String() != f.metricsAddress {
+		t.Fatalf("listen(): %v, %v", l, err)
+	}
+	if err := l.close(); err != nil {
+		t.Error(err)
 	}
 }

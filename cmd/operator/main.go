@@ -3,6 +3,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"log/slog"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/berth-dev/berth/controllers"
 	_ "github.com/berth-dev/berth/internal/authorities" // Those of Amazon's endpoints, in an image.
+	"github.com/berth-dev/berth/internal/tracing"
 	"github.com/berth-dev/berth/internal/version"
 )
 
@@ -51,6 +53,13 @@ func run(ctx context.Context, args []string) error {
 	// The API server's own priority and fairness decides what is too much; a limit here would only make waits that nobody sees.
 	config.QPS = -1
 
+	traces, err := tracing.Start(ctx, "berth-operator", slog.New(o.logHandler()))
+	if err != nil {
+		return err
+	}
+	config.Wrap(tracing.Calls)
+	o.controllers.Tracer = traces.Tracer()
+
 	m := controllers.ManagerOptions()
 	m.Metrics = server.Options{BindAddress: o.metricsAddress}
 	m.HealthProbeBindAddress = o.healthAddress
@@ -71,7 +80,7 @@ func run(ctx context.Context, args []string) error {
 	if err := controllers.SetupWithManager(ctx, mgr, o.controllers); err != nil {
 		return err
 	}
-	return mgr.Start(ctx)
+	return errors.Join(mgr.Start(ctx), traces.Stop(ctx))
 }
 
 // logHandler writes what is logged to standard error.

@@ -31,6 +31,7 @@ type auditUser struct {
 
 // auditEvent is what this test reads of a line of the audit log.
 type auditEvent struct {
+	AuditID          string     `json:"auditID"`
 	Verb             string     `json:"verb"`
 	User             auditUser  `json:"user"`
 	ImpersonatedUser *auditUser `json:"impersonatedUser"`
@@ -44,7 +45,7 @@ type auditEvent struct {
 	} `json:"responseStatus"`
 }
 
-// TestAuditLogNamesTheKey has each REST write appear in the API server's audit log as one of the key's user.
+// TestAuditLogNamesTheKey has each REST write appear in the API server's audit log as one of the key's user, under the id of its request.
 func TestAuditLogNamesTheKey(t *testing.T) {
 	t.Parallel()
 	const org, slug = "audit-org", "audit-app"
@@ -79,12 +80,14 @@ func TestAuditLogNamesTheKey(t *testing.T) {
 	group := access.Group(org, access.RoleManager)
 	for _, w := range writes {
 		before := len(auditEvents(t, org))
+		manager.requestID = strings.ReplaceAll(w.name, " ", "-") + ":" + org
 		w.write()
 		for _, resource := range w.resources {
 			eventually(t, 10*time.Second, w.name+" is in the audit log as a write of "+resource, func() (bool, string) {
 				events := auditEvents(t, org)[before:]
 				found := slices.ContainsFunc(events, func(e auditEvent) bool {
-					return e.ObjectRef.Resource == resource && slices.Contains(w.verbs, e.Verb) && e.ResponseStatus.Code < 300
+					done := e.ObjectRef.Resource == resource && slices.Contains(w.verbs, e.Verb) && e.ResponseStatus.Code < 300
+					return done && e.AuditID == manager.requestID
 				})
 				return found, describe(events)
 			})
@@ -147,7 +150,7 @@ func describe(events []auditEvent) string {
 		if u := e.ImpersonatedUser; u != nil {
 			as = u.Username + " in " + strings.Join(u.Groups, ", ")
 		}
-		texts = append(texts, e.Verb+" "+e.ObjectRef.Resource+" "+e.ObjectRef.Name+" by the facade as "+as)
+		texts = append(texts, e.Verb+" "+e.ObjectRef.Resource+" "+e.ObjectRef.Name+" by the facade as "+as+" for "+e.AuditID)
 	}
 	return strings.Join(texts, "; ")
 }

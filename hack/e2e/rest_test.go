@@ -15,6 +15,8 @@ import (
 // restClient calls the facade as one organization's manager.
 type restClient struct {
 	organization, key string
+	// requestID is the id that its requests are sent with; empty for none.
+	requestID string
 }
 
 // app is what the facade says of an App.
@@ -98,6 +100,9 @@ func (c *restClient) send(t *testing.T, method, path string, body any) (status i
 		t.Fatal(err)
 	}
 	req.SetBasicAuth(c.key, "")
+	if c.requestID != "" {
+		req.Header.Set("X-Request-Id", c.requestID)
+	}
 	if contentType != "" {
 		req.Header.Set("Content-Type", contentType)
 	}

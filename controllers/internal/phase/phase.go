@@ -40,14 +40,23 @@ func Run[S any](ctx context.Context, scope S, phases ...Phase[S]) *Outcome {
 			o.skipped = append(o.skipped, p.Condition)
 			continue
 		}
-		if err := p.Run(ctx, scope); err != nil {
-			problem := o.add(p.Name, p.Condition, err)
-			if p.Gate {
-				o.gate = problem
-			}
+		problem := o.run(ctx, p.Name, p.Condition, func(ctx context.Context) error { return p.Run(ctx, scope) })
+		if problem != nil && p.Gate {
+			o.gate = problem
 		}
 	}
 	return o
+}
+
+// run runs one phase, and returns what kept it from succeeding, or nil.
+func (o *Outcome) run(ctx context.Context, name, condition string, do func(context.Context) error) *Problem {
+	ctx, end := begin(ctx, name)
+	var problem *Problem
+	if err := do(ctx); err != nil {
+		problem = o.add(name, condition, err)
+	}
+	end(problem)
+	return problem
 }
 
 func (o *Outcome) add(name, condition string, err error) *Problem {

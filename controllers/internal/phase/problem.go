@@ -31,6 +31,34 @@ type Problem struct {
 	after  time.Duration
 }
 
+// Result is how a phase, or a whole reconcile, ended.
+type Result string
+
+const (
+	// Done is the result when there is nothing left to do.
+	Done Result = "done"
+	// Waiting is the result when it has to be looked at again, without anything being wrong.
+	Waiting Result = "waiting"
+	// Stuck is the result when a person must act: stalled.
+	Stuck Result = "stalled"
+	// Failed is the result when it is tried again, with growing pauses.
+	Failed Result = "failed"
+)
+
+// Result returns how the phase ended; Done for no problem.
+func (p *Problem) Result() Result {
+	switch {
+	case p == nil:
+		return Done
+	case p.failed:
+		return Failed
+	case p.Stalled:
+		return Stuck
+	default:
+		return Waiting
+	}
+}
+
 // problemError is a problem that a phase has found by itself.
 type problemError struct {
 	problem Problem

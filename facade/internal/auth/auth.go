@@ -48,11 +48,27 @@ type Keys interface {
 	Used(key apikey.Key)
 }
 
+// Outcome is what became of the API key of a request.
+type Outcome string
+
+const (
+	// Accepted is the outcome for a valid key.
+	Accepted Outcome = "accepted"
+	// Missing is the outcome without a key.
+	Missing Outcome = "missing"
+	// Unknown is the outcome for what is no valid key: it never was one, was revoked, or has expired.
+	Unknown Outcome = "unknown"
+	// Limited is the outcome for a valid key that has been used too often.
+	Limited Outcome = "limited"
+)
+
 // Authenticate lets a request go on only with a known API key, the user name of HTTP Basic authentication; the password is ignored.
 //
 // A key that never was, one that was revoked, one that has expired, something that is no key at all and nothing take the same path to the same
 // answer: the hash of what was sent, one lookup by it, a comparison, the limit of the address. So neither the answer nor its time tells them apart.
-func Authenticate(keys Keys, limits Limits) gin.HandlerFunc {
+//
+// What became of each request, count is told.
+func Authenticate(keys Keys, limits Limits, count func(Outcome)) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		token, _, _ := c.Request.BasicAuth()
 		hash := apikey.Hash(token)
@@ -60,15 +76,27 @@ func Authenticate(keys Keys, limits Limits) gin.HandlerFunc {
 		// The lookup compares hashes, so what its time tells doesn't help to guess a token; the comparison is there so that a mistake
 		// in the lookup lets nobody in.
 		if subtle.ConstantTimeCompare([]byte(hash), []byte(key.Hash)) != 1 || !known {
+			count(refused(token))
 			web.Fail(c, limits.refusal(c.ClientIP()))
 			return
 		}
 		c.Request = c.Request.WithContext(NewContext(c.Request.Context(), ofKey(key)))
 		keys.Used(key)
 		if err := limits.allow(key.ID); err != nil {
+			count(Limited)
 			web.Fail(c, err)
+			return
 		}
+		count(Accepted)
 	}
+}
+
+// refused is the outcome for a token that is no valid key's.
+func refused(token string) Outcome {
+	if token == "" {
+		return Missing
+	}
+	return Unknown
 }
 
 // principalKey is where a context keeps its principal.

@@ -2,12 +2,10 @@
 package mw
 
 import (
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
-	"regexp"
 	"runtime/debug"
 	"time"
 
@@ -15,26 +13,16 @@ import (
 
 	"github.com/berth-dev/berth/facade/internal/apierr"
 	"github.com/berth-dev/berth/facade/internal/auth"
+	"github.com/berth-dev/berth/facade/internal/requestid"
 	"github.com/berth-dev/berth/facade/internal/web"
 )
-
-const (
-	requestIDHeader = "X-Request-Id"
-	requestIDKey    = "berth.dev/request-id"
-)
-
-// saneRequestID is what a client's own request id may look like; it goes into the log as it is.
-var saneRequestID = regexp.MustCompile(`^[-A-Za-z0-9_.:]{1,128}$`)
 
 // RequestID gives each request an id, the client's own if it sent a sane one, and answers with it.
 func RequestID() gin.HandlerFunc {
 	return func(c *gin.Context) {
-		id := c.GetHeader(requestIDHeader)
-		if !saneRequestID.MatchString(id) {
-			id = rand.Text()
-		}
-		c.Set(requestIDKey, id)
-		c.Header(requestIDHeader, id)
+		id := requestid.Of(c.GetHeader(requestid.Header))
+		c.Request = c.Request.WithContext(requestid.NewContext(c.Request.Context(), id))
+		c.Header(requestid.Header, id)
 	}
 }
 
@@ -46,7 +34,8 @@ func Headers() gin.HandlerFunc {
 	}
 }
 
-// Log writes one line for each request. Neither the query nor a body nor a header is in it: they may hold secrets.
+// Log writes one line for each request, which the handler of log adds the request's id to. Neither the query nor a body nor a header is in it:
+// they may hold secrets.
 //
 // The line about a write is the audit line, which says besides who did what to what; describe says what by the request's route. It takes the
 // place of the other one, since it says the same and more: whoever counts requests reads both, and nothing is told twice.
@@ -56,7 +45,6 @@ func Log(log *slog.Logger, describe func(*gin.Context) auth.Action) gin.HandlerF
 		c.Next()
 		status := c.Writer.Status()
 		attributes := []slog.Attr{
-			slog.String("requestID", c.GetString(requestIDKey)),
 			slog.String("method", c.Request.Method),
 			slog.String("path", c.Request.URL.Path),
 			slog.String("route", c.FullPath()),
@@ -89,7 +77,7 @@ func Recover(log *slog.Logger) gin.HandlerFunc {
 			if cause == nil {
 				return
 			}
-			log.ErrorContext(c.Request.Context(), "panic", "requestID", c.GetString(requestIDKey), "cause", fmt.Sprint(cause), "stack", string(debug.Stack()))
+			log.ErrorContext(c.Request.Context(), "panic", "cause", fmt.Sprint(cause), "stack", string(debug.Stack()))
 			if c.Writer.Written() {
 				// Half an answer is out: only breaking the connection tells the client that it isn't whole.
 				panic(http.ErrAbortHandler)

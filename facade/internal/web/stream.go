@@ -19,9 +19,16 @@ func WithoutBody(ctx context.Context) context.Context {
 	return context.WithValue(ctx, withoutBody{}, true)
 }
 
+// streamedKey is where a request's context has that its answer is a Stream.
+const streamedKey = "berth.dev/streamed"
+
+// Streamed tells whether a request is answered by a Stream, which takes as long as its client likes.
+func Streamed(c *gin.Context) bool { return c.GetBool(streamedKey) }
+
 // stream sends what s writes. The time limits of an ordinary request don't fit one that is meant to last, so a limit for each write takes
 // their place.
 func stream(c *gin.Context, status int, s Stream) {
+	c.Set(streamedKey, true)
 	control := http.NewResponseController(c.Writer)
 	if err := control.SetReadDeadline(time.Time{}); err != nil {
 		Fail(c, err)

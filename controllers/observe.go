@@ -1,0 +1,130 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+
+	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+	"go.opentelemetry.io/otel/trace"
+	corev1 "k8s.io/api/core/v1"
+	toolscache "k8s.io/client-go/tools/cache"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/controllers/internal/metrics"
+	"github.com/berth-dev/berth/controllers/internal/phase"
+	"github.com/berth-dev/berth/internal/tracing"
+)
+
+// measured returns a reconciler of objects of a kind whose work is counted and, if somebody wants that, traced.
+func (b base) measured(kind string, next reconcile.Reconciler) reconcile.Reconciler {
+	return measured{kind: kind, next: next, tracer: b.tracer}
+}
+
+type measured struct {
+	kind string
+	next reconcile.Reconciler
+	// tracer is nil if nothing is traced.
+	tracer trace.Tracer
+}
+
+// Reconcile does what the reconciler behind does.
+func (m measured) Reconcile(ctx context.Context, r reconcile.Request) (reconcile.Result, error) {
+	ctx, span := m.begin(ctx, r)
+	defer span.End()
+	w := &work{kind: m.kind, outcome: phase.Done}
+	result, err := m.next.Reconcile(phase.Observed(ctx, w), r)
+	if err != nil {
+		w.outcome = phase.Failed
+	}
+	metrics.Reconciled(m.kind, w.outcome)
+	ended(span, w.outcome)
+	return result, err
+}
+
+// begin begins the span of a reconcile. The lines of the log that are written in it say which trace it is of.
+func (m measured) begin(ctx context.Context, r reconcile.Request) (context.Context, trace.Span) {
+	if m.tracer == nil {
+		return ctx, trace.SpanFromContext(ctx)
+	}
+	ctx, span := m.tracer.Start(ctx, "reconcile "+m.kind, trace.WithAttributes(
+		semconv.K8SNamespaceName(r.Namespace),
+		attribute.String("berth.name", r.Name),
+		attribute.String("berth.reconcile_id", string(controller.ReconcileIDFromContext(ctx))),
+	))
+	return log.IntoContext(ctx, log.FromContext(ctx).WithValues("traceID", span.SpanContext().TraceID().String())), span
+}
+
+// ended notes in a span how what it is about ended. What an error says may quote a value, and isn't in it.
+func ended(span trace.Span, outcome phase.Result) {
+	if !span.IsRecording() {
+		return
+	}
+	span.SetAttributes(attribute.String("berth.outcome", string(outcome)))
+	if outcome == phase.Failed {
+		span.SetStatus(codes.Error, "failed")
+	}
+}
+
+// work is one reconcile.
+type work struct {
+	kind string
+	// outcome is the worst of those of its phases.
+	outcome phase.Result
+}
+
+// Begin begins the span of a phase.
+func (w *work) Begin(ctx context.Context, name string) (context.Context, func(*phase.Problem)) {
+	ctx, span := tracing.Child(ctx, name)
+	return ctx, func(p *phase.Problem) {
+		outcome := p.Result()
+		metrics.Phase(w.kind, name, outcome)
+		w.outcome = worse(w.outcome, outcome)
+		ended(span, outcome)
+		span.End()
+	}
+}
+
+// worse returns the worse of two outcomes.
+func worse(a, b phase.Result) phase.Result {
+	for _, outcome := range []phase.Result{phase.Failed, phase.Stuck, phase.Waiting} {
+		if a == outcome || b == outcome {
+			return outcome
+		}
+	}
+	return phase.Done
+}
+
+// showState has Prometheus see, until ctx ends, how what the controllers look after is doing.
+func showState(ctx context.Context, mgr manager.Manager) error {
+	state := &metrics.State{Elected: mgr.Elected()}
+	for object, list := range map[client.Object]*metrics.Lister{
+		&v1alpha1.App{}: &state.Apps, &v1alpha1.Domain{}: &state.Domains,
+		&cmv1.Certificate{}: &state.Certificates, &corev1.Secret{}: &state.Secrets,
+	} {
+		informer, err := mgr.GetCache().GetInformer(ctx, object, cache.BlockUntilSynced(false))
+		if err != nil {
+			return fmt.Errorf("watch %T: %w", object, err)
+		}
+		stored, ok := informer.(interface{ GetStore() toolscache.Store })
+		if !ok {
+			return fmt.Errorf("the cache of %T can't be read as a whole", object)
+		}
+		*list = stored.GetStore()
+	}
+	if err := ctrlmetrics.Registry.Register(state); err != nil {
+		return fmt.Errorf("register the metrics of Apps and Domains: %w", err)
+	}
+	context.AfterFunc(ctx, func() { ctrlmetrics.Registry.Unregister(state) })
+	metrics.Built()
+	return nil
+}

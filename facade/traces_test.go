@@ -1,0 +1,129 @@
+package facade
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	otlp "go.opentelemetry.io/proto/otlp/trace/v1"
+
+	"github.com/berth-dev/berth/internal/testotlp"
+	"github.com/berth-dev/berth/internal/tracing"
+)
+
+// seen is where the suite's server tells what it does, beside its log: the URL of its metrics, and what receives its spans.
+var seen struct {
+	metrics string
+	traces  *testotlp.Receiver
+}
+
+// observing has a server serve metrics and send spans, for as long as the tests run.
+func observing(o *Options) {
+	ctx := context.Background()
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		panic(err) // There is a port for everybody.
+	}
+	if seen.traces, err = testotlp.Start(ctx); err != nil {
+		panic(err)
+	}
+	for name, value := range map[string]string{
+		"OTEL_EXPORTER_OTLP_ENDPOINT": seen.traces.GRPC, "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc", "OTEL_BSP_SCHEDULE_DELAY": "50",
+	} {
+		if err := os.Setenv(name, value); err != nil {
+			panic(err)
+		}
+	}
+	provider, err := tracing.Start(ctx, "berth-facade", slog.Default())
+	if err != nil {
+		panic(err)
+	}
+	seen.metrics = "http://" + listener.Addr().String() + "/metrics"
+	o.MetricsListener, o.Tracer = listener, provider.Tracer()
+}
+
+// spansOf waits for the span of a request, by its id, and returns it with those that are in it.
+func spansOf(t *testing.T, id string) (request testotlp.Span, inside []testotlp.Span) {
+	t.Helper()
+	eventually(t, "the request's span is sent", func() bool {
+		for _, s := range seen.traces.Spans() {
+			if s.Attributes["berth.request_id"] == id {
+				request = s
+				return true
+			}
+		}
+		return false
+	})
+	for _, s := range seen.traces.Spans() {
+		if s.Parent == request.ID {
+			inside = append(inside, s)
+		}
+	}
+	return request, inside
+}
+
+// TestTraces says that a request has a span in its client's trace, with those of what it asked the API server for, and that the lines about it
+// in the log name the trace.
+func TestTraces(t *testing.T) {
+	org, key := organization(t)
+	slug := "traces-" + strings.TrimPrefix(org, "org-")
+	const remote, parent = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+	body := []byte(`{"slug": "` + slug + `", "location": "example.com/shop:v1", "env": [{"name": "A", "value": "b"}]}`)
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, suite.url+appsPath(org), strings.NewReader(string(body)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.SetBasicAuth(key, "")
+	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set("Traceparent", "00-"+remote+"-"+parent+"-01")
+	request.Header.Set("X-Request-Id", slug)
+	response, err := suite.client.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response.Body.Close()
+	got, inside := spansOf(t, slug)
+	want := testotlp.Span{
+		Service: "berth-facade", Name: "POST /api/containers/:org/apps/", Kind: otlp.Span_SPAN_KIND_SERVER,
+		Trace: remote, Parent: parent, ID: got.ID,
+		Attributes: map[string]string{
+			"http.request.method": "POST", "http.route": "/api/containers/:org/apps/", "http.response.status_code": "201",
+			"berth.request_id": slug,
+		},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("the span of the request: -want, +got:\n%s", diff)
+	}
+	calls := map[string]bool{}
+	for _, s := range inside {
+		calls[s.Name] = s.Trace == remote && s.Kind == otlp.Span_SPAN_KIND_CLIENT && !s.Failed
+	}
+	for _, name := range []string{"create secrets", "patch apps"} {
+		if !calls[name] {
+			t.Errorf("there is no good span %q in that of the request: %v", name, calls)
+		}
+	}
+	eventually(t, "the log names the trace", func() bool {
+		for line := range strings.Lines(suite.log.String()) {
+			if strings.Contains(line, `"requestID":"`+slug+`"`) && strings.Contains(line, `"traceID":"`+remote+`"`) {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// TestTracesOfNothing says that a request for no route has no span: clients could make up any number of names.
+func TestTracesOfNothing(t *testing.T) {
+	got := ask(t, suite.server, "", http.MethodGet, "/nothing", http.Header{"X-Request-Id": {"no-route"}}).want(t, http.StatusNotFound)
+	next := call(t, "", http.MethodGet, "/api/openapi.json", nil)
+	spansOf(t, next.header.Get("X-Request-Id"))
+	if strings.Contains(seen.traces.String(), got.header.Get("X-Request-Id")) {
+		t.Error("there is a span")
+	}
+}
