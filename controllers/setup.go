@@ -110,7 +110,8 @@ func SetupWithManager(ctx context.Context, mgr manager.Manager, o Options) error
 		platform: o.platform(),
 		tokens:   ecr.New(o.Clock),
 	}
-	c := controller.Options{MaxConcurrentReconciles: o.Concurrency, ReconciliationTimeout: reconcileTimeout}
+	// Whoever waits to lead fills the caches meanwhile, so that there is nothing to read when its time comes.
+	c := controller.Options{MaxConcurrentReconciles: o.Concurrency, ReconciliationTimeout: reconcileTimeout, EnableWarmup: new(true)}
 	for name, setup := range map[string]func(manager.Manager, base, controller.Options) error{
 		"App":          setupApp,
 		"Domain":       o.setupDomain,
