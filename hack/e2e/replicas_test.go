@@ -33,16 +33,16 @@ func TestFacadeIsReplaced(t *testing.T) {
 	// Else all would call one Pod: they have one address.
 	affinity(t, "None")
 	all := callAll(t, "roll-org")
-	before := podsOf(t, "berth-facade")
+	before := ownPods(t, "berth-facade")
 	kubectl(t, "", "rollout", "restart", "deployment/berth-facade", "-n", stack.Namespace)
 	kubectl(t, "", "rollout", "status", "deployment/berth-facade", "-n", stack.Namespace, "--timeout=120s")
 	eventually(t, time.Minute, "the Pods of before are gone", func() (bool, string) {
-		now := podsOf(t, "berth-facade")
+		now := ownPods(t, "berth-facade")
 		return len(now) == 2 && !slices.ContainsFunc(now, func(p string) bool { return slices.Contains(before, p) }), strings.Join(now, " ")
 	})
 	mustNotHaveNoticed(t, "a rollout", all)
 
-	gone := podsOf(t, "berth-facade")[0]
+	gone := ownPods(t, "berth-facade")[0]
 	kubectl(t, "", "delete", "pod", gone, "-n", stack.Namespace)
 	mustNotHaveNoticed(t, "a Pod that goes", all)
 	for _, c := range all {
@@ -59,8 +59,8 @@ func affinity(t *testing.T, kind string) {
 	kubectl(t, "", "patch", "service", "berth-facade", "-n", stack.Namespace, "--type=merge", "-p", patch)
 }
 
-// podsOf are the names of the Pods of one of Berth's Deployments, those on their way out included.
-func podsOf(t *testing.T, deployment string) []string {
+// ownPods are the names of the Pods of one of Berth's Deployments, those on their way out included.
+func ownPods(t *testing.T, deployment string) []string {
 	t.Helper()
 	var list corev1.PodList
 	labelled := client.MatchingLabels{"app.kubernetes.io/name": deployment}
@@ -210,7 +210,7 @@ func (c *restClient) statusAt(t *testing.T, address string) int {
 func facadeAddresses(t *testing.T) []string {
 	t.Helper()
 	var all []string
-	for _, pod := range podsOf(t, "berth-facade") {
+	for _, pod := range ownPods(t, "berth-facade") {
 		port, err := berth.ForwardFacade(t.Context(), pod)
 		if err != nil {
 			t.Fatal(err)
