@@ -49,6 +49,9 @@ type Options struct {
 	Issuer Issuer
 	// IngressClass is the class of the Ingresses. Empty leaves it to the cluster's default class.
 	IngressClass string
+	// WildcardCertificate says that the ingress controller's default certificate is good for all default hosts, so that they need none of their
+	// own.
+	WildcardCertificate bool
 	// IngressAnnotations are put on every Ingress.
 	IngressAnnotations map[string]string
 	// Namespace is Berth's own, in which the ServiceAccounts of operator and facade lie. Required.
@@ -164,9 +167,10 @@ func (o Options) withDefaults() Options {
 
 func (o Options) platform() desired.Platform {
 	return desired.Platform{
-		BaseDomain:         o.BaseDomain,
-		Issuer:             o.Issuer,
-		IngressClass:       o.IngressClass,
-		IngressAnnotations: o.IngressAnnotations,
+		BaseDomain:          o.BaseDomain,
+		Issuer:              o.Issuer,
+		IngressClass:        o.IngressClass,
+		WildcardCertificate: o.WildcardCertificate,
+		IngressAnnotations:  o.IngressAnnotations,
 	}
 }

@@ -23,10 +23,10 @@ type caller struct {
 }
 
 // callPause keeps a caller below what the facade allows a key.
-const callPause = 30 * time.Millisecond
+const callPause = 50 * time.Millisecond
 
 // callAll begins to call the facade in each way in which clients do: over HTTP/1.1 and HTTP/2, on connections that are kept and on new ones,
-// reading and writing, each with a key of its own. Those who write have an App each.
+// reading and writing what restarts no Pod, each with a key of its own and an App.
 func callAll(t *testing.T, organization string) []*caller {
 	t.Helper()
 	kept2, kept1, fresh := transport(t), transport(t), transport(t)
@@ -40,7 +40,7 @@ func callAll(t *testing.T, organization string) []*caller {
 		all = append(all,
 			call(t, name+", reads", callPause, func(ctx context.Context, _ int) error { return client.exchange(ctx, tr, http.MethodGet, path, "") }),
 			call(t, name+", writes", callPause, func(ctx context.Context, n int) error {
-				return client.exchange(ctx, tr, http.MethodPut, path, fmt.Sprintf(`{"env": [{"name": "N", "value": "%d"}]}`, n))
+				return client.exchange(ctx, tr, http.MethodPut, path, fmt.Sprintf(`{"dataset": %q}`, []string{"testing", "production"}[n%2]))
 			}),
 			call(t, name+", follows a log", 0, func(ctx context.Context, _ int) error {
 				return client.exchange(ctx, tr, http.MethodGet, path+"logs/?follow=true&tail=0", "")

@@ -35,20 +35,15 @@ func TestFacadeIsReplaced(t *testing.T) {
 	all := callAll(t, "roll-org")
 	before := ownPods(t, "berth-facade")
 	kubectl(t, "", "rollout", "restart", "deployment/berth-facade", "-n", stack.Namespace)
-	kubectl(t, "", "rollout", "status", "deployment/berth-facade", "-n", stack.Namespace, "--timeout=120s")
-	eventually(t, time.Minute, "the Pods of before are gone", func() (bool, string) {
-		now := ownPods(t, "berth-facade")
-		return len(now) == 2 && !slices.ContainsFunc(now, func(p string) bool { return slices.Contains(before, p) }), strings.Join(now, " ")
-	})
+	now := awaitTwo(t, "berth-facade")
+	if slices.ContainsFunc(now, func(p string) bool { return slices.Contains(before, p) }) {
+		t.Errorf("of the Pods %q, some are left: %q", before, now)
+	}
 	mustNotHaveNoticed(t, "a rollout", all)
 
-	gone := ownPods(t, "berth-facade")[0]
-	kubectl(t, "", "delete", "pod", gone, "-n", stack.Namespace)
+	kubectl(t, "", "delete", "pod", now[0], "-n", stack.Namespace)
+	awaitTwo(t, "berth-facade")
 	mustNotHaveNoticed(t, "a Pod that goes", all)
-	for _, c := range all {
-		c.cancel()
-	}
-	kubectl(t, "", "rollout", "status", "deployment/berth-facade", "-n", stack.Namespace, "--timeout=60s")
 	affinity(t, "ClientIP")
 }
 
@@ -57,6 +52,17 @@ func affinity(t *testing.T, kind string) {
 	t.Helper()
 	patch := fmt.Sprintf(`{"spec": {"sessionAffinity": %q}}`, kind)
 	kubectl(t, "", "patch", "service", "berth-facade", "-n", stack.Namespace, "--type=merge", "-p", patch)
+}
+
+// awaitTwo waits until one of Berth's Deployments has two Pods and no other, and returns their names.
+func awaitTwo(t *testing.T, deployment string) (names []string) {
+	t.Helper()
+	kubectl(t, "", "rollout", "status", "deployment/"+deployment, "-n", stack.Namespace, "--timeout=5m")
+	eventually(t, time.Minute, "two Pods of "+deployment, func() (bool, string) {
+		names = ownPods(t, deployment)
+		return len(names) == 2, strings.Join(names, " ")
+	})
+	return names
 }
 
 // ownPods are the names of the Pods of one of Berth's Deployments, those on their way out included.
@@ -110,7 +116,7 @@ func TestOperatorTakesOver(t *testing.T) {
 	if _, now := leaderOf(t); now != transitions+1 && now != transitions+2 { // To be given up counts, too.
 		t.Errorf("the lead went from hand to hand %d times", now-transitions)
 	}
-	kubectl(t, "", "rollout", "status", "deployment/berth-operator", "-n", stack.Namespace, "--timeout=60s")
+	awaitTwo(t, "berth-operator")
 }
 
 // leaderOf is the operator's Pod that works, empty if none does, and how often the lead has changed.
@@ -210,15 +216,12 @@ func (c *restClient) statusAt(t *testing.T, address string) int {
 func facadeAddresses(t *testing.T) []string {
 	t.Helper()
 	var all []string
-	for _, pod := range ownPods(t, "berth-facade") {
+	for _, pod := range awaitTwo(t, "berth-facade") {
 		port, err := berth.ForwardFacade(t.Context(), pod)
 		if err != nil {
 			t.Fatal(err)
 		}
 		all = append(all, fmt.Sprintf("127.0.0.1:%d", port))
-	}
-	if len(all) != 2 {
-		t.Fatalf("the facade has the Pods %q, want two", all)
 	}
 	return all
 }
