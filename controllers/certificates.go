@@ -25,6 +25,10 @@ func (s sites) certify(ctx context.Context, owner status.Object, v *serving) err
 		s.choose(v, err == nil)
 		return err
 	}
+	if v.site.Wildcard {
+		s.choose(v, true)
+		return nil
+	}
 	err := s.issue(ctx, owner, v)
 	s.choose(v, err == nil && isIssued(&v.certificate))
 	return err
@@ -92,14 +96,16 @@ func (v *serving) certified() status.Part {
 	const condition = v1alpha1.ConditionCertified
 	wanted, _, _ := v.wanted()
 	switch {
-	case v.site.Source == "" && !isIssued(&v.certificate):
+	case v.site.Source == "" && !v.site.Wildcard && !isIssued(&v.certificate):
 		return status.Progressing(condition, v.hint)
-	case v.secret != wanted:
+	case !v.routed || v.secret != wanted:
 		return status.Progressing(condition, "The certificate is valid and will be served in a moment.")
-	case v.site.Source == "":
-		return status.Succeeded(condition, "The certificate is valid.")
-	default:
+	case v.site.Source != "":
 		return status.Succeeded(condition, "The custom certificate is valid.")
+	case v.site.Wildcard:
+		return status.Succeeded(condition, "The host has the platform's wildcard certificate, which Berth does not look at.")
+	default:
+		return status.Succeeded(condition, "The certificate is valid.")
 	}
 }
 

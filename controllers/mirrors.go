@@ -106,6 +106,9 @@ func (s sites) follows(ctx context.Context, domain *v1alpha1.Domain, app *v1alph
 	if v.site.Source != "" {
 		return s.copied(ctx, domain, app, v)
 	}
+	if v.site.Wildcard {
+		return true, nil
+	}
 	v.certificate.Namespace, v.certificate.Name = v.site.Namespace, v.site.Name
 	asked, err := ssa.Applied(ctx, s.client, app, desired.Certificate(v.site), &v.certificate, cmv1ac.ExtractCertificate)
 	if err != nil || !asked || isIssued(&v.certificate) {

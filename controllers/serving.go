@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
@@ -28,7 +29,9 @@ const (
 type serving struct {
 	// site is what is served.
 	site desired.Site
-	// secret is the Secret that the route names; empty while there is no route.
+	// routed says that there is a route.
+	routed bool
+	// secret is the Secret that the route names; empty for the router's default certificate.
 	secret string
 	// since is for when it does.
 	since time.Time
@@ -61,8 +64,11 @@ func (s sites) look(ctx context.Context, owner metav1.Object, site desired.Site)
 		return serving{}, err
 	}
 	v := serving{site: site, next: site.TLSSecret}
-	if secret == site.TLSSecret || secret == site.CustomSecret { // Any other was named by somebody else.
-		v.secret, v.since, v.next = secret, since, secret
+	if site.Wildcard {
+		v.next = ""
+	}
+	if !since.IsZero() && slices.Contains([]string{site.TLSSecret, site.CustomSecret, ""}, secret) { // Any other was named by somebody else.
+		v.routed, v.secret, v.since, v.next = true, secret, since, secret
 	}
 	var issued, custom corev1.Secret
 	if v.issued, err = s.stored(ctx, site, site.TLSSecret, &issued); err != nil {
@@ -97,22 +103,31 @@ func (v *serving) good() bool {
 
 // served returns what the route serves now, and whose certificate that is.
 func (v *serving) served() (stored, v1alpha1.CertificateType) {
-	switch v.secret {
-	case v.site.TLSSecret:
-		return v.issued, v1alpha1.CertificateDefault
-	case v.site.CustomSecret:
-		return v.custom, v1alpha1.CertificateCustom
-	default:
+	switch {
+	case !v.routed:
 		return stored{}, ""
+	case v.secret == v.site.CustomSecret:
+		return v.custom, v1alpha1.CertificateCustom
+	case v.secret == v.site.TLSSecret:
+		return v.issued, v1alpha1.CertificateDefault
+	default:
+		return wildcard, v1alpha1.CertificateDefault
 	}
 }
 
+// wildcard is the router's default certificate. It isn't Berth's to look at: that it is good is the platform's word.
+var wildcard = stored{good: true}
+
 // wanted returns the Secret that a site wants to be served, what lies in it, and the objects that it has no use for.
 func (v *serving) wanted() (name string, it stored, spare []client.Object) {
-	if v.site.Source != "" {
+	switch {
+	case v.site.Source != "":
 		return v.site.CustomSecret, v.custom, issuedObjects(v.site)
+	case v.site.Wildcard:
+		return "", wildcard, append(issuedObjects(v.site), customObjects(v.site)...)
+	default:
+		return v.site.TLSSecret, v.issued, customObjects(v.site)
 	}
-	return v.site.TLSSecret, v.issued, customObjects(v.site)
 }
 
 // choose picks the Secret that the route is to name: the one that the site wants, once that is ready and has had its head start, and
@@ -122,12 +137,14 @@ func (s sites) choose(v *serving, ready bool) {
 	ready = ready && it.good
 	left := headStart - s.clock.Since(it.since)
 	switch {
-	case ready && (v.secret == wanted || left <= 0 || !v.good()):
+	case ready && (v.routed && v.secret == wanted || left <= 0 || !v.good()):
 		v.next = wanted
 	case v.good():
 		if ready {
 			v.recheck = phase.Sooner(v.recheck, left)
 		}
+	case v.site.Wildcard:
+		v.next = ""
 	case v.issued.good:
 		v.next = v.site.TLSSecret
 	case v.custom.good:
@@ -139,7 +156,7 @@ func (s sites) choose(v *serving, ready bool) {
 // served is not what it should be, everything stays: it may be the better certificate.
 func (s sites) retire(ctx context.Context, owner metav1.Object, v *serving) error {
 	wanted, _, spare := v.wanted()
-	if v.secret != wanted || !v.good() {
+	if !v.routed || v.secret != wanted || !v.good() {
 		return nil
 	}
 	left := overlap - s.clock.Since(v.since)

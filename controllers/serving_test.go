@@ -18,8 +18,10 @@ func TestChoose(t *testing.T) {
 	fresh := stored{good: true, since: now.Add(-headStart / 2)}
 	bad := stored{since: now.Add(-time.Hour)}
 	cases := map[string]struct {
-		// wants says whether the site wants a custom certificate.
-		wants          bool
+		// wants says whether the site wants a custom certificate, wildcard whether the router's default one is good for it.
+		wants, wildcard bool
+		// bare says that the router's default certificate is served.
+		bare           bool
 		served         string
 		issued, custom stored
 		ready          bool
@@ -45,17 +47,29 @@ func TestChoose(t *testing.T) {
 		"ToIssuedWithAHeadStart":    {served: custom, issued: fresh, custom: good, ready: true, want: custom, recheck: headStart / 2},
 		"ToIssuedFromNothingGood":   {served: custom, issued: fresh, custom: bad, ready: true, want: issued},
 		"ToIssuedWithNothingGood":   {served: custom, issued: bad, custom: bad, want: custom},
+		"NothingYetOfWildcard":      {wildcard: true, ready: true, want: ""},
+		"ToWildcard":                {wildcard: true, served: issued, issued: good, ready: true, want: ""},
+		"ToWildcardFromCustom":      {wildcard: true, served: custom, custom: good, ready: true, want: ""},
+		"StaysWildcard":             {wildcard: true, bare: true, ready: true, want: ""},
+		"ToCustomFromWildcard":      {wants: true, wildcard: true, bare: true, custom: good, ready: true, want: custom},
+		"CustomFreshFromWildcard":   {wants: true, wildcard: true, bare: true, custom: fresh, ready: true, want: "", recheck: headStart / 2},
+		"CustomInvalidAtWildcard":   {wants: true, wildcard: true, bare: true, want: ""},
+		"CustomEndsForWildcard":     {wants: true, wildcard: true, served: custom, custom: bad, want: ""},
+		"WildcardEndsBeforeIssued":  {bare: true, want: ""},
+		"WildcardEndsWithHeadStart": {bare: true, issued: fresh, ready: true, want: "", recheck: headStart / 2},
+		"WildcardEnds":              {bare: true, issued: good, ready: true, want: issued},
 		"IssuedIsLost":              {served: issued, custom: good, want: custom},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			site := desired.Site{TLSSecret: issued, CustomSecret: custom}
+			site := desired.Site{TLSSecret: issued, CustomSecret: custom, Wildcard: tc.wildcard}
 			if tc.wants {
 				site.Source = "bought"
 			}
 			v := &serving{site: site, secret: tc.served, next: issued, issued: tc.issued, custom: tc.custom}
-			if tc.served != "" {
+			v.routed = tc.served != "" || tc.bare
+			if tc.wildcard || v.routed {
 				v.next = tc.served
 			}
 			sites{base: base{clock: testclock.NewFakePassiveClock(now)}}.choose(v, tc.ready)

@@ -50,6 +50,9 @@ type Options struct {
 	Issuer Issuer
 	// IngressClass is the class of the Ingresses. Empty leaves it to the cluster's default class.
 	IngressClass string
+	// WildcardCertificate says that the ingress controller's default certificate is good for all default hosts, so that they need none of their
+	// own.
+	WildcardCertificate bool
 	// IngressAnnotations are put on every Ingress.
 	IngressAnnotations map[string]string
 	// Namespace is Berth's own, in which the ServiceAccounts of operator and facade lie. Required.
@@ -114,7 +117,8 @@ func SetupWithManager(ctx context.Context, mgr manager.Manager, o Options) error
 		tokens:   ecr.New(o.Clock),
 		tracer:   o.Tracer,
 	}
-	c := controller.Options{MaxConcurrentReconciles: o.Concurrency, ReconciliationTimeout: reconcileTimeout}
+	// Whoever waits to lead fills the caches meanwhile, so that there is nothing to read when its time comes.
+	c := controller.Options{MaxConcurrentReconciles: o.Concurrency, ReconciliationTimeout: reconcileTimeout, EnableWarmup: new(true)}
 	for name, setup := range map[string]func(manager.Manager, base, controller.Options) error{
 		"App":          setupApp,
 		"Domain":       o.setupDomain,
@@ -169,9 +173,10 @@ func (o Options) withDefaults() Options {
 
 func (o Options) platform() desired.Platform {
 	return desired.Platform{
-		BaseDomain:         o.BaseDomain,
-		Issuer:             o.Issuer,
-		IngressClass:       o.IngressClass,
-		IngressAnnotations: o.IngressAnnotations,
+		BaseDomain:          o.BaseDomain,
+		Issuer:              o.Issuer,
+		IngressClass:        o.IngressClass,
+		WildcardCertificate: o.WildcardCertificate,
+		IngressAnnotations:  o.IngressAnnotations,
 	}
 }

@@ -25,10 +25,10 @@ type sites struct {
 
 // router leads a host to a Service.
 type router interface {
-	// Route makes the host of a site lead to its Service, with the certificate that a Secret holds. The owner takes the route with it
-	// when it goes.
+	// Route makes the host of a site lead to its Service, with the certificate that a Secret holds, or without one with the router's default
+	// certificate. The owner takes the route with it when it goes.
 	Route(ctx context.Context, owner metav1.Object, site desired.Site, secret string) error
-	// Serves returns which Secret the owner's route of a site names for its host, and since when. It is empty if there is no route.
+	// Serves returns which Secret the owner's route of a site names for its host, and since when, which is zero if there is no route.
 	Serves(ctx context.Context, owner metav1.Object, site desired.Site) (secret string, since time.Time, err error)
 	// Unroute takes the owner's route of a site away, if there is one.
 	Unroute(ctx context.Context, owner metav1.Object, site desired.Site) error
@@ -43,8 +43,8 @@ func (s sites) route(ctx context.Context, owner metav1.Object, v *serving) error
 	if err := s.router.Route(ctx, owner, v.site, v.next); err != nil {
 		return err
 	}
-	if v.secret != v.next {
-		v.secret, v.since = v.next, s.clock.Now()
+	if !v.routed || v.secret != v.next {
+		v.routed, v.secret, v.since = true, v.next, s.clock.Now()
 	}
 	return nil
 }

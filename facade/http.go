@@ -16,8 +16,9 @@ const (
 	maxHeaderBytes    = 32 << 10
 	probeTimeout      = 5 * time.Second
 	metricsTimeout    = 30 * time.Second
-	// shutdownTimeout is how long requests that are being served may take to finish when the server stops.
-	shutdownTimeout = 20 * time.Second
+	// shutdownTimeout is how long requests that are being served may take to finish when the server stops: a write, if the API server is slow,
+	// up to half a minute.
+	shutdownTimeout = 35 * time.Second
 )
 
 func (s *Server) apiServer() *http.Server {

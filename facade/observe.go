@@ -15,9 +15,9 @@ import (
 	"github.com/berth-dev/berth/internal/tracing"
 )
 
-// observe is what sees each request from its beginning to its end.
-func (s *Server) observe() []gin.HandlerFunc {
-	all := []gin.HandlerFunc{s.metrics.Requests()}
+// first is what each request passes before anything may refuse it.
+func (s *Server) first() []gin.HandlerFunc {
+	all := []gin.HandlerFunc{mw.CloseWhen(s.stopping.Load), s.metrics.Requests()}
 	if s.options.Tracer != nil {
 		all = append(all, mw.Trace(s.options.Tracer))
 	}

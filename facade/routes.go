@@ -48,7 +48,7 @@ func (all routes) describe(c *gin.Context) auth.Action {
 // router returns the handler of every route.
 func (s *Server) router() *gin.Engine {
 	all := s.routes()
-	engine := newEngine(s.log, all.describe, s.options.TrustedProxies, s.observe()...)
+	engine := newEngine(s.log, all.describe, s.options.TrustedProxies, s.first()...)
 	contract := docHandlers{docs: s.docs}
 	engine.GET(prefix, contract.page)
 	engine.GET(prefix+"/", contract.page)

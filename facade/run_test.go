@@ -4,12 +4,16 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/gin-gonic/gin"
 	corev1 "k8s.io/api/core/v1"
@@ -152,4 +156,49 @@ func serve(t *testing.T, handler http.Handler, method, path string) *httptest.Re
 	recorder := httptest.NewRecorder()
 	handler.ServeHTTP(recorder, httptest.NewRequestWithContext(t.Context(), method, path, http.NoBody))
 	return recorder
+}
+
+// TestDrain says that a client that keeps its connection is sent to another one by a server that stops, rather than cut off between two requests.
+func TestDrain(t *testing.T) {
+	for name, over2 := range map[string]bool{"HTTP1": false, "HTTP2": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server, stop := running(t, suite.certificates, func(o *Options) { o.DrainDelay = 3 * time.Second })
+			eventually(t, "the server is ready", server.Ready)
+			trusted := &tls.Config{RootCAs: suite.transport.TLSClientConfig.RootCAs, ServerName: "localhost"}
+			transport := &http.Transport{TLSClientConfig: trusted, ForceAttemptHTTP2: over2}
+			defer transport.CloseIdleConnections()
+			get := func() (reused bool) {
+				t.Helper()
+				trace := &httptrace.ClientTrace{GotConn: func(info httptrace.GotConnInfo) { reused = info.Reused }}
+				ctx := httptrace.WithClientTrace(t.Context(), trace)
+				address := "https://" + server.options.Listener.Addr().String() + prefix + "/openapi.json"
+				request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
+				if err != nil {
+					t.Fatal(err)
+				}
+				response, err := transport.RoundTrip(request)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer response.Body.Close()
+				if _, err := io.Copy(io.Discard, response.Body); err != nil || response.StatusCode != http.StatusOK {
+					t.Fatalf("got %d, %v", response.StatusCode, err)
+				}
+				return reused
+			}
+			get()
+			if !get() {
+				t.Error("a connection is used once")
+			}
+			var stopped sync.WaitGroup
+			stopped.Go(stop)
+			defer stopped.Wait()
+			eventually(t, "the server says that it stops", func() bool { return !server.Ready() })
+			if !get() {
+				t.Error("the connection was closed while it may have been in use")
+			}
+			eventually(t, "the client uses another connection", func() bool { return !get() })
+		})
+	}
 }

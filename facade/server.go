@@ -191,7 +191,8 @@ func closed(err error) error {
 	return err
 }
 
-// drain ends the API server gently: first /readyz fails, then, when load balancers have seen that, no more connections are taken.
+// drain ends the API server gently: first /readyz fails and clients are sent to other connections, then, when load balancers have seen that,
+// no more are taken. Requests that are being served are finished; those that would go on for ever end as if there were no more to say.
 func (s *Server) drain(ctx context.Context, api *http.Server) error {
 	s.stopping.Store(true)
 	s.log.Info("stopping", "drainDelay", s.options.DrainDelay)

@@ -39,6 +39,8 @@ func parse(flags *flag.FlagSet, args []string) (*options, error) {
 	flags.StringVar(&c.Issuer.Kind, "issuer-kind", "ClusterIssuer", "The kind of the issuer.")
 	flags.StringVar(&c.Issuer.Group, "issuer-group", "cert-manager.io", "The API group of the issuer.")
 	flags.StringVar(&c.IngressClass, "ingress-class", "", "The class of the Ingresses. Empty: the cluster's default class.")
+	flags.BoolVar(&c.WildcardCertificate, "wildcard-certificate", false, "Serve the default hosts of Apps with the ingress controller's default "+
+		"certificate, which has to be one for *.BASE-DOMAIN, instead of having one signed for each.")
 	flags.Func("ingress-annotation", "An annotation, `NAME=VALUE`, for every Ingress. May be given more than once.", o.annotate)
 	flags.StringVar(&c.Namespace, "namespace", "berth-system", "Berth's own Namespace, in which its ServiceAccounts lie.")
 	flags.Func("router-namespace", "A `NAMESPACE` whose Pods, ingress controllers, reach those of Apps. May be given more than once, or as a list.",

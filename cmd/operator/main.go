@@ -7,11 +7,14 @@ import (
 	"flag"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"os"
+	"time"
 
 	"github.com/go-logr/logr"
 	"k8s.io/klog/v2"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
@@ -74,13 +77,25 @@ func run(ctx context.Context, args []string) error {
 	if err := mgr.AddHealthzCheck("ping", healthz.Ping); err != nil {
 		return err
 	}
-	if err := mgr.AddReadyzCheck("ping", healthz.Ping); err != nil {
+	if err := mgr.AddReadyzCheck("caches", full(mgr.GetCache())); err != nil {
 		return err
 	}
 	if err := controllers.SetupWithManager(ctx, mgr, o.controllers); err != nil {
 		return err
 	}
 	return errors.Join(mgr.Start(ctx), traces.Stop(ctx))
+}
+
+// full says whether caches have been filled, be it to work with or to take over. What they hold stays when the API server is away.
+func full(caches cache.Cache) healthz.Checker {
+	return func(req *http.Request) error {
+		ctx, cancel := context.WithTimeout(req.Context(), time.Second)
+		defer cancel()
+		if !caches.WaitForCacheSync(ctx) {
+			return errors.New("the caches are not full yet")
+		}
+		return nil
+	}
 }
 
 // logHandler writes what is logged to standard error.

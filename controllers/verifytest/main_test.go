@@ -66,6 +66,12 @@ func setup(ctx context.Context, config *rest.Config) error {
 // start lets controllers work, which ask for proof or don't, until the function is called.
 func start(t *testing.T, verify bool) (stop func()) {
 	t.Helper()
+	return startWith(t, func(o *controllers.Options) { o.VerifyDomains = verify })
+}
+
+// startWith lets controllers work, with a change of their options, until the function is called.
+func startWith(t *testing.T, change func(*controllers.Options)) (stop func()) {
+	t.Helper()
 	o := controllers.ManagerOptions()
 	o.Metrics = server.Options{BindAddress: "0"}
 	o.Controller.SkipNameValidation = new(true) // Those of another test had the same names.
@@ -74,12 +80,12 @@ func start(t *testing.T, verify bool) (stop func()) {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	err = controllers.SetupWithManager(ctx, mgr, controllers.Options{
+	options := controllers.Options{
 		BaseDomain: baseDomain, Issuer: controllers.Issuer{Name: "local-ca"}, Namespace: testenv.Namespace,
-		RouterNetworks: []netip.Prefix{netip.MustParsePrefix("192.0.2.7/32")}, Concurrency: 4,
-		VerifyDomains: verify, DNSServer: dns.Address(),
-	})
-	if err != nil {
+		RouterNetworks: []netip.Prefix{netip.MustParsePrefix("192.0.2.7/32")}, Concurrency: 4, DNSServer: dns.Address(),
+	}
+	change(&options)
+	if err := controllers.SetupWithManager(ctx, mgr, options); err != nil {
 		t.Fatal(err)
 	}
 	ended := make(chan error, 1)

@@ -20,6 +20,8 @@ type Platform struct {
 	Issuer Issuer
 	// IngressClass is the class of the Ingresses; empty leaves the choice to the cluster's default class.
 	IngressClass string
+	// WildcardCertificate says that the ingress controller's default certificate is good for all hosts below BaseDomain.
+	WildcardCertificate bool
 	// IngressAnnotations are put on every Ingress, for what its controller knows no field for.
 	IngressAnnotations map[string]string
 }

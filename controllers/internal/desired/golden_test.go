@@ -154,6 +154,7 @@ func TestOthers(t *testing.T) {
 		"ingress":                   Ingress(site, site.TLSSecret, platform),
 		"ingress-domain":            Ingress(www, www.TLSSecret, platform),
 		"ingress-custom":            Ingress(custom, custom.CustomSecret, platform),
+		"ingress-wildcard":          Ingress(site, "", platform),
 		"ingress-bare":              Ingress(AppSite(app, bare), site.TLSSecret, bare),
 		"certificate-secret":        CertificateSecret(www),
 		"custom-certificate":        CustomCertificate(site, []byte("chain"), []byte("key")),

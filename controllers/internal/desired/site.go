@@ -33,6 +33,8 @@ type Site struct {
 	Service string
 	// Issuer signs the certificate, unless the site has a Source.
 	Issuer Issuer
+	// Wildcard says that the ingress controller's default certificate is the host's, unless the site has a Source. The Issuer then signs none.
+	Wildcard bool
 	// TLSSecret is the Secret with the certificate that the Issuer signs, and its key.
 	TLSSecret string
 	// Source is the Secret with the custom certificate that the site is to serve. Empty: it is to serve the Issuer's.
@@ -52,6 +54,7 @@ func AppSite(app *v1alpha1.App, p Platform) Site {
 		Host:         Host(app.GetName(), p.BaseDomain),
 		Service:      app.GetName(),
 		Issuer:       p.Issuer,
+		Wildcard:     p.WildcardCertificate,
 		TLSSecret:    names.TLSSecret(app.GetName()),
 		CustomSecret: names.CustomSecret(app.GetName()),
 		labels:       appLabels(app.GetName()),
@@ -80,7 +83,7 @@ func (s Site) WithTLS(tls *v1alpha1.DomainTLS) Site {
 		return s
 	}
 	if ref := tls.IssuerRef; ref != nil {
-		s.Issuer = Issuer{Name: ref.Name, Kind: ref.Kind, Group: ref.Group}
+		s.Issuer, s.Wildcard = Issuer{Name: ref.Name, Kind: ref.Kind, Group: ref.Group}, false
 	}
 	if ref := tls.SecretRef; ref != nil {
 		s.Source = ref.Name
@@ -136,14 +139,19 @@ func (s Site) secretLabels() map[string]string {
 	return labels
 }
 
-// Ingress returns the route of a site as an Ingress, with the certificate that a Secret holds.
+// Ingress returns the route of a site as an Ingress, with the certificate that a Secret holds, or with the ingress controller's default one if
+// there is no name of a Secret.
 func Ingress(s Site, secret string, p Platform) *networkingv1ac.IngressApplyConfiguration {
 	backend := networkingv1ac.IngressBackend().
 		WithService(networkingv1ac.IngressServiceBackend().
 			WithName(s.Service).
 			WithPort(networkingv1ac.ServiceBackendPort().WithName(PortName)))
+	tls := networkingv1ac.IngressTLS().WithHosts(s.Host)
+	if secret != "" {
+		tls.WithSecretName(secret)
+	}
 	spec := networkingv1ac.IngressSpec().
-		WithTLS(networkingv1ac.IngressTLS().WithHosts(s.Host).WithSecretName(secret)).
+		WithTLS(tls).
 		WithRules(networkingv1ac.IngressRule().
 			WithHost(s.Host).
 			WithHTTP(networkingv1ac.HTTPIngressRuleValue().

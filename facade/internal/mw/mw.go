@@ -34,6 +34,17 @@ func Headers() gin.HandlerFunc {
 	}
 }
 
+// CloseWhen has the client of each request open another connection for its next one while stopping says so: by "Connection: close", or over
+// HTTP/2, where net/http makes that of it, by GOAWAY. A server that is about to end so loses its connections between two requests. Those that
+// are left at its end are idle, and closing one of them can cross with a request.
+func CloseWhen(stopping func() bool) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		if stopping() {
+			c.Header("Connection", "close")
+		}
+	}
+}
+
 // Log writes one line for each request, which the handler of log adds the request's id to. Neither the query nor a body nor a header is in it:
 // they may hold secrets.
 //

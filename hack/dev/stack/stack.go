@@ -31,6 +31,8 @@ type Stack struct {
 	Client client.Client
 	// AmazonAddr is where the local AWS answers on loopback, host:port; empty if there is none.
 	AmazonAddr string
+	// TraefikDir is the folder of the ingress controller's own configuration, what no Ingress says; empty for an existing cluster.
+	TraefikDir string
 
 	opts      Options
 	cluster   *cluster
@@ -114,7 +116,7 @@ func (s *Stack) connect(ctx context.Context) error {
 		s.Env.HTTPAddr, s.Env.HTTPSAddr, s.Env.CAIngress = c.env["HTTP_ADDR"], c.env["HTTPS_ADDR"], c.env["CLUSTER_CA_INGRESS"]
 		s.Env.ACMEIssuer, s.Env.CAACME, s.Env.Hosts = c.env["CLUSTER_ACME_ISSUER"], c.env["CLUSTER_CA_ACME"], c.env["CLUSTER_HOSTS"]
 		s.Env.MailDir, s.Env.AuditLog = c.env["MAIL_DIR"], c.env["CLUSTER_AUDIT_LOG"]
-		s.AmazonAddr = c.env["FORWARD_AMAZON"]
+		s.AmazonAddr, s.TraefikDir = c.env["FORWARD_AMAZON"], c.env["TRAEFIK_DIR"]
 	}
 	config, err := clientcmd.BuildConfigFromFlags("", s.Env.Kubeconfig)
 	if err != nil {

@@ -166,6 +166,9 @@ func (a *Addons) startTraefik() error {
 	if err != nil {
 		return err
 	}
+	if err := os.MkdirAll(a.TraefikDir(), 0o755); err != nil {
+		return err
+	}
 	return a.o.Supervisor.Start(supervise.Program{
 		Name: "traefik",
 		Path: filepath.Join(a.o.Programs[component.Traefik], "traefik"),
@@ -176,6 +179,8 @@ func (a *Addons) startTraefik() error {
 			// HTTP leads to HTTPS, unless an Ingress asks for it by a rule, as cert-manager's solver does.
 			"--entrypoints.web.http.redirections.entrypoint.to=websecure", "--entrypoints.web.http.redirections.entrypoint.priority=1",
 			"--providers.kubernetesingress=true",
+			// For what no Ingress says, such as a default certificate.
+			"--providers.file.directory=" + a.TraefikDir(),
 			// A change shows at once; by default Traefik gathers changes for two seconds.
 			"--providers.providersthrottleduration=100ms",
 			"--providers.kubernetesingress.ingressendpoint.ip=" + a.o.IngressIP,
@@ -185,6 +190,9 @@ func (a *Addons) startTraefik() error {
 		},
 	})
 }
+
+// TraefikDir is the folder of Traefik's dynamic configuration, which is read again when a file in it changes. There is none at first.
+func (a *Addons) TraefikDir() string { return filepath.Join(a.o.Dir, "traefik") }
 
 // kubeconfig makes the add-on's user, whose rights are in the manifests.
 func (a *Addons) kubeconfig(name string) (file string, err error) {

@@ -33,6 +33,7 @@ func (r *runner) writeEnv() error {
 		{"CLUSTER_BIN", s.Programs[component.Kube]},
 		{"CLUSTER_ISSUER", addon.Issuer},
 		{"CLUSTER_CA_INGRESS", s.path(caFile)},
+		{"TRAEFIK_DIR", r.addons.TraefikDir()},
 		{"NODE_IP", ip},
 	}
 	if s.Node {
