@@ -25,7 +25,7 @@ func TestTemplates(t *testing.T) {
 	for _, name := range []string{"minimal", "everything"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := mustInstall(t, valuesOf(t, name+".yaml"))
+			r := mustInstall(t, "platform", valuesOf(t, name+".yaml"))
 			compare(t, name+".golden.yaml", text(t, objects(t, r)))
 			compare(t, name+".golden.txt", r.Info.Notes)
 		})

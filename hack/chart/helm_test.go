@@ -17,20 +17,20 @@ import (
 
 const chartDir = "../../config/chart"
 
-// install renders a release of the chart as `helm template` does, in the Namespace platform.
-func install(t *testing.T, values map[string]any) (*release.Release, error) {
+// install renders a release of the chart as `helm template` does.
+func install(t *testing.T, namespace string, values map[string]any) (*release.Release, error) {
 	t.Helper()
 	chart, err := loader.Load(chartDir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return installChart(t, chart, values)
+	return installChart(t, chart, namespace, values)
 }
 
-func installChart(t *testing.T, chart charts.Charter, values map[string]any) (*release.Release, error) {
+func installChart(t *testing.T, chart charts.Charter, namespace string, values map[string]any) (*release.Release, error) {
 	t.Helper()
 	i := action.NewInstall(action.NewConfiguration())
-	i.ReleaseName, i.Namespace, i.DryRunStrategy = "berth", "platform", action.DryRunClient
+	i.ReleaseName, i.Namespace, i.DryRunStrategy = "berth", namespace, action.DryRunClient
 	i.KubeVersion = &common.KubeVersion{Version: "v1.36.0", Major: "1", Minor: "36"}
 	rendered, err := i.Run(chart, values)
 	if err != nil {
@@ -39,9 +39,9 @@ func installChart(t *testing.T, chart charts.Charter, values map[string]any) (*r
 	return rendered.(*release.Release), nil
 }
 
-func mustInstall(t *testing.T, values map[string]any) *release.Release {
+func mustInstall(t *testing.T, namespace string, values map[string]any) *release.Release {
 	t.Helper()
-	r, err := install(t, values)
+	r, err := install(t, namespace, values)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,12 +73,16 @@ func objects(t *testing.T, r *release.Release) map[string]*unstructured.Unstruct
 	t.Helper()
 	all := map[string]*unstructured.Unstructured{}
 	for text := range strings.SplitSeq(r.Manifest, "\n---\n") {
-		o := &unstructured.Unstructured{}
-		if err := yaml.UnmarshalStrict([]byte(strings.TrimPrefix(text, "---\n")), &o.Object); err != nil {
+		data, err := yaml.YAMLToJSONStrict([]byte(strings.TrimPrefix(text, "---\n")))
+		if err != nil {
 			t.Fatalf("%v in:\n%s", err, text)
 		}
-		if len(o.Object) == 0 {
+		if string(data) == "null" {
 			continue
+		}
+		o := &unstructured.Unstructured{}
+		if err := o.UnmarshalJSON(data); err != nil {
+			t.Fatal(err)
 		}
 		id := o.GetKind() + " " + o.GetName()
 		if all[id] != nil {

@@ -30,12 +30,12 @@ func TestRefusals(t *testing.T) {
 		"Digest":       {"no digest", enough + "operator: {image: {digest: v1}}\n", []string{"/operator/image/digest", "pattern"}},
 		"MailTwice":    {"two passwords", enough + "mail: {existingSecret: s, password: p}\n", []string{"mail.existingSecret", "mail.password"}},
 		"ClientTwice":  {"two secrets", enough + "oidc: {existingSecret: s, clientSecret: p}\n", []string{"oidc.existingSecret", "oidc.clientSecret"}},
-		"TraefikWhere": {"a certificate somewhere", enough + "wildcardCertificate: {secretName: s, traefik: true}\n", []string{"wildcardCertificate.namespace is required"}},
-		"TraefikWhich": {"no certificate", enough + "wildcardCertificate: {namespace: n, traefik: true}\n", []string{"wildcardCertificate.secretName is required"}},
+		"TraefikWhere": {"a certificate somewhere", enough + "wildcardCertificate: {secretName: certificate, traefik: true}\n", []string{"wildcardCertificate.namespace is required"}},
+		"TraefikWhich": {"no certificate", enough + "wildcardCertificate: {namespace: traefik, traefik: true}\n", []string{"wildcardCertificate.secretName is required"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := install(t, read(t, tc.values))
+			_, err := install(t, "platform", read(t, tc.values))
 			if err == nil {
 				t.Fatalf("%s: it was not refused", tc.reason)
 			}

@@ -21,8 +21,8 @@ func annotation(t *testing.T, all map[string]*unstructured.Unstructured, deploym
 
 func TestChangedSettingsReplacePods(t *testing.T) {
 	t.Parallel()
-	before, same := objects(t, mustInstall(t, read(t, enough))), objects(t, mustInstall(t, read(t, enough)))
-	changed := objects(t, mustInstall(t, read(t, enough+"ingressClass: nginx\n")))
+	before, same := objects(t, mustInstall(t, "platform", read(t, enough))), objects(t, mustInstall(t, "platform", read(t, enough)))
+	changed := objects(t, mustInstall(t, "platform", read(t, enough+"ingressClass: nginx\n")))
 	for _, deployment := range []string{"berth-operator", "berth-facade"} {
 		const name = "checksum/settings"
 		if was, is := annotation(t, before, deployment, name), annotation(t, same, deployment, name); was == "" || was != is {
@@ -39,7 +39,7 @@ func TestPasswordsAreNotInTheDeployments(t *testing.T) {
 	t.Parallel()
 	const password = "correct horse"
 	values := enough + "mail: {password: " + password + "}\n"
-	first, second := objects(t, mustInstall(t, read(t, values))), objects(t, mustInstall(t, read(t, values)))
+	first, second := objects(t, mustInstall(t, "platform", read(t, values))), objects(t, mustInstall(t, "platform", read(t, values)))
 	got, _, _ := unstructured.NestedString(first["Secret berth-mail"].Object, "data", "password")
 	if got != base64.StdEncoding.EncodeToString([]byte(password)) {
 		t.Error("the Secret has another password")
@@ -52,14 +52,14 @@ func TestPasswordsAreNotInTheDeployments(t *testing.T) {
 	if of := annotation(t, first, "berth-operator", name); of != "" {
 		t.Errorf("the operator, which sends no mail, has %q", of)
 	}
-	if of := annotation(t, objects(t, mustInstall(t, read(t, enough))), "berth-facade", name); of != "" {
+	if of := annotation(t, objects(t, mustInstall(t, "platform", read(t, enough))), "berth-facade", name); of != "" {
 		t.Errorf("without a password there is %q", of)
 	}
 }
 
 func TestNoSecretIsMadeThatIsThere(t *testing.T) {
 	t.Parallel()
-	all := objects(t, mustInstall(t, read(t, enough+"mail: {existingSecret: m}\noidc: {existingSecret: c, sessionSecret: s}\n")))
+	all := objects(t, mustInstall(t, "platform", read(t, enough+"mail: {existingSecret: m}\noidc: {existingSecret: c, sessionSecret: s}\n")))
 	for id := range all {
 		if all[id].GetKind() == "Secret" {
 			t.Errorf("the chart makes %s", id)
@@ -91,7 +91,7 @@ func TestGlobalValuesOfAnotherChart(t *testing.T) {
 	whole := &chartv2.Chart{Metadata: &chartv2.Metadata{APIVersion: "v2", Name: "platform", Version: "1.0.0"}}
 	whole.AddDependency(part.(*chartv2.Chart))
 	values := map[string]any{"global": map[string]any{"team": "platform"}, "berth": read(t, enough)}
-	if _, err := installChart(t, whole, values); err != nil {
+	if _, err := installChart(t, whole, "platform", values); err != nil {
 		t.Error(err)
 	}
 }

@@ -16,7 +16,6 @@ import (
 // overlay sets by kustomize what values sets in the chart.
 const overlay = `
 resources: [BASE]
-namespace: platform
 images:
 - {name: berth-operator, newName: registry.example.org/berth/operator, newTag: v7}
 - {name: berth-facade, newName: registry.example.org/berth/facade, newTag: v7}
@@ -39,9 +38,7 @@ patches:
 - target: {kind: Certificate, name: berth-facade}
   patch: |
     - {op: replace, path: /spec/issuerRef/name, value: internal}
-    - {op: replace, path: /spec/dnsNames/1, value: berth-facade.platform}
-    - {op: replace, path: /spec/dnsNames/2, value: berth-facade.platform.svc}
-    - {op: add, path: /spec/dnsNames/-, value: berth.example.org}
+    - {op: replace, path: /spec/dnsNames, value: [berth.example.org]}
 `
 
 const values = `
@@ -60,7 +57,7 @@ oidc: {sessionSecret: berth-session}
 // Whoever installs Berth by kustomize and whoever does by Helm get the same.
 func TestChartIsTheManifests(t *testing.T) {
 	t.Parallel()
-	want, got := kustomized(t), objects(t, mustInstall(t, read(t, values)))
+	want, got := kustomized(t), objects(t, mustInstall(t, "berth-system", read(t, values)))
 	for _, all := range []map[string]*unstructured.Unstructured{want, got} {
 		for _, o := range all {
 			normalize(t, o)
@@ -78,6 +75,15 @@ func TestChartIsTheManifests(t *testing.T) {
 	}
 	for id := range got {
 		t.Errorf("the manifests lack %s", id)
+	}
+}
+
+// In another Namespace, everything is the same but for its name.
+func TestAnyNamespace(t *testing.T) {
+	t.Parallel()
+	usual := mustInstall(t, "berth-system", read(t, values)).Manifest
+	if diff := cmp.Diff(strings.ReplaceAll(usual, "berth-system", "platform"), mustInstall(t, "platform", read(t, values)).Manifest); diff != "" {
+		t.Errorf("-usual Namespace, +other:\n%s", diff)
 	}
 }
 

@@ -34,7 +34,7 @@ func Run(root string) error {
 		return err
 	}
 	c := &chart{tokens: newTokens(), values: &tree{}, files: map[string]string{}}
-	if err := c.addValues(objects); err != nil {
+	if err := c.addValues(root, objects); err != nil {
 		return err
 	}
 	for _, o := range objects {
@@ -49,7 +49,7 @@ func Run(root string) error {
 }
 
 // addValues adds the values of the table, with what the manifests say of those that are settings.
-func (c *chart) addValues(objects []*object) error {
+func (c *chart) addValues(root string, objects []*object) error {
 	settings := map[string]string{}
 	for _, o := range objects {
 		if o.isSettings() {
@@ -57,6 +57,9 @@ func (c *chart) addValues(objects []*object) error {
 		}
 	}
 	for _, v := range table {
+		if v.addon != "" && !hasAddon(root, v.addon) {
+			continue
+		}
 		if text, ok := settings[v.setting]; ok && v.preset == nil && !v.required {
 			var err error
 			if v.preset, err = v.fromSetting(text); err != nil {

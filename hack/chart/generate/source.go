@@ -1,8 +1,6 @@
 package generate
 
 import (
-	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -14,8 +12,8 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
-// components are the kustomize components that the chart has as options, below config.
-var components = []string{"prometheus"}
+// addons are the kustomize components below config that the chart has as options.
+var addons = []string{"prometheus"}
 
 // object is one object of the manifests, on its way to be a template.
 type object struct {
@@ -84,18 +82,21 @@ func writeOverlay(dir, root string) error {
 		return err
 	}
 	overlay := types.Kustomization{Resources: []string{filepath.Join(config, "default")}}
-	for _, c := range components {
-		_, err := os.Stat(filepath.Join(root, "config", c))
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
+	for _, name := range addons {
+		if hasAddon(root, name) {
+			overlay.Components = append(overlay.Components, filepath.Join(config, name))
 		}
-		overlay.Components = append(overlay.Components, filepath.Join(config, c))
 	}
 	data, err := yaml.Marshal(overlay)
 	if err != nil {
 		return err
 	}
 	return os.WriteFile(filepath.Join(dir, "kustomization.yaml"), data, 0o600)
+}
+
+func hasAddon(root, name string) bool {
+	_, err := os.Stat(filepath.Join(root, "config", name))
+	return err == nil
 }
 
 // eachScalar calls a function for each value below a node that is text or a number.

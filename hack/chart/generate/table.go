@@ -11,6 +11,8 @@ type value struct {
 	// preset is what it is unless it is set; nil: what the manifests say. That of a required value is an example.
 	preset   any
 	required bool
+	// addon is the kustomize component that the value is about, if any; without it there is no such value.
+	addon string
 	// setting is the key of the ConfigMap berth that has the value.
 	setting string
 	// expression is the text of the setting, if it is not just the value.
@@ -141,7 +143,7 @@ var table = []value{
 	{path: "facade.service.type", schema: oneOf("ClusterIP", "NodePort", "LoadBalancer"), preset: "ClusterIP", doc: "Its type."},
 	{path: "facade.service.nodePort", schema: port, preset: 0, doc: "The port on each node, of a NodePort. 0: any."},
 	{path: "facade.service.annotations", schema: mapping, preset: map[string]any{}, doc: "Annotations, such as those that tell a cloud which load balancer to make."},
-	{path: "facade.certificate.dnsNames", schema: list(word), preset: []any{}, doc: "The names that clients use, such as [berth.example.com], beside the Service's own."},
+	{path: "facade.certificate.dnsNames", schema: list(word), preset: []any{}, doc: "The names that clients use, such as [berth.example.com]. Empty: those of the Service."},
 	{path: "facade.certificate.issuer.name", schema: text, preset: "", doc: "Its name. Empty: that of Apps and Domains, whose kind and group also hold then."},
 	{path: "facade.certificate.issuer.kind", schema: word, preset: "ClusterIssuer", doc: "Its kind."},
 	{path: "facade.certificate.issuer.group", schema: word, preset: "cert-manager.io", doc: "Its API group."},
@@ -149,6 +151,14 @@ var table = []value{
 		path: "tracing.endpoint", schema: text, preset: "", setting: "OTEL_EXPORTER_OTLP_ENDPOINT",
 		doc: "Where traces are sent by OTLP over HTTP, such as http://collector.monitoring:4318. Empty: nowhere.",
 	},
+	{path: "metrics.namespace", addon: "prometheus", schema: word, preset: "monitoring", doc: "The Namespace of Prometheus, which is let in to scrape."},
+	{
+		path: "metrics.labels", addon: "prometheus", schema: mapping, preset: map[string]any{},
+		doc: "Labels by which Prometheus finds its ServiceMonitors and rules, such as {release: prometheus}.",
+	},
+	{path: "metrics.serviceMonitor.enabled", addon: "prometheus", schema: boolean, preset: false, doc: "Whether to make it, and what it takes."},
+	{path: "metrics.rules.enabled", addon: "prometheus", schema: boolean, preset: false, doc: "Whether to make them. See docs/monitoring.md."},
+	{path: "metrics.dashboard.enabled", addon: "prometheus", schema: boolean, preset: false, doc: "Whether to make it."},
 	{path: "crds.install", schema: boolean, preset: true, doc: "Whether they are part of the release, which then upgrades them."},
 	{path: "crds.keep", schema: boolean, preset: true, doc: "Whether they stay when the release is uninstalled. Without them, every App and every Domain is gone."},
 }

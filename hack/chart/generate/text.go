@@ -47,6 +47,15 @@ func (t *tokens) add(n *yaml.Node, lines ...string) {
 	n.Content = append(n.Content, scalar(yaml.NodeTagString, token))
 }
 
+// instead puts a value in the place of what a list has, unless that value is empty.
+func (t *tokens) instead(list *yaml.Node, path string) {
+	has := list.Content
+	list.Content = nil
+	t.add(list, "{{- with "+path+" }}", "{{- toYaml . | nindent $0 }}", "{{- else }}")
+	list.Content = append(list.Content, has...)
+	t.add(list, "{{- end }}")
+}
+
 // replace puts lines of template in the place of a mapping's key and its value, or at the end if it has none.
 func (t *tokens) replace(mapping *yaml.Node, key string, lines ...string) {
 	for i := 0; i < len(mapping.Content); i += 2 {
