@@ -36,7 +36,17 @@ func installChart(t *testing.T, chart charts.Charter, namespace string, values m
 	if err != nil {
 		return nil, err
 	}
-	return rendered.(*release.Release), nil
+	return as[*release.Release](t, rendered), nil
+}
+
+// as is a value as what it has to be.
+func as[T any](t *testing.T, value any) T {
+	t.Helper()
+	out, ok := value.(T)
+	if !ok {
+		t.Fatalf("it is a %T", value)
+	}
+	return out
 }
 
 func mustInstall(t *testing.T, namespace string, values map[string]any) *release.Release {

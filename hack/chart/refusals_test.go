@@ -18,20 +18,62 @@ func TestRefusals(t *testing.T) {
 		// want are words that tell whoever gave the values what to change.
 		want []string
 	}{
-		"NoBaseDomain": {"nothing can be guessed", "image: {registry: r}\n", []string{"baseDomain", "missing"}},
-		"BaseDomain":   {"it is a domain, not a URL", "baseDomain: https://example.com\nimage: {registry: r}\n", []string{"/baseDomain", "pattern"}},
-		"NoRegistry":   {"Berth's images are nowhere in particular", "baseDomain: apps.example.com\n", []string{"image.registry is required"}},
-		"Unknown":      {"a misspelt name", enough + "ingresClass: nginx\n", []string{"ingresClass", "not allowed"}},
-		"UnknownInner": {"a misspelt name further in", enough + "facade: {replica: 3}\n", []string{"/facade", "replica", "not allowed"}},
-		"Text":         {"a number in quotes", enough + "operator: {replicas: \"3\"}\n", []string{"/operator/replicas", "got string, want integer"}},
-		"List":         {"a text where several can be", enough + "routerNamespaces: traefik\n", []string{"/routerNamespaces", "got string, want array"}},
-		"Negative":     {"a number that makes no sense", enough + "limits: {keyRate: -1}\n", []string{"/limits/keyRate", "minimum"}},
-		"ServiceType":  {"a type that is none", enough + "facade: {service: {type: Loadbalancer}}\n", []string{"/facade/service/type", "LoadBalancer"}},
-		"Digest":       {"no digest", enough + "operator: {image: {digest: v1}}\n", []string{"/operator/image/digest", "pattern"}},
-		"MailTwice":    {"two passwords", enough + "mail: {existingSecret: s, password: p}\n", []string{"mail.existingSecret", "mail.password"}},
-		"ClientTwice":  {"two secrets", enough + "oidc: {existingSecret: s, clientSecret: p}\n", []string{"oidc.existingSecret", "oidc.clientSecret"}},
-		"TraefikWhere": {"a certificate somewhere", enough + "wildcardCertificate: {secretName: certificate, traefik: true}\n", []string{"wildcardCertificate.namespace is required"}},
-		"TraefikWhich": {"no certificate", enough + "wildcardCertificate: {namespace: traefik, traefik: true}\n", []string{"wildcardCertificate.secretName is required"}},
+		"NoBaseDomain": {
+			"nothing can be guessed", "image: {registry: r}\n",
+			[]string{"baseDomain", "missing"},
+		},
+		"BaseDomain": {
+			"it is a domain, not a URL", "baseDomain: https://example.com\nimage: {registry: r}\n",
+			[]string{"/baseDomain", "pattern"},
+		},
+		"NoRegistry": {
+			"Berth's images are nowhere in particular", "baseDomain: apps.example.com\n",
+			[]string{"image.registry is required"},
+		},
+		"Unknown": {
+			"a misspelt name", enough + "ingresClass: nginx\n",
+			[]string{"ingresClass", "not allowed"},
+		},
+		"UnknownInner": {
+			"a misspelt name further in", enough + "facade: {replica: 3}\n",
+			[]string{"/facade", "replica", "not allowed"},
+		},
+		"Text": {
+			"a number in quotes", enough + "operator: {replicas: \"3\"}\n",
+			[]string{"/operator/replicas", "got string, want integer"},
+		},
+		"List": {
+			"a text where several can be", enough + "routerNamespaces: traefik\n",
+			[]string{"/routerNamespaces", "got string, want array"},
+		},
+		"Negative": {
+			"a number that makes no sense", enough + "limits: {keyRate: -1}\n",
+			[]string{"/limits/keyRate", "minimum"},
+		},
+		"ServiceType": {
+			"a type that is none", enough + "facade: {service: {type: Loadbalancer}}\n",
+			[]string{"/facade/service/type", "LoadBalancer"},
+		},
+		"Digest": {
+			"no digest", enough + "operator: {image: {digest: v1}}\n",
+			[]string{"/operator/image/digest", "pattern"},
+		},
+		"MailTwice": {
+			"two passwords", enough + "mail: {existingSecret: s, password: p}\n",
+			[]string{"mail.existingSecret", "mail.password"},
+		},
+		"ClientTwice": {
+			"two secrets", enough + "oidc: {existingSecret: s, clientSecret: p}\n",
+			[]string{"oidc.existingSecret", "oidc.clientSecret"},
+		},
+		"TraefikWhere": {
+			"a certificate somewhere", enough + "wildcardCertificate: {secretName: certificate, traefik: true}\n",
+			[]string{"wildcardCertificate.namespace is required"},
+		},
+		"TraefikWhich": {
+			"no certificate", enough + "wildcardCertificate: {namespace: traefik, traefik: true}\n",
+			[]string{"wildcardCertificate.secretName is required"},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

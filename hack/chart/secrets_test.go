@@ -40,8 +40,8 @@ func TestPasswordsAreNotInTheDeployments(t *testing.T) {
 	const password = "correct horse"
 	values := enough + "mail: {password: " + password + "}\n"
 	first, second := objects(t, mustInstall(t, "platform", read(t, values))), objects(t, mustInstall(t, "platform", read(t, values)))
-	got, _, _ := unstructured.NestedString(first["Secret berth-mail"].Object, "data", "password")
-	if got != base64.StdEncoding.EncodeToString([]byte(password)) {
+	got, _, err := unstructured.NestedString(first["Secret berth-mail"].Object, "data", "password")
+	if err != nil || got != base64.StdEncoding.EncodeToString([]byte(password)) {
 		t.Error("the Secret has another password")
 	}
 	const name = "checksum/secrets"
@@ -71,9 +71,13 @@ func TestNoSecretIsMadeThatIsThere(t *testing.T) {
 	}
 	want := map[string]string{"mail": "m", "oidc": "c", "session": "s"}
 	for _, v := range volumes {
-		volume := v.(map[string]any)
-		if name, _, _ := unstructured.NestedString(volume, "secret", "secretName"); want[volume["name"].(string)] == name {
-			delete(want, volume["name"].(string))
+		volume := as[map[string]any](t, v)
+		secret, _, err := unstructured.NestedString(volume, "secret", "secretName")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if name := as[string](t, volume["name"]); want[name] == secret {
+			delete(want, name)
 		}
 	}
 	if len(want) > 0 {
@@ -89,7 +93,7 @@ func TestGlobalValuesOfAnotherChart(t *testing.T) {
 		t.Fatal(err)
 	}
 	whole := &chartv2.Chart{Metadata: &chartv2.Metadata{APIVersion: "v2", Name: "platform", Version: "1.0.0"}}
-	whole.AddDependency(part.(*chartv2.Chart))
+	whole.AddDependency(as[*chartv2.Chart](t, part))
 	values := map[string]any{"global": map[string]any{"team": "platform"}, "berth": read(t, enough)}
 	if _, err := installChart(t, whole, "platform", values); err != nil {
 		t.Error(err)

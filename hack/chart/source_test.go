@@ -1,7 +1,6 @@
 package main
 
 import (
-	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -63,7 +62,7 @@ func TestChartIsTheManifests(t *testing.T) {
 			normalize(t, o)
 		}
 	}
-	for id := range maps.Keys(want) {
+	for id := range want {
 		if got[id] == nil {
 			t.Errorf("the chart lacks %s", id)
 			continue
@@ -143,15 +142,20 @@ func normalize(t *testing.T, o *unstructured.Unstructured) {
 		return
 	}
 	unstructured.RemoveNestedField(o.Object, "spec", "template", "metadata", "annotations", "checksum/settings")
-	if rest, _, _ := unstructured.NestedMap(o.Object, "spec", "template", "metadata", "annotations"); len(rest) == 0 {
+	rest, _, err := unstructured.NestedMap(o.Object, "spec", "template", "metadata", "annotations")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(rest) == 0 {
 		unstructured.RemoveNestedField(o.Object, "spec", "template", "metadata", "annotations")
 	}
 	containers, _, err := unstructured.NestedSlice(o.Object, "spec", "template", "spec", "containers")
 	if err != nil {
 		t.Fatal(err)
 	}
-	from := containers[0].(map[string]any)["envFrom"].([]any)[0].(map[string]any)["configMapRef"].(map[string]any)
-	if !strings.HasPrefix(from["name"].(string), "berth") {
+	sources := as[[]any](t, as[map[string]any](t, containers[0])["envFrom"])
+	from := as[map[string]any](t, as[map[string]any](t, sources[0])["configMapRef"])
+	if !strings.HasPrefix(as[string](t, from["name"]), "berth") {
 		t.Errorf("%s takes its settings from %v", o.GetName(), from)
 	}
 	from["name"] = "berth"

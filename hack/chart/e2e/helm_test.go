@@ -118,9 +118,13 @@ func previousChart(t *testing.T) *chartv2.Chart {
 
 func load(t *testing.T, path string) *chartv2.Chart {
 	t.Helper()
-	chart, err := loader.Load(path)
+	loaded, err := loader.Load(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return chart.(*chartv2.Chart)
+	chart, ok := loaded.(*chartv2.Chart)
+	if !ok {
+		t.Fatalf("%s is a %T", path, loaded)
+	}
+	return chart
 }

@@ -66,13 +66,24 @@ var table = []value{
 	{path: "issuer.name", schema: word, setting: "ISSUER_NAME", doc: "Its name."},
 	{
 		path: "issuer.kind", schema: word, preset: "ClusterIssuer", component: "operator", doc: "Its kind.",
-		flags: []string{`{{- if ne .Values.issuer.kind "ClusterIssuer" }}`, `- {{ printf "--issuer-kind=%s" .Values.issuer.kind | quote }}`, `{{- end }}`},
+		flags: []string{
+			`{{- if ne .Values.issuer.kind "ClusterIssuer" }}`,
+			`- {{ printf "--issuer-kind=%s" .Values.issuer.kind | quote }}`,
+			`{{- end }}`,
+		},
 	},
 	{
 		path: "issuer.group", schema: word, preset: "cert-manager.io", component: "operator", doc: "Its API group.",
-		flags: []string{`{{- if ne .Values.issuer.group "cert-manager.io" }}`, `- {{ printf "--issuer-group=%s" .Values.issuer.group | quote }}`, `{{- end }}`},
+		flags: []string{
+			`{{- if ne .Values.issuer.group "cert-manager.io" }}`,
+			`- {{ printf "--issuer-group=%s" .Values.issuer.group | quote }}`,
+			`{{- end }}`,
+		},
 	},
-	{path: "ingressClass", schema: text, setting: "INGRESS_CLASS", doc: "The IngressClass of the routes. Empty: the cluster's default class."},
+	{
+		path: "ingressClass", schema: text, setting: "INGRESS_CLASS",
+		doc: "The IngressClass of the routes. Empty: the cluster's default class.",
+	},
 	{
 		path: "routerNamespaces", schema: list(word), setting: "ROUTER_NAMESPACE",
 		doc: "The Namespaces of ingress controllers that are Pods with an address of their own. Nobody else reaches an App.",
@@ -94,14 +105,19 @@ var table = []value{
 	{
 		path: "wildcardCertificate.secretName", schema: text, preset: "", setting: "WILDCARD_CERTIFICATE",
 		expression: `ternary "true" "false" (ne .Values.wildcardCertificate.secretName "")`,
-		doc:        "The Secret with the certificate, which the ingress controller serves for hosts that name none. Empty: each App has a certificate of its own.",
+		doc: "The Secret with the certificate, which the ingress controller serves for hosts that name none. Empty: each " +
+			"App has a certificate of its own.",
 	},
 	{path: "wildcardCertificate.namespace", schema: text, preset: "", doc: "The Secret's Namespace, which is not an organization's."},
 	{
 		path: "wildcardCertificate.traefik", schema: boolean, preset: false,
-		doc: "Whether to make the TLSStore by which Traefik serves it, named default, in the same Namespace. Other ingress controllers are told in their own way.",
+		doc: "Whether to make the TLSStore by which Traefik serves it, named default, in the same Namespace. Other ingress " +
+			"controllers are told in their own way.",
 	},
-	{path: "limits.failedLogins", schema: count, setting: "FAILED_LOGINS", doc: "How many requests a minute without a valid API key an address may send."},
+	{
+		path: "limits.failedLogins", schema: count, setting: "FAILED_LOGINS",
+		doc: "How many requests a minute without a valid API key an address may send.",
+	},
 	{path: "limits.keyRate", schema: number, setting: "KEY_RATE", doc: "How many requests a second an API key may make in the long run."},
 	{path: "limits.keyBurst", schema: count, setting: "KEY_BURST", doc: "How many requests an API key may make at once."},
 	{
@@ -114,20 +130,28 @@ var table = []value{
 	{path: "mail.user", schema: text, setting: "DEFAULT_EMAIL_HOST_USER", doc: "Who to log in as. Empty: without a login."},
 	{
 		path: "mail.existingSecret", schema: text, preset: "",
-		doc: "A Secret with that user's password in the key password and, for servers with certificates of private authorities, those in ca.crt, PEM.",
+		doc: "A Secret with that user's password in the key password and, for servers with certificates of private " +
+			"authorities, those in ca.crt, PEM.",
 	},
 	{path: "mail.password", schema: text, preset: "", doc: "The password, if there is no such Secret: the chart makes one then."},
 	{path: "mail.ca", schema: text, preset: "", doc: "The private authorities' certificates, likewise."},
-	{path: "oidc.issuerURL", schema: text, setting: "OIDC_ISSUER_URL", doc: "The provider. Empty: nobody signs in. facade.publicURL is needed as well."},
+	{
+		path: "oidc.issuerURL", schema: text, setting: "OIDC_ISSUER_URL",
+		doc: "The provider. Empty: nobody signs in. facade.publicURL is needed as well.",
+	},
 	{path: "oidc.clientID", schema: text, setting: "OIDC_CLIENT_ID", doc: "The client that the provider knows Berth as."},
 	{
 		path: "oidc.existingSecret", schema: text, preset: "",
-		doc: "A Secret with the client's secret in the key client-secret and, for a provider with a certificate of a private authority, that in ca.crt, PEM.",
+		doc: "A Secret with the client's secret in the key client-secret and, for a provider with a certificate of a " +
+			"private authority, that in ca.crt, PEM.",
 	},
 	{path: "oidc.clientSecret", schema: text, preset: "", doc: "The client's secret, if there is no such Secret: the chart makes one then."},
 	{path: "oidc.ca", schema: text, preset: "", doc: "The private authority's certificate, likewise."},
 	{path: "oidc.groupsClaim", schema: word, setting: "OIDC_GROUPS_CLAIM", doc: "The claim of ID tokens that holds people's groups."},
-	{path: "oidc.groupsPrefix", schema: text, setting: "OIDC_GROUPS_PREFIX", doc: "What is put in front of each group; those that don't begin with berth: then are ignored."},
+	{
+		path: "oidc.groupsPrefix", schema: text, setting: "OIDC_GROUPS_PREFIX",
+		doc: "What is put in front of each group; those that don't begin with berth: then are ignored.",
+	},
 	{path: "oidc.scopes", schema: list(word), setting: "OIDC_SCOPES", doc: "The scopes to ask the provider for."},
 	{
 		path: "oidc.sessionSecret", schema: text, preset: "",
@@ -135,32 +159,56 @@ var table = []value{
 			"keeps it. Whoever renders the chart without the cluster, as Argo CD does, names one: it would be another each time.",
 	},
 	{path: "operator"},
-	{path: "facade.publicURL", schema: text, setting: "PUBLIC_URL", doc: "Where browsers reach the facade, such as https://berth.example.com."},
+	{
+		path: "facade.publicURL", schema: text, setting: "PUBLIC_URL",
+		doc: "Where browsers reach the facade, such as https://berth.example.com.",
+	},
 	{
 		path: "facade.trustedProxies", schema: list(word), setting: "TRUSTED_PROXIES",
 		doc: "Networks of proxies in front of the facade, whose X-Forwarded-For says where a request comes from.",
 	},
 	{path: "facade.service.type", schema: oneOf("ClusterIP", "NodePort", "LoadBalancer"), preset: "ClusterIP", doc: "Its type."},
 	{path: "facade.service.nodePort", schema: port, preset: 0, doc: "The port on each node, of a NodePort. 0: any."},
-	{path: "facade.service.annotations", schema: mapping, preset: map[string]any{}, doc: "Annotations, such as those that tell a cloud which load balancer to make."},
-	{path: "facade.certificate.dnsNames", schema: list(word), preset: []any{}, doc: "The names that clients use, such as [berth.example.com]. Empty: those of the Service."},
-	{path: "facade.certificate.issuer.name", schema: text, preset: "", doc: "Its name. Empty: that of Apps and Domains, whose kind and group also hold then."},
+	{
+		path: "facade.service.annotations", schema: mapping, preset: map[string]any{},
+		doc: "Annotations, such as those that tell a cloud which load balancer to make.",
+	},
+	{
+		path: "facade.certificate.dnsNames", schema: list(word), preset: []any{},
+		doc: "The names that clients use, such as [berth.example.com]. Empty: those of the Service.",
+	},
+	{
+		path: "facade.certificate.issuer.name", schema: text, preset: "",
+		doc: "Its name. Empty: that of Apps and Domains, whose kind and group also hold then.",
+	},
 	{path: "facade.certificate.issuer.kind", schema: word, preset: "ClusterIssuer", doc: "Its kind."},
 	{path: "facade.certificate.issuer.group", schema: word, preset: "cert-manager.io", doc: "Its API group."},
 	{
 		path: "tracing.endpoint", schema: text, preset: "", setting: "OTEL_EXPORTER_OTLP_ENDPOINT",
 		doc: "Where traces are sent by OTLP over HTTP, such as http://collector.monitoring:4318. Empty: nowhere.",
 	},
-	{path: "metrics.namespace", addon: "prometheus", schema: word, preset: "monitoring", doc: "The Namespace of Prometheus, which is let in to scrape."},
+	{
+		path: "metrics.namespace", addon: "prometheus", schema: word, preset: "monitoring",
+		doc: "The Namespace of Prometheus, which is let in to scrape.",
+	},
 	{
 		path: "metrics.labels", addon: "prometheus", schema: mapping, preset: map[string]any{},
 		doc: "Labels by which Prometheus finds its ServiceMonitors and rules, such as {release: prometheus}.",
 	},
-	{path: "metrics.serviceMonitor.enabled", addon: "prometheus", schema: boolean, preset: false, doc: "Whether to make it, and what it takes."},
-	{path: "metrics.rules.enabled", addon: "prometheus", schema: boolean, preset: false, doc: "Whether to make them. See docs/monitoring.md."},
+	{
+		path: "metrics.serviceMonitor.enabled", addon: "prometheus", schema: boolean, preset: false,
+		doc: "Whether to make it, and what it takes.",
+	},
+	{
+		path: "metrics.rules.enabled", addon: "prometheus", schema: boolean, preset: false,
+		doc: "Whether to make them. See docs/monitoring.md.",
+	},
 	{path: "metrics.dashboard.enabled", addon: "prometheus", schema: boolean, preset: false, doc: "Whether to make it."},
 	{path: "crds.install", schema: boolean, preset: true, doc: "Whether they are part of the release, which then upgrades them."},
-	{path: "crds.keep", schema: boolean, preset: true, doc: "Whether they stay when the release is uninstalled. Without them, every App and every Domain is gone."},
+	{
+		path: "crds.keep", schema: boolean, preset: true,
+		doc: "Whether they stay when the release is uninstalled. Without them, every App and every Domain is gone.",
+	},
 }
 
 // schema is a JSON schema.

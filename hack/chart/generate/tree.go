@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -100,10 +101,9 @@ func comment(b *strings.Builder, margin, text string) {
 
 // schemaFile is values.schema.json. It refuses what the chart does not know.
 func (t *tree) schemaFile() (string, error) {
-	root := t.schema()
+	// Helm gives `global` to a chart that is part of another one.
+	root := t.group(schema{"global": anything})
 	root["$schema"] = "https://json-schema.org/draft/2020-12/schema"
-	// Helm gives it to a chart that is part of another one.
-	root["properties"].(schema)["global"] = schema{"type": "object"} //nolint:errcheck,forcetypeassert // A group has properties.
 	var b bytes.Buffer
 	encoder := json.NewEncoder(&b)
 	encoder.SetEscapeHTML(false)
@@ -113,22 +113,24 @@ func (t *tree) schemaFile() (string, error) {
 }
 
 func (t *tree) schema() schema {
-	out := schema{}
-	if t.value != nil {
-		for k, v := range t.value.schema {
-			out[k] = v
-		}
-		out["description"] = t.value.doc
-		return out
+	if t.value == nil {
+		return t.group(schema{})
 	}
-	properties, required := schema{}, []string{}
+	out := maps.Clone(t.value.schema)
+	out["description"] = t.value.doc
+	return out
+}
+
+// group is the schema of a group, which has the given properties beside its own.
+func (t *tree) group(properties schema) schema {
+	required := []string{}
 	for _, c := range t.children {
 		properties[c.name] = c.schema()
 		if c.value != nil && c.value.required {
 			required = append(required, c.name)
 		}
 	}
-	out["type"], out["properties"], out["additionalProperties"] = "object", properties, false
+	out := schema{"type": "object", "properties": properties, "additionalProperties": false}
 	if len(required) > 0 {
 		out["required"] = required
 	}

@@ -75,7 +75,10 @@ func TestHelmReadsIt(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			chart := loaded.(*chartv2.Chart)
+			chart, ok := loaded.(*chartv2.Chart)
+			if !ok {
+				t.Fatalf("it is a %T", loaded)
+			}
 			if got := chart.Metadata; got.Version != tc.want || got.AppVersion != tc.want {
 				t.Errorf("%s: it is version %s of %s", tc.reason, got.Version, got.AppVersion)
 			}

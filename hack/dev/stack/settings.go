@@ -12,14 +12,15 @@ type Settings struct {
 	RouterNetworks       []string
 	// FacadeNodePort is the port on the node that is reached at FacadeURL.
 	FacadeNodePort int
-	FacadeURL      string
+	FacadeURL      string // Its host is localhost.
 }
 
 // Settings says them, of a stack with a node.
 func (s *Stack) Settings() Settings {
+	_, port, _ := strings.Cut(s.cluster.env["FORWARD_FACADE"], ":")
 	return Settings{
 		ImageRegistry: s.Env.Registry + "/berth", ImageTags: s.tags,
 		Issuer: s.issuer(), IngressClass: s.ingressClass(), RouterNetworks: strings.Split(routerNetworks, ","),
-		FacadeNodePort: facadeNodePort, FacadeURL: "https://" + s.cluster.env["FORWARD_FACADE"],
+		FacadeNodePort: facadeNodePort, FacadeURL: "https://localhost:" + port,
 	}
 }
