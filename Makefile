@@ -52,6 +52,7 @@ test-unit: cluster ## test the packages, against a real API server where one is 
 	@$(CLUSTER) doctor
 	KUBEBUILDER_ASSETS="$$($(CLUSTER) assets)" go test -race $$(go list ./... | grep -v /hack/e2e)
 	go -C hack/alerts test ./...
+	go -C hack/chart test . ./generate/... ./pack/...
 
 .PHONY: test-release
 test-release: ## test that two builds of a release are the same
@@ -71,6 +72,7 @@ test-e2e: cluster ## test Berth as its users see it, with real Pods
 	@command -v chromium >/dev/null || { echo "this machine lacks Chromium, for the profile page's tests; on Debian: apt-get install --no-install-recommends chromium"; exit 1; }
 	@$(CLUSTER) build >/dev/null
 	BERTH_CLUSTER=$(CLUSTER) go test -count=1 -timeout=20m -parallel=4 -v ./hack/e2e/... # the tests wait most of the time
+	BERTH_CLUSTER=$(CLUSTER) go -C hack/chart test -count=1 -timeout=10m -v ./e2e/
 else
 .PHONY: test-cluster test-e2e
 test-cluster test-e2e:
@@ -81,6 +83,7 @@ endif
 lint: ## check the style, the API conventions and who may import whom
 	@go -C hack/tools build -trimpath -o $(TOOLS)/golangci-lint ./golangci-lint
 	$(TOOLS)/golangci-lint run ./...
+	cd hack/chart && $(TOOLS)/golangci-lint run ./...
 	go -C hack/release vet ./...
 	cd hack/cluster && go vet ./cmd/cluster/... ./internal/...
 	go -C hack/cluster/components/mailbox vet ./...
@@ -94,6 +97,7 @@ generate: ## write what is generated from the types and markers
 		crd:maxDescLen=2000 paths=./api/... output:crd:dir=config/crd
 	go tool controller-gen rbac:roleName=berth-operator,fileName=operator_role.yaml paths=./controllers/... output:rbac:dir=config/rbac
 	go tool controller-gen rbac:roleName=berth-facade,fileName=facade_role.yaml paths=./facade/... output:rbac:dir=config/rbac
+	go -C hack/chart run . generate --root=$(CURDIR)
 
 # The version and the time are what whoever releases says, not what Git or the clock does, so that anybody can build the same again.
 SOURCE_DATE_EPOCH ?= 0

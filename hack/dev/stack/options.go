@@ -35,6 +35,8 @@ type Options struct {
 	Groups map[string][]string
 	// BaseDomain is the domain below which Apps answer.
 	BaseDomain string
+	// WithoutBerth leaves the installation to the caller, by what Settings says. Its images are in the registry.
+	WithoutBerth bool
 }
 
 // Existing is a cluster that is there already. It must have cert-manager and an ingress controller.

@@ -48,6 +48,12 @@ type Stack struct {
 	hosts sync.Mutex
 }
 
+// step is a part of bringing it up.
+type step struct {
+	what string
+	do   func(context.Context) error
+}
+
 // Start brings up a stack and returns when Berth serves. On an error, what was started is ended again.
 func Start(ctx context.Context, opts Options) (*Stack, error) {
 	if err := opts.complete(); err != nil {
@@ -78,16 +84,17 @@ func (s *Stack) start(ctx context.Context) error {
 	if err := both.Wait(); err != nil {
 		return err
 	}
-	for _, step := range []struct {
-		what string
-		do   func(context.Context) error
-	}{
+	steps := []step{
 		{"push the images", s.push},
 		{"install Berth", s.install},
 		{"start operator and facade", s.serve},
 		{"wait for the facade", s.waitForFacade},
 		{"make the organization and its keys", s.seed},
-	} {
+	}
+	if s.opts.WithoutBerth {
+		steps = steps[:1]
+	}
+	for _, step := range steps {
 		s.logf("%s", step.what)
 		if err := step.do(ctx); err != nil {
 			return fmt.Errorf("%s: %w", step.what, err)

@@ -1,0 +1,63 @@
+{{- /* The labels of all objects, beside those that the manifests give them. */}}
+{{- define "berth.labels" -}}
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | quote }}
+{{- end }}
+
+{{- /* The image of a command: (list . "operator"). */}}
+{{- define "berth.image" -}}
+{{- $root := index . 0 }}
+{{- $component := index . 1 }}
+{{- $image := (index $root.Values $component).image }}
+{{- $repository := $image.repository }}
+{{- if not $repository }}
+{{- $registry := required "image.registry is required: where the images operator and facade are, such as registry.example.com/berth" $root.Values.image.registry }}
+{{- $repository = printf "%s/%s" $registry $component }}
+{{- end }}
+{{- if $image.digest }}
+{{- printf "%s@%s" $repository $image.digest | quote }}
+{{- else }}
+{{- printf "%s:%s" $repository ($image.tag | default $root.Values.image.tag | default $root.Chart.AppVersion) | quote }}
+{{- end }}
+{{- end }}
+
+{{- /* A field of the issuer of the facade's certificate: (list . "name"). It is another issuer than that of Apps if it has a name. */}}
+{{- define "berth.facadeIssuer" -}}
+{{- $root := index . 0 }}
+{{- $own := $root.Values.facade.certificate.issuer }}
+{{- get (ternary $own $root.Values.issuer (ne $own.name "")) (index . 1) | quote }}
+{{- end }}
+
+{{- /*
+The key that sessions are sealed with, in base64: the one that the release has already, or a new one. It is kept among the values, so that all
+templates have the same. Empty if the key is somebody else's, in a Secret that can't be read now.
+*/}}
+{{- define "berth.sessionKey" -}}
+{{- if not (hasKey .Values "sessionKey") }}
+{{- $name := .Values.oidc.sessionSecret | default "berth-session" }}
+{{- $key := dig "data" "key" "" (lookup "v1" "Secret" .Release.Namespace $name) }}
+{{- if not (or $key .Values.oidc.sessionSecret) }}
+{{- $key = randBytes 32 }}
+{{- end }}
+{{- $_ := set .Values "sessionKey" $key }}
+{{- end }}
+{{- .Values.sessionKey }}
+{{- end }}
+
+{{- /*
+Something that changes with what the chart puts into Secrets that a command reads once: (list . "facade"). It is no plain checksum, by which
+passwords could be guessed: whoever does not know the session key can't make it.
+*/}}
+{{- define "berth.secretsChecksum" -}}
+{{- $root := index . 0 }}
+{{- with $root.Values }}
+{{- $secrets := list .mail.password .mail.ca .oidc.clientSecret .oidc.ca | toJson }}
+{{- $given := or .mail.password .mail.ca .oidc.clientSecret .oidc.ca }}
+{{- $key := include "berth.sessionKey" $root }}
+{{- if and (eq (index $ 1) "facade") $given $key }}
+{{- printf "%s%s" $key $secrets | sha256sum }}
+{{- end }}
+{{- end }}
+{{- end }}

@@ -1,0 +1,191 @@
+package e2e
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	berthv1alpha1 "github.com/berth-dev/berth/api/v1alpha1"
+)
+
+const organization = "cowork"
+
+// A release is installed in a Namespace of another name than the usual one, upgraded, uninstalled and installed again, while Apps run
+// and somebody visits one of them. Nobody notices.
+func TestRelease(t *testing.T) {
+	previous, current := previousChart(t), currentChart(t)
+	helm := newHelm(t)
+
+	helm.install(t, previous)
+	if _, err := berth.Berthctl(t.Context(), "org", "create", organization); err != nil {
+		t.Fatal(err)
+	}
+	makeApp(t, "shop")
+	makeDomain(t, "www", "www.shop.test", "shop")
+	mustBeReady(t, "shop")
+	before, session := state(t, "shop"), sessionKey(t)
+	if isCurrent(t) {
+		t.Fatal("the previous definition is the current one already, so that nothing shows whether it is upgraded")
+	}
+	visitor := visit(t, "shop."+berth.Env.BaseDomain)
+
+	helm.upgrade(t, current)
+	mustList(t, "shop")
+	if !isCurrent(t) {
+		t.Error("the definition of App is still the previous one")
+	}
+	if sessionKey(t) != session {
+		t.Error("the session key is another one, so that everybody has to sign in again")
+	}
+	makeApp(t, "upgraded")
+	mustBeReady(t, "upgraded")
+	mustBeTheSame(t, "upgrade", before, state(t, "shop"))
+
+	helm.uninstall(t)
+	mustHaveNoBerth(t)
+	mustBeTheSame(t, "uninstallation", before, state(t, "shop"))
+	visitor.mustNotHaveNoticed(t)
+
+	visitor = visit(t, "www.shop.test")
+	helm.install(t, current)
+	makeApp(t, "again")
+	mustBeReady(t, "again")
+	mustBeReady(t, "shop")
+	mustList(t, "shop")
+	mustBeTheSame(t, "new installation", before, state(t, "shop"))
+	visitor.mustNotHaveNoticed(t)
+}
+
+func makeApp(t *testing.T, name string) {
+	t.Helper()
+	app := &berthv1alpha1.App{
+		ObjectMeta: metav1.ObjectMeta{Namespace: organization, Name: name},
+		Spec:       berthv1alpha1.AppSpec{Image: berth.Env.Registry + "/sample:v1"},
+	}
+	if err := berth.Client.Create(t.Context(), app); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func makeDomain(t *testing.T, name, host, app string) {
+	t.Helper()
+	domain := &berthv1alpha1.Domain{
+		ObjectMeta: metav1.ObjectMeta{Namespace: organization, Name: name},
+		Spec:       berthv1alpha1.DomainSpec{Host: host, AppRef: berthv1alpha1.AppRef{Name: app}},
+	}
+	if err := berth.Client.Create(t.Context(), domain); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func mustBeReady(t *testing.T, app string) {
+	t.Helper()
+	if err := berth.WaitReady(t.Context(), organization, app, 2*time.Minute); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// state is what would be another if an App's Pods were touched, and its Domain's certificate.
+func state(t *testing.T, app string) []string {
+	t.Helper()
+	var deployment appsv1.Deployment
+	if err := berth.Client.Get(t.Context(), client.ObjectKey{Namespace: organization, Name: app}, &deployment); err != nil {
+		t.Fatal(err)
+	}
+	var pods corev1.PodList
+	if err := berth.Client.List(t.Context(), &pods, client.InNamespace(organization), client.MatchingLabels{berthv1alpha1.LabelApp: app}); err != nil {
+		t.Fatal(err)
+	}
+	seen := []string{fmt.Sprint("Deployment ", deployment.UID, " generation ", deployment.Generation)}
+	for _, p := range pods.Items {
+		seen = append(seen, fmt.Sprint("Pod ", p.UID, " ", p.Status.Phase, " restarts ", p.Status.ContainerStatuses[0].RestartCount))
+	}
+	var domain berthv1alpha1.Domain
+	if err := berth.Client.Get(t.Context(), client.ObjectKey{Namespace: organization, Name: "www"}, &domain); err != nil {
+		t.Fatal(err)
+	}
+	seen = append(seen, fmt.Sprint("Domain ", domain.UID, " generation ", domain.Generation))
+	slices.Sort(seen)
+	return seen
+}
+
+func mustBeTheSame(t *testing.T, what string, before, after []string) {
+	t.Helper()
+	if diff := cmp.Diff(before, after); diff != "" {
+		t.Errorf("the %s touched the App, -before +after:\n%s", what, diff)
+	}
+}
+
+// mustList lists the Apps over REST and fails the test if one is missing.
+func mustList(t *testing.T, app string) {
+	t.Helper()
+	key, err := berth.Berthctl(t.Context(), "apikey", "create", "--namespace", namespace, "--org", organization, "--owner", "tests@example.test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := berth.Settings().FacadeURL + "/api/containers/" + organization + "/apps/" + app + "/"
+	eventually(t, time.Minute, "the facade shows "+app, func() (bool, string) {
+		status, err := get(t.Context(), address, key)
+		if err != nil {
+			return false, err.Error()
+		}
+		return status == http.StatusOK, http.StatusText(status)
+	})
+}
+
+// isCurrent tells whether the definition of App is the current one, by the column that the previous chart's lacks.
+func isCurrent(t *testing.T) bool {
+	t.Helper()
+	definition := &unstructured.Unstructured{}
+	definition.SetGroupVersionKind(schema.GroupVersionKind{Group: "apiextensions.k8s.io", Version: "v1", Kind: "CustomResourceDefinition"})
+	if err := berth.Client.Get(t.Context(), client.ObjectKey{Name: "apps.berth.dev"}, definition); err != nil {
+		t.Fatal(err)
+	}
+	text, err := definition.MarshalJSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Contains(string(text), `"name":"Age"`)
+}
+
+func sessionKey(t *testing.T) string {
+	t.Helper()
+	var secret corev1.Secret
+	if err := berth.Client.Get(t.Context(), client.ObjectKey{Namespace: namespace, Name: "berth-session"}, &secret); err != nil {
+		t.Fatal(err)
+	}
+	if len(secret.Data["key"]) != 32 {
+		t.Errorf("the session key has %d bytes", len(secret.Data["key"]))
+	}
+	return string(secret.Data["key"])
+}
+
+// mustHaveNoBerth fails the test if Berth's own Pods are still there, or its definitions and the Apps are not.
+func mustHaveNoBerth(t *testing.T) {
+	t.Helper()
+	eventually(t, time.Minute, "Berth has no Pods", func() (bool, string) {
+		var pods corev1.PodList
+		if err := berth.Client.List(t.Context(), &pods, client.InNamespace(namespace)); err != nil {
+			t.Fatal(err)
+		}
+		return len(pods.Items) == 0, fmt.Sprint(len(pods.Items), " Pods")
+	})
+	var apps berthv1alpha1.AppList
+	if err := berth.Client.List(t.Context(), &apps, client.InNamespace(organization)); err != nil {
+		t.Fatal(err)
+	}
+	if len(apps.Items) != 2 {
+		t.Errorf("%d Apps are left of two", len(apps.Items))
+	}
+}

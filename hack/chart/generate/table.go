@@ -1,0 +1,247 @@
+package generate
+
+// value is one that whoever installs the chart may set.
+type value struct {
+	// path is its name, such as limits.keyRate.
+	path string
+	// doc says what it means; it is the comment in values.yaml.
+	doc string
+	// schema says what it may be. Without one, the path is a group that gets its values later.
+	schema schema
+	// preset is what it is unless it is set; nil: what the manifests say. That of a required value is an example.
+	preset   any
+	required bool
+	// addon is the kustomize component that the value is about, if any; without it there is no such value.
+	addon string
+	// setting is the key of the ConfigMap berth that has the value.
+	setting string
+	// expression is the text of the setting, if it is not just the value.
+	expression string
+	// component is the command whose Deployment gets flags for the value, which are lines of template.
+	component string
+	flags     []string
+}
+
+// groups says what values that begin alike are about.
+var groups = map[string]string{
+	"image":                     "The images of operator and facade.",
+	"issuer":                    "The cert-manager issuer of the certificates of Apps and Domains.",
+	"wildcardCertificate":       "One certificate for all hosts below the base domain, such as *.apps.example.com, instead of one for each App.",
+	"limits":                    "What the facade puts up with. Each replica counts by itself, and 0 is for any number.",
+	"mail":                      "The mail server of Apps and Domains that name none of their own.",
+	"oidc":                      "The OpenID Connect provider that people sign in with at the facade's /profile/. See docs/profile.md.",
+	"operator":                  "The operator, which makes Apps and Domains true.",
+	"facade":                    "The facade, which serves the REST API and the profile page.",
+	"facade.service":            "The facade's Service, at port 443.",
+	"facade.certificate":        "The facade's certificate, a cert-manager Certificate.",
+	"facade.certificate.issuer": "Its issuer, where it is not the one of Apps and Domains.",
+	"metrics":                   "What the Prometheus operator and Grafana are given.",
+	"metrics.serviceMonitor":    "What has Prometheus scrape operator and facade.",
+	"metrics.rules":             "Alerts.",
+	"metrics.dashboard":         "A dashboard for Grafana, in a ConfigMap that its sidecar finds.",
+	"tracing":                   "OpenTelemetry traces.",
+	"crds":                      "The definitions of App and Domain.",
+	"operator.image":            "Another image than that of the others.",
+	"facade.image":              "Another image than that of the others.",
+	"operator.serviceAccount":   "The ServiceAccount berth-operator.",
+	"facade.serviceAccount":     "The ServiceAccount berth-facade.",
+}
+
+// table has each value but those that every Deployment has; see workloadValues.
+var table = []value{
+	{
+		path: "baseDomain", schema: domain, required: true, preset: "apps.example.com", setting: "BASE_DOMAIN",
+		doc: "Apps answer at https://NAME.BASE_DOMAIN; a wildcard DNS record of it leads to the ingress controller.",
+	},
+	{
+		path: "image.registry", schema: text, preset: "",
+		doc: "The registry, and the repository in it, that has the images `operator` and `facade`, such as registry.example.com/berth. " +
+			"Required, unless operator.image.repository and facade.image.repository say where they are.",
+	},
+	{path: "image.tag", schema: text, preset: "", doc: "The tag of the images. Empty: the chart's appVersion."},
+	{
+		path: "image.pullSecrets", schema: list(schema{"type": "object", "required": []string{"name"}}), preset: []any{},
+		doc: "Secrets to pull the images with, such as [{name: registry}].",
+	},
+	{path: "issuer.name", schema: word, setting: "ISSUER_NAME", doc: "Its name."},
+	{
+		path: "issuer.kind", schema: word, preset: "ClusterIssuer", component: "operator", doc: "Its kind.",
+		flags: []string{
+			`{{- if ne .Values.issuer.kind "ClusterIssuer" }}`,
+			`- {{ printf "--issuer-kind=%s" .Values.issuer.kind | quote }}`,
+			`{{- end }}`,
+		},
+	},
+	{
+		path: "issuer.group", schema: word, preset: "cert-manager.io", component: "operator", doc: "Its API group.",
+		flags: []string{
+			`{{- if ne .Values.issuer.group "cert-manager.io" }}`,
+			`- {{ printf "--issuer-group=%s" .Values.issuer.group | quote }}`,
+			`{{- end }}`,
+		},
+	},
+	{
+		path: "ingressClass", schema: text, setting: "INGRESS_CLASS",
+		doc: "The IngressClass of the routes. Empty: the cluster's default class.",
+	},
+	{
+		path: "routerNamespaces", schema: list(word), setting: "ROUTER_NAMESPACE",
+		doc: "The Namespaces of ingress controllers that are Pods with an address of their own. Nobody else reaches an App.",
+	},
+	{
+		path: "routerNetworks", schema: list(word), setting: "ROUTER_NETWORK",
+		doc: "The networks of other ingress controllers, such as those that use the network of their node: [10.1.0.0/16].",
+	},
+	{
+		path: "denyEgress", schema: list(word), setting: "DENY_EGRESS",
+		doc: "Networks that Pods of Apps don't reach, beside the API server, the nodes and the metadata of clouds. The one that all nodes lie in, " +
+			"if there is one, saves the organizations' NetworkPolicies from having a line for each node.",
+	},
+	{
+		path: "verifyDomains", schema: boolean, preset: false, component: "operator",
+		doc:   "Whether customers have to prove by a TXT record that a host outside of the base domain is theirs. See docs/domain.md.",
+		flags: []string{`{{- if .Values.verifyDomains }}`, `- --verify-domains`, `{{- end }}`},
+	},
+	{
+		path: "wildcardCertificate.secretName", schema: text, preset: "", setting: "WILDCARD_CERTIFICATE",
+		expression: `ternary "true" "false" (ne .Values.wildcardCertificate.secretName "")`,
+		doc: "The Secret with the certificate, which the ingress controller serves for hosts that name none. Empty: each " +
+			"App has a certificate of its own.",
+	},
+	{path: "wildcardCertificate.namespace", schema: text, preset: "", doc: "The Secret's Namespace, which is not an organization's."},
+	{
+		path: "wildcardCertificate.traefik", schema: boolean, preset: false,
+		doc: "Whether to make the TLSStore by which Traefik serves it, named default, in the same Namespace. Other ingress " +
+			"controllers are told in their own way.",
+	},
+	{
+		path: "limits.failedLogins", schema: count, setting: "FAILED_LOGINS",
+		doc: "How many requests a minute without a valid API key an address may send.",
+	},
+	{path: "limits.keyRate", schema: number, setting: "KEY_RATE", doc: "How many requests a second an API key may make in the long run."},
+	{path: "limits.keyBurst", schema: count, setting: "KEY_BURST", doc: "How many requests an API key may make at once."},
+	{
+		path: "mail.from", schema: text, preset: "", setting: "DEFAULT_FROM_EMAIL",
+		expression: `.Values.mail.from | default (printf "no-reply@%s" .Values.baseDomain)`,
+		doc:        "The sender of notifications of Apps that set none. Empty: no-reply@BASE_DOMAIN.",
+	},
+	{path: "mail.host", schema: text, setting: "DEFAULT_EMAIL_HOST", doc: "The server's name or address. Empty: there is none."},
+	{path: "mail.port", schema: port, setting: "DEFAULT_EMAIL_PORT", doc: "Its port."},
+	{path: "mail.user", schema: text, setting: "DEFAULT_EMAIL_HOST_USER", doc: "Who to log in as. Empty: without a login."},
+	{
+		path: "mail.existingSecret", schema: text, preset: "",
+		doc: "A Secret with that user's password in the key password and, for servers with certificates of private " +
+			"authorities, those in ca.crt, PEM.",
+	},
+	{path: "mail.password", schema: text, preset: "", doc: "The password, if there is no such Secret: the chart makes one then."},
+	{path: "mail.ca", schema: text, preset: "", doc: "The private authorities' certificates, likewise."},
+	{
+		path: "oidc.issuerURL", schema: text, setting: "OIDC_ISSUER_URL",
+		doc: "The provider. Empty: nobody signs in. facade.publicURL is needed as well.",
+	},
+	{path: "oidc.clientID", schema: text, setting: "OIDC_CLIENT_ID", doc: "The client that the provider knows Berth as."},
+	{
+		path: "oidc.existingSecret", schema: text, preset: "",
+		doc: "A Secret with the client's secret in the key client-secret and, for a provider with a certificate of a " +
+			"private authority, that in ca.crt, PEM.",
+	},
+	{path: "oidc.clientSecret", schema: text, preset: "", doc: "The client's secret, if there is no such Secret: the chart makes one then."},
+	{path: "oidc.ca", schema: text, preset: "", doc: "The private authority's certificate, likewise."},
+	{path: "oidc.groupsClaim", schema: word, setting: "OIDC_GROUPS_CLAIM", doc: "The claim of ID tokens that holds people's groups."},
+	{
+		path: "oidc.groupsPrefix", schema: text, setting: "OIDC_GROUPS_PREFIX",
+		doc: "What is put in front of each group; those that don't begin with berth: then are ignored.",
+	},
+	{path: "oidc.scopes", schema: list(word), setting: "OIDC_SCOPES", doc: "The scopes to ask the provider for."},
+	{
+		path: "oidc.sessionSecret", schema: text, preset: "",
+		doc: "A Secret with 32 random bytes or more in the key key, which sessions are sealed with. Empty: the chart makes one at the first install and " +
+			"keeps it. Whoever renders the chart without the cluster, as Argo CD does, names one: it would be another each time.",
+	},
+	{path: "operator"},
+	{
+		path: "facade.publicURL", schema: text, setting: "PUBLIC_URL",
+		doc: "Where browsers reach the facade, such as https://berth.example.com.",
+	},
+	{
+		path: "facade.trustedProxies", schema: list(word), setting: "TRUSTED_PROXIES",
+		doc: "Networks of proxies in front of the facade, whose X-Forwarded-For says where a request comes from.",
+	},
+	{path: "facade.service.type", schema: oneOf("ClusterIP", "NodePort", "LoadBalancer"), preset: "ClusterIP", doc: "Its type."},
+	{path: "facade.service.nodePort", schema: port, preset: 0, doc: "The port on each node, of a NodePort. 0: any."},
+	{
+		path: "facade.service.annotations", schema: mapping, preset: map[string]any{},
+		doc: "Annotations, such as those that tell a cloud which load balancer to make.",
+	},
+	{
+		path: "facade.certificate.dnsNames", schema: list(word), preset: []any{},
+		doc: "The names that clients use, such as [berth.example.com]. Empty: those of the Service.",
+	},
+	{
+		path: "facade.certificate.issuer.name", schema: text, preset: "",
+		doc: "Its name. Empty: that of Apps and Domains, whose kind and group also hold then.",
+	},
+	{path: "facade.certificate.issuer.kind", schema: word, preset: "ClusterIssuer", doc: "Its kind."},
+	{path: "facade.certificate.issuer.group", schema: word, preset: "cert-manager.io", doc: "Its API group."},
+	{
+		path: "tracing.endpoint", schema: text, preset: "", setting: "OTEL_EXPORTER_OTLP_ENDPOINT",
+		doc: "Where traces are sent by OTLP over HTTP, such as http://collector.monitoring:4318. Empty: nowhere.",
+	},
+	{
+		path: "metrics.namespace", addon: "prometheus", schema: word, preset: "monitoring",
+		doc: "The Namespace of Prometheus, which is let in to scrape.",
+	},
+	{
+		path: "metrics.labels", addon: "prometheus", schema: mapping, preset: map[string]any{},
+		doc: "Labels by which Prometheus finds its ServiceMonitors and rules, such as {release: prometheus}.",
+	},
+	{
+		path: "metrics.serviceMonitor.enabled", addon: "prometheus", schema: boolean, preset: false,
+		doc: "Whether to make it, and what it takes.",
+	},
+	{
+		path: "metrics.rules.enabled", addon: "prometheus", schema: boolean, preset: false,
+		doc: "Whether to make them. See docs/monitoring.md.",
+	},
+	{path: "metrics.dashboard.enabled", addon: "prometheus", schema: boolean, preset: false, doc: "Whether to make it."},
+	{path: "crds.install", schema: boolean, preset: true, doc: "Whether they are part of the release, which then upgrades them."},
+	{
+		path: "crds.keep", schema: boolean, preset: true,
+		doc: "Whether they stay when the release is uninstalled. Without them, every App and every Domain is gone.",
+	},
+}
+
+// schema is a JSON schema.
+type schema map[string]any
+
+// Schemas of values.
+var (
+	text     = schema{"type": "string"}
+	word     = schema{"type": "string", "minLength": 1}
+	domain   = schema{"type": "string", "pattern": `^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$`}
+	boolean  = schema{"type": "boolean"}
+	count    = schema{"type": "integer", "minimum": 0}
+	number   = schema{"type": "number", "minimum": 0}
+	port     = schema{"type": "integer", "minimum": 0, "maximum": 65535}
+	anything = schema{"type": "object"}
+	mapping  = schema{"type": "object", "additionalProperties": text}
+)
+
+func list(of schema) schema { return schema{"type": "array", "items": of} }
+
+func oneOf(words ...string) schema { return schema{"enum": words} }
+
+// workloadValues are those of a Deployment, by the name of its command. Their presets are what the manifest says.
+func workloadValues(component string) []value {
+	of := func(name, doc string, s schema, preset any) value {
+		return value{path: component + "." + name, doc: doc, schema: s, preset: preset}
+	}
+	return []value{
+		of("image.repository", "The image without its tag. Empty: image.registry/"+component+".", text, ""),
+		of("image.tag", "Its tag. Empty: image.tag.", text, ""),
+		of("image.digest", "Its digest, such as sha256:…, which goes before a tag.", schema{"type": "string", "pattern": "^(sha256:[0-9a-f]{64})?$"}, ""),
+		of("extraArgs", "Further flags, such as [--log-level=DEBUG]; `"+component+" -h` lists them.", list(word), []any{}),
+		of("podAnnotations", "Annotations of its Pods.", mapping, map[string]any{}),
+		of("serviceAccount.annotations", "Annotations, such as eks.amazonaws.com/role-arn, which gives an AWS identity.", mapping, map[string]any{}),
+	}
+}

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"helm.sh/helm/v4/pkg/action"
+	"helm.sh/helm/v4/pkg/chart/common"
+	"helm.sh/helm/v4/pkg/chart/loader"
+)
+
+const enough = "baseDomain: apps.example.com\nimage: {registry: registry.example.com/berth}\n"
+
+func TestRefusals(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		reason, values string
+		// want are words that tell whoever gave the values what to change.
+		want []string
+	}{
+		"NoBaseDomain": {
+			"nothing can be guessed", "image: {registry: r}\n",
+			[]string{"baseDomain", "missing"},
+		},
+		"BaseDomain": {
+			"it is a domain, not a URL", "baseDomain: https://example.com\nimage: {registry: r}\n",
+			[]string{"/baseDomain", "pattern"},
+		},
+		"NoRegistry": {
+			"Berth's images are nowhere in particular", "baseDomain: apps.example.com\n",
+			[]string{"image.registry is required"},
+		},
+		"Unknown": {
+			"a misspelt name", enough + "ingresClass: nginx\n",
+			[]string{"ingresClass", "not allowed"},
+		},
+		"UnknownInner": {
+			"a misspelt name further in", enough + "facade: {replica: 3}\n",
+			[]string{"/facade", "replica", "not allowed"},
+		},
+		"Text": {
+			"a number in quotes", enough + "operator: {replicas: \"3\"}\n",
+			[]string{"/operator/replicas", "got string, want integer"},
+		},
+		"List": {
+			"a text where several can be", enough + "routerNamespaces: traefik\n",
+			[]string{"/routerNamespaces", "got string, want array"},
+		},
+		"Negative": {
+			"a number that makes no sense", enough + "limits: {keyRate: -1}\n",
+			[]string{"/limits/keyRate", "minimum"},
+		},
+		"ServiceType": {
+			"a type that is none", enough + "facade: {service: {type: Loadbalancer}}\n",
+			[]string{"/facade/service/type", "LoadBalancer"},
+		},
+		"Digest": {
+			"no digest", enough + "operator: {image: {digest: v1}}\n",
+			[]string{"/operator/image/digest", "pattern"},
+		},
+		"MailTwice": {
+			"two passwords", enough + "mail: {existingSecret: s, password: p}\n",
+			[]string{"mail.existingSecret", "mail.password"},
+		},
+		"ClientTwice": {
+			"two secrets", enough + "oidc: {existingSecret: s, clientSecret: p}\n",
+			[]string{"oidc.existingSecret", "oidc.clientSecret"},
+		},
+		"TraefikWhere": {
+			"a certificate somewhere", enough + "wildcardCertificate: {secretName: certificate, traefik: true}\n",
+			[]string{"wildcardCertificate.namespace is required"},
+		},
+		"TraefikWhich": {
+			"no certificate", enough + "wildcardCertificate: {namespace: traefik, traefik: true}\n",
+			[]string{"wildcardCertificate.secretName is required"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := install(t, "platform", read(t, tc.values))
+			if err == nil {
+				t.Fatalf("%s: it was not refused", tc.reason)
+			}
+			for _, word := range tc.want {
+				if !strings.Contains(err.Error(), word) {
+					t.Errorf("%s: the message lacks %q: %v", tc.reason, word, err)
+				}
+			}
+		})
+	}
+}
+
+func TestOldKubernetesIsRefused(t *testing.T) {
+	t.Parallel()
+	for version, want := range map[string]bool{"v1.35.9": false, "v1.36.0": true, "v1.36.2-gke.100": true, "v1.37.0": true} {
+		chart, err := loader.Load(chartDir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		i := action.NewInstall(action.NewConfiguration())
+		i.ReleaseName, i.Namespace, i.DryRunStrategy = "berth", "platform", action.DryRunClient
+		if i.KubeVersion, err = common.ParseKubeVersion(version); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := i.Run(chart, read(t, enough)); (err == nil) != want {
+			t.Errorf("Kubernetes %s: %v", version, err)
+		}
+	}
+}
