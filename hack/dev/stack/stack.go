@@ -31,6 +31,8 @@ type Stack struct {
 	Client client.Client
 	// AmazonAddr is where the local AWS answers on loopback, host:port; empty if there is none.
 	AmazonAddr string
+	// Git is the cluster's Git server; empty if there is none.
+	Git Git
 
 	opts      Options
 	cluster   *cluster
@@ -44,6 +46,14 @@ type Stack struct {
 	began          time.Time
 	// hosts guards the file of the names that the cluster's DNS knows.
 	hosts sync.Mutex
+}
+
+// Git is a Git server that Flux reads from.
+type Git struct {
+	// URL is what the name of a repository is added to, as the cluster knows it.
+	URL string
+	// Repositories is the folder of the repositories, bare ones.
+	Repositories string
 }
 
 // Start brings up a stack and returns when Berth serves. On an error, what was started is ended again.
@@ -115,6 +125,7 @@ func (s *Stack) connect(ctx context.Context) error {
 		s.Env.ACMEIssuer, s.Env.CAACME, s.Env.Hosts = c.env["CLUSTER_ACME_ISSUER"], c.env["CLUSTER_CA_ACME"], c.env["CLUSTER_HOSTS"]
 		s.Env.MailDir, s.Env.AuditLog = c.env["MAIL_DIR"], c.env["CLUSTER_AUDIT_LOG"]
 		s.AmazonAddr = c.env["FORWARD_AMAZON"]
+		s.Git = Git{URL: c.env["FLUX_GIT_URL"], Repositories: c.env["FLUX_GIT_REPOSITORIES"]}
 	}
 	config, err := clientcmd.BuildConfigFromFlags("", s.Env.Kubeconfig)
 	if err != nil {
