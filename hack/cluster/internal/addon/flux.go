@@ -60,7 +60,8 @@ func (a *Addons) startFlux() error {
 	return a.o.Supervisor.Start(supervise.Program{
 		Name: "kustomize-controller",
 		Path: filepath.Join(programs, "kustomize-controller"),
-		Args: []string{"--watch-all-namespaces", "--health-addr=0", "--metrics-addr=0", "--requeue-dependency=1s"},
+		// What is pushed next is looked at at once, and not when the last version has been waited for in vain.
+		Args: []string{"--health-addr=0", "--metrics-addr=0", "--requeue-dependency=1s", "--feature-gates=CancelHealthCheckOnNewRevision=true"},
 		Env:  append(env, "KUBECONFIG="+controller, "RUNTIME_NAMESPACE="+fluxNamespace),
 	})
 }
