@@ -70,7 +70,8 @@ test-cluster: cluster ## test the one-node Kubernetes itself
 .PHONY: test-e2e
 test-e2e: cluster ## test Berth as its users see it, with real Pods
 	@command -v chromium >/dev/null || { echo "this machine lacks Chromium, for the profile page's tests; on Debian: apt-get install --no-install-recommends chromium"; exit 1; }
-	@$(CLUSTER) build >/dev/null
+	@$(CLUSTER) doctor --flux
+	@$(CLUSTER) build --flux >/dev/null
 	BERTH_CLUSTER=$(CLUSTER) go test -count=1 -timeout=20m -parallel=4 -v ./hack/e2e/... # the tests wait most of the time
 	BERTH_CLUSTER=$(CLUSTER) go -C hack/chart test -count=1 -timeout=10m -v ./e2e/
 else
@@ -89,6 +90,7 @@ lint: ## check the style, the API conventions and who may import whom
 	go -C hack/cluster/components/mailbox vet ./...
 	go -C hack/cluster/components/netpol vet ./...
 	go -C hack/cluster/components/dex vet ./...
+	CGO_ENABLED=0 go -C hack/cluster/components/flux vet -trimpath ./source # as it is built, so that nothing is compiled twice
 	go -C hack/alerts vet ./...
 
 .PHONY: generate

@@ -33,6 +33,7 @@ type App struct {
 	Spec AppSpec `json:"spec,omitzero"`
 
 	// status is what was last seen of it. Berth writes it; nobody else has to.
+	// +kubebuilder:default={"observedGeneration":-1}
 	// +optional
 	Status AppStatus `json:"status,omitempty,omitzero"`
 }
@@ -215,8 +216,8 @@ type AppStatus struct {
 	// +optional
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 
-	// observedGeneration is the metadata.generation that the rest of the status speaks of.
-	// +kubebuilder:validation:Minimum=1
+	// observedGeneration is the metadata.generation that the rest of the status speaks of. It is -1 until Berth has seen the App.
+	// +kubebuilder:validation:Minimum=-1
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 

@@ -31,6 +31,7 @@ type Domain struct {
 	Spec DomainSpec `json:"spec,omitzero"`
 
 	// status is what was last seen of it. Berth writes it; nobody else has to.
+	// +kubebuilder:default={"observedGeneration":-1}
 	// +optional
 	Status DomainStatus `json:"status,omitempty,omitzero"`
 }
@@ -217,8 +218,8 @@ type DomainStatus struct {
 	// +optional
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 
-	// observedGeneration is the metadata.generation that the rest of the status speaks of.
-	// +kubebuilder:validation:Minimum=1
+	// observedGeneration is the metadata.generation that the rest of the status speaks of. It is -1 until Berth has seen the Domain.
+	// +kubebuilder:validation:Minimum=-1
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 

@@ -66,6 +66,9 @@ func (s *Stack) startCluster(ctx context.Context) (*cluster, error) {
 			args = append(args, s.opts.amazonFlags()...)
 		}
 	}
+	if s.opts.Flux {
+		args = append(args, "--flux")
+	}
 	if s.opts.AuditPolicy != "" {
 		args = append(args, "--audit-policy", s.opts.AuditPolicy)
 	}

@@ -29,6 +29,8 @@ type Options struct {
 	FixedPorts bool
 	// Amazon adds a local AWS, which the operator has an identity of, if there is a node.
 	Amazon bool
+	// Flux adds Flux and a Git server to a cluster of the stack's own.
+	Flux bool
 	// AuditPolicy is the file of a policy for the audit log of a cluster of the stack's own; empty: there is no audit log.
 	AuditPolicy string
 	// Groups are further groups of those who can sign in (Manager, Contributor, Staff).

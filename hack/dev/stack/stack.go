@@ -33,6 +33,8 @@ type Stack struct {
 	AmazonAddr string
 	// TraefikDir is the folder of the ingress controller's own configuration, what no Ingress says; empty for an existing cluster.
 	TraefikDir string
+	// Git is the cluster's Git server; empty if there is none.
+	Git Git
 
 	opts      Options
 	cluster   *cluster
@@ -46,6 +48,14 @@ type Stack struct {
 	began          time.Time
 	// hosts guards the file of the names that the cluster's DNS knows.
 	hosts sync.Mutex
+}
+
+// Git is a Git server that Flux reads from.
+type Git struct {
+	// URL is what the name of a repository is added to, as the cluster knows it.
+	URL string
+	// Repositories is the folder of the repositories, bare ones.
+	Repositories string
 }
 
 // step is a part of bringing it up.
@@ -124,6 +134,7 @@ func (s *Stack) connect(ctx context.Context) error {
 		s.Env.ACMEIssuer, s.Env.CAACME, s.Env.Hosts = c.env["CLUSTER_ACME_ISSUER"], c.env["CLUSTER_CA_ACME"], c.env["CLUSTER_HOSTS"]
 		s.Env.MailDir, s.Env.AuditLog = c.env["MAIL_DIR"], c.env["CLUSTER_AUDIT_LOG"]
 		s.AmazonAddr, s.TraefikDir = c.env["FORWARD_AMAZON"], c.env["TRAEFIK_DIR"]
+		s.Git = Git{URL: c.env["FLUX_GIT_URL"], Repositories: c.env["FLUX_GIT_REPOSITORIES"]}
 	}
 	config, err := clientcmd.BuildConfigFromFlags("", s.Env.Kubeconfig)
 	if err != nil {

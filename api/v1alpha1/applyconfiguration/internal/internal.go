@@ -43,6 +43,8 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: status
       type:
         namedType: com.github.berth-dev.berth.api.v1alpha1.AppStatus
+      default:
+        observedGeneration: -1
 - name: com.github.berth-dev.berth.api.v1alpha1.AppRef
   map:
     fields:
@@ -143,6 +145,8 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: status
       type:
         namedType: com.github.berth-dev.berth.api.v1alpha1.DomainStatus
+      default:
+        observedGeneration: -1
 - name: com.github.berth-dev.berth.api.v1alpha1.DomainAuthentication
   scalar: string
 - name: com.github.berth-dev.berth.api.v1alpha1.DomainCertificate

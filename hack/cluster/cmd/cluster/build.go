@@ -33,10 +33,11 @@ func built(ctx context.Context, comps []component.Component) (map[string]string,
 
 func buildCommand(ctx context.Context, args []string, stdout io.Writer) error {
 	fs := flag.NewFlagSet("build", flag.ContinueOnError)
+	flux := fs.Bool("flux", false, "build Flux, too")
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
-	comps := component.ForMode(os.Geteuid() == 0)
+	comps := component.ForMode(os.Geteuid() == 0, optional(*flux)...)
 	if fs.NArg() > 0 {
 		var err error
 		if comps, err = component.Named(fs.Args()...); err != nil {
@@ -49,6 +50,14 @@ func buildCommand(ctx context.Context, args []string, stdout io.Writer) error {
 	}
 	for _, c := range comps {
 		fmt.Fprintln(stdout, dirs[c.Name])
+	}
+	return nil
+}
+
+// optional names the components that were asked for.
+func optional(flux bool) []string {
+	if flux {
+		return []string{component.Flux}
 	}
 	return nil
 }
@@ -84,11 +93,12 @@ func kubectlCommand(ctx context.Context, args []string, _ io.Writer) error {
 func doctorCommand(_ context.Context, args []string, stdout io.Writer) error {
 	fs := flag.NewFlagSet("doctor", flag.ContinueOnError)
 	apt := fs.Bool("apt", false, "print the names of missing Debian packages alone, on standard output")
+	flux := fs.Bool("flux", false, "look for what Flux needs, too")
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
 	node := os.Geteuid() == 0
-	needs := append(doctor.ToBuild(component.ForMode(node)), doctor.ToRun(node)...)
+	needs := append(doctor.ToBuild(component.ForMode(node, optional(*flux)...)), doctor.ToRun(node, *flux)...)
 	err := doctor.Check(needs)
 	if *apt {
 		for _, p := range doctor.Packages(needs) {

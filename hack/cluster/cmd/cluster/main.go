@@ -25,8 +25,8 @@ type command struct {
 
 func commands() []command {
 	return []command{
-		{"doctor", "[--apt]", "checks what this machine lacks for this user", doctorCommand},
-		{"build", "[component...]", "builds what the cache lacks", buildCommand},
+		{"doctor", "[--apt] [--flux]", "checks what this machine lacks for this user", doctorCommand},
+		{"build", "[--flux] [component...]", "builds what the cache lacks", buildCommand},
 		{"start", "--dir DIR [flags]", "runs a cluster in the foreground", startCommand},
 		{"stop", "--dir DIR", "ends the cluster of a folder and removes its data", stopCommand},
 		{"push", "--registry HOST:PORT NAME:TAG BINARY [ARG...]", "pushes an image of one static program", pushCommand},

@@ -21,6 +21,7 @@ func startCommand(ctx context.Context, args []string, _ io.Writer) error {
 	fs.StringVar(&o.Dir, "dir", "", "folder for all that the cluster writes; needed")
 	fs.BoolVar(&o.ControlPlane, "control-plane", os.Geteuid() != 0, "leave out the node, which takes root")
 	fs.StringVar(&o.AuditPolicy, "audit-policy", "", "file of an audit policy; the log is audit.log in the folder")
+	fs.BoolVar(&o.Flux, "flux", false, "run Flux and a Git server, too")
 	fs.BoolVar(&o.OutliveParent, "outlive-parent", false, "go on when the process that started this one has ended")
 	fs.BoolVar(&o.OtherPorts, "other-ports", false, "listen on a free port where one that is asked for is taken")
 	const forwardUsage = "NAME=LISTEN,TARGET: listen outside for an address in the node's network; FORWARD_NAME in the env file tells where"
@@ -56,11 +57,11 @@ func startCommand(ctx context.Context, args []string, _ io.Writer) error {
 	for name, value := range listen {
 		o.Listen[name] = *value
 	}
-	if err := doctor.Check(doctor.ToRun(!o.ControlPlane)); err != nil {
+	if err := doctor.Check(doctor.ToRun(!o.ControlPlane, o.Flux)); err != nil {
 		return err
 	}
 	var err error
-	if o.Programs, err = built(ctx, component.ForMode(!o.ControlPlane)); err != nil {
+	if o.Programs, err = built(ctx, component.ForMode(!o.ControlPlane, optional(o.Flux)...)); err != nil {
 		return err
 	}
 	return cluster.Start(ctx, o)

@@ -1,6 +1,6 @@
 // Package addon runs what makes a bare cluster useful: cert-manager with issuers, an ingress controller, a mail
-// server, an identity provider and, where pods can answer its challenges, an ACME server. They are programs beside the cluster rather
-// than pods, so that they need no images and work where no pod can.
+// server, an identity provider, where pods can answer its challenges an ACME server, and Flux for who asks for it. They are programs beside
+// the cluster rather than pods, so that they need no images and work where no pod can.
 package addon
 
 import (
@@ -56,6 +56,8 @@ type Options struct {
 	Identity Identity
 	// ACME adds an ACME server, which takes a node.
 	ACME bool
+	// Flux is about Flux; nil: it does not run.
+	Flux *Flux
 	// IngressIP is written into the status of every Ingress.
 	IngressIP string
 	// Programs are the folders of the components by their names.
@@ -69,17 +71,25 @@ func New(o Options) *Addons { return &Addons{o: o} }
 
 // Install applies the objects that the add-ons need, CRDs included.
 func (a *Addons) Install(ctx context.Context) error {
-	files, err := filepath.Glob(filepath.Join(a.o.Programs[component.CertManager], "crds", "*.yaml"))
-	if err != nil {
-		return err
-	}
 	manifests := [][]byte{baseManifests}
-	for _, f := range files {
-		text, err := os.ReadFile(f)
+	folders := []string{filepath.Join(a.o.Programs[component.CertManager], "crds")}
+	if a.o.Flux != nil {
+		manifests = append(manifests, fluxManifests)
+		crds := filepath.Join(a.o.Programs[component.Flux], "crds")
+		folders = append(folders, filepath.Join(crds, "kustomize"), filepath.Join(crds, "source"))
+	}
+	for _, folder := range folders {
+		files, err := filepath.Glob(filepath.Join(folder, "*.yaml"))
 		if err != nil {
 			return err
 		}
-		manifests = append(manifests, text)
+		for _, f := range files {
+			text, err := os.ReadFile(f)
+			if err != nil {
+				return err
+			}
+			manifests = append(manifests, text)
+		}
 	}
 	return a.o.Kubectl.Apply(ctx, bytes.Join(manifests, []byte("\n---\n")))
 }
@@ -99,6 +109,9 @@ func (a *Addons) Start() error {
 	starts := []func() error{a.startCertManager, a.startTraefik, a.startMailbox, a.startDex}
 	if a.o.ACME {
 		starts = append(starts, a.startPebble)
+	}
+	if a.o.Flux != nil {
+		starts = append(starts, a.startFlux)
 	}
 	for _, start := range starts {
 		if err := start(); err != nil {

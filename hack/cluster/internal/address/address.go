@@ -32,6 +32,8 @@ const (
 	// STARTTLS at the one, at once at the other.
 	Submission  = Node + ":587"
 	Submissions = Node + ":465"
+	// Source is where Flux's Git server and artifacts are inside the node's network.
+	Source = Node + ":9080"
 	// Identity is the host name of the identity provider, for pods as for browsers: the cluster's DNS says the node's address, and browsers
 	// take every name below localhost for loopback.
 	Identity = "dex.localhost"

@@ -26,6 +26,10 @@ func (c *Cache) make(ctx context.Context, comp component.Component, dir, title s
 		}
 	}
 	for to, from := range comp.Copies {
+		// A module that no program is built of may not be there yet.
+		if _, err := goCommand(ctx, module, "mod", "download", from.Module); err != nil {
+			return err
+		}
 		out, err := goCommand(ctx, module, "list", "-m", "-f", "{{.Dir}}", from.Module)
 		if err != nil {
 			return err

@@ -46,6 +46,9 @@ func (r *runner) writeEnv() error {
 	if s.AuditPolicy != "" {
 		vars = append(vars, variable{"CLUSTER_AUDIT_LOG", s.path(auditLogFile)})
 	}
+	if flux := r.flux(); flux != nil {
+		vars = append(vars, variable{"FLUX_GIT_URL", flux.GitURL()}, variable{"FLUX_GIT_REPOSITORIES", flux.Repositories})
+	}
 	mail, err := r.mailVariables()
 	if err != nil {
 		return err

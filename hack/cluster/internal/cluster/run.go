@@ -63,13 +63,13 @@ type runner struct {
 	addons     *addon.Addons
 	node       *node.Node
 	kubectl    kubectl.Client
-	// submission and submissions are where the mail server listens.
-	submission, submissions string
+	// submission and submissions are where the mail server listens, source where Flux's sources are.
+	submission, submissions, source string
 }
 
 // run runs everything until ctx ends or something cannot go on.
 func run(ctx context.Context, spec Spec, listeners []*net.TCPListener, outerPID func(int) (int, error)) error {
-	r := &runner{spec: spec, submission: address.Submission, submissions: address.Submissions}
+	r := &runner{spec: spec, submission: address.Submission, submissions: address.Submissions, source: address.Source}
 	var err error
 	r.supervisor, err = supervise.New(supervise.Options{
 		Logs: spec.path(logsDir), PIDs: spec.path(pidsDir), Note: r.note, OuterPID: outerPID,
@@ -113,7 +113,7 @@ func (r *runner) assemble() error {
 	http, https, ip := address.HTTP, address.HTTPS, address.Node
 	if !r.spec.Node {
 		api, http, https, ip = r.spec.listen(APIPort), r.spec.listen(HTTPPort), r.spec.listen(HTTPSPort), address.Loopback
-		for _, a := range []*string{&etcd, &r.submission, &r.submissions} {
+		for _, a := range []*string{&etcd, &r.submission, &r.submissions, &r.source} {
 			var err error
 			if *a, err = freePort(); err != nil {
 				return err
@@ -138,6 +138,7 @@ func (r *runner) assemble() error {
 		Dir: r.spec.path(addonDir), Mail: r.spec.path(mailDir), PKI: r.spec.path(pkiDir),
 		Server: r.control.Server(), Authority: r.control.Authority, Kubectl: r.kubectl,
 		HTTP: http, HTTPS: https, IngressIP: ip, Identity: r.identity(), Submission: r.submission, Submissions: r.submissions, ACME: r.spec.Node,
+		Flux:     r.flux(),
 		Programs: r.spec.Programs, Supervisor: r.supervisor,
 	})
 	if r.spec.Node {
@@ -158,6 +159,14 @@ func (r *runner) identity() addon.Identity {
 		i.Listen, i.Host = r.spec.target(OIDCPort), address.Identity
 	}
 	return i
+}
+
+// flux is where Flux gets its files from; nil if nobody asked for it.
+func (r *runner) flux() *addon.Flux {
+	if !r.spec.Flux {
+		return nil
+	}
+	return &addon.Flux{Listen: r.source, Repositories: r.spec.path(gitDir)}
 }
 
 // start starts everything, as much of it at a time as can be, and returns when it is ready and said so.
@@ -210,6 +219,11 @@ func (r *runner) startAddons(ctx context.Context) error {
 	}
 	if err := r.addons.Start(); err != nil {
 		return err
+	}
+	if r.spec.Flux {
+		if err := r.step("Flux's kinds served", r.addons.WaitForFlux(ctx)); err != nil {
+			return err
+		}
 	}
 	if err := r.step("issuer "+addon.Issuer+" Ready", r.addons.MakeIssuer(ctx, r.spec.path(caFile))); err != nil || r.node == nil {
 		return err

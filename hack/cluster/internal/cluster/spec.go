@@ -35,6 +35,8 @@ type Options struct {
 	Redirects, People []string
 	// AuditPolicy is the file of an audit policy; empty: no audit log.
 	AuditPolicy string
+	// Flux adds Flux and a Git server.
+	Flux bool
 	// OutliveParent keeps the cluster when the process that started it ends.
 	OutliveParent bool
 	// Programs are the folders of the built components by their names.
@@ -122,6 +124,7 @@ type Spec struct {
 	Ports       []Port
 	Mirrors     []node.Mirror
 	AuditPolicy string
+	Flux        bool
 	Redirects   []string
 	People      []string
 	Programs    map[string]string
@@ -168,4 +171,5 @@ const (
 	registryDir     = "registry"
 	addonDir        = "addons"
 	mailDir         = "mail"
+	gitDir          = "git"
 )

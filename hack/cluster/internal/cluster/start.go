@@ -67,7 +67,7 @@ func Start(ctx context.Context, o Options) (err error) {
 // settle opens the listeners and fills in the spec.
 func settle(o Options) (Spec, []*net.TCPListener, error) {
 	spec := Spec{
-		Dir: o.Dir, Node: !o.ControlPlane, Mirrors: o.Mirrors, Redirects: o.Redirects, People: o.People,
+		Dir: o.Dir, Node: !o.ControlPlane, Mirrors: o.Mirrors, Redirects: o.Redirects, People: o.People, Flux: o.Flux,
 		Programs: o.Programs, Started: o.Started, PID: os.Getpid(), Ports: o.ports(),
 	}
 	listeners := make([]*net.TCPListener, 0, len(spec.Ports))

@@ -73,7 +73,7 @@ func end(s state) error {
 // removeData removes what a cluster wrote into its folder, and the folder if that leaves it empty.
 func removeData(dir string) error {
 	for _, name := range []string{
-		caFile, acmeRootFile, auditLogFile, auditPolicyFile, logsDir, pkiDir, etcdDir, nodeDir, registryDir, addonDir, mailDir, lockFile,
+		caFile, acmeRootFile, auditLogFile, auditPolicyFile, logsDir, pkiDir, etcdDir, nodeDir, registryDir, addonDir, mailDir, gitDir, lockFile,
 	} {
 		if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
 			return err

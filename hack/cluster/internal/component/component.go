@@ -5,7 +5,10 @@
 // its own version, it is read from that module's graph when the program is built.
 package component
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Component is a set of programs that is built, hashed and cached as one, out of one Go module.
 type Component struct {
@@ -26,6 +29,8 @@ type Component struct {
 	Images map[string]Image
 	// NodeOnly is true for what only a cluster with a node runs, which takes root.
 	NodeOnly bool
+	// Optional is true for what a cluster runs only when it is asked for by name, which is no part of a cached build's name.
+	Optional bool `json:"-"`
 	// Needs are the Debian packages without which the component cannot be built, beside Go itself.
 	Needs []string
 }
@@ -70,7 +75,7 @@ type Image struct {
 
 // All returns every component, in the order in which they are best built.
 func All() []Component {
-	return []Component{kube(), node(), certManager(), coreDNS(), netPol(), traefik(), pebble(), mailbox(), dex()}
+	return []Component{kube(), node(), certManager(), coreDNS(), netPol(), traefik(), pebble(), mailbox(), dex(), flux()}
 }
 
 // Named returns the components with these names, in the order of All.
@@ -92,11 +97,11 @@ func Named(names ...string) ([]Component, error) {
 	return found, nil
 }
 
-// ForMode returns the components of a cluster with or without a node.
-func ForMode(node bool) []Component {
+// ForMode returns the components of a cluster with or without a node. Of the optional ones, those that are named are among them.
+func ForMode(node bool, optional ...string) []Component {
 	var found []Component
 	for _, c := range All() {
-		if node || !c.NodeOnly {
+		if (node || !c.NodeOnly) && (!c.Optional || slices.Contains(optional, c.Name)) {
 			found = append(found, c)
 		}
 	}

@@ -44,8 +44,16 @@ func TestForMode(t *testing.T) {
 	if diff := cmp.Diff([]string{Kube, CertManager, Traefik, Mailbox, Dex}, names(ForMode(false))); diff != "" {
 		t.Errorf("without a node: -want +got:\n%s", diff)
 	}
-	if diff := cmp.Diff(names(All()), names(ForMode(true))); diff != "" {
-		t.Errorf("with a node: -want +got:\n%s", diff)
+	if diff := cmp.Diff([]string{Kube, CertManager, Traefik, Mailbox, Dex, Flux}, names(ForMode(false, Flux))); diff != "" {
+		t.Errorf("without a node, with Flux: -want +got:\n%s", diff)
+	}
+	if diff := cmp.Diff(names(All()), names(ForMode(true, Flux))); diff != "" {
+		t.Errorf("with a node and all that is optional: -want +got:\n%s", diff)
+	}
+	for _, c := range ForMode(true) {
+		if c.Optional {
+			t.Errorf("%s is there, which nobody asked for", c.Name)
+		}
 	}
 }
 

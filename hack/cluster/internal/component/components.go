@@ -13,6 +13,7 @@ const (
 	Pebble      = "pebble"
 	Mailbox     = "mailbox"
 	Dex         = "dex"
+	Flux        = "flux"
 )
 
 // The images that are imported into a node before anything can be pulled.
@@ -162,6 +163,22 @@ func dex() Component {
 		Dir:     "components/dex",
 		Sources: []string{"."},
 		Builds:  []Build{{Packages: []string{"."}}},
+	}
+}
+
+// flux is Flux's kustomize-controller, the sources that it takes its files from, and Flux's CRDs.
+func flux() Component {
+	const controller, source = "github.com/fluxcd/kustomize-controller", "github.com/fluxcd/source-controller"
+	return Component{
+		Name:     Flux,
+		Dir:      "components/flux",
+		Sources:  []string{"source"},
+		Optional: true,
+		Builds:   []Build{{Packages: []string{controller, "./source"}}},
+		Copies: map[string]ModuleFiles{
+			"crds/kustomize": {Module: controller, Dir: "config/crd/bases"},
+			"crds/source":    {Module: source, Dir: "config/crd/bases"},
+		},
 	}
 }
 

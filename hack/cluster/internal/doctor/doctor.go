@@ -28,6 +28,7 @@ var known = map[string]Need{
 	"libc6-dev":      {What: "the static C library, for runc", OK: static("libc.a")},
 	"libseccomp-dev": {What: "libseccomp's headers and static library, for runc", OK: static("libseccomp.a")},
 	"pkg-config":     {What: "pkg-config, for runc", OK: program("pkg-config")},
+	"git":            {What: "git, for Flux's sources", OK: program("git")},
 	"nftables":       {What: "the nft command, for kube-proxy and pods' ports", OK: program("nft")},
 }
 
@@ -40,12 +41,16 @@ func ToBuild(comps []component.Component) []Need {
 	return needs
 }
 
-// ToRun returns what a running cluster needs, with or without a node.
-func ToRun(node bool) []Need {
-	if !node {
-		return nil
+// ToRun returns what a running cluster needs, with or without a node and Flux.
+func ToRun(node, flux bool) []Need {
+	var needs []Need
+	if flux {
+		needs = packages([]string{"git"})
 	}
-	return append(packages([]string{"nftables"}),
+	if !node {
+		return needs
+	}
+	return append(append(needs, packages([]string{"nftables"})...),
 		Need{What: "root, for a node's namespaces, mounts and cgroups", OK: func() bool { return os.Geteuid() == 0 }},
 		Need{What: "the kernel's overlay file system", OK: filesystem("overlay")},
 		Need{What: "the kernel's cgroups, mounted at /sys/fs/cgroup", OK: exists("/sys/fs/cgroup/cgroup.controllers", "/sys/fs/cgroup/memory")},

@@ -37,7 +37,7 @@ func TestCheck(t *testing.T) {
 
 // TestKnown makes sure that every package that a component names can be checked for.
 func TestKnown(t *testing.T) {
-	for _, n := range append(ToBuild(component.All()), ToRun(true)...) {
+	for _, n := range append(ToBuild(component.All()), ToRun(true, true)...) {
 		if n.OK == nil || n.What == "" {
 			t.Errorf("package %q is not known", n.Package)
 		}

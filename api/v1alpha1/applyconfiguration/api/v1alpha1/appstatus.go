@@ -16,7 +16,7 @@ type AppStatusApplyConfiguration struct {
 	// conditions say how the App is doing: Ready, Reconciling and Stalled as kstatus defines them, and Configured, Available,
 	// Certified and Routed for its parts.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
-	// observedGeneration is the metadata.generation that the rest of the status speaks of.
+	// observedGeneration is the metadata.generation that the rest of the status speaks of. It is -1 until Berth has seen the App.
 	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
 	// url is where the App answers by default: https:// and its default host. Unset while another App or Domain has that host.
 	URL *string `json:"url,omitempty"`

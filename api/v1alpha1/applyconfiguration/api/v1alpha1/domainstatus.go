@@ -16,7 +16,7 @@ type DomainStatusApplyConfiguration struct {
 	// conditions say how the Domain is doing: Ready, Reconciling and Stalled as kstatus defines them, Certified, Routed, Configured and, if
 	// the platform asks for proof of who owns a host, Verified for its parts, and CertificateExpiring as a warning.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
-	// observedGeneration is the metadata.generation that the rest of the status speaks of.
+	// observedGeneration is the metadata.generation that the rest of the status speaks of. It is -1 until Berth has seen the Domain.
 	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
 	// url is where the host answers: https:// and the host. Unset while another App or Domain has the host.
 	URL *string `json:"url,omitempty"`
