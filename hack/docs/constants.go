@@ -35,10 +35,10 @@ func (m *markdown) constants(folder string) error {
 		m.para("## " + section.title)
 		for _, c := range all {
 			if strings.HasPrefix(c.name, section.prefix) {
-				m.WriteString("- " + prose(withValues(c.doc, all)) + "\n")
+				m.add("- " + prose(withValues(c.doc, all)) + "\n")
 			}
 		}
-		m.WriteString("\n")
+		m.add("\n")
 	}
 	return nil
 }

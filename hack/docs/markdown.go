@@ -8,6 +8,11 @@ import (
 // markdown is a page in the making.
 type markdown struct{ strings.Builder }
 
+// add adds a text as it is.
+func (m *markdown) add(text string) {
+	fmt.Fprint(m, text)
+}
+
 // newPage begins a page; its source is what it is generated from.
 func newPage(title, source string) *markdown {
 	m := &markdown{}
@@ -19,7 +24,7 @@ func newPage(title, source string) *markdown {
 func (m *markdown) para(blocks ...string) {
 	for _, block := range blocks {
 		if block = strings.TrimSpace(block); block != "" {
-			m.WriteString(block + "\n\n")
+			m.add(block + "\n\n")
 		}
 	}
 }
@@ -30,19 +35,19 @@ func (m *markdown) table(head []string, rows [][]string) {
 		return
 	}
 	m.row(head)
-	m.WriteString("|" + strings.Repeat(" --- |", len(head)) + "\n")
+	m.add("|" + strings.Repeat(" --- |", len(head)) + "\n")
 	for _, row := range rows {
 		m.row(row)
 	}
-	m.WriteString("\n")
+	m.add("\n")
 }
 
 func (m *markdown) row(cells []string) {
 	for _, cell := range cells {
 		// Inside a table a pipe has to be escaped even in code.
-		m.WriteString("| " + strings.ReplaceAll(cell, "|", `\|`) + " ")
+		m.add("| " + strings.ReplaceAll(cell, "|", `\|`) + " ")
 	}
-	m.WriteString("|\n")
+	m.add("|\n")
 }
 
 // String returns the whole page.
