@@ -1,9 +1,11 @@
 # syntax=docker/dockerfile:1
-# One static binary in an empty image, run by an unprivileged user:
-#   docker build --build-arg COMMAND=operator -t berth-operator .
-#   docker build --build-arg COMMAND=facade -t berth-facade .
+# Images of a working tree, on a machine that has a container engine and need not have Go:
+#   docker build --target operator -t berth-operator .
+#   docker build --target facade -t berth-facade .
+# What is released, `make release` builds without an engine: for all platforms, with SBOMs, the same bytes anywhere. Its images hold the same
+# programs, by the same flags, at the same place; a test compares the flags, and builds what is copied here.
 FROM --platform=$BUILDPLATFORM golang:1.26 AS build
-ARG TARGETOS TARGETARCH COMMAND
+ARG TARGETOS TARGETARCH VERSION
 WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
@@ -12,10 +14,15 @@ COPY cmd cmd
 COPY controllers controllers
 COPY facade facade
 COPY internal internal
-RUN CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH go build -trimpath -ldflags="-s -w" -o /berth ./cmd/$COMMAND
+RUN CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH \
+    go build -trimpath -ldflags="-s -w -X github.com/berth-dev/berth/internal/version.stamp=$VERSION" -o /out/ ./cmd/operator ./cmd/facade
 
-FROM scratch
-COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
-COPY --from=build /berth /berth
+FROM scratch AS operator
+COPY --from=build /out/operator /operator
 USER 65532:65532
-ENTRYPOINT ["/berth"]
+ENTRYPOINT ["/operator"]
+
+FROM scratch AS facade
+COPY --from=build /out/facade /facade
+USER 65532:65532
+ENTRYPOINT ["/facade"]

@@ -45,12 +45,16 @@ stop: ## end what `make run` began; nothing is left
 	@if [ -x $(RUN)/dev ]; then $(RUN)/dev down --dir=$(RUN) --cluster=$(CLUSTER); fi
 
 .PHONY: test
-test: test-unit test-cluster test-e2e ## test everything
+test: test-unit test-release test-cluster test-e2e ## test everything
 
 .PHONY: test-unit
 test-unit: cluster ## test the packages, against a real API server where one is needed
 	@$(CLUSTER) doctor
 	KUBEBUILDER_ASSETS="$$($(CLUSTER) assets)" go test -race $$(go list ./... | grep -v /hack/e2e)
+
+.PHONY: test-release
+test-release: ## test that two builds of a release are the same
+	go -C hack/release test -count=1 ./...
 
 # Pods take a node, and a node takes root; without it the tests that remain still cover everything up to the API server.
 ifeq ($(shell id -u),0)
@@ -76,6 +80,7 @@ endif
 lint: ## check the style, the API conventions and who may import whom
 	@go -C hack/tools build -trimpath -o $(TOOLS)/golangci-lint ./golangci-lint
 	$(TOOLS)/golangci-lint run ./...
+	go -C hack/release vet ./...
 	cd hack/cluster && go vet ./cmd/cluster/... ./internal/...
 	go -C hack/cluster/components/mailbox vet ./...
 	go -C hack/cluster/components/netpol vet ./...
@@ -88,3 +93,11 @@ generate: ## write what is generated from the types, the markers and the contrac
 	go tool controller-gen rbac:roleName=berth-operator,fileName=operator_role.yaml paths=./controllers/... output:rbac:dir=config/rbac
 	go tool controller-gen rbac:roleName=berth-facade,fileName=facade_role.yaml paths=./facade/... output:rbac:dir=config/rbac
 	go run ./hack/docs
+
+# The version and the time are what whoever releases says, not what Git or the clock does, so that anybody can build the same again.
+SOURCE_DATE_EPOCH ?= 0
+
+.PHONY: release
+release: ## build what is released into dist/: VERSION=v1.2.3, and PUSH=registry.example.com/berth to push the images
+	@rm -rf dist
+	@go -C hack/release run . --root=$(CURDIR) --out=$(CURDIR)/dist --version=$(VERSION) --revision=$(REVISION) --epoch=$(SOURCE_DATE_EPOCH) --push=$(PUSH)

@@ -88,7 +88,7 @@ func waiting(app *v1alpha1.App, w *corev1.ContainerStateWaiting) *symptom {
 		return &symptom{rank: 2, reason: v1alpha1.ReasonCrashed, message: "The container can't be made: " + w.Message}
 	case (w.Reason == "CreateContainerError" || w.Reason == "RunContainerError") && strings.Contains(w.Message, execFormat):
 		return &symptom{
-			rank: 2, reason: v1alpha1.ReasonWrongArchitecture, message: wrongArchitecture + " The container can't be started: " + w.Message,
+			rank: 2, reason: v1alpha1.ReasonWrongArchitecture, message: wrongProgram + " The container can't be started: " + w.Message,
 		}
 	case w.Reason == "CreateContainerError", w.Reason == "RunContainerError":
 		return &symptom{rank: 2, reason: v1alpha1.ReasonCrashed, message: "The container can't be started: " + w.Message}
@@ -131,8 +131,10 @@ func mentions(message, kind, name string) bool {
 
 // ending returns what the end of a container tells.
 func ending(t *corev1.ContainerStateTerminated) *symptom {
-	if t.Reason == startError && strings.Contains(t.Message, execFormat) {
-		return &symptom{rank: 2, reason: v1alpha1.ReasonWrongArchitecture, message: wrongArchitecture + " " + crash(t)}
+	if said := execError(t); said != "" {
+		return &symptom{
+			rank: 2, reason: v1alpha1.ReasonWrongArchitecture, message: wrongProgram + " The container can't be started: " + said,
+		}
 	}
 	return &symptom{rank: 2, reason: v1alpha1.ReasonCrashed, message: crash(t)}
 }

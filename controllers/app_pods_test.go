@@ -54,8 +54,23 @@ func TestDiagnose(t *testing.T) {
 			pods: []corev1.PodStatus{crashed("StartError", "exec /web: exec format error", 128)},
 			want: want{
 				reason:  v1alpha1.ReasonWrongArchitecture,
-				message: "The image isn't made for the processors of the nodes. The container can't be started: exec /web: exec format error",
+				message: wrongProgram + " The container can't be started: exec /web: exec format error",
 			},
+		},
+		"ForOtherProcessorsByLog": {
+			pods: []corev1.PodStatus{crashed("Error", "exec /web: exec format error\n", 255)},
+			want: want{
+				reason:  v1alpha1.ReasonWrongArchitecture,
+				message: wrongProgram + " The container can't be started: exec /web: exec format error",
+			},
+		},
+		"ProgramOfProgram": {
+			pods: []corev1.PodStatus{crashed("Error", "exec /tool: exec format error\npassword=x\n", 255)},
+			want: want{reason: v1alpha1.ReasonCrashed, message: "The container ended with exit code 255; its logs may say why."},
+		},
+		"ProgramOfScript": {
+			pods: []corev1.PodStatus{crashed("Error", "exec /tool: exec format error\n", 126)},
+			want: want{reason: v1alpha1.ReasonCrashed, message: "The container ended with exit code 126; its logs may say why."},
 		},
 		"NoSecret": {
 			pods: []corev1.PodStatus{podWaiting(config, `secret "db" not found`)},

@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -15,11 +16,28 @@ import (
 const (
 	// startError is the reason that the kubelet gives when a program can't even be started.
 	startError = "StartError"
-	// execFormat is what Linux says of a program for other processors.
+	// execFormat is what Linux says of a program for other processors, and of a script that doesn't say what runs it.
 	execFormat = "exec format error"
+	// initFailed is the exit code of a runtime's own process that was to become the program.
+	initFailed = 255
 
 	wrongArchitecture = "The image isn't made for the processors of the nodes."
+	wrongProgram      = "The image isn't made for the processors of the nodes, or what it starts is a script that doesn't begin with #!."
 )
+
+// execFailed is the last line that a container has written if its program couldn't be executed: by then the runtime has no other way to say so.
+var execFailed = regexp.MustCompile(`(?:^|\n)(exec [^\n]*: ` + execFormat + `)\n?$`)
+
+// execError returns what the runtime or Linux said of a container whose program couldn't be executed on the node; empty if that isn't why it ended.
+func execError(t *corev1.ContainerStateTerminated) string {
+	if t.Reason == startError && strings.Contains(t.Message, execFormat) {
+		return t.Message
+	}
+	if said := execFailed.FindStringSubmatch(t.Message); said != nil && t.ExitCode == initFailed {
+		return said[1]
+	}
+	return ""
+}
 
 // A container runtime says in words alone why an image can't be pulled. The answers are those of containerd, CRI-O and cri-dockerd, in lower
 // case, and what the registries say which they quote.

@@ -38,10 +38,17 @@ func (s *appScope) withoutToken(role ecr.Role, why error, held holding, now time
 	return phase.Wait(failure.RetryAfter, v1alpha1.ReasonAWSUnavailable, "There is no token for the registry yet. %s", failure.Said)
 }
 
-// principal says who a trust policy has to name for the platform's identity.
+// principal says whom a trust policy has to name for the platform's identity. Of a role, the ARN of the platform's present session is of no use,
+// since the next one has another.
 func principal(caller string) string {
-	if parts := strings.Split(caller, ":"); len(parts) > 5 {
-		return fmt.Sprintf("the account %s (%s)", parts[4], caller)
+	const fields, account, resource = 6, 4, 5
+	arn := strings.SplitN(caller, ":", fields)
+	if len(arn) < fields {
+		return "the platform's account"
 	}
-	return "the platform's account"
+	if session, ok := strings.CutPrefix(arn[resource], "assumed-role/"); ok {
+		role, _, _ := strings.Cut(session, "/")
+		return fmt.Sprintf("the role %s of the account %s", role, arn[account])
+	}
+	return fmt.Sprintf("the account %s (%s)", arn[account], caller)
 }

@@ -10,6 +10,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"github.com/berth-dev/berth/internal/version"
 )
 
 func main() {
@@ -26,9 +28,11 @@ func newRoot() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:           "berthctl",
 		Short:         "Manage the organizations and API keys of a Berth platform",
+		Version:       version.Of(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
+	cmd.SetVersionTemplate(version.Line(cmd.Name()) + "\n")
 	flags := cmd.PersistentFlags()
 	flags.StringVar(&g.kubeconfig, "kubeconfig", "", "the kubeconfig file; default: $KUBECONFIG, then ~/.kube/config, then the cluster that it runs in")
 	flags.StringVar(&g.context, "context", "", "the context of the kubeconfig; default: the current one")

@@ -29,6 +29,7 @@ type flags struct {
 	signIn                       signInFlags
 	proxies                      networks
 	limits                       facade.Limits
+	version                      bool
 }
 
 // mailFlags say how mail is sent.
@@ -52,6 +53,7 @@ func parse(args []string) (*flags, error) {
 	set.DurationVar(&f.drainDelay, "drain-delay", 5*time.Second, "how long to go on serving after SIGTERM, for load balancers to notice that /readyz fails")
 	set.TextVar(&f.logLevel, "log-level", slog.LevelInfo, "the least level that is logged: DEBUG, INFO, WARN or ERROR")
 	set.Var(&f.proxies, "trusted-proxy", "a network (10.1.0.0/16) of proxies whose X-Forwarded-For counts; repeat it, or use commas, for several")
+	set.BoolVar(&f.version, "version", false, "print the version and end")
 	registerLimits(set, &f.limits)
 	f.mail.register(set)
 	f.signIn.register(set)
@@ -60,6 +62,9 @@ func parse(args []string) (*flags, error) {
 	}
 	if set.NArg() > 0 {
 		return nil, fmt.Errorf("unexpected argument %q", set.Arg(0))
+	}
+	if f.version {
+		return f, nil
 	}
 	for name, value := range map[string]string{"base-domain": f.baseDomain, "tls-cert-file": f.certFile, "tls-key-file": f.keyFile} {
 		if value == "" {

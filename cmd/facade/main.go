@@ -19,6 +19,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/berth-dev/berth/facade"
+	_ "github.com/berth-dev/berth/internal/authorities" // Those of mail servers and the identity provider, in an image.
+	"github.com/berth-dev/berth/internal/version"
 )
 
 func main() {
@@ -36,6 +38,10 @@ func run(ctx context.Context, args []string) error {
 	f, err := parse(args)
 	if err != nil {
 		return err
+	}
+	if f.version {
+		fmt.Fprintln(os.Stdout, version.Line("facade"))
+		return nil
 	}
 	mail, signIn, err := f.read()
 	if err != nil {

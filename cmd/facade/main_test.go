@@ -37,6 +37,8 @@ func TestParse(t *testing.T) {
 		issuer: "https://id.example.com", clientID: "berth", secretFile: "secret", rootsFile: "ca.crt", groupsClaim: "roles", groupsPrefix: "berth:",
 		scopes: "openid", publicURL: "https://berth.example.com", sessionKeyFile: "key",
 	}
+	version := defaults
+	version.baseDomain, version.certFile, version.keyFile, version.version = "", "", "", true
 	unlimited := defaults
 	unlimited.limits, unlimited.proxies = facade.Limits{KeyBurst: 7}, networks{netip.MustParsePrefix("10.2.0.0/16"), netip.MustParsePrefix("fd00::/8")}
 	cases := map[string]struct {
@@ -50,6 +52,7 @@ func TestParse(t *testing.T) {
 			want: signing,
 		},
 		"Limits":   {args: append(required, "--failed-logins=0", "--key-rate=0", "--key-burst=7", "--trusted-proxy=10.2.3.4/16,fd00::/8"), want: unlimited},
+		"Version":  {args: []string{"--version"}, want: version},
 		"Defaults": {args: required, want: defaults},
 		"Changed":  {args: append(required, "--listen-address=127.0.0.1:0", "--log-level=DEBUG", "--drain-delay=0"), want: changed},
 		"Mail": {

@@ -27,6 +27,7 @@ type options struct {
 	leaderElectionNamespace string
 	logFormat               string
 	logLevel                slog.Level
+	version                 bool
 }
 
 // parse reads the flags of the command line.
@@ -57,11 +58,15 @@ func parse(flags *flag.FlagSet, args []string) (*options, error) {
 	flags.StringVar(&o.leaderElectionNamespace, "leader-election-namespace", "", "Where the Lease lies. Empty: the Pod's own Namespace.")
 	flags.StringVar(&o.logFormat, "log-format", logJSON, "The format of the log: json or text.")
 	flags.TextVar(&o.logLevel, "log-level", slog.LevelInfo, "The least that is logged: DEBUG, INFO, WARN or ERROR.")
+	flags.BoolVar(&o.version, "version", false, "Print the version and end.")
 	if err := flags.Parse(args); err != nil {
 		return nil, err
 	}
 	if flags.NArg() > 0 {
 		return nil, fmt.Errorf("unexpected argument %q", flags.Arg(0))
+	}
+	if o.version {
+		return o, nil
 	}
 	return o, o.validate()
 }

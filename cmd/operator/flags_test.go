@@ -56,6 +56,9 @@ func TestParse(t *testing.T) {
 				o.logFormat, o.logLevel = "text", slog.LevelDebug
 			}),
 		},
+		"Version": {args: "--version", want: defaults(func(o *options) {
+			o.controllers.BaseDomain, o.controllers.Issuer.Name, o.controllers.RouterNamespaces, o.version = "", "", nil, true
+		})},
 		"NoBaseDomain":  {args: "--issuer-name=ca --router-namespace=traefik"},
 		"NoIssuer":      {args: "--base-domain=apps.example.com --router-namespace=traefik"},
 		"NoRouter":      {args: unreached},

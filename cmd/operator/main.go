@@ -15,6 +15,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/berth-dev/berth/controllers"
+	_ "github.com/berth-dev/berth/internal/authorities" // Those of Amazon's endpoints, in an image.
+	"github.com/berth-dev/berth/internal/version"
 )
 
 // leaderElectionID is the name of the Lease by which replicas agree on which of them works.
@@ -33,6 +35,10 @@ func run(ctx context.Context, args []string) error {
 	o, err := parse(flag.CommandLine, args)
 	if err != nil {
 		return err
+	}
+	if o.version {
+		fmt.Fprintln(os.Stdout, version.Line("operator"))
+		return nil
 	}
 	logger := logr.FromSlogHandler(o.logHandler())
 	ctrl.SetLogger(logger)

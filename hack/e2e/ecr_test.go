@@ -19,10 +19,10 @@ import (
 	"github.com/berth-dev/berth/internal/testaws"
 )
 
-// tellAmazon sends a role to a path by which the local AWS is controlled.
-func tellAmazon(t *testing.T, path string, role testaws.Role) {
+// tellAmazon sends a role or a fault to a path by which the local AWS is controlled.
+func tellAmazon(t *testing.T, path string, what any) {
 	t.Helper()
-	body, err := json.Marshal(role)
+	body, err := json.Marshal(what)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -17,6 +18,8 @@ const ecrTarget = "AmazonEC2ContainerRegistry_V20150921."
 
 // stsVersion is the version of STS' API.
 const stsVersion = "2011-06-15"
+
+var stsActions = []string{AssumeRole, AssumeRoleWithWebIdentity, GetCallerIdentity}
 
 // sessionName is what AWS takes as the name of a session.
 var sessionName = regexp.MustCompile(`^[\w+=,.@-]{2,64}$`)
@@ -40,13 +43,13 @@ type callerIdentityResult struct {
 }
 
 type assumeRoleResult struct {
-	XMLName         xml.Name `xml:"AssumeRoleResult"`
-	Arn             string   `xml:"AssumedRoleUser>Arn"`
-	AssumedRoleID   string   `xml:"AssumedRoleUser>AssumedRoleId"`
-	AccessKeyID     string   `xml:"Credentials>AccessKeyId"`
-	SecretAccessKey string   `xml:"Credentials>SecretAccessKey"`
-	SessionToken    string   `xml:"Credentials>SessionToken"`
-	Expiration      string   `xml:"Credentials>Expiration"`
+	XMLName         xml.Name
+	Arn             string `xml:"AssumedRoleUser>Arn"`
+	AssumedRoleID   string `xml:"AssumedRoleUser>AssumedRoleId"`
+	AccessKeyID     string `xml:"Credentials>AccessKeyId"`
+	SecretAccessKey string `xml:"Credentials>SecretAccessKey"`
+	SessionToken    string `xml:"Credentials>SessionToken"`
+	Expiration      string `xml:"Credentials>Expiration"`
 }
 
 type authorizationData struct {
@@ -66,7 +69,7 @@ func parse(r *http.Request, body []byte, form bool) (string, url.Values, *answer
 	}
 	values, err := url.ParseQuery(string(body))
 	action := values.Get("Action")
-	if err != nil || values.Get("Version") != stsVersion || action != AssumeRole && action != GetCallerIdentity {
+	if err != nil || values.Get("Version") != stsVersion || !slices.Contains(stsActions, action) {
 		return "", nil, new(refuse(http.StatusBadRequest, "InvalidAction", "There is no such action."))
 	}
 	return action, values, nil
@@ -84,11 +87,31 @@ func (s *Server) assumeRole(c Call) answer {
 		return refuse(http.StatusForbidden, "AccessDenied",
 			fmt.Sprintf("User: %s is not authorized to perform: sts:AssumeRole on resource: %s", CallerARN, c.Role))
 	}
+	return s.open(c)
+}
+
+// webIdentity lets the platform have a role of its own by what says who its ServiceAccount is. Nobody signs that.
+func (s *Server) webIdentity(values url.Values) answer {
+	c := Call{Action: AssumeRoleWithWebIdentity, Role: values.Get("RoleArn"), Session: values.Get("RoleSessionName")}
+	if fault := s.record(c); fault.Status != 0 {
+		return refuse(fault.Status, fault.Code, "This is what the test asks for.")
+	}
+	if c.Role != PlatformRole || values.Get("WebIdentityToken") != WebIdentityToken {
+		return refuse(http.StatusForbidden, "AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity")
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.open(c)
+}
+
+// open opens the session that a call asks for. The caller holds the lock.
+func (s *Server) open(c Call) answer {
 	id := random("ASIA")
 	given := session{role: c.Role, name: c.Session, secret: random(""), token: random(""), ends: s.now().Add(sessionLifetime)}
 	s.sessions[id] = given
 	return answer{status: http.StatusOK, result: assumeRoleResult{
-		Arn: assumed(given), AssumedRoleID: id + ":" + c.Session, AccessKeyID: id, SecretAccessKey: given.secret,
+		XMLName: xml.Name{Local: c.Action + "Result"},
+		Arn:     assumed(given), AssumedRoleID: id + ":" + c.Session, AccessKeyID: id, SecretAccessKey: given.secret,
 		SessionToken: given.token, Expiration: given.ends.UTC().Format(time.RFC3339),
 	}}
 }

@@ -11,6 +11,8 @@ const (
 	RolePath = "/_/role"
 	// RevokePath ends all tokens of a Role, by PUT.
 	RevokePath = "/_/revoke"
+	// FaultPath takes a Fault by PUT, as Server.Fail does.
+	FaultPath = "/_/fault"
 	// CallsPath answers GET with the calls.
 	CallsPath = "/_/calls"
 )
@@ -18,8 +20,9 @@ const (
 // Controlled is the server with the paths by which a test controls it. Nothing guards them.
 func (s *Server) Controlled() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("PUT "+RolePath, withRole(s.Put))
-	mux.HandleFunc("PUT "+RevokePath, withRole(func(role Role) { s.Revoke(role.ARN) }))
+	mux.HandleFunc("PUT "+RolePath, with(s.Put))
+	mux.HandleFunc("PUT "+RevokePath, with(func(role Role) { s.Revoke(role.ARN) }))
+	mux.HandleFunc("PUT "+FaultPath, with(s.Fail))
 	mux.HandleFunc("GET "+CallsPath, func(w http.ResponseWriter, _ *http.Request) {
 		_ = json.NewEncoder(w).Encode(s.Calls())
 	})
@@ -27,14 +30,14 @@ func (s *Server) Controlled() http.Handler {
 	return mux
 }
 
-// withRole does something with the role that a request holds.
-func withRole(do func(Role)) http.HandlerFunc {
+// with does something with what a request holds.
+func with[T any](do func(T)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		var role Role
-		if err := json.NewDecoder(r.Body).Decode(&role); err != nil {
+		var body T
+		if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
 			http.Error(w, err.Error(), http.StatusBadRequest)
 			return
 		}
-		do(role)
+		do(body)
 	}
 }

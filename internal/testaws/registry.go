@@ -1,6 +1,7 @@
 package testaws
 
 import (
+	"crypto/subtle"
 	"encoding/json"
 	"net/http"
 	"slices"
@@ -22,6 +23,26 @@ func (s *Server) Registry(next http.Handler) http.Handler {
 			w.WriteHeader(http.StatusForbidden)
 			denied := map[string]string{"code": "DENIED", "message": problem}
 			_ = json.NewEncoder(w).Encode(map[string]any{"errors": []any{denied}})
+			return
+		}
+		r.Header.Del("Authorization")
+		next.ServeHTTP(w, r)
+	})
+}
+
+// The user of a registry that has users, and the password.
+const (
+	RegistryUser     = "robot$shop"
+	RegistryPassword = "password-of-the-robot"
+)
+
+// RegistryOfUsers lets only its user through to a registry, and refuses as registries do that aren't ECR.
+func RegistryOfUsers(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		user, password, _ := r.BasicAuth()
+		if user != RegistryUser || subtle.ConstantTimeCompare([]byte(password), []byte(RegistryPassword)) != 1 {
+			w.Header().Set("Www-Authenticate", `Basic realm="registry"`)
+			http.Error(w, `{"errors": [{"code": "UNAUTHORIZED", "message": "authentication required"}]}`, http.StatusUnauthorized)
 			return
 		}
 		r.Header.Del("Authorization")

@@ -13,9 +13,10 @@ import (
 
 // Actions that the server knows, as calls and faults name them.
 const (
-	AssumeRole            = "AssumeRole"
-	GetCallerIdentity     = "GetCallerIdentity"
-	GetAuthorizationToken = "GetAuthorizationToken"
+	AssumeRole                = "AssumeRole"
+	AssumeRoleWithWebIdentity = "AssumeRoleWithWebIdentity"
+	GetCallerIdentity         = "GetCallerIdentity"
+	GetAuthorizationToken     = "GetAuthorizationToken"
 )
 
 // The identity of the platform, whose requests the server takes.
@@ -24,6 +25,10 @@ const (
 	CallerARN       = "arn:aws:iam::" + Account + ":user/platform"
 	AccessKeyID     = "AKIATESTPLATFORM"
 	SecretAccessKey = "secret-of-the-platform"
+
+	// PlatformRole is the one that the platform gets, instead of the key, for what Kubernetes says of its ServiceAccount.
+	PlatformRole     = "arn:aws:iam::" + Account + ":role/berth"
+	WebIdentityToken = "token-of-the-service-account"
 )
 
 // defaultLifetime is for how long ECR's tokens hold.
@@ -67,7 +72,7 @@ type Settings struct {
 	Faults []Fault `json:"faults,omitempty"`
 }
 
-// Call is a request that was signed rightly.
+// Call is a request that was signed rightly, or need not be.
 type Call struct {
 	Action string `json:"action"`
 	// Region and Service that it was signed for.
@@ -121,14 +126,15 @@ func (s *Server) Put(role Role) {
 	s.settings.Roles = append(slices.DeleteFunc(s.settings.Roles, func(r Role) bool { return r.ARN == role.ARN }), role)
 }
 
-// Fail adds a fault.
+// Fail adds a fault, or replaces the one of its action and role. One that comes no times ends the other.
 func (s *Server) Fail(f Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.settings.Faults = append(s.settings.Faults, f)
+	others := slices.DeleteFunc(s.settings.Faults, func(o Fault) bool { return o.Action == f.Action && o.Role == f.Role })
+	s.settings.Faults = append(others, f)
 }
 
-// Calls returns the calls so far whose signature was right, including those that were refused or met a fault.
+// Calls returns the calls so far whose signature was right, or that need none, including those that were refused or met a fault.
 func (s *Server) Calls() []Call {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -163,6 +169,9 @@ func (s *Server) answer(r *http.Request, body []byte, form bool) answer {
 	action, values, problem := parse(r, body, form)
 	if problem != nil {
 		return *problem
+	}
+	if action == AssumeRoleWithWebIdentity {
+		return s.webIdentity(values)
 	}
 	signed, problem := s.verify(r, body)
 	if problem != nil {

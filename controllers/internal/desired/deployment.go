@@ -109,6 +109,8 @@ func container(app *v1alpha1.App) (*corev1ac.ContainerApplyConfiguration, error)
 		WithName(Container).
 		WithImage(app.Spec.Image).
 		WithImagePullPolicy(pullPolicy(app.Spec.Image)).
+		// Only there does a runtime tell that the program isn't for this node's processors.
+		WithTerminationMessagePolicy(corev1.TerminationMessageFallbackToLogsOnError).
 		WithEnv(environment(app)...).
 		WithPorts(corev1ac.ContainerPort().
 			WithName(PortName).WithContainerPort(app.Spec.Port).WithProtocol(corev1.ProtocolTCP)).

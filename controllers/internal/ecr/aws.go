@@ -100,11 +100,18 @@ func read(out *ecr.GetAuthorizationTokenOutput) (string, time.Time, error) {
 // whoami returns the ARN of the platform's identity, for a trust policy to name, or "" if AWS doesn't tell.
 func (p *platform) whoami(ctx context.Context, c aws.Config) string {
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.caller == "" {
-		if out, err := sts.NewFromConfig(c).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{}); err == nil {
-			p.caller = aws.ToString(out.Arn)
-		}
+	caller := p.caller
+	p.mu.Unlock()
+	if caller != "" {
+		return caller
 	}
+	// Without the lock, since AWS may be slow to answer and the other roles need nothing of this.
+	out, err := sts.NewFromConfig(c).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+	if err != nil {
+		return ""
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.caller = aws.ToString(out.Arn)
 	return p.caller
 }

@@ -3,7 +3,8 @@ package ecr
 import (
 	"context"
 	"errors"
-	"fmt"
+	"net/http"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -32,6 +33,7 @@ const maxSaid = 400
 const (
 	tooSlow     = "AWS doesn't answer in time."
 	unreachable = "AWS can't be reached."
+	ended       = "By the platform's clock, the token that AWS gives has ended already."
 )
 
 // Error is why there is no token.
@@ -51,6 +53,9 @@ func (e *Error) Error() string { return e.Said }
 // identityError says why the platform has no identity. The SDK's last resort is the instance that it runs on: if it fails there, there is
 // none; if a service fails that gives one, that may pass.
 func identityError(err error) error {
+	if text, ok := refusedByAgent(err); ok {
+		return &Error{Kind: NoIdentity, Said: text}
+	}
 	if kind, said := answered(err); said != "" {
 		return &Error{Kind: kind, Said: said}
 	}
@@ -58,6 +63,21 @@ func identityError(err error) error {
 		return unavailable(err)
 	}
 	return &Error{Kind: NoIdentity, Said: "The AWS SDK finds no credentials: neither in the environment nor for the ServiceAccount nor for the instance."}
+}
+
+// refusedByAgent returns what the agent of EKS Pod Identity says to a ServiceAccount that has no role. It knows no codes, only words and the status
+// of HTTP.
+func refusedByAgent(err error) (string, bool) {
+	api, ok := errors.AsType[smithy.APIError](err)
+	if !ok || api.ErrorCode() != "" {
+		return "", false
+	}
+	answer, ok := errors.AsType[interface {
+		error
+		HTTPStatusCode() int
+	}](err)
+	refused := ok && answer.HTTPStatusCode() < http.StatusInternalServerError && answer.HTTPStatusCode() != http.StatusTooManyRequests
+	return said(api), refused
 }
 
 // isSetting reports whether the SDK didn't even ask, since it lacks a setting such as the region.
@@ -119,9 +139,9 @@ func unavailable(err error) error {
 	return &Error{Kind: Unavailable, Said: unreachable}
 }
 
-// said returns code and message of an answer.
+// said returns code, if there is one, and message of an answer.
 func said(api smithy.APIError) string {
-	text := fmt.Sprintf("%s: %s", api.ErrorCode(), api.ErrorMessage())
+	text := strings.TrimSpace(strings.TrimPrefix(api.ErrorCode()+": "+api.ErrorMessage(), ": "))
 	if len(text) > maxSaid {
 		text = text[:maxSaid] + "…"
 	}

@@ -33,7 +33,7 @@ func TestWhatPasses(t *testing.T) {
 			w.aws.Set(testaws.Settings{Roles: []testaws.Role{{ARN: shop.ARN, ExternalID: shop.ExternalID}}, Faults: []testaws.Fault{fault}})
 			w.pass(first.RefreshAt.Sub(first.IssuedAt))
 			token, err := w.get(t, time.Time{})
-			if err == nil || err.Kind != Unavailable || err.RetryAfter < firstRetry {
+			if err == nil || err.Kind != Unavailable || err.RetryAfter < firstRetry*3/4 || err.RetryAfter > firstRetry {
 				t.Fatalf("the error is %#v", err)
 			}
 			if token != first {
@@ -64,6 +64,40 @@ func TestSlowAnswers(t *testing.T) {
 	}
 	if took := time.Since(began); took > patience+5*time.Second {
 		t.Errorf("it took %s", took)
+	}
+	// Who names the region from then on doesn't wait, whatever the role; those of other regions do.
+	began = time.Now()
+	for _, role := range []Role{shop, {ARN: shop.ARN + "2", Region: shop.Region}} {
+		if _, err := w.tokens.Get(t.Context(), role, "berth-web", time.Time{}); err == nil {
+			t.Error("there is a token")
+		}
+	}
+	if took := time.Since(began); took > time.Second {
+		t.Errorf("it took %s again", took)
+	}
+	if w.tokens.patience("eu-west-2") != patience {
+		t.Error("another region counts as slow")
+	}
+	w.aws.Fail(testaws.Fault{Action: testaws.AssumeRole})
+	for end := time.Now().Add(fetchTimeout); w.tokens.patience(shop.Region) == 0; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("the region counts as slow though AWS answers")
+		}
+	}
+	w.mustGet(t, time.Time{})
+}
+
+// A clock that is far ahead must not make the operator ask AWS all the time.
+func TestTokenThatHasEndedAlready(t *testing.T) {
+	w := newWorld(t)
+	w.pass(13 * time.Hour)
+	token, err := w.get(t, time.Time{})
+	if err == nil || err.Kind != Unavailable || err.Said != ended || token != (Token{}) {
+		t.Fatalf("the token is %t, the error %#v", token != Token{}, err)
+	}
+	before := len(w.aws.Calls())
+	if _, err := w.get(t, time.Time{}); err == nil || len(w.aws.Calls()) != before {
+		t.Error("AWS isn't left alone")
 	}
 }
 

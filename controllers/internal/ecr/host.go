@@ -14,9 +14,14 @@ type Host struct {
 	Partition string
 }
 
+// anyRegion is what all regions look like, those to come included. It becomes a part of the host that the platform's requests to STS go to, and so
+// must not be anything else that Amazon has under its domains.
+const anyRegion = `([a-z]{2,4}(?:-[a-z]+)+-[0-9]{1,2})`
+
 // hostPattern finds account, region and suffix: ACCOUNT.dkr.ecr.REGION.SUFFIX or, for IPv4 and IPv6, ACCOUNT.dkr-ecr.REGION.on.SUFFIX, either
 // with -fips behind ecr.
-var hostPattern = regexp.MustCompile(`^[0-9]{12}\.dkr(?:\.ecr(?:-fips)?\.([a-z0-9-]+)\.([a-z0-9.-]+)|-ecr(?:-fips)?\.([a-z0-9-]+)\.(on\.[a-z0-9.-]+))$`)
+var hostPattern = regexp.MustCompile(
+	`^[0-9]{12}\.dkr(?:\.ecr(?:-fips)?\.` + anyRegion + `\.([a-z0-9.-]+)|-ecr(?:-fips)?\.` + anyRegion + `\.(on\.[a-z0-9.-]+))$`)
 
 // partitions are all of AWS' partitions: what the names of their regions begin with, and what the names of their registries end in. The
 // first of them whose prefix fits has the region.

@@ -3,6 +3,8 @@ package ecr
 import (
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -36,7 +38,12 @@ func TestParseHost(t *testing.T) {
 		"ImitatedByHyphen":    {host: account + ".dkr.ecr.eu-west-1.my-amazonaws.com"},
 		"ChinaElsewhere":      {host: account + ".dkr.ecr.cn-north-1.amazonaws.com"},
 		"ElsewhereInChina":    {host: account + ".dkr.ecr.eu-west-1.amazonaws.com.cn"},
+		"Uppercase":           {host: account + ".dkr.ecr.EU-WEST-1.amazonaws.com"},
+		"DotBehind":           {host: account + ".dkr.ecr.eu-west-1.amazonaws.com."},
 		"NoRegion":            {host: account + ".dkr.ecr.amazonaws.com"},
+		"BucketForRegion":     {host: account + ".dkr.ecr.s3.amazonaws.com"},
+		"WebsiteForRegion":    {host: account + ".dkr.ecr.s3-website-eu-west-1.amazonaws.com"},
+		"ServiceForRegion":    {host: account + ".dkr.ecr.iam.amazonaws.com"},
 		"DualStackOfOneStack": {host: account + ".dkr.ecr.eu-west-1.on.aws"},
 		"OneStackOfDualStack": {host: account + ".dkr-ecr.eu-west-1.amazonaws.com"},
 	}
@@ -63,6 +70,28 @@ func TestPartitionOf(t *testing.T) {
 	} {
 		if got := PartitionOf(arn); got != want {
 			t.Errorf("PartitionOf(%q) = %q, want %q", arn, got, want)
+		}
+	}
+}
+
+// The region of a registry's host is all that says whom the SDK asks: it has to find the endpoints of the same partition.
+func TestEndpointsOfPartitions(t *testing.T) {
+	t.Parallel()
+	for region, suffix := range map[string]string{
+		"eu-west-1": "amazonaws.com", "cn-northwest-1": "amazonaws.com.cn", "us-gov-west-1": "amazonaws.com", "us-iso-east-1": "c2s.ic.gov",
+		"us-isob-east-1": "sc2s.sgov.gov", "eu-isoe-west-1": "cloud.adc-e.uk", "us-isof-south-1": "csp.hci.ic.gov", "eusc-de-east-1": "amazonaws.eu",
+	} {
+		host, ok := ParseHost("123456789012.dkr.ecr." + region + "." + suffix)
+		if !ok {
+			t.Errorf("the registries of %s aren't known", region)
+		}
+		role, err := sts.NewDefaultEndpointResolverV2().ResolveEndpoint(t.Context(), sts.EndpointParameters{Region: &host.Region})
+		if want := "sts." + region + "." + suffix; err != nil || role.URI.Host != want {
+			t.Errorf("roles are assumed at %s, want %s: %v", role.URI.Host, want, err)
+		}
+		token, err := ecr.NewDefaultEndpointResolverV2().ResolveEndpoint(t.Context(), ecr.EndpointParameters{Region: &host.Region})
+		if want := "api.ecr." + region + "." + suffix; err != nil || token.URI.Host != want {
+			t.Errorf("tokens are got at %s, want %s: %v", token.URI.Host, want, err)
 		}
 	}
 }

@@ -21,12 +21,13 @@ const User = "AWS"
 const (
 	// fetchTimeout bounds one try to get a token, with all that the SDK repeats.
 	fetchTimeout = 30 * time.Second
-	// patience is for how long a caller waits for that. AWS may be slow, but then other Apps shall not wait for a worker.
+	// patience is for how long a caller waits for that. AWS may be slow, but then other Apps shall not wait for a worker. Once it has ended,
+	// nobody waits for the region until AWS has answered in time again.
 	patience = 10 * time.Second
 	// pendingRetry is when a caller whose patience has ended asks again.
 	pendingRetry = 5 * time.Second
 
-	// firstRetry is how long AWS is left alone after a failure; each further one doubles it, up to lastRetry.
+	// firstRetry is how long AWS is left alone after a failure, or up to a quarter less; each further one doubles it, up to lastRetry.
 	firstRetry = 5 * time.Second
 	lastRetry  = 5 * time.Minute
 	// firstDemand is how old a token has to be to be replaced since a registry refused it; each replacement in a row doubles it, up to
@@ -57,6 +58,8 @@ type Tokens struct {
 
 	mu      sync.Mutex
 	entries map[Role]*entry
+	// slow are the regions that AWS last didn't answer in time for.
+	slow map[string]bool
 }
 
 // entry is what is known of a role.
@@ -72,7 +75,7 @@ type entry struct {
 
 // New returns Tokens without any.
 func New(c clock.PassiveClock) *Tokens {
-	return &Tokens{clock: c, entries: map[Role]*entry{}}
+	return &Tokens{clock: c, entries: map[Role]*entry{}, slow: map[string]bool{}}
 }
 
 // Get returns a token for a role. Those that were issued at the time refused, or before, are taken not to work any more; zero if there is
@@ -91,15 +94,39 @@ func (t *Tokens) Get(ctx context.Context, role Role, session string, refused tim
 		}
 		return t.fetch(context.WithoutCancel(ctx), role, session, refused)
 	})
-	waited, stop := context.WithTimeout(ctx, patience)
+	waited, stop := context.WithTimeout(ctx, t.patience(role.Region))
 	defer stop()
 	select {
 	case answer := <-fetched:
 		token, _ := answer.Val.(Token)
 		return token, answer.Err
 	case <-waited.Done():
-		return t.last(role), &Error{Kind: Unavailable, Said: tooSlow, RetryAfter: pendingRetry}
+		return t.giveUp(ctx, role)
 	}
+}
+
+// patience returns for how long a caller may wait for an answer.
+func (t *Tokens) patience(region string) time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.slow[region] {
+		return 0
+	}
+	return patience
+}
+
+// giveUp returns what there is for a caller whose patience, or context, has ended.
+func (t *Tokens) giveUp(ctx context.Context, role Role) (Token, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if ctx.Err() == nil {
+		t.slow[role.Region] = true
+	}
+	failure := &Error{Kind: Unavailable, Said: tooSlow, RetryAfter: pendingRetry}
+	if e, ok := t.entries[role]; ok {
+		return e.holding(t.clock.Now()), failure
+	}
+	return Token{}, failure
 }
 
 // known returns what Get returns without asking AWS, if it may not or need not ask.
@@ -132,11 +159,17 @@ func (t *Tokens) fetch(ctx context.Context, role Role, session string, refused t
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now := t.clock.Now()
+	if now.Sub(issued) < patience {
+		delete(t.slow, role.Region)
+	}
 	t.forget(now)
 	e := t.entries[role]
 	if e == nil {
 		e = &entry{}
 		t.entries[role] = e
+	}
+	if err == nil && !now.Before(expires) {
+		err = &Error{Kind: Unavailable, Said: ended}
 	}
 	if err != nil {
 		return e.holding(now), e.fail(err, now)
@@ -164,7 +197,7 @@ func (e *entry) fail(err error, now time.Time) *Error {
 		failure = &Error{Kind: Unavailable, Said: unreachable}
 	}
 	pause := grown(firstRetry, e.failures, lastRetry)
-	failure.RetryAfter = pause + jitter(pause/4)
+	failure.RetryAfter = pause - jitter(pause/4)
 	e.failure, e.retryAt = failure, now.Add(failure.RetryAfter)
 	e.failures++
 	return failure
@@ -176,16 +209,6 @@ func (e *entry) demandPause() time.Duration { return grown(firstDemand, e.demand
 func (e *entry) holding(now time.Time) Token {
 	if now.Before(e.token.ExpiresAt) {
 		return e.token
-	}
-	return Token{}
-}
-
-// last returns the token of a role that hasn't ended, if there is one.
-func (t *Tokens) last(role Role) Token {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if e, ok := t.entries[role]; ok {
-		return e.holding(t.clock.Now())
 	}
 	return Token{}
 }

@@ -23,6 +23,7 @@ var shop = Role{ARN: "arn:aws:iam::222222222222:role/shop-pull", ExternalID: "EX
 // world is an AWS behind TLS, and Tokens that know of it by what the SDK reads from the environment.
 type world struct {
 	aws    *testaws.Server
+	url    string
 	clock  *clocktesting.FakePassiveClock
 	tokens *Tokens
 }
@@ -44,7 +45,7 @@ func newWorld(t *testing.T, faults ...testaws.Fault) *world {
 		"AWS_ENDPOINT_URL": served.URL, "AWS_CA_BUNDLE": ca,
 		"AWS_ACCESS_KEY_ID": testaws.AccessKeyID, "AWS_SECRET_ACCESS_KEY": testaws.SecretAccessKey,
 	})
-	return &world{aws: server, clock: c, tokens: New(c)}
+	return &world{aws: server, url: served.URL, clock: c, tokens: New(c)}
 }
 
 // environment makes the SDK find these settings and no others.

@@ -115,7 +115,7 @@ func (tr traces) findGroups(t *testing.T) []string {
 // assertGone fails the test unless all traces are gone, soon.
 func (tr traces) assertGone(t *testing.T) {
 	t.Helper()
-	eventually(t, 10*time.Second, func() error {
+	eventually(t, 30*time.Second, func() error {
 		if found := tr.find(t); len(found) > 0 {
 			return fmt.Errorf("left: %q", found)
 		}

@@ -9,10 +9,14 @@ import (
 // ECRHost is a registry of the local AWS. It has what the cluster's own has, but lets nobody in without a token.
 const ECRHost = "222222222222.dkr.ecr.eu-west-1.amazonaws.com"
 
-// The local AWS has these ports on the node, as its Service says: of STS and ECR, and of the registry.
+// UsersHost is a registry beside it that isn't ECR. It has the same images, and lets in testaws.RegistryUser with the password.
+const UsersHost = "registry.shop.test"
+
+// The local AWS has these ports on the node, as its Service says: of STS and ECR, and of the registries.
 const (
 	amazonNodePort         = 30566
 	amazonRegistryNodePort = 30567
+	usersRegistryNodePort  = 30568
 )
 
 // Amazon is the local AWS, as the operator and its own Pod know it.
@@ -38,10 +42,11 @@ func (s *Stack) amazon() *Amazon {
 	}
 }
 
-// amazonFlags are those of the cluster by which its registry is pulled from and the tests reach it.
+// amazonFlags are those of the cluster by which its registries are pulled from and the tests reach it.
 func (o *Options) amazonFlags() []string {
 	return []string{
 		"--mirror", fmt.Sprintf("%s=%s:%d", ECRHost, nodeIP, amazonRegistryNodePort),
+		"--mirror", fmt.Sprintf("%s=%s:%d", UsersHost, nodeIP, usersRegistryNodePort),
 		"--forward", fmt.Sprintf("amazon=%s,%s:%d", o.listen("amazon"), nodeIP, amazonNodePort),
 	}
 }

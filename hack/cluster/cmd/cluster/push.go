@@ -13,14 +13,10 @@ import (
 	"github.com/berth-dev/berth/hack/cluster/internal/image"
 )
 
-// caBundle is where Debian and its kin keep the certificates of the authorities that the machine trusts.
-const caBundle = "/etc/ssl/certs/ca-certificates.crt"
-
 func pushCommand(ctx context.Context, args []string, stdout io.Writer) error {
 	spec := image.Spec{Labels: map[string]string{}}
 	fs := flag.NewFlagSet("push", flag.ContinueOnError)
 	registry := fs.String("registry", "", "host:port of the registry, REGISTRY in a cluster's env file; needed")
-	cacerts := fs.Bool("cacerts", false, "add this machine's bundle of certificate authorities")
 	fs.Func("env", "K=V: variable of the image; may be given again", func(v string) error {
 		spec.Env = append(spec.Env, v)
 		return nil
@@ -42,9 +38,6 @@ func pushCommand(ctx context.Context, args []string, stdout io.Writer) error {
 	}
 	if *registry == "" || fs.NArg() < 2 {
 		return errors.New("usage: cluster push --registry HOST:PORT [flags] NAME:TAG BINARY [ARG...]")
-	}
-	if *cacerts {
-		spec.CACerts = caBundle
 	}
 	spec.Binary, spec.Args = fs.Arg(1), fs.Args()[2:]
 	ref := *registry + "/" + fs.Arg(0)

@@ -24,9 +24,6 @@ import (
 // user is the numeric user and group that images run as: nobody in particular, and not root.
 const user = "65532:65532"
 
-// caFile is where Go programs on every distribution look for the authorities that they trust.
-const caFile = "etc/ssl/certs/ca-certificates.crt"
-
 // Spec says what an image holds.
 type Spec struct {
 	// Binary is the file of the static program that becomes the entry point, at the image's root.
@@ -39,8 +36,6 @@ type Spec struct {
 	Ports []string
 	// Labels are the image's labels.
 	Labels map[string]string
-	// CACerts, if not empty, is a bundle of certificates on this machine that the image carries.
-	CACerts string
 }
 
 // WriteTar writes the image into an archive that containerd imports under ref.
@@ -78,7 +73,7 @@ func Push(ref string, s Spec, opts ...remote.Option) (digest string, err error) 
 }
 
 func build(s Spec) (v1.Image, error) {
-	files, err := archive(s)
+	files, err := archive(s.Binary)
 	if err != nil {
 		return nil, err
 	}
@@ -125,32 +120,22 @@ func exposed(ports []string) map[string]struct{} {
 
 // archive is the image's one layer. Times and owners are left at zero, so that the same program gives the
 // same digest.
-func archive(s Spec) ([]byte, error) {
+func archive(binary string) ([]byte, error) {
 	var out bytes.Buffer
 	w := tar.NewWriter(&out)
 	if err := w.WriteHeader(&tar.Header{Name: "tmp/", Typeflag: tar.TypeDir, Mode: 0o1777}); err != nil {
 		return nil, err
 	}
-	if err := add(w, s.Binary, filepath.Base(s.Binary), 0o755); err != nil {
+	content, err := os.ReadFile(binary)
+	if err != nil {
 		return nil, err
 	}
-	if s.CACerts != "" {
-		if err := add(w, s.CACerts, caFile, 0o644); err != nil {
-			return nil, err
-		}
+	if err := w.WriteHeader(&tar.Header{Name: filepath.Base(binary), Typeflag: tar.TypeReg, Mode: 0o755, Size: int64(len(content))}); err != nil {
+		return nil, err
 	}
-	err := w.Close()
+	if _, err := w.Write(content); err != nil {
+		return nil, err
+	}
+	err = w.Close()
 	return out.Bytes(), err
-}
-
-func add(w *tar.Writer, from, to string, mode int64) error {
-	content, err := os.ReadFile(from)
-	if err != nil {
-		return err
-	}
-	if err := w.WriteHeader(&tar.Header{Name: to, Typeflag: tar.TypeReg, Mode: mode, Size: int64(len(content))}); err != nil {
-		return err
-	}
-	_, err = w.Write(content)
-	return err
 }

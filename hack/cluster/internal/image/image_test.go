@@ -59,13 +59,9 @@ func files(t *testing.T, img v1.Image) map[string]string {
 func TestPush(t *testing.T) {
 	server := httptest.NewServer(registry.New())
 	defer server.Close()
-	bundle := filepath.Join(t.TempDir(), "bundle")
-	if err := os.WriteFile(bundle, []byte("certificates"), 0o644); err != nil {
-		t.Fatal(err)
-	}
 	spec := Spec{
 		Binary: program(t), Args: []string{"--flag", "value"}, Env: []string{"PORT=8080"},
-		Ports: []string{"8080", "53/udp"}, Labels: map[string]string{"a": "b"}, CACerts: bundle,
+		Ports: []string{"8080", "53/udp"}, Labels: map[string]string{"a": "b"},
 	}
 	ref := strings.TrimPrefix(server.URL, "http://") + "/team/app:v1"
 	digest, err := Push(ref, spec)
@@ -98,7 +94,7 @@ func TestPush(t *testing.T) {
 	if diff := cmp.Diff(want, config.Config); diff != "" {
 		t.Errorf("config: -want +got:\n%s", diff)
 	}
-	wantFiles := map[string]string{"tmp/": "", "app": "\x7fELF and so on", caFile: "certificates"}
+	wantFiles := map[string]string{"tmp/": "", "app": "\x7fELF and so on"}
 	if diff := cmp.Diff(wantFiles, files(t, img)); diff != "" {
 		t.Errorf("files: -want +got:\n%s", diff)
 	}

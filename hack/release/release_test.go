@@ -1,0 +1,268 @@
+package main
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"flag"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/layout"
+	"github.com/google/go-containerregistry/pkg/v1/validate"
+)
+
+// root is Berth's module.
+const root = "../.."
+
+// TestRelease makes a release twice: of this checkout, and in another folder of no more than what the Dockerfile copies. It is for one platform, the
+// test's own kernel's, since the others are compiled by the same flags and would cost minutes.
+func TestRelease(t *testing.T) {
+	t.Setenv("GOFLAGS", "-tags=a_tag_that_would_be_seen -trimpath=false") // Nobody's own settings count.
+	dir, again, copied := t.TempDir(), t.TempDir(), copyTree(t)
+	for out, from := range map[string]string{dir: root, again: copied} {
+		args := []string{
+			"--root=" + from, "--out=" + out, "--version=v1.2.3-rc.1", "--revision=0123", "--epoch=1790000000", "--platform=linux/" + runtime.GOARCH,
+		}
+		if err := run(t.Context(), args, t.Output()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Run("Same", func(t *testing.T) {
+		if diff := cmp.Diff(tree(t, dir), tree(t, again)); diff != "" {
+			t.Errorf("two releases differ (-checkout +copy):\n%s", diff)
+		}
+	})
+	t.Run("Checksums", func(t *testing.T) {
+		cmd := exec.CommandContext(t.Context(), "sha256sum", "--check", "--quiet", "checksums.txt")
+		cmd.Dir = dir
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("sha256sum: %v: %s", err, out)
+		}
+	})
+	for _, command := range []string{"operator", "facade", "berthctl"} {
+		t.Run(command, func(t *testing.T) {
+			content := unpack(t, filepath.Join(dir, "berthctl_v1.2.3-rc.1_linux_"+runtime.GOARCH+".tar.gz"))
+			if command != "berthctl" {
+				content = imageLayer(t, filepath.Join(dir, command))
+			}
+			checkProgram(t, command, content, copied)
+			checkSBOM(t, filepath.Join(dir, command+"_v1.2.3-rc.1_linux_"+runtime.GOARCH+".spdx.json"), command != "berthctl")
+		})
+	}
+}
+
+// copyTree copies what the Dockerfile copies, and the license, into a new folder.
+func copyTree(t *testing.T) string {
+	t.Helper()
+	to := t.TempDir()
+	dockerfile, err := os.ReadFile(filepath.Join(root, "Dockerfile"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := []string{"LICENSE"}
+	for line := range strings.Lines(string(dockerfile)) {
+		if words := strings.Fields(line); len(words) > 2 && words[0] == "COPY" && !strings.HasPrefix(words[1], "--") {
+			names = append(names, words[1:len(words)-1]...)
+		}
+	}
+	for _, name := range names {
+		from := filepath.Join(root, name)
+		info, err := os.Stat(from)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info.IsDir() {
+			err = os.CopyFS(filepath.Join(to, name), os.DirFS(from))
+		} else {
+			err = copyFile(filepath.Join(to, name), from)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return to
+}
+
+func copyFile(to, from string) error {
+	content, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(to, content, 0o600)
+}
+
+// tree is the SHA-256 of each file below a folder, of which the checksums' own file tells.
+func tree(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	files := map[string]string{}
+	sums, err := os.ReadFile(filepath.Join(dir, "checksums.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(sums)) {
+		sum, name, _ := strings.Cut(strings.TrimSpace(line), "  ")
+		files[name] = sum
+	}
+	err = fs.WalkDir(os.DirFS(dir), ".", func(name string, entry fs.DirEntry, err error) error {
+		if err == nil && !entry.IsDir() && name != "checksums.txt" && files[name] == "" {
+			t.Errorf("%s has no checksum", name)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
+// unpack returns the first file of an archive.
+func unpack(t *testing.T, file string) []byte {
+	t.Helper()
+	f, err := os.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	plain, err := gzip.NewReader(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return firstFile(t, plain)
+}
+
+func firstFile(t *testing.T, r io.Reader) []byte {
+	t.Helper()
+	files := tar.NewReader(r)
+	if _, err := files.Next(); err != nil {
+		t.Fatal(err)
+	}
+	content, err := io.ReadAll(files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return content
+}
+
+// imageLayer returns the program in the image of an OCI layout.
+func imageLayer(t *testing.T, dir string) []byte {
+	t.Helper()
+	all, err := layout.ImageIndexFromPath(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := validate.Index(all); err != nil {
+		t.Errorf("the layout is broken: %v", err)
+	}
+	manifest, err := all.IndexManifest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	index, err := all.ImageIndex(manifest.Manifests[0].Digest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if manifest, err = index.IndexManifest(); err != nil {
+		t.Fatal(err)
+	}
+	var img v1.Image
+	if img, err = index.Image(manifest.Manifests[0].Digest); err != nil {
+		t.Fatal(err)
+	}
+	layers, err := img.Layers()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := layers[0].Uncompressed()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	return firstFile(t, r)
+}
+
+// checkProgram wants a program to say its version, and to know no folder of this machine.
+func checkProgram(t *testing.T, command string, content []byte, copied string) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), command)
+	if err := os.WriteFile(file, content, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.CommandContext(t.Context(), file, "--version").Output()
+	if want := command + " v1.2.3-rc.1 " + runtime.Version() + " linux/" + runtime.GOARCH + "\n"; err != nil || string(out) != want {
+		t.Errorf("%s --version: %q, error %v; want %q", command, out, err, want)
+	}
+	folders, err := exec.CommandContext(t.Context(), "go", "env", "GOMODCACHE", "GOCACHE", "GOROOT").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, folder := range append(strings.Fields(string(folders)), copied) {
+		if at := bytes.Index(content, []byte(folder)); at >= 0 {
+			t.Errorf("%s has the folder %s in it: …%q…", command, folder, content[max(0, at-40):at+len(folder)+80])
+		}
+	}
+}
+
+// checkSBOM wants the modules that matter to be listed, the authorities of images among them.
+func checkSBOM(t *testing.T, file string, authorities bool) {
+	t.Helper()
+	content, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]bool{"k8s.io/client-go": true, "golang.org/x/crypto/x509roots/fallback": authorities} {
+		if got := bytes.Contains(content, []byte(`"name": "`+name+`"`)); got != want {
+			t.Errorf("%s lists %s: %t, want %t", filepath.Base(file), name, got, want)
+		}
+	}
+}
+
+func TestParse(t *testing.T) {
+	t.Parallel()
+	cases := map[string]struct{ args, want string }{
+		"Release":      {args: "--version=v1.2.3"},
+		"Candidate":    {args: "--version=v1.2.3-rc.1 --platform=linux/amd64 --platform=darwin/arm64"},
+		"NoVersion":    {want: "--version"},
+		"NoV":          {args: "--version=1.2.3", want: "--version"},
+		"Short":        {args: "--version=v1.2", want: "--version"},
+		"PlusSign":     {args: "--version=v1.2.3+a", want: "--version"},
+		"Platform":     {args: "--version=v1.2.3 --platform=linux", want: "OS/ARCH"},
+		"Argument":     {args: "--version=v1.2.3 dist", want: "unexpected argument"},
+		"HelpIsNoFlaw": {args: "--help", want: flag.ErrHelp.Error()},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o, err := parse(strings.Fields(tc.args))
+			if tc.want != "" {
+				if err == nil || !strings.Contains(err.Error(), tc.want) {
+					t.Errorf("parse(%q): got %v, want an error that tells of %q", tc.args, err, tc.want)
+				}
+				return
+			}
+			if err != nil || !filepath.IsAbs(o.root) || len(o.platforms) == 0 {
+				t.Errorf("parse(%q) = %+v, %v", tc.args, o, err)
+			}
+		})
+	}
+}
+
+func TestFullFolder(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := copyFile(filepath.Join(dir, "file"), "go.mod"); err != nil {
+		t.Fatal(err)
+	}
+	if err := run(t.Context(), []string{"--version=v1.2.3", "--out=" + dir}, io.Discard); err == nil || errors.Is(err, flag.ErrHelp) {
+		t.Errorf("run into a folder that holds a file: %v, want an error", err)
+	}
+}
