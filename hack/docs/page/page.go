@@ -47,23 +47,25 @@ func ReadAll(root string) ([]*Page, error) {
 			return err
 		}
 		from, err := filepath.Rel(root, path)
-		pages = append(pages, parse(from, content))
+		if err != nil {
+			return err
+		}
+		p, err := parse(from, content)
+		pages = append(pages, p)
 		return err
 	})
 	return pages, err
 }
 
-func parse(path string, content []byte) *Page {
+func parse(path string, content []byte) (*Page, error) {
 	p := &Page{Path: path, Text: string(content), Anchors: map[string]bool{}}
 	document := goldmark.New(goldmark.WithExtensions(extension.GFM)).Parser().Parse(text.NewReader(content))
-	// Walk fails only if its callback does.
-	_ = ast.Walk(document, func(node ast.Node, entering bool) (ast.WalkStatus, error) { //nolint:errcheck // See above.
+	return p, ast.Walk(document, func(node ast.Node, entering bool) (ast.WalkStatus, error) {
 		if entering {
 			p.see(node, content)
 		}
 		return ast.WalkContinue, nil
 	})
-	return p
 }
 
 func (p *Page) see(node ast.Node, content []byte) {

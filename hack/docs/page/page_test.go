@@ -64,8 +64,8 @@ func broken(p *Page, link string, pages map[string]*Page) string {
 
 // TestBroken makes sure that TestLinks would see what is wrong.
 func TestBroken(t *testing.T) {
-	from := parse("docs/keys.md", []byte("# Title\n"))
-	pages := map[string]*Page{from.Path: from, "README.md": parse("README.md", []byte("# Use *it*\n\n# Use it\n"))}
+	from := mustParse(t, "docs/keys.md", "# Title\n")
+	pages := map[string]*Page{from.Path: from, "README.md": mustParse(t, "README.md", "# Use *it*\n\n# Use it\n")}
 	for name, c := range map[string]struct{ link, want string }{
 		"elsewhere":       {link: "https://example.com/#nothing"},
 		"file":            {link: "../go.mod"},
@@ -89,7 +89,7 @@ func TestBroken(t *testing.T) {
 }
 
 func TestParse(t *testing.T) {
-	got := parse("x.md", []byte("# A `b.c`: d's e_f!\n\n[link](a.md) ![image](b.png)\n\n    indented\n      more\n\n```yaml\nfenced\n```\n\n| [cell](c.md) |\n| --- |\n"))
+	got := mustParse(t, "x.md", "# A `b.c`: d's e_f!\n\n[link](a.md) ![image](b.png)\n\n    indented\n      more\n\n```yaml\nfenced\n```\n\n| [cell](c.md) |\n| --- |\n")
 	want := &Page{
 		Path: "x.md", Text: got.Text,
 		Links:   []string{"a.md", "b.png", "c.md"},
@@ -99,4 +99,13 @@ func TestParse(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
+}
+
+func mustParse(t *testing.T, path, content string) *Page {
+	t.Helper()
+	p, err := parse(path, []byte(content))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
 }
