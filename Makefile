@@ -94,12 +94,13 @@ lint: ## check the style, the API conventions and who may import whom
 	go -C hack/alerts vet ./...
 
 .PHONY: generate
-generate: ## write what is generated from the types and markers
+generate: ## write what is generated from the types, the markers and the contract
 	go tool controller-gen object:headerFile=hack/boilerplate.go.txt applyconfiguration:headerFile=hack/boilerplate.go.txt \
 		crd:maxDescLen=2000 paths=./api/... output:crd:dir=config/crd
 	go tool controller-gen rbac:roleName=berth-operator,fileName=operator_role.yaml paths=./controllers/... output:rbac:dir=config/rbac
 	go tool controller-gen rbac:roleName=berth-facade,fileName=facade_role.yaml paths=./facade/... output:rbac:dir=config/rbac
 	go -C hack/chart run . generate --root=$(CURDIR)
+	go run ./hack/docs
 
 # The version and the time are what whoever releases says, not what Git or the clock does, so that anybody can build the same again.
 SOURCE_DATE_EPOCH ?= 0

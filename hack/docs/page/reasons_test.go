@@ -1,0 +1,79 @@
+package page
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// Reasons that only one of the kinds has; every other has to be on the pages of both.
+var (
+	onlyApp = []string{
+		"ConfigMapNotFound", "RegistryMismatch", "CredentialsInvalid", "RoleRefused", "TokenRefused", "NoPlatformIdentity", "AWSUnavailable",
+		"ImagePullFailed", "ImagePullDenied", "ImageNotFound", "WrongArchitecture", "Crashed", "Unschedulable", "Unready", "DeadlineExceeded",
+		"ScaledToZero",
+	}
+	onlyDomain = []string{
+		"HostReserved", "RecordNotFound", "RecordDifferent", "LookupFailed", "ServedBefore", "AppNotFound", "ExpiresWithin30Days",
+		"ExpiresWithin7Days", "ExpiresWithin1Day", "Expired",
+	}
+)
+
+// TestReasons looks for every condition and every reason on the page of each kind that can have it.
+func TestReasons(t *testing.T) {
+	kinds := map[string]struct{ others, conditions []string }{
+		"app.md":    {others: onlyDomain, conditions: []string{"Verified", "CertificateExpiring"}},
+		"domain.md": {others: onlyApp, conditions: []string{"Available"}},
+	}
+	for page, kind := range kinds {
+		content, err := os.ReadFile(filepath.Join(root, "docs", page))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, value := range constants(t) {
+			isReason, isCondition := strings.HasPrefix(name, "Reason"), strings.HasPrefix(name, "Condition")
+			if isReason && slices.Contains(kind.others, value) || isCondition && slices.Contains(kind.conditions, value) {
+				continue
+			}
+			if !strings.Contains(string(content), "`"+value+"`") {
+				t.Errorf("docs/%s doesn't say what `%s` means", page, value)
+			}
+		}
+	}
+}
+
+// constants reads the names of conditions and their reasons, which Go can't list by itself.
+func constants(t *testing.T) map[string]string {
+	t.Helper()
+	file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(root, "api", "v1alpha1", "conditions.go"), nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]string{}
+	ast.Inspect(file, func(node ast.Node) bool {
+		spec, ok := node.(*ast.ValueSpec)
+		if !ok {
+			return true
+		}
+		literal, ok := spec.Values[0].(*ast.BasicLit)
+		if !ok {
+			t.Fatalf("%s is no literal", spec.Names[0].Name)
+		}
+		value, err := strconv.Unquote(literal.Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all[spec.Names[0].Name] = value
+		return false
+	})
+	if len(all) < 40 {
+		t.Errorf("found %d constants, want more", len(all))
+	}
+	return all
+}
