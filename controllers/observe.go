@@ -108,7 +108,8 @@ func worse(a, b phase.Result) phase.Result {
 func showState(ctx context.Context, mgr manager.Manager) error {
 	state := &metrics.State{Elected: mgr.Elected()}
 	for object, list := range map[client.Object]*metrics.Lister{
-		&v1alpha1.App{}: &state.Apps, &v1alpha1.Domain{}: &state.Domains, &cmv1.Certificate{}: &state.Certificates, &corev1.Secret{}: &state.Secrets,
+		&v1alpha1.App{}: &state.Apps, &v1alpha1.Domain{}: &state.Domains,
+		&cmv1.Certificate{}: &state.Certificates, &corev1.Secret{}: &state.Secrets,
 	} {
 		informer, err := mgr.GetCache().GetInformer(ctx, object, cache.BlockUntilSynced(false))
 		if err != nil {

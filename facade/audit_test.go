@@ -153,7 +153,7 @@ func TestAudit(t *testing.T) {
 		})
 	}
 	wantNowhere(t, marker, manager, contributor)
-	if traces := suite.traces.String(); strings.Contains(traces, key.ID) || strings.Contains(traces, contributorKey.ID) {
+	if traces := seen.traces.String(); strings.Contains(traces, key.ID) || strings.Contains(traces, contributorKey.ID) {
 		t.Error("the traces name a key")
 	}
 }
@@ -163,7 +163,7 @@ func TestAudit(t *testing.T) {
 func wantNowhere(t *testing.T, secrets ...string) {
 	t.Helper()
 	spansOf(t, call(t, "", http.MethodGet, "/api/openapi.json", nil).header.Get("X-Request-Id"))
-	for name, text := range map[string]string{"log": suite.log.String(), "traces": suite.traces.String(), "metrics": fmt.Sprint(scrape(t))} {
+	for name, text := range map[string]string{"log": suite.log.String(), "traces": seen.traces.String(), "metrics": fmt.Sprint(scrape(t))} {
 		for _, secret := range secrets {
 			if strings.Contains(strings.ToLower(text), strings.ToLower(secret)) {
 				t.Errorf("the %s has a value from a body, a query or a header", name)

@@ -16,7 +16,7 @@ import (
 // scrape reads the metrics of the suite's server.
 func scrape(t *testing.T) testmetrics.Families {
 	t.Helper()
-	return testmetrics.Scrape(t, suite.metrics)
+	return testmetrics.Scrape(t, seen.metrics)
 }
 
 // TestMetrics says that requests are counted by the templates of their routes, that what they ask of the API server is, and that nothing that

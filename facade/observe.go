@@ -24,8 +24,8 @@ func (s *Server) observe() []gin.HandlerFunc {
 	return append(all, s.pages.Prepare)
 }
 
-// observed returns a configuration whose clients have each request to the API server counted and traced, and named in the API server's audit log by the
-// id of the request that it is made for.
+// observed returns a configuration whose clients have each request to the API server counted and traced, and named in the API server's audit
+// log by the id of the request that it is made for.
 func observed(config *rest.Config, counts *metrics.Metrics, log *slog.Logger) *rest.Config {
 	config = rest.CopyConfig(config)
 	config.Wrap(counts.Calls)

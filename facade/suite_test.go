@@ -31,7 +31,6 @@ import (
 	"github.com/berth-dev/berth/facade/internal/store"
 	"github.com/berth-dev/berth/internal/access"
 	"github.com/berth-dev/berth/internal/testenv"
-	"github.com/berth-dev/berth/internal/testotlp"
 )
 
 const (
@@ -46,8 +45,8 @@ const (
 // suite is what all tests of the package share: a server on a real API server, called over TLS.
 var suite struct {
 	server *Server
-	// url is where the server answers, without a path; health where its probes do, and metrics its metrics.
-	url, health, metrics string
+	// url is where the server answers, without a path; health where its probes do.
+	url, health string
 	// client calls the server; every answer is held against the contract.
 	client *http.Client
 	// transport is what client calls through, without the contract.
@@ -58,8 +57,6 @@ var suite struct {
 	host string
 	// log is everything that the server logged.
 	log *lockedBuffer
-	// traces are the spans that the server sent.
-	traces *testotlp.Receiver
 	// requests are what the server asked the API server for.
 	requests *requestLog
 	// certificates is the folder with the server's certificate.
@@ -105,17 +102,7 @@ func setup(ctx context.Context, config *rest.Config) error {
 	if suite.identity, err = signintest.New("berth"); err != nil {
 		return err
 	}
-	metrics, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return err
-	}
-	traces, tracer, err := startTraces(ctx)
-	if err != nil {
-		return err
-	}
-	suite.traces = traces
-	measured := func(o *Options) { o.MetricsListener, o.Tracer = metrics, tracer }
-	if suite.server, err = newServer(ctx, config, dir, suite.log, signingIn, measured); err != nil {
+	if suite.server, err = newServer(ctx, config, dir, suite.log, signingIn, observing); err != nil {
 		return err
 	}
 	go func() {
@@ -124,7 +111,6 @@ func setup(ctx context.Context, config *rest.Config) error {
 		}
 	}()
 	suite.url = "https://" + suite.server.options.Listener.Addr().String()
-	suite.metrics = "http://" + metrics.Addr().String() + "/metrics"
 	suite.health = "http://" + suite.server.options.HealthListener.Addr().String()
 	suite.transport = &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, ServerName: "localhost"}, ForceAttemptHTTP2: true}
 	checked, err := newContractTransport(suite.transport)

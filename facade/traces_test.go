@@ -3,41 +3,55 @@ package facade
 import (
 	"context"
 	"log/slog"
+	"net"
 	"net/http"
 	"os"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"go.opentelemetry.io/otel/trace"
 	otlp "go.opentelemetry.io/proto/otlp/trace/v1"
 
 	"github.com/berth-dev/berth/internal/testotlp"
 	"github.com/berth-dev/berth/internal/tracing"
 )
 
-// startTraces makes what receives the spans of the suite's server, and what makes them.
-func startTraces(ctx context.Context) (*testotlp.Receiver, trace.Tracer, error) {
-	receiver, err := testotlp.Start(ctx)
+// seen is where the suite's server tells what it does, beside its log: the URL of its metrics, and what receives its spans.
+var seen struct {
+	metrics string
+	traces  *testotlp.Receiver
+}
+
+// observing has a server serve metrics and send spans, for as long as the tests run.
+func observing(o *Options) {
+	ctx := context.Background()
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
-		return nil, nil, err
+		panic(err) // There is a port for everybody.
+	}
+	if seen.traces, err = testotlp.Start(ctx); err != nil {
+		panic(err)
 	}
 	for name, value := range map[string]string{
-		"OTEL_EXPORTER_OTLP_ENDPOINT": receiver.GRPC, "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc", "OTEL_BSP_SCHEDULE_DELAY": "50",
+		"OTEL_EXPORTER_OTLP_ENDPOINT": seen.traces.GRPC, "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc", "OTEL_BSP_SCHEDULE_DELAY": "50",
 	} {
 		if err := os.Setenv(name, value); err != nil {
-			return nil, nil, err
+			panic(err)
 		}
 	}
 	provider, err := tracing.Start(ctx, "berth-facade", slog.Default())
-	return receiver, provider.Tracer(), err
+	if err != nil {
+		panic(err)
+	}
+	seen.metrics = "http://" + listener.Addr().String() + "/metrics"
+	o.MetricsListener, o.Tracer = listener, provider.Tracer()
 }
 
 // spansOf waits for the span of a request, by its id, and returns it with those that are in it.
 func spansOf(t *testing.T, id string) (request testotlp.Span, inside []testotlp.Span) {
 	t.Helper()
 	eventually(t, "the request's span is sent", func() bool {
-		for _, s := range suite.traces.Spans() {
+		for _, s := range seen.traces.Spans() {
 			if s.Attributes["berth.request_id"] == id {
 				request = s
 				return true
@@ -45,7 +59,7 @@ func spansOf(t *testing.T, id string) (request testotlp.Span, inside []testotlp.
 		}
 		return false
 	})
-	for _, s := range suite.traces.Spans() {
+	for _, s := range seen.traces.Spans() {
 		if s.Parent == request.ID {
 			inside = append(inside, s)
 		}
@@ -109,7 +123,7 @@ func TestTracesOfNothing(t *testing.T) {
 	got := ask(t, suite.server, "", http.MethodGet, "/nothing", http.Header{"X-Request-Id": {"no-route"}}).want(t, http.StatusNotFound)
 	next := call(t, "", http.MethodGet, "/api/openapi.json", nil)
 	spansOf(t, next.header.Get("X-Request-Id"))
-	if strings.Contains(suite.traces.String(), got.header.Get("X-Request-Id")) {
+	if strings.Contains(seen.traces.String(), got.header.Get("X-Request-Id")) {
 		t.Error("there is a span")
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"flag"
 	"fmt"
 	"log/slog"
-	"net"
 	"os"
 	"os/signal"
 	"syscall"
@@ -55,22 +54,13 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return fmt.Errorf("read the certificate: %w", err)
 	}
-	listen := &net.ListenConfig{}
-	listener, err := listen.Listen(ctx, "tcp", f.listenAddress)
+	listening, err := f.listen(ctx)
 	if err != nil {
 		return err
-	}
-	healthListener, err := listen.Listen(ctx, "tcp", f.healthAddress)
-	if err != nil {
-		return errors.Join(err, listener.Close())
-	}
-	metricsListener, err := listenForMetrics(ctx, listen, f.metricsAddress)
-	if err != nil {
-		return errors.Join(err, listener.Close(), healthListener.Close())
 	}
 	traces, err := tracing.Start(ctx, "berth-facade", slog.New(handler))
 	if err != nil {
-		return err
+		return errors.Join(err, listening.close())
 	}
 	server, err := facade.New(ctx, facade.Options{
 		Config:          cluster,
@@ -78,9 +68,9 @@ func run(ctx context.Context, args []string) error {
 		BaseDomain:      f.baseDomain,
 		Mail:            mail,
 		SignIn:          signIn,
-		Listener:        listener,
-		HealthListener:  healthListener,
-		MetricsListener: metricsListener,
+		Listener:        listening.api,
+		HealthListener:  listening.health,
+		MetricsListener: listening.metrics,
 		Certificate:     certificate,
 		DrainDelay:      f.drainDelay,
 		TrustedProxies:  f.proxies,
@@ -89,15 +79,7 @@ func run(ctx context.Context, args []string) error {
 		Tracer:          traces.Tracer(),
 	})
 	if err != nil {
-		return errors.Join(err, listener.Close(), healthListener.Close())
+		return errors.Join(err, listening.close())
 	}
 	return errors.Join(server.Run(ctx), traces.Stop(ctx))
-}
-
-// listenForMetrics listens where metrics are to be served; nil without an error if nowhere.
-func listenForMetrics(ctx context.Context, listen *net.ListenConfig, address string) (net.Listener, error) {
-	if address == "0" {
-		return nil, nil //nolint:nilnil // facade.Options has nil for no listener.
-	}
-	return listen.Listen(ctx, "tcp", address)
 }

@@ -170,3 +170,28 @@ func TestRunWithoutCertificate(t *testing.T) {
 		t.Errorf("run(...): got %v, want an error about the certificate", err)
 	}
 }
+
+// TestListen says that a facade listens for nothing when it can't listen for all that it is to, and not for metrics if that is unwanted.
+func TestListen(t *testing.T) {
+	f := &flags{listenAddress: "127.0.0.1:0", healthAddress: "127.0.0.1:0", metricsAddress: "0"}
+	l, err := f.listen(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l.metrics != nil {
+		t.Error("metrics are served")
+	}
+	f.metricsAddress = l.api.Addr().String()
+	if _, err := f.listen(t.Context()); err == nil {
+		t.Error("listen() at a port that is taken: no error")
+	}
+	if err := l.close(); err != nil {
+		t.Error(err)
+	}
+	if l, err = f.listen(t.Context()); err != nil || l.metrics.Addr().String() != f.metricsAddress {
+		t.Fatalf("listen(): %v, %v", l, err)
+	}
+	if err := l.close(); err != nil {
+		t.Error(err)
+	}
+}

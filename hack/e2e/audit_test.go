@@ -86,7 +86,8 @@ func TestAuditLogNamesTheKey(t *testing.T) {
 			eventually(t, 10*time.Second, w.name+" is in the audit log as a write of "+resource, func() (bool, string) {
 				events := auditEvents(t, org)[before:]
 				found := slices.ContainsFunc(events, func(e auditEvent) bool {
-					return e.ObjectRef.Resource == resource && slices.Contains(w.verbs, e.Verb) && e.ResponseStatus.Code < 300 && e.AuditID == manager.requestID
+					done := e.ObjectRef.Resource == resource && slices.Contains(w.verbs, e.Verb) && e.ResponseStatus.Code < 300
+					return done && e.AuditID == manager.requestID
 				})
 				return found, describe(events)
 			})

@@ -17,7 +17,7 @@ import (
 var (
 	reconciles = promauto.With(ctrlmetrics.Registry).NewCounterVec(prometheus.CounterOpts{
 		Name: "berth_reconciles_total",
-		Help: "Reconciles by the kind of the object and by how they ended: done, waiting (looked at again), stalled (a person must act) or failed.",
+		Help: "Reconciles by the kind of the object and how they ended: done, waiting (looked at again), stalled (a person must act) or failed.",
 	}, []string{"kind", "outcome"})
 	phases = promauto.With(ctrlmetrics.Registry).NewCounterVec(prometheus.CounterOpts{
 		Name: "berth_reconcile_phases_total",

@@ -55,7 +55,8 @@ func New() *Metrics {
 			Name: "berth_http_requests_total", Help: "Requests that were answered, by the template of their route, method and status.",
 		}, []string{"route", "method", "status"}),
 		durations: of.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "berth_http_request_duration_seconds", Help: "How long requests took to be answered; streams, which last as long as clients like, are left out.",
+			Name:    "berth_http_request_duration_seconds",
+			Help:    "How long requests took to be answered; streams, which last as long as clients like, are left out.",
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
 		}, []string{"route", "method"}),
 		inFlight: of.NewGauge(prometheus.GaugeOpts{
@@ -65,10 +66,12 @@ func New() *Metrics {
 			Name: "berth_authentications_total", Help: "Requests of the REST API by what became of their API key.",
 		}, []string{"outcome"}),
 		calls: of.NewCounterVec(prometheus.CounterOpts{
-			Name: "berth_apiserver_requests_total", Help: "Requests to the API server by verb, resource and status; the status is error if there was no answer.",
+			Name: "berth_apiserver_requests_total",
+			Help: "Requests to the API server by verb, resource and status; the status is error if there was no answer.",
 		}, []string{"verb", "resource", "status"}),
 		callDurations: of.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "berth_apiserver_request_duration_seconds", Help: "How long the API server took to begin its answers, by verb; watches are left out.",
+			Name:    "berth_apiserver_request_duration_seconds",
+			Help:    "How long the API server took to begin its answers, by verb; watches are left out.",
 			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
 		}, []string{"verb"}),
 	}

@@ -34,7 +34,8 @@ func Headers() gin.HandlerFunc {
 	}
 }
 
-// Log writes one line for each request, which the handler of log adds the request's id to. Neither the query nor a body nor a header is in it: they may hold secrets.
+// Log writes one line for each request, which the handler of log adds the request's id to. Neither the query nor a body nor a header is in it:
+// they may hold secrets.
 //
 // The line about a write is the audit line, which says besides who did what to what; describe says what by the request's route. It takes the
 // place of the other one, since it says the same and more: whoever counts requests reads both, and nothing is told twice.
