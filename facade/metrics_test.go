@@ -114,6 +114,6 @@ func TestMetricsOfStreams(t *testing.T) {
 	eventually(t, "the stream is counted", func() bool { return total(scrape(t)) == total(before)+1 })
 	const durations = "berth_http_request_duration_seconds"
 	if got := scrape(t).Value(durations, labels...); got != before.Value(durations, labels...) {
-		t.Errorf("the duration of the stream was observed")
+		t.Error("the duration of the stream was observed")
 	}
 }

@@ -144,7 +144,7 @@ func (l lines) Write(line []byte) (int, error) {
 func TestChildOfNone(t *testing.T) {
 	ctx, span := Child(t.Context(), "inner")
 	if ctx != t.Context() || span.IsRecording() {
-		t.Errorf("Child(...) has made a span")
+		t.Error("Child(...) has made a span")
 	}
 	if got := testing.AllocsPerRun(100, func() { Child(ctx, "inner") }); got > 0 {
 		t.Errorf("Child(...) without a span to be in takes %v allocations", got)
