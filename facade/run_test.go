@@ -160,6 +160,7 @@ func serve(t *testing.T, handler http.Handler, method, path string) *httptest.Re
 
 // TestDrain says that a client that keeps its connection is sent to another one by a server that stops, rather than cut off between two requests.
 func TestDrain(t *testing.T) {
+	t.Parallel()
 	for name, over2 := range map[string]bool{"HTTP1": false, "HTTP2": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

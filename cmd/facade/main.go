@@ -47,9 +47,7 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	handler := slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: f.logLevel})
-	log.SetLogger(logr.FromSlogHandler(handler))
-	klog.SetSlogLogger(slog.New(handler))
+	logger := f.logger()
 	cluster, err := config.GetConfig()
 	if err != nil {
 		return fmt.Errorf("find the cluster: %w", err)
@@ -64,7 +62,7 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	traces, err := tracing.Start(ctx, "berth-facade", slog.New(handler))
+	traces, err := tracing.Start(ctx, "berth-facade", logger)
 	if err != nil {
 		return errors.Join(err, listening.close())
 	}
@@ -81,11 +79,20 @@ func run(ctx context.Context, args []string) error {
 		DrainDelay:      f.drainDelay,
 		TrustedProxies:  f.proxies,
 		Limits:          f.limits,
-		Log:             slog.New(handler),
+		Log:             logger,
 		Tracer:          traces.Tracer(),
 	})
 	if err != nil {
 		return errors.Join(err, listening.close())
 	}
 	return errors.Join(server.Run(ctx), traces.Stop(ctx))
+}
+
+// logger writes to standard error, also what the libraries have to say.
+func (f *flags) logger() *slog.Logger {
+	handler := slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: f.logLevel})
+	logger := slog.New(handler)
+	log.SetLogger(logr.FromSlogHandler(handler))
+	klog.SetSlogLogger(logger)
+	return logger
 }

@@ -43,7 +43,8 @@ func TestParse(t *testing.T) {
 			args: required + "--issuer-kind=Issuer --issuer-group=example.com --ingress-class=traefik --concurrency=3 " +
 				"--ingress-annotation=a.example.com/b=c=d --ingress-annotation=e= --leader-elect --leader-election-namespace=berth-system " +
 				"--namespace=berth --router-namespace=a,b, --router-network=10.0.0.0/8 --router-network=,fd00::1/128 --deny-egress=192.0.2.0/24 --deny-egress= " +
-				"--verify-domains --wildcard-certificate=true --dns-server=[::1]:53 --metrics-bind-address=0 --health-probe-bind-address=127.0.0.1:9 --log-format=text --log-level=DEBUG",
+				"--verify-domains --wildcard-certificate=true --dns-server=[::1]:53 " +
+				"--metrics-bind-address=0 --health-probe-bind-address=127.0.0.1:9 --log-format=text --log-level=DEBUG",
 			want: defaults(func(o *options) {
 				o.controllers.Issuer = controllers.Issuer{Name: "ca", Kind: "Issuer", Group: "example.com"}
 				o.controllers.IngressClass, o.controllers.Concurrency = "traefik", 3

@@ -49,7 +49,11 @@ func pushForeign(t *testing.T, name string) string {
 	if !ok {
 		t.Fatalf("the manifest is %v", manifest)
 	}
-	askRegistry(t, http.MethodGet, name+"/blobs/"+described["digest"].(string), "", nil, &config)
+	digest, ok := described["digest"].(string)
+	if !ok {
+		t.Fatalf("the manifest is %v", manifest)
+	}
+	askRegistry(t, http.MethodGet, name+"/blobs/"+digest, "", nil, &config)
 	config["architecture"] = architecture
 	text := encode(t, config)
 	described["digest"], described["size"] = digestOf(text), len(text)

@@ -26,7 +26,8 @@ func TestPullWithALogin(t *testing.T) {
 	say := func(method, path string, body any, status int) {
 		t.Helper()
 		got, answer := manager.send(t, method, "/containers/"+org+"/apps/"+path, body)
-		if answers.Write(answer); got != status {
+		answers.Write(answer)
+		if got != status {
 			t.Fatalf("%s: status %d, want %d: %s", method, got, status, answer)
 		}
 	}

@@ -130,8 +130,7 @@ func (s *Server) Put(role Role) {
 func (s *Server) Fail(f Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	others := slices.DeleteFunc(s.settings.Faults, func(o Fault) bool { return o.Action == f.Action && o.Role == f.Role })
-	s.settings.Faults = append(others, f)
+	s.settings.Faults = append(slices.DeleteFunc(s.settings.Faults, func(o Fault) bool { return o.Action == f.Action && o.Role == f.Role }), f)
 }
 
 // Calls returns the calls so far whose signature was right, or that need none, including those that were refused or met a fault.

@@ -23,7 +23,7 @@ func TestSameOfRestored(t *testing.T) {
 	restored.SetName("restored")
 	restored.SetManagedFields([]metav1.ManagedFieldsEntry{{
 		Manager: v1alpha1.FieldOwner, Operation: metav1.ManagedFieldsOperationApply, Subresource: "status",
-		APIVersion: v1alpha1.GroupVersion.String(), FieldsType: "FieldsV1", FieldsV1: &metav1.FieldsV1{Raw: []byte(`{"f:status": {"f:url": {}}}`)},
+		APIVersion: v1alpha1.GroupVersion.String(), FieldsType: "FieldsV1", FieldsV1: metav1.NewFieldsV1(`{"f:status": {"f:url": {}}}`),
 	}})
 	store(t, restored)
 	want := apiac.App("restored", namespace).WithStatus(apiac.AppStatus().WithURL("https://restored.example.com"))

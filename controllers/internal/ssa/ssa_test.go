@@ -16,10 +16,12 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
+	"k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
+	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/internal/testenv"
 )
 
@@ -28,8 +30,11 @@ var api client.WithWatch
 
 func TestMain(m *testing.M) {
 	os.Exit(testenv.Run(m, func(_ context.Context, config *rest.Config) error {
+		if err := v1alpha1.AddToScheme(scheme.Scheme); err != nil {
+			return err
+		}
 		var err error
-		api, err = client.NewWithWatch(config, client.Options{})
+		api, err = client.NewWithWatch(config, client.Options{Scheme: scheme.Scheme})
 		return err
 	}))
 }

@@ -89,7 +89,8 @@ func TestBroken(t *testing.T) {
 }
 
 func TestParse(t *testing.T) {
-	got := mustParse(t, "x.md", "# A `b.c`: d's e_f!\n\n[link](a.md) ![image](b.png)\n\n    indented\n      more\n\n```yaml\nfenced\n```\n\n| [cell](c.md) |\n| --- |\n")
+	got := mustParse(t, "x.md", "# A `b.c`: d's e_f!\n\n[link](a.md) ![image](b.png)\n\n    indented\n      more\n\n```yaml\nfenced\n```\n\n"+
+		"| [cell](c.md) |\n| --- |\n")
 	want := &Page{
 		Path: "x.md", Text: got.Text,
 		Links:   []string{"a.md", "b.png", "c.md"},
