@@ -62,14 +62,14 @@ func TestFlux(t *testing.T) {
 	mustRun(t, org, slug, v1)
 	apps.mustGo(t, "the App", status.InProgressStatus, status.CurrentStatus)
 	domains.mustGo(t, "the Domain", status.InProgressStatus, status.CurrentStatus)
-	waitForPage(t, host, "from sample v1")
+	waitForPage(t, host, "Hello from sample v1")
 
 	before := podUIDs(t, org, slug)
 	git.mustApply(t, git.push(t, map[string]string{"app.yaml": appFile(org, slug, v2, "")}))
 	mustRun(t, org, slug, v2)
 	apps.mustGo(t, "the App with another image", status.InProgressStatus, status.CurrentStatus)
 	mustBeReplaced(t, org, slug, before)
-	waitForPage(t, host, "from sample v2")
+	waitForPage(t, host, "Hello from sample v2")
 
 	// An image may still be pushed, so the App goes on trying; Flux waits for as long as the Kustomization lets it.
 	missing := berth.Env.Registry + "/never/was:pushed"

@@ -65,7 +65,7 @@ spec:
   path: ./
   prune: true
   wait: true
-  timeout: 20s
+  timeout: 10s
   retryInterval: 1s
   interval: 1h
 `, name, fluxNamespace, berth.Git.URL), "apply", "-f", "-")
