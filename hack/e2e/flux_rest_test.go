@@ -18,6 +18,7 @@ func TestRESTBesideFlux(t *testing.T) {
 	const org, slug, host = "beside-org", "beside-app", "www.beside.test"
 	v1, v2 := push(t, "beside:v1", "-version=v1"), push(t, "beside:v2", "-version=v2")
 	manager, git := organization(t, org), newGitOps(t, org)
+	git.actAsManager(t, org)
 	git.mustApply(t, git.push(t, map[string]string{
 		"app.yaml":    appFile(org, slug, v1, "env: [{name: GREETING, value: From Git}]"),
 		"domain.yaml": domainFile(org, "www", slug, host),

@@ -72,6 +72,15 @@ spec:
 	return g
 }
 
+// actAsManager holds the Kustomization to what the managers of an organization may do.
+func (g *gitOps) actAsManager(t *testing.T, organization string) {
+	t.Helper()
+	kubectl(t, "", "create", "serviceaccount", organization, "-n", fluxNamespace)
+	account := "--serviceaccount=" + fluxNamespace + ":" + organization
+	kubectl(t, "", "create", "rolebinding", "flux", "-n", organization, "--clusterrole=berth-manager", account)
+	kubectl(t, "", "patch", "kustomization", g.name, "-n", fluxNamespace, "--type=merge", "-p", `{"spec":{"serviceAccountName":"`+organization+`"}}`)
+}
+
 // git runs Git in the worktree.
 func (g *gitOps) git(t *testing.T, args ...string) string {
 	t.Helper()
