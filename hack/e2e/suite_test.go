@@ -50,7 +50,8 @@ func runSuite(m *testing.M) (code int, err error) {
 		}
 	}()
 	berth, err = stack.Start(context.Background(), stack.Options{
-		Root: "../..", Dir: dir, Cluster: clusterCommand, Log: os.Stderr, BaseDomain: "apps.test", AuditPolicy: "testdata/audit-policy.yaml", Amazon: true, Flux: true,
+		Root: "../..", Dir: dir, Cluster: clusterCommand, Log: os.Stderr, BaseDomain: "apps.test",
+		AuditPolicy: "testdata/audit-policy.yaml", Amazon: true, Flux: true,
 	})
 	if err != nil {
 		return 0, err
