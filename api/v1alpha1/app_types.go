@@ -219,7 +219,7 @@ type AppStatus struct {
 	// observedGeneration is the metadata.generation that the rest of the status speaks of. It is -1 until Berth has seen the App.
 	// +kubebuilder:validation:Minimum=-1
 	// +optional
-	ObservedGeneration int64 `json:"observedGeneration,omitempty"` //nolint:kubeapilinter // No generation is 0, so that this need not be told from unset.
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"` //nolint:kubeapilinter // optionalfields: 0 is nothing's generation.
 
 	// url is where the App answers by default: https:// and its default host. Unset while another App or Domain has that host.
 	// +kubebuilder:validation:MinLength=1

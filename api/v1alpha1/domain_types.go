@@ -221,7 +221,7 @@ type DomainStatus struct {
 	// observedGeneration is the metadata.generation that the rest of the status speaks of. It is -1 until Berth has seen the Domain.
 	// +kubebuilder:validation:Minimum=-1
 	// +optional
-	ObservedGeneration int64 `json:"observedGeneration,omitempty"` //nolint:kubeapilinter // No generation is 0, so that this need not be told from unset.
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"` //nolint:kubeapilinter // optionalfields: 0 is nothing's generation.
 
 	// url is where the host answers: https:// and the host. Unset while another App or Domain has the host.
 	// +kubebuilder:validation:MinLength=1

@@ -51,6 +51,9 @@ metadata:
 func TestFlux(t *testing.T) {
 	t.Parallel()
 	const org, slug, host = "git-org", "git-app", "www.git.test"
+	const otherOrg, taken = "git-other-org", "www.git-other.test"
+	organization(t, otherOrg).deploy(t, "git-other-app", "Taken")
+	applyDomain(t, otherOrg, "www", taken, "git-other-app", "")
 	v1, v2 := push(t, "git:v1", "-version=v1"), push(t, "git:v2", "-version=v2")
 	apps, domains := watchStatuses(t, "apps", org, slug), watchStatuses(t, "domains", org, "www")
 	git := newGitOps(t, org)
@@ -62,14 +65,14 @@ func TestFlux(t *testing.T) {
 	mustRun(t, org, slug, v1)
 	apps.mustGo(t, "the App", status.InProgressStatus, status.CurrentStatus)
 	domains.mustGo(t, "the Domain", status.InProgressStatus, status.CurrentStatus)
-	waitForPage(t, host, "from sample v1")
+	waitForPage(t, host, "Hello from sample v1")
 
 	before := podUIDs(t, org, slug)
 	git.mustApply(t, git.push(t, map[string]string{"app.yaml": appFile(org, slug, v2, "")}))
 	mustRun(t, org, slug, v2)
 	apps.mustGo(t, "the App with another image", status.InProgressStatus, status.CurrentStatus)
 	mustBeReplaced(t, org, slug, before)
-	waitForPage(t, host, "from sample v2")
+	waitForPage(t, host, "Hello from sample v2")
 
 	// An image may still be pushed, so the App goes on trying; Flux waits for as long as the Kustomization lets it.
 	missing := berth.Env.Registry + "/never/was:pushed"
@@ -79,8 +82,9 @@ func TestFlux(t *testing.T) {
 	mustVisit(t, host)
 
 	// That the host is another's is for a person to change, so nobody waits.
-	taken := git.push(t, map[string]string{"app.yaml": appFile(org, slug, v2, ""), "domain.yaml": domainFile(org, "www", slug, takenHost(t))})
-	git.mustFail(t, taken, "Domain/"+org+"/www")
+	waitForDomain(t, otherOrg, "www")
+	refused := git.push(t, map[string]string{"app.yaml": appFile(org, slug, v2, ""), "domain.yaml": domainFile(org, "www", slug, taken)})
+	git.mustFail(t, refused, "Domain/"+org+"/www")
 	apps.mustGo(t, "the App whose image is there again", status.CurrentStatus)
 	domains.mustGo(t, "the Domain whose host is another's", status.InProgressStatus, status.FailedStatus)
 
@@ -99,14 +103,4 @@ func mustRun(t *testing.T, namespace, slug, image string) {
 	if st := d.Status; got != image || st.ObservedGeneration != d.Generation || st.UpdatedReplicas != 1 || st.Replicas != 1 || st.AvailableReplicas != 1 {
 		t.Errorf("the Deployment runs %s and says %+v, want one Pod of %s", got, st, image)
 	}
-}
-
-// takenHost makes an App with a Domain, and returns the Domain's host.
-func takenHost(t *testing.T) string {
-	t.Helper()
-	const org, host = "git-other-org", "www.git-other.test"
-	organization(t, org).deploy(t, "git-other-app", "Taken")
-	applyDomain(t, org, "www", host, "git-other-app", "")
-	waitForDomain(t, org, "www")
-	return host
 }

@@ -65,11 +65,20 @@ spec:
   path: ./
   prune: true
   wait: true
-  timeout: 20s
+  timeout: 10s
   retryInterval: 1s
   interval: 1h
 `, name, fluxNamespace, berth.Git.URL), "apply", "-f", "-")
 	return g
+}
+
+// actAsManager holds the Kustomization to what the managers of an organization may do.
+func (g *gitOps) actAsManager(t *testing.T, organization string) {
+	t.Helper()
+	kubectl(t, "", "create", "serviceaccount", organization, "-n", fluxNamespace)
+	account := "--serviceaccount=" + fluxNamespace + ":" + organization
+	kubectl(t, "", "create", "rolebinding", "flux", "-n", organization, "--clusterrole=berth-manager", account)
+	kubectl(t, "", "patch", "kustomization", g.name, "-n", fluxNamespace, "--type=merge", "-p", `{"spec":{"serviceAccountName":"`+organization+`"}}`)
 }
 
 // git runs Git in the worktree.
