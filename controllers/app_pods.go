@@ -13,6 +13,7 @@ import (
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/controllers/internal/desired"
 	"github.com/berth-dev/berth/controllers/internal/phase"
+	"github.com/berth-dev/berth/internal/registry"
 )
 
 // startGrace is for how long a container may run before it counts as Unready.
@@ -163,12 +164,18 @@ func runningImage(pods []corev1.Pod) string {
 	if newest == nil {
 		return ""
 	}
-	id := ptr.Deref(appContainer(newest), corev1.ContainerStatus{}).ImageID
-	if !strings.Contains(id, "@") {
+	_, digest, found := strings.Cut(ptr.Deref(appContainer(newest), corev1.ContainerStatus{}).ImageID, "@")
+	if !found {
 		// An image that was loaded into the node by hand has an id of its own, by which no registry knows it.
 		return ""
 	}
-	return id
+	// The node names an image by any repository that it has pulled the same content from, which may be another organization's.
+	for _, c := range newest.Spec.Containers {
+		if c.Name == desired.Container {
+			return registry.Repository(c.Image) + "@" + digest
+		}
+	}
+	return ""
 }
 
 func isReady(pod *corev1.Pod) bool {

@@ -9,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/controllers/internal/desired"
 )
 
 func TestDiagnose(t *testing.T) {
@@ -163,7 +164,10 @@ func TestRunningImage(t *testing.T) {
 	at := func(second int, name, image string, s corev1.PodStatus) corev1.Pod {
 		s.ContainerStatuses[0].ImageID = image
 		created := metav1.NewTime(time.Date(2026, 3, 1, 12, 0, second, 0, time.UTC))
-		return corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: name, CreationTimestamp: created}, Status: s}
+		return corev1.Pod{
+			ObjectMeta: metav1.ObjectMeta{Name: name, CreationTimestamp: created}, Status: s,
+			Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "beside", Image: "other"}, {Name: desired.Container, Image: "web:v1"}}},
+		}
 	}
 	cases := map[string]struct {
 		pods []corev1.Pod
@@ -182,7 +186,8 @@ func TestRunningImage(t *testing.T) {
 			pods: []corev1.Pod{at(0, "b", "web@sha256:2", podReady()), at(0, "a", "web@sha256:1", podReady())},
 			want: "web@sha256:2",
 		},
-		"LoadedByHand": {pods: []corev1.Pod{at(0, "a", "sha256:1", podReady())}},
+		"OfAnotherRepository": {pods: []corev1.Pod{at(0, "a", "registry.example.com/others@sha256:1", podReady())}, want: "web@sha256:1"},
+		"LoadedByHand":        {pods: []corev1.Pod{at(0, "a", "sha256:1", podReady())}},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -15,6 +15,15 @@ func Of(image string) string {
 	return first
 }
 
+// Repository returns what an image's reference says before its tag and its digest.
+func Repository(image string) string {
+	image, _, _ = strings.Cut(image, "@")
+	if colon := strings.LastIndexByte(image, ':'); colon > strings.LastIndexByte(image, '/') {
+		return image[:colon]
+	}
+	return image
+}
+
 // isHost tells a host from the first part of a repository's name.
 func isHost(first string) bool {
 	return strings.ContainsAny(first, ".:") || first == "localhost" || first != strings.ToLower(first)

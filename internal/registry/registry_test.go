@@ -29,3 +29,23 @@ func TestOf(t *testing.T) {
 		})
 	}
 }
+
+func TestRepository(t *testing.T) {
+	t.Parallel()
+	cases := map[string]struct{ image, want string }{
+		"Name":   {"nginx", "nginx"},
+		"Tag":    {"nginx:1", "nginx"},
+		"Digest": {"registry.example.com/a/b@sha256:0123", "registry.example.com/a/b"},
+		"Both":   {"registry.example.com/a/b:v1@sha256:0123", "registry.example.com/a/b"},
+		"Port":   {"registry:5000/a", "registry:5000/a"},
+		"All":    {"registry:5000/a:v1@sha256:0123", "registry:5000/a"},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if got := registry.Repository(tc.image); got != tc.want {
+				t.Errorf("Repository(%q) = %q, want %q", tc.image, got, tc.want)
+			}
+		})
+	}
+}
