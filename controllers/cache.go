@@ -162,7 +162,7 @@ func keepOfReplicaSet(in any) (any, error) {
 	return set, nil
 }
 
-// keepOfPod keeps of a Pod whose it is, of which version, and how it is doing.
+// keepOfPod keeps of a Pod whose it is, of which version, what its containers run, and how it is doing.
 func keepOfPod(in any) (any, error) {
 	pod, ok := in.(*corev1.Pod)
 	if !ok {
@@ -170,7 +170,10 @@ func keepOfPod(in any) (any, error) {
 	}
 	pod.SetManagedFields(nil)
 	pod.SetAnnotations(nil)
-	pod.Spec = corev1.PodSpec{}
+	for i, c := range pod.Spec.Containers {
+		pod.Spec.Containers[i] = corev1.Container{Name: c.Name, Image: c.Image}
+	}
+	pod.Spec = corev1.PodSpec{Containers: pod.Spec.Containers}
 	pod.Status = corev1.PodStatus{Phase: pod.Status.Phase, Conditions: pod.Status.Conditions, ContainerStatuses: pod.Status.ContainerStatuses}
 	for i := range pod.Status.Conditions {
 		pod.Status.Conditions[i].LastProbeTime = metav1.Time{}
