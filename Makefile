@@ -108,4 +108,6 @@ SOURCE_DATE_EPOCH ?= 0
 .PHONY: release
 release: ## build what is released into dist/: VERSION=v1.2.3, and PUSH=registry.example.com/berth to push the images
 	@rm -rf dist
-	@go -C hack/release run . --root=$(CURDIR) --out=$(CURDIR)/dist --version=$(VERSION) --revision=$(REVISION) --epoch=$(SOURCE_DATE_EPOCH) --push=$(PUSH)
+	@chart=$$(go -C hack/chart run . package --root=$(CURDIR) --version=$(VERSION:v%=%) --out=$(CURDIR)/$(RUN)/chart) && \
+	go -C hack/release run . --root=$(CURDIR) --out=$(CURDIR)/dist --version=$(VERSION) --revision=$(REVISION) --epoch=$(SOURCE_DATE_EPOCH) \
+		--push=$(PUSH) --chart=$$chart

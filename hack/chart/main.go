@@ -31,7 +31,7 @@ func run(args []string) error {
 		}
 		return generate.Run(*root)
 	case "package":
-		version := flags.String("version", "", "the version of the chart and of Berth; default: what Chart.yaml says")
+		version := flags.String("version", "", "the version of the chart, without a v; default: what Chart.yaml says")
 		out := flags.String("out", ".", "the folder to write berth-VERSION.tgz to")
 		if err := flags.Parse(args[1:]); err != nil {
 			return err

@@ -18,7 +18,11 @@ import (
 // epoch is the time that every file in the package has. Zero would be refused by some readers of archives.
 var epoch = time.Unix(315532800, 0).UTC()
 
-var versionLine = regexp.MustCompile(`(?m)^(version|appVersion): .*$`)
+// versionLine and appVersionLine are where a Chart.yaml has the chart's version and, with a v in front, that of Berth: the tag of its images.
+var (
+	versionLine    = regexp.MustCompile(`(?m)^version: .*$`)
+	appVersionLine = regexp.MustCompile(`(?m)^appVersion: .*$`)
+)
 
 // Write packs the chart of the checkout at root as OUT/berth-VERSION.tgz and returns that name. The version replaces the chart's own unless
 // it is empty.
@@ -30,7 +34,8 @@ func Write(root, version, out string) (string, error) {
 	}
 	const chart = "Chart.yaml"
 	if version != "" {
-		files[chart] = versionLine.ReplaceAll(files[chart], []byte(`$1: "`+version+`"`))
+		content := versionLine.ReplaceAll(files[chart], []byte(`version: "`+version+`"`))
+		files[chart] = appVersionLine.ReplaceAll(content, []byte(`appVersion: "v`+version+`"`))
 	}
 	data, err := archive(files)
 	if err != nil {

@@ -16,7 +16,7 @@ func checkout(t *testing.T, age time.Duration) string {
 	t.Helper()
 	root := t.TempDir()
 	for name, content := range map[string]string{
-		"Chart.yaml":            "apiVersion: v2\nname: berth\nversion: 0.2.0\nappVersion: 0.2.0\n",
+		"Chart.yaml":            "apiVersion: v2\nname: berth\nversion: 0.2.0\nappVersion: v0.2.0\n",
 		"values.yaml":           "a: b\n",
 		"templates/object.yaml": "kind: {{ .Values.a }}\n",
 	} {
@@ -79,7 +79,7 @@ func TestHelmReadsIt(t *testing.T) {
 			if !ok {
 				t.Fatalf("it is a %T", loaded)
 			}
-			if got := chart.Metadata; got.Version != tc.want || got.AppVersion != tc.want {
+			if got := chart.Metadata; got.Version != tc.want || got.AppVersion != "v"+tc.want {
 				t.Errorf("%s: it is version %s of %s", tc.reason, got.Version, got.AppVersion)
 			}
 			if len(chart.Templates) != 1 || chart.Values["a"] != "b" {
