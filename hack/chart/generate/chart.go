@@ -137,8 +137,8 @@ func (c *chart) byKind(o *object) error {
 	return nil
 }
 
-// mapping is the mapping at a path of an object.
-func (c *chart) mapping(o *object, path string) (*yaml.Node, error) {
+// mapping is the mapping at a path of the object.
+func (o *object) mapping(path string) (*yaml.Node, error) {
 	n, err := o.at(path)
 	if err == nil && (n == nil || n.Kind != yaml.MappingNode) {
 		err = fmt.Errorf("there is no mapping at %s", path)

@@ -1,6 +1,7 @@
 package generate
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -24,12 +25,12 @@ type object struct {
 }
 
 // render builds config/default with all components, of the checkout at root. The names of generated objects have no hashes.
-func render(root string) ([]*object, error) {
+func render(root string) (objects []*object, err error) {
 	dir, err := os.MkdirTemp("", "berth-chart-")
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	if err := writeOverlay(dir, root); err != nil {
 		return nil, err
 	}
@@ -39,9 +40,8 @@ func render(root string) ([]*object, error) {
 	if err != nil {
 		return nil, err
 	}
-	var objects []*object
 	for _, r := range built.Resources() {
-		objects = append(objects, &object{RNode: r.RNode.Copy()})
+		objects = append(objects, &object{RNode: r.Copy()})
 	}
 	stripHashes(objects)
 	return objects, nil

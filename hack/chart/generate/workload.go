@@ -25,14 +25,14 @@ func (c *chart) workload(o *object) error {
 	for _, v := range workloadValues(component) {
 		c.values.add(v)
 	}
-	spec, err := c.mapping(o, "spec")
+	spec, err := o.mapping("spec")
 	if err != nil {
 		return err
 	}
 	if err := c.preset(spec, "replicas", component, "How many Pods run.", count, 1); err != nil {
 		return err
 	}
-	pod, err := c.mapping(o, "spec.template.spec")
+	pod, err := o.mapping("spec.template.spec")
 	if err != nil {
 		return err
 	}
@@ -61,7 +61,7 @@ func (c *chart) podAnnotations(o *object, component string) error {
 }
 
 func (c *chart) container(o *object, component string) error {
-	container, err := c.mapping(o, "spec.template.spec.containers.[name="+component+"]")
+	container, err := o.mapping("spec.template.spec.containers.[name=" + component + "]")
 	if err != nil {
 		return err
 	}
