@@ -85,7 +85,8 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return errors.Join(err, listening.close())
 	}
-	return errors.Join(server.Run(ctx), traces.Stop(ctx))
+	defer traces.Stop(ctx)
+	return server.Run(ctx)
 }
 
 // logger writes to standard error, also what the libraries have to say.

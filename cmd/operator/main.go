@@ -83,7 +83,8 @@ func run(ctx context.Context, args []string) error {
 	if err := controllers.SetupWithManager(ctx, mgr, o.controllers); err != nil {
 		return err
 	}
-	return errors.Join(mgr.Start(ctx), traces.Stop(ctx))
+	defer traces.Stop(ctx)
+	return mgr.Start(ctx)
 }
 
 // full says whether caches have been filled, be it to work with or to take over. What they hold stays when the API server is away.

@@ -68,17 +68,16 @@ func (p *Provider) Tracer() trace.Tracer {
 	return p.TracerProvider.Tracer(Scope)
 }
 
-// Stop sends what hasn't been sent yet. It does nothing for a nil Provider.
-func (p *Provider) Stop(ctx context.Context) error {
+// Stop sends what hasn't been sent yet; that it can't be sent is logged, and makes no failure of an end. It does nothing for a nil Provider.
+func (p *Provider) Stop(ctx context.Context) {
 	if p == nil {
-		return nil
+		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushTimeout)
 	defer cancel()
 	if err := p.Shutdown(ctx); err != nil {
-		return fmt.Errorf("send the last traces: %w", err)
+		otel.Handle(fmt.Errorf("send the last ones: %w", err))
 	}
-	return nil
 }
 
 // wanted tells whether the environment wants spans to be sent.

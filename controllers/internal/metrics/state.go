@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/internal/names"
 )
 
 // The label is called organization and not namespace, which Prometheus gives to what it scrapes.
@@ -126,12 +127,14 @@ func isBerths(owner *metav1.OwnerReference) bool {
 
 func (s *State) collectTokens(found chan<- prometheus.Metric) {
 	for secret := range all[*corev1.Secret](s.Secrets) {
-		if secret.Labels[v1alpha1.LabelSecret] != v1alpha1.SecretPull {
+		// People may make Secrets with any label, and two series of the same labels would fail the scrape as a whole: the name is unique.
+		app := secret.Labels[v1alpha1.LabelApp]
+		if secret.Labels[v1alpha1.LabelSecret] != v1alpha1.SecretPull || secret.Name != names.PullSecret(app) {
 			continue
 		}
 		// A login without an end has no such annotation.
 		if end, err := time.Parse(time.RFC3339, secret.Annotations[v1alpha1.AnnotationExpiresAt]); err == nil {
-			found <- at(pullTokens, end, secret.Namespace, secret.Labels[v1alpha1.LabelApp])
+			found <- at(pullTokens, end, secret.Namespace, app)
 		}
 	}
 }

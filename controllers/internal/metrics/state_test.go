@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/internal/names"
 	"github.com/berth-dev/berth/internal/testmetrics"
 )
 
@@ -46,6 +47,13 @@ func pullSecret(label, expires string) *corev1.Secret {
 	return &corev1.Secret{ObjectMeta: meta}
 }
 
+// forged is a Secret of somebody's own that has the labels of an App's.
+func forged() *corev1.Secret {
+	secret := pullSecret(v1alpha1.SecretPull, end.Format(time.RFC3339))
+	secret.Name = "mine"
+	return secret
+}
+
 func state(elected bool) *State {
 	app := func(ns, name string, c []metav1.Condition) *v1alpha1.App {
 		return &v1alpha1.App{ObjectMeta: named(ns, name), Status: v1alpha1.AppStatus{Conditions: c}}
@@ -77,6 +85,7 @@ func state(elected bool) *State {
 			pullSecret(v1alpha1.SecretPull, end.Format(time.RFC3339)),
 			pullSecret(v1alpha1.SecretPull, ""),
 			pullSecret(v1alpha1.SecretEnv, end.Format(time.RFC3339)),
+			forged(),
 		},
 	}
 	leads := make(chan struct{})
@@ -153,7 +162,7 @@ func BenchmarkState(b *testing.B) {
 		}})
 		certificates = append(certificates, &cmv1.Certificate{ObjectMeta: certificate, Status: cmv1.CertificateStatus{NotAfter: &end}})
 		secret := pullSecret(v1alpha1.SecretPull, end.Format(time.RFC3339))
-		secret.Labels[v1alpha1.LabelApp] = name
+		secret.Name, secret.Labels[v1alpha1.LabelApp] = names.PullSecret(name), name
 		secrets = append(secrets, secret)
 	}
 	s := state(true)

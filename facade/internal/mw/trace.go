@@ -14,7 +14,7 @@ import (
 )
 
 // Trace makes a span of each request for a route, in the trace that the client says, which is named by the template of the route. It has
-// nothing in it that a client has made up but the request's id.
+// nothing in it that a client has made up but the ids of the request and of the trace.
 func Trace(tracer trace.Tracer) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		route := c.FullPath()
@@ -22,6 +22,8 @@ func Trace(tracer trace.Tracer) gin.HandlerFunc {
 			return
 		}
 		ctx := tracing.Propagator.Extract(c.Request.Context(), propagation.HeaderCarrier(c.Request.Header))
+		// The rest, which is text of the client's own, would go into each span and on to the API server.
+		ctx = trace.ContextWithRemoteSpanContext(ctx, trace.SpanContextFromContext(ctx).WithTraceState(trace.TraceState{}))
 		ctx, span := tracer.Start(ctx, c.Request.Method+" "+route, trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(
 			semconv.HTTPRequestMethodKey.String(c.Request.Method),
 			semconv.HTTPRoute(route),

@@ -31,7 +31,7 @@ func Commands(ctx context.Context, root, dir string, platform v1.Platform, versi
 	cmd.Dir = root
 	// What else of the environment would change the programs is set to Go's own defaults.
 	cmd.Env = append(os.Environ(), "GOOS="+platform.OS, "GOARCH="+platform.Architecture, "GOAMD64=v1", "GOARM64=v8.0",
-		"CGO_ENABLED=0", "GOFLAGS=-buildvcs=false", "GOWORK=off", "GOFIPS140=off")
+		"CGO_ENABLED=0", "GOFLAGS=-buildvcs=false", "GOWORK=off", "GOFIPS140=off", "GOEXPERIMENT=")
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // It removes its temporary files then.
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("compile %s for %s: %w: %s", strings.Join(commands, ", "), platform, err, strings.TrimSpace(string(out)))
