@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"github.com/go-logr/logr"
+	"k8s.io/client-go/rest"
 	"k8s.io/klog/v2"
 	"sigs.k8s.io/controller-runtime/pkg/certwatcher"
 	"sigs.k8s.io/controller-runtime/pkg/client/config"
@@ -48,12 +49,10 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	logger := f.logger()
-	cluster, err := config.GetConfig()
+	cluster, err := findCluster()
 	if err != nil {
-		return fmt.Errorf("find the cluster: %w", err)
+		return err
 	}
-	// The API server has its own way to be fair between clients (priority and fairness); a limit here would only slow writes down.
-	cluster.QPS = -1
 	certificate, err := certwatcher.New(f.certFile, f.keyFile)
 	if err != nil {
 		return fmt.Errorf("read the certificate: %w", err)
@@ -87,6 +86,17 @@ func run(ctx context.Context, args []string) error {
 	}
 	defer traces.Stop(ctx)
 	return server.Run(ctx)
+}
+
+// findCluster says how to reach the cluster, by the usual environment, file or ServiceAccount.
+func findCluster() (*rest.Config, error) {
+	cluster, err := config.GetConfig()
+	if err != nil {
+		return nil, fmt.Errorf("find the cluster: %w", err)
+	}
+	// The API server has its own way to be fair between clients (priority and fairness); a limit here would only slow writes down.
+	cluster.QPS = -1
+	return cluster, nil
 }
 
 // logger writes to standard error, also what the libraries have to say.
