@@ -47,9 +47,13 @@ func TestManifests(t *testing.T) {
 	}
 }
 
-// check has the API server validate an object strictly, without keeping it.
+// check has the API server validate an object strictly, without keeping it. One that names no Namespace, since that is said elsewhere, is
+// taken for one of the Namespace default.
 func check(t *testing.T, object *unstructured.Unstructured) error {
 	t.Helper()
+	if object.GetNamespace() == "" && object.GroupVersionKind().Group == v1alpha1.GroupVersion.Group {
+		object.SetNamespace(metav1.NamespaceDefault)
+	}
 	err := makeNamespace(t, object.GetNamespace())
 	if err != nil {
 		return err
