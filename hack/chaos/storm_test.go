@@ -33,7 +33,15 @@ type storm struct {
 // newStorm makes an organization with a key, in which operators and facades are to be started.
 func newStorm(t *testing.T, name, organization string) *storm {
 	t.Helper()
-	s := &storm{organization: organization, doors: newDoors(t), figures: begin(t, name)}
+	s := &storm{doors: newDoors(t), figures: begin(t, name)}
+	s.enter(t, organization)
+	return s
+}
+
+// enter makes the organization and its key.
+func (s *storm) enter(t *testing.T, organization string) {
+	t.Helper()
+	s.organization = organization
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
 		Name: organization, Labels: map[string]string{v1alpha1.LabelOrganization: organization},
 	}}
@@ -48,7 +56,6 @@ func newStorm(t *testing.T, name, organization string) *storm {
 		t.Fatal(err)
 	}
 	s.key = token
-	return s
 }
 
 // rage lets the clients write for a while, and disturb do what goes wrong until its context ends; it returns how many faults it has injected.
@@ -62,8 +69,7 @@ func (s *storm) rage(t *testing.T, quick time.Duration, disturb func(ctx context
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), lasts)
 	defer cancel()
-	var disturbing, working sync.WaitGroup
-	disturbing.Go(func() { s.figures.Faults += disturb(ctx) })
+	var working sync.WaitGroup
 	failed := make(chan error, crowd)
 	for i := range crowd {
 		app := &ledger{organization: s.organization, slug: fmt.Sprintf("%s-%d", s.organization, i)}
@@ -75,7 +81,7 @@ func (s *storm) rage(t *testing.T, quick time.Duration, disturb func(ctx context
 			}
 		})
 	}
-	disturbing.Wait()
+	s.figures.Faults += disturb(ctx)
 	working.Wait()
 	close(failed)
 	for err := range failed {
