@@ -124,7 +124,7 @@ func TestFacadeKilled(t *testing.T) {
 	chance := chance(t.Name())
 	s.rage(t, 8*time.Second, func(ctx context.Context) int {
 		faults := 0
-		for pause(ctx, chance, 300*time.Millisecond, 900*time.Millisecond) {
+		for pause(ctx, chance, 500*time.Millisecond, 1500*time.Millisecond) {
 			p := facades[faults%len(facades)]
 			p.kill()
 			faults++

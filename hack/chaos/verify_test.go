@@ -34,7 +34,8 @@ func (s *storm) verify(t *testing.T) {
 			live = append(live, c)
 		}
 	}
-	t.Logf("%d faults; %d apps promised, %d of them are left; %d requests had to be sent again", s.figures.Faults, s.figures.Objects, len(live), s.unsure.Load())
+	t.Logf("%d faults; %d apps promised, %d of them are left; %d of %d requests had to be sent again",
+		s.figures.Faults, s.figures.Objects, len(live), s.unsure.Load(), s.sent())
 	for _, c := range live {
 		if err := poll(t.Context(), patience, func(context.Context) error { return c.shows() }); err != nil {
 			s.figures.lost(t, "%s: %v", c.app.slug, err)
@@ -53,6 +54,15 @@ func (s *storm) verify(t *testing.T) {
 		s.figures.diverged(t, "%v", err)
 	}
 	s.steady(t)
+}
+
+// sent is how many requests the clients have sent.
+func (s *storm) sent() int {
+	sum := 0
+	for _, c := range s.callers {
+		sum += c.sent
+	}
+	return sum
 }
 
 // shows says what the REST API says else of the app than was promised, by each of the facades.
@@ -105,6 +115,9 @@ func (l *ledger) converged(ctx context.Context) error {
 func (l *ledger) environment(ctx context.Context, variables []corev1.EnvVar) error {
 	var got []any
 	for _, v := range variables {
+		if v.ValueFrom == nil {
+			continue // It is Berth's own.
+		}
 		secret := &corev1.Secret{}
 		ref := v.ValueFrom.SecretKeyRef
 		if err := suite.api.Get(ctx, client.ObjectKey{Namespace: l.organization, Name: ref.Name}, secret); err != nil {
