@@ -100,12 +100,15 @@ func (s *Store) change(ctx context.Context, slug string, find finder, plan Plann
 			return before, w.undo(planErr)
 		}
 		changes, planErr := plan(s.platform, before, fresh)
-		if planErr != nil || changes.Empty() {
+		if planErr != nil {
 			return before, w.undo(planErr)
 		}
 		var after translate.Observed
 		after, err = s.attempt(w, before, changes)
-		if err == nil {
+		switch {
+		case err == nil && changes.Empty():
+			return before, w.undo(nil)
+		case err == nil:
 			s.awaitSeen(ctx, w, after)
 			return s.written(ctx, w, after)
 		}
@@ -119,6 +122,9 @@ func (s *Store) change(ctx context.Context, slug string, find finder, plan Plann
 // attempt writes a plan. The Domain comes before the App, since it is what can still be refused: what the App is to be has been looked at
 // already.
 func (s *Store) attempt(w *writer, observed translate.Observed, plan translate.Plan) (translate.Observed, error) {
+	if err := w.confirm(plan, observed); err != nil || plan.Empty() {
+		return observed, err
+	}
 	if err := s.checkDomain(w, observed.App.Namespace, observed.App.Name, plan); err != nil {
 		return observed, err
 	}
