@@ -37,11 +37,12 @@ func (s *Store) Create(ctx context.Context, organization string, body wire.AppBo
 		return translate.Observed{}, err
 	}
 	defer unlock()
-	domain, err := s.domainFor(ctx, organization, slug)
+	domains, err := s.domains(ctx, client.InNamespace(organization), client.MatchingFields{indexApp: slug})
 	if err != nil {
 		return translate.Observed{}, err
 	}
-	observed := translate.Observed{Domain: domain, ExternalID: externalID}
+	lasting := slices.DeleteFunc(slices.Clone(domains), func(d *v1alpha1.Domain) bool { return translate.Outlives("", d) })
+	observed := translate.Observed{Domain: translate.Primary(slug, lasting), ExternalID: externalID}
 	plan, err := translate.Create(s.platform, organization, body, observed, s.fresh())
 	if err != nil {
 		return translate.Observed{}, err
@@ -64,7 +65,7 @@ func (s *Store) Create(ctx context.Context, organization string, body wire.AppBo
 	} else if err != nil {
 		return translate.Observed{}, w.undo(err)
 	}
-	if err := w.domain(plan, &observed); err != nil {
+	if err := w.firstDomain(plan, &observed, domains); err != nil {
 		w.undoApp(observed.App)
 		return translate.Observed{}, w.undo(err)
 	}

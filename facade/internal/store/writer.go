@@ -193,6 +193,20 @@ func (w *writer) domain(plan translate.Plan, observed *translate.Observed) error
 	return convert(plan.Domain, observed.Domain)
 }
 
+// firstDomain applies the Domain of a new App. Those of an earlier App of this name, which the cluster is about to delete, it deletes first, or the
+// new App's would be one of them.
+func (w *writer) firstDomain(plan translate.Plan, observed *translate.Observed, domains []*v1alpha1.Domain) error {
+	for _, d := range domains {
+		if !translate.Outlives(observed.App.UID, d) {
+			continue
+		}
+		if err := w.client.Delete(w.ctx, d.DeepCopy(), client.Preconditions{UID: &d.UID}); client.IgnoreNotFound(err) != nil {
+			return err
+		}
+	}
+	return w.domain(plan, observed)
+}
+
 // convert reads an apply configuration, which holds the whole object after an apply, as the object.
 func convert(applied, object any) error {
 	encoded, err := json.Marshal(applied)
