@@ -19,8 +19,8 @@ import (
 var errBusy = errors.New("the operator still writes")
 
 const (
-	// patience is how long an end state may take.
-	patience = time.Minute
+	// patience is how long an end state may take on a machine that is busy.
+	patience = 2 * time.Minute
 	// spare is how many more writes than an undisturbed operator needs may be the fatal one.
 	spare = 3
 )

@@ -171,7 +171,7 @@ func (p *plane) config() (*rest.Config, error) {
 // awaitReady waits until the API server says that it is ready.
 func (p *plane) awaitReady(ctx context.Context) error {
 	var last error
-	err := wait.PollUntilContextTimeout(ctx, 20*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
+	err := wait.PollUntilContextTimeout(ctx, 20*time.Millisecond, 3*time.Minute, true, func(ctx context.Context) (bool, error) {
 		last = p.askReady(ctx)
 		return last == nil, nil
 	})

@@ -95,20 +95,35 @@ func (l *ledger) converged(ctx context.Context) error {
 	if err := current(app); err != nil {
 		return err
 	}
-	if _, wanted := l.values["domain"]; wanted {
-		domain := &v1alpha1.Domain{}
-		if err := suite.api.Get(ctx, key, domain); err != nil {
-			return err
-		}
-		if err := current(domain); err != nil {
-			return err
-		}
+	if err := l.domains(ctx); err != nil {
+		return err
 	}
 	container := deployment.Spec.Template.Spec.Containers[0]
 	if container.Image != l.values["location"] {
 		return fmt.Errorf("the Deployment's image is %s, want %s", container.Image, l.values["location"])
 	}
 	return errors.Join(l.environment(ctx, container.Env), l.login(ctx, app))
+}
+
+// domains says what the app's Domains still lack. There is one if one was promised.
+func (l *ledger) domains(ctx context.Context) error {
+	all := &v1alpha1.DomainList{}
+	if err := suite.api.List(ctx, all, client.InNamespace(l.organization)); err != nil {
+		return err
+	}
+	found := 0
+	for i := range all.Items {
+		if d := &all.Items[i]; d.Spec.AppRef.Name == l.slug {
+			found++
+			if err := current(d); err != nil {
+				return err
+			}
+		}
+	}
+	if _, wanted := l.values["domain"]; wanted != (found == 1) {
+		return fmt.Errorf("%d Domains; one was promised: %t", found, wanted)
+	}
+	return nil
 }
 
 // environment says how the environment of a container differs from the promised one.
@@ -172,8 +187,8 @@ func (s *storm) tidy(ctx context.Context, live []*caller) error {
 	left := seen.orphans()
 	for _, o := range seen[s.organization] {
 		switch o.GetKind() {
-		case "App", "Domain", "Deployment", "Service", "Ingress", "Certificate":
-			if !slices.ContainsFunc(live, func(c *caller) bool { return strings.TrimSuffix(o.GetName(), ".domain") == c.app.slug }) {
+		case "App", "Deployment", "Service":
+			if !slices.ContainsFunc(live, func(c *caller) bool { return o.GetName() == c.app.slug }) {
 				left = append(left, o.GetKind()+" "+o.GetName())
 			}
 		case "Secret":
