@@ -20,7 +20,7 @@ import (
 )
 
 // again is after what time a client asks once more.
-const again = 30 * time.Millisecond
+const again = 100 * time.Millisecond
 
 // ledger is what a client was promised of one app.
 type ledger struct {
