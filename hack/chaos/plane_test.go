@@ -160,6 +160,15 @@ func (p *plane) kill(name string) error {
 	return err
 }
 
+// revive starts what was killed, and the controller manager anew, as one does that has lost its Lease meanwhile. One that goes on takes an object
+// that was deleted and made again while it saw nothing for the same, and never collects what belonged to the first.
+func (p *plane) revive(ctx context.Context, name string) error {
+	if err := errors.Join(p.start(name), p.awaitReady(ctx)); err != nil {
+		return err
+	}
+	return errors.Join(p.kill(controllerProgram), p.start(controllerProgram))
+}
+
 // stop ends all programs, those first that others don't need.
 func (p *plane) stop() error {
 	return errors.Join(p.kill(controllerProgram), p.kill(apiServerProgram), p.kill(etcdProgram))

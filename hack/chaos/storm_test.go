@@ -151,10 +151,7 @@ func TestPlaneKilled(t *testing.T) {
 			}
 			faults++
 			pause(ctx, chance, 0, time.Second)
-			if err := suite.plane.start(victim); err != nil {
-				t.Error(err)
-			}
-			if err := suite.plane.awaitReady(context.WithoutCancel(ctx)); err != nil {
+			if err := suite.plane.revive(context.WithoutCancel(ctx), victim); err != nil {
 				t.Error(err)
 			}
 		}
