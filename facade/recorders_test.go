@@ -41,11 +41,11 @@ func (l *requestLog) wrap(next http.RoundTripper) http.RoundTripper {
 	})
 }
 
-// has tells whether a request was made.
-func (l *requestLog) has(request string) bool {
+// has tells whether a request was made whose path has this part.
+func (l *requestLog) has(part string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return slices.Contains(l.seen, request)
+	return slices.ContainsFunc(l.seen, func(request string) bool { return strings.Contains(request, part) })
 }
 
 type roundTripper func(*http.Request) (*http.Response, error)

@@ -3,10 +3,11 @@ package facade
 import (
 	"io"
 	"net/http"
-	"path"
 	"strings"
 	"sync"
 	"testing"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/internal/access"
@@ -39,7 +40,16 @@ func (h heldBack) Read(buffer []byte) (int, error) {
 	return read, err
 }
 
-// TestReplicaThatLagsBehind says that a server doesn't take a change for made that another one has undone a moment ago.
+func lagging(slug string) map[string]any {
+	return map[string]any{"slug": slug, "location": "example.com/a"}
+}
+
+func removeApp(t *testing.T, key, app string) {
+	t.Helper()
+	call(t, key, http.MethodDelete, app, nil).want(t, http.StatusNoContent)
+}
+
+// TestReplicaThatLagsBehind says that a server doesn't take for there what another one has undone a moment ago.
 func TestReplicaThatLagsBehind(t *testing.T) {
 	config, err := testenv.ServiceAccount(t.Context(), testenv.Config(), access.ServiceAccountFacade)
 	if err != nil {
@@ -51,30 +61,52 @@ func TestReplicaThatLagsBehind(t *testing.T) {
 	server, stop := running(t, suite.certificates, func(o *Options) { o.Config = config })
 	defer stop()
 	eventually(t, "the server is ready", server.Ready)
-	org, key := organization(t)
-	app := appPath(org, "lags-"+strings.TrimPrefix(org, "org-"))
-	body := map[string]any{"slug": path.Base(app), "location": "example.com/a"}
-	call(t, key, http.MethodPost, appsPath(org), body).want(t, http.StatusCreated)
-	first := suite.url
+	first, second := suite.url, "https://"+server.options.Listener.Addr().String()
 	defer func() { suite.url = first }()
-	suite.url = "https://" + server.options.Listener.Addr().String()
-	eventually(t, "the second server knows the app", func() bool { return call(t, key, http.MethodGet, app, nil).status == http.StatusOK })
-
-	lag.Lock()
-	release := sync.OnceFunc(lag.Unlock)
-	defer release()
-	suite.url = first
-	call(t, key, http.MethodPut, app, map[string]any{"dataset": "testing"}).want(t, http.StatusOK)
-	go func() {
-		_ = poll(t.Context(), func() bool {
-			return asked.has("GET /apis/berth.dev/v1alpha1/namespaces/" + org + "/apps")
+	toTesting, toProduction := map[string]any{"dataset": "testing"}, map[string]any{"dataset": "production"}
+	cases := map[string]struct {
+		// before is done by the first server, and then body is put by the second.
+		before func(t *testing.T, key, app string)
+		body   map[string]any
+		status int
+		want   v1alpha1.Dataset
+	}{
+		"Changed": {
+			before: func(t *testing.T, key, app string) {
+				t.Helper()
+				call(t, key, http.MethodPut, app, toTesting).want(t, http.StatusOK)
+			},
+			body: toProduction, status: http.StatusOK, want: v1alpha1.DatasetProduction,
+		},
+		"Deleted":          {before: removeApp, body: toTesting, status: http.StatusNotFound},
+		"DeletedUnchanged": {before: removeApp, body: toProduction, status: http.StatusNotFound},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			suite.url = first
+			org, key := organization(t)
+			slug := "lags-" + strings.TrimPrefix(org, "org-")
+			app := appPath(org, slug)
+			call(t, key, http.MethodPost, appsPath(org), lagging(slug)).want(t, http.StatusCreated)
+			suite.url = second
+			eventually(t, "the second server knows the app", func() bool { return call(t, key, http.MethodGet, app, nil).status == http.StatusOK })
+			lag.Lock()
+			release := sync.OnceFunc(lag.Unlock)
+			defer release()
+			suite.url = first
+			tc.before(t, key, app)
+			go func() {
+				_ = poll(t.Context(), func() bool { return asked.has("/namespaces/" + org + "/apps") })
+				release()
+			}()
+			suite.url = second
+			call(t, key, http.MethodPut, app, tc.body).want(t, tc.status)
+			got := &v1alpha1.App{}
+			err := suite.cluster.Get(t.Context(), client.ObjectKey{Namespace: org, Name: slug}, got)
+			if client.IgnoreNotFound(err) != nil || got.Spec.Dataset != tc.want {
+				t.Errorf("the dataset is %q (error %v), want %q", got.Spec.Dataset, err, tc.want)
+			}
 		})
-		release()
-	}()
-	suite.url = "https://" + server.options.Listener.Addr().String()
-	call(t, key, http.MethodPut, app, map[string]any{"dataset": "production"}).want(t, http.StatusOK)
-	if got := appOf(t, org, path.Base(app)).Spec.Dataset; got != v1alpha1.DatasetProduction {
-		t.Errorf("the dataset is %s, want what was answered last", got)
 	}
 }
 

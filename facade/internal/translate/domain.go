@@ -53,7 +53,7 @@ func ChangeDomain(platform Platform, o Observed, body wire.DomainBody, fresh Fre
 	}
 	c.name = o.Domain.Name
 	// The plan is made for this version, as that of an App.
-	c.desired.WithResourceVersion(o.Domain.ResourceVersion)
+	c.desired.WithUID(o.Domain.UID).WithResourceVersion(o.Domain.ResourceVersion)
 	return c.finish(body)
 }
 
@@ -84,7 +84,7 @@ func DeleteCertificate(_ Platform, o Observed, _ Fresh) (Plan, error) {
 	if desired.Spec != nil {
 		desired.Spec.TLS = nil
 	}
-	return Plan{Domain: desired.WithResourceVersion(o.Domain.ResourceVersion)}, nil
+	return Plan{Domain: desired.WithUID(o.Domain.UID).WithResourceVersion(o.Domain.ResourceVersion)}, nil
 }
 
 // finish takes over what the body says and returns the plan, which is empty if that is what there is.

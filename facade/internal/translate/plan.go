@@ -89,8 +89,9 @@ func Change(platform Platform, o Observed, body wire.AppBody, restart bool, fres
 		}
 	}
 	if c.changed {
-		// The plan is made for this version: another client's change since then must not be undone by what is extracted from it.
-		c.plan.App = desired.WithResourceVersion(o.App.ResourceVersion)
+		// The plan is made for this version: another client's change since then must not be undone by what is extracted from it. Of an App that is
+		// gone, the API server ignores the version and would make it anew; not so if the UID is named.
+		c.plan.App = desired.WithUID(o.App.UID).WithResourceVersion(o.App.ResourceVersion)
 	}
 	err = c.domain(platform, body)
 	return c.plan, err
