@@ -49,6 +49,7 @@ test: test-unit test-release test-cluster test-e2e ## test everything
 
 .PHONY: test-unit
 test-unit: cluster ## test the packages, against a real API server where one is needed
+	@command -v gcc >/dev/null || { echo "this machine lacks gcc, for the race detector; on Debian: apt-get install --no-install-recommends gcc libc6-dev"; exit 1; }
 	@$(CLUSTER) doctor
 	KUBEBUILDER_ASSETS="$$($(CLUSTER) assets)" go test -race $$(go list ./... | grep -v /hack/e2e)
 	go -C hack/alerts test ./...
@@ -72,7 +73,7 @@ test-e2e: cluster ## test Berth as its users see it, with real Pods
 	@command -v chromium >/dev/null || { echo "this machine lacks Chromium, for the profile page's tests; on Debian: apt-get install --no-install-recommends chromium"; exit 1; }
 	@$(CLUSTER) doctor --flux
 	@$(CLUSTER) build --flux >/dev/null
-	BERTH_CLUSTER=$(CLUSTER) go test -count=1 -timeout=20m -parallel=4 -v ./hack/e2e/... # the tests wait most of the time
+	BERTH_CLUSTER=$(CLUSTER) go test -count=1 -timeout=20m -parallel=6 -v ./hack/e2e/... # the tests wait most of the time
 	BERTH_CLUSTER=$(CLUSTER) go -C hack/chart test -count=1 -timeout=10m -v ./e2e/
 else
 .PHONY: test-cluster test-e2e
