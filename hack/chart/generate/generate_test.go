@@ -124,8 +124,9 @@ func TestManifestsBecomeTemplates(t *testing.T) {
 			[]string{
 				"replicas: {{ .Values.operator.replicas }}", `image: {{ include "berth.image" (list . "operator") }}`, "name: berth\n", "seconds: 5",
 				"checksum/settings:", "{{- with .Values.operator.nodeSelector }}", "- --some=flag\n        {{- if ne .Values.issuer.kind",
+				"            name: berth\n        {{- with .Values.operator.extraEnvFrom }}", "\n      {{- with .Values.operator.extraVolumes }}\n      volumes:\n",
 			},
-			[]string{"pool: a"},
+			[]string{"pool: a", "checksum/secrets"},
 		},
 		"Definition": {
 			"definitions are kept, and what looks like a template stays text", "templates/generated/customresourcedefinition-apps.berth.dev.yaml",
