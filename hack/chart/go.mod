@@ -4,6 +4,7 @@ go 1.26.0
 
 require (
 	github.com/berth-dev/berth v0.0.0-00010101000000-000000000000
+	github.com/berth-dev/berth/hack/release v0.0.0-00010101000000-000000000000
 	github.com/google/go-cmp v0.7.0
 	helm.sh/helm/v4 v4.3.1
 	k8s.io/api v0.37.2
@@ -138,4 +139,7 @@ require (
 	sigs.k8s.io/structured-merge-diff/v6 v6.4.2 // indirect
 )
 
-replace github.com/berth-dev/berth => ../..
+replace (
+	github.com/berth-dev/berth => ../..
+	github.com/berth-dev/berth/hack/release => ../release
+)
