@@ -29,7 +29,7 @@ func TestRenewal(t *testing.T) {
 	after := waitForCertificate(t, 2*time.Minute, host, berth.Env.CAACME, "another one", func(c *x509.Certificate) bool {
 		return c.SerialNumber.Cmp(before.SerialNumber) != 0
 	})
-	visitor.mustNotHaveNoticed(t)
+	visitor.MustNotHaveNoticed(t)
 	t.Logf("renewed %s before the end", before.NotAfter.Sub(after.NotBefore))
 	if cmp.Equal(before.PublicKey, after.PublicKey) {
 		t.Error("the renewed certificate has the key of the one before")

@@ -35,19 +35,18 @@ type options struct {
 	version, revision string
 	created           time.Time
 	platforms         platforms
-	chart, push       string
+	push              string
 }
 
 func parse(args []string) (*options, error) {
 	o := &options{}
 	set := flag.NewFlagSet("release", flag.ContinueOnError)
-	set.StringVar(&o.root, "root", ".", "the folder with Berth's go.mod")
+	set.StringVar(&o.root, "root", ".", "the checkout")
 	set.StringVar(&o.out, "out", "dist", "the folder to write, which must be empty or not there")
 	set.StringVar(&o.version, "version", "", "the version, such as v1.2.3 (required)")
 	set.StringVar(&o.revision, "revision", "", "the commit that the version was made of, for the images' labels")
 	seconds := set.Int64("epoch", 0, "when everything says that it was made, in seconds since 1970, as in SOURCE_DATE_EPOCH")
 	set.Var(&o.platforms, "platform", "what to build for, such as linux/amd64; repeat it for several; all that are released by default")
-	set.StringVar(&o.chart, "chart", "", "a packed Helm chart that is part of the release; none by default")
 	set.StringVar(&o.push, "push", "", "where to push images and chart, such as registry.example.com/berth, with the logins that Docker has; nowhere by default")
 	if err := set.Parse(args); err != nil {
 		return nil, err
