@@ -169,7 +169,7 @@ var table = []value{
 	},
 	{
 		path: "facade.trustedProxies", schema: list(word), setting: "TRUSTED_PROXIES",
-		doc: "Networks of proxies in front of the facade, whose X-Forwarded-For says where a request comes from.",
+		doc: "Networks of proxies in front of the facade, whose X-Forwarded-For and traceparent count.",
 	},
 	{path: "facade.service.type", schema: oneOf("ClusterIP", "NodePort", "LoadBalancer"), preset: "ClusterIP", doc: "Its type."},
 	{
