@@ -15,7 +15,7 @@ import (
 	"sigs.k8s.io/kustomize/api/resmap"
 	"sigs.k8s.io/yaml"
 
-	"github.com/berth-dev/berth/hack/manifests"
+	"github.com/berth-dev/berth/config/manifests"
 )
 
 // built is what the manifests of this folder make.

@@ -13,7 +13,7 @@ import (
 	"sigs.k8s.io/kustomize/api/resmap"
 	"sigs.k8s.io/yaml"
 
-	"github.com/berth-dev/berth/hack/manifests"
+	"github.com/berth-dev/berth/config/manifests"
 )
 
 // monitor is what the test reads of a ServiceMonitor.

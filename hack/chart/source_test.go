@@ -7,7 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
-	"github.com/berth-dev/berth/hack/manifests"
+	"github.com/berth-dev/berth/config/manifests"
 )
 
 // overlay sets by kustomize what values sets in the chart.

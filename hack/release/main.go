@@ -14,7 +14,7 @@ import (
 	"syscall"
 	"time"
 
-	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1"
 	"golang.org/x/mod/semver"
 )
 
@@ -76,9 +76,12 @@ type platforms []v1.Platform
 
 // released are the platforms of berthctl; images are made for those with Linux.
 var released = platforms{
-	{OS: "linux", Architecture: "amd64"}, {OS: "linux", Architecture: "arm64"},
-	{OS: "darwin", Architecture: "amd64"}, {OS: "darwin", Architecture: "arm64"},
-	{OS: "windows", Architecture: "amd64"}, {OS: "windows", Architecture: "arm64"},
+	{OS: "linux", Architecture: "amd64"},
+	{OS: "linux", Architecture: "arm64"},
+	{OS: "darwin", Architecture: "amd64"},
+	{OS: "darwin", Architecture: "arm64"},
+	{OS: "windows", Architecture: "amd64"},
+	{OS: "windows", Architecture: "arm64"},
 }
 
 // String lists the platforms.
@@ -104,12 +107,12 @@ func (p *platforms) Set(text string) error {
 }
 
 // run makes the release and tells out what it does.
-func run(ctx context.Context, args []string, out io.Writer) error {
+func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	o, err := parse(args)
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(o.out, 0o755); err != nil {
+	if err := os.MkdirAll(o.out, 0o755); err != nil { //nolint:gosec // Everybody may read it.
 		return err
 	}
 	if entries, err := os.ReadDir(o.out); err != nil || len(entries) > 0 {
@@ -119,7 +122,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(work)
+	defer func() { err = errors.Join(err, os.RemoveAll(work)) }()
 	r := &release{options: *o, work: work, log: out}
 	for _, step := range []func(context.Context) error{r.compile, r.list, r.images, r.archives, r.helm, r.checksums, r.publish} {
 		if err := step(ctx); err != nil {

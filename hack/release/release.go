@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
-	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"github.com/berth-dev/berth/hack/release/chart"
@@ -201,5 +201,5 @@ func (r *release) publish(ctx context.Context) error {
 
 // write makes a file of the release.
 func (r *release) write(name string, content []byte) error {
-	return os.WriteFile(filepath.Join(r.out, name), content, 0o644)
+	return os.WriteFile(filepath.Join(r.out, name), content, 0o644) //nolint:gosec // Everybody may read it.
 }

@@ -4,8 +4,6 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
-	"errors"
-	"flag"
 	"io"
 	"io/fs"
 	"os"
@@ -17,7 +15,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/validate"
 
@@ -272,46 +270,5 @@ func checkSBOM(t *testing.T, file string, authorities bool) {
 		if got := bytes.Contains(content, []byte(`"name": "`+name+`"`)); got != want {
 			t.Errorf("%s lists %s: %t, want %t", filepath.Base(file), name, got, want)
 		}
-	}
-}
-
-func TestParse(t *testing.T) {
-	t.Parallel()
-	cases := map[string]struct{ args, want string }{
-		"Release":      {args: "--version=v1.2.3"},
-		"Candidate":    {args: "--version=v1.2.3-rc.1 --platform=linux/amd64 --platform=darwin/arm64"},
-		"NoVersion":    {want: "--version"},
-		"NoV":          {args: "--version=1.2.3", want: "--version"},
-		"Short":        {args: "--version=v1.2", want: "--version"},
-		"PlusSign":     {args: "--version=v1.2.3+a", want: "--version"},
-		"Platform":     {args: "--version=v1.2.3 --platform=linux", want: "OS/ARCH"},
-		"Argument":     {args: "--version=v1.2.3 dist", want: "unexpected argument"},
-		"HelpIsNoFlaw": {args: "--help", want: flag.ErrHelp.Error()},
-	}
-	for name, tc := range cases {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			o, err := parse(strings.Fields(tc.args))
-			if tc.want != "" {
-				if err == nil || !strings.Contains(err.Error(), tc.want) {
-					t.Errorf("parse(%q): got %v, want an error that tells of %q", tc.args, err, tc.want)
-				}
-				return
-			}
-			if err != nil || !filepath.IsAbs(o.root) || len(o.platforms) == 0 {
-				t.Errorf("parse(%q) = %+v, %v", tc.args, o, err)
-			}
-		})
-	}
-}
-
-func TestFullFolder(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	if err := copyFile(filepath.Join(dir, "file"), "go.mod"); err != nil {
-		t.Fatal(err)
-	}
-	if err := run(t.Context(), []string{"--version=v1.2.3", "--out=" + dir}, io.Discard); err == nil || errors.Is(err, flag.ErrHelp) {
-		t.Errorf("run into a folder that holds a file: %v, want an error", err)
 	}
 }

@@ -56,7 +56,9 @@ func TestRelease(t *testing.T) {
 	visitor.MustNotHaveNoticed(t)
 
 	visitor = visit(t, "www.shop.test")
-	helm.install(t, current, values(berth.Settings().ImageTags))
+	all := values(berth.Settings().ImageTags)
+	all["mail"] = map[string]any{"password": "of the mail server"}
+	helm.install(t, current, all)
 	makeApp(t, "again")
 	mustBeReady(t, "again")
 	mustBeReady(t, "shop")
@@ -64,11 +66,20 @@ func TestRelease(t *testing.T) {
 	mustBeTheSame(t, "new installation", before, state(t, "shop"))
 
 	session = sessionKey(t, helm.namespace)
-	helm.upgrade(t, current, map[string]any{"oidc": map[string]any{"sessionSecret": "berth-session"}})
-	if sessionKey(t, helm.namespace) != session {
-		t.Error("the session key is another one since a value names its Secret")
+	traefik, host := startTraefik(t), "shop."+berth.Env.BaseDomain
+	awaitName(t, traefik, host, host)
+	makeWildcard(t, helm.namespace)
+	helm.upgrade(t, current, map[string]any{
+		"oidc": map[string]any{"sessionSecret": "berth-session"},
+		"mail": map[string]any{"existingSecret": "berth-mail", "password": ""},
+		"wildcardCertificate": map[string]any{
+			"enabled": true, "traefik": true, "secretName": wildcardSecret, "namespace": helm.namespace,
+		},
+	})
+	awaitName(t, traefik, host, "*."+berth.Env.BaseDomain)
+	if sessionKey(t, helm.namespace) != session || secret(t, helm.namespace, "berth-mail")["password"] == nil {
+		t.Error("Secrets of the release are gone, or others, since values name them")
 	}
-	mustServeWildcard(t, helm, "shop")
 	visitor.MustNotHaveNoticed(t)
 }
 
@@ -167,14 +178,21 @@ func isCurrent(t *testing.T) bool {
 
 func sessionKey(t *testing.T, namespace string) string {
 	t.Helper()
-	var secret corev1.Secret
-	if err := berth.Client.Get(t.Context(), client.ObjectKey{Namespace: namespace, Name: "berth-session"}, &secret); err != nil {
+	key := secret(t, namespace, "berth-session")["key"]
+	if len(key) != 32 {
+		t.Errorf("the session key has %d bytes", len(key))
+	}
+	return string(key)
+}
+
+// secret is what a Secret holds.
+func secret(t *testing.T, namespace, name string) map[string][]byte {
+	t.Helper()
+	var s corev1.Secret
+	if err := berth.Client.Get(t.Context(), client.ObjectKey{Namespace: namespace, Name: name}, &s); err != nil {
 		t.Fatal(err)
 	}
-	if len(secret.Data["key"]) != 32 {
-		t.Errorf("the session key has %d bytes", len(secret.Data["key"]))
-	}
-	return string(secret.Data["key"])
+	return s.Data
 }
 
 // mustHaveNoBerth fails the test if Berth's own Pods are still there, or its definitions and so many Apps are not.

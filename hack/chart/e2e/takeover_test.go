@@ -14,9 +14,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	berthv1alpha1 "github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/config/manifests"
 	"github.com/berth-dev/berth/hack/dev/stack"
 	"github.com/berth-dev/berth/hack/e2e/witness"
-	"github.com/berth-dev/berth/hack/manifests"
 )
 
 // overlay is what docs/guides/install.md has, for the stack's cluster.

@@ -17,6 +17,9 @@ import (
 	"github.com/berth-dev/berth/hack/e2e/witness"
 )
 
+// wildcardSecret is the Secret with the wildcard certificate.
+const wildcardSecret = "wildcard-tls"
+
 // wildcardCertificate is one for all default hosts, as whoever runs the platform asks for it.
 const wildcardCertificate = `
 apiVersion: cert-manager.io/v1
@@ -25,24 +28,17 @@ metadata:
   name: wildcard
   namespace: %s
 spec:
-  secretName: wildcard-tls
+  secretName: %s
   dnsNames: ["*.%s"]
   usages: [digital signature, server auth]
   issuerRef: {kind: ClusterIssuer, name: %s}
 `
 
-// mustServeWildcard has a release make the TLSStore and rely on it, and fails the test unless a Traefik that knows TLSStores then serves an App with
-// the wildcard certificate.
-func mustServeWildcard(t *testing.T, helm *helm, app string) {
+// makeWildcard makes it in a Namespace and waits until it is there.
+func makeWildcard(t *testing.T, namespace string) {
 	t.Helper()
-	traefik, host := startTraefik(t), app+"."+berth.Env.BaseDomain
-	awaitName(t, traefik, host, host)
-	kubectl(t, fmt.Sprintf(wildcardCertificate, helm.namespace, berth.Env.BaseDomain, berth.Settings().Issuer), "apply", "-f", "-")
-	kubectl(t, "", "wait", "certificate/wildcard", "-n", helm.namespace, "--for=condition=Ready", "--timeout=60s")
-	helm.upgrade(t, currentChart(t), map[string]any{"wildcardCertificate": map[string]any{
-		"enabled": true, "traefik": true, "secretName": "wildcard-tls", "namespace": helm.namespace,
-	}})
-	awaitName(t, traefik, host, "*."+berth.Env.BaseDomain)
+	kubectl(t, fmt.Sprintf(wildcardCertificate, namespace, wildcardSecret, berth.Env.BaseDomain, berth.Settings().Issuer), "apply", "-f", "-")
+	kubectl(t, "", "wait", "certificate/wildcard", "-n", namespace, "--for=condition=Ready", "--timeout=60s")
 }
 
 // startTraefik starts the cluster's Traefik once more, with its own definitions, which the one that serves the Apps does without. It returns where

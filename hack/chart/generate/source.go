@@ -8,7 +8,7 @@ import (
 
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 
-	"github.com/berth-dev/berth/hack/manifests"
+	"github.com/berth-dev/berth/config/manifests"
 )
 
 // addons are the kustomize components below config that the chart has as options.
