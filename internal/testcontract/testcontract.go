@@ -59,8 +59,11 @@ func (c *Contract) Find(method string, address *url.URL) (*v3.Operation, string)
 		if !fits(strings.Split(template, "/"), segments) {
 			continue
 		}
-		operation, _ := item.GetOperations().Get(strings.ToLower(method))
-		return operation, template
+		for known, operation := range item.GetOperations().FromOldest() {
+			if strings.ToUpper(known) == method {
+				return operation, template
+			}
+		}
 	}
 	return nil, ""
 }
