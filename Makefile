@@ -51,9 +51,33 @@ test: test-unit test-release test-cluster test-e2e ## test everything
 test-unit: cluster ## test the packages, against a real API server where one is needed
 	@command -v gcc >/dev/null || { echo "this machine lacks gcc, for the race detector; on Debian: apt-get install --no-install-recommends gcc libc6-dev"; exit 1; }
 	@$(CLUSTER) doctor
-	KUBEBUILDER_ASSETS="$$($(CLUSTER) assets)" go test -race $$(go list ./... | grep -v /hack/e2e)
+	KUBEBUILDER_ASSETS="$$($(CLUSTER) assets)" go test -race $$(go list ./... | grep -v -e /hack/e2e -e /hack/fuzz)
 	go -C hack/alerts test ./...
 	go -C hack/chart test . ./generate/...
+
+# Without -race, which would make of ten thousand requests a matter of minutes.
+.PHONY: test-fuzz
+test-fuzz: cluster ## send the facade 10,000 requests made up from its contract, beside clients that are as slow as they can be
+	KUBEBUILDER_ASSETS="$$($(CLUSTER) assets)" go test -count=1 -timeout=10m -v ./hack/fuzz
+
+# How long each target is fuzzed, as -fuzztime takes it.
+FUZZTIME := 10s
+
+.PHONY: fuzz
+fuzz: ## fuzz every target of `go test -fuzz`, each for FUZZTIME=10s
+	@failed=; for folder in $$(grep -rl --include=*_test.go '^func Fuzz' . | xargs -n 1 dirname | sort -u); do \
+		for target in $$(go test -list '^Fuzz' $$folder | grep '^Fuzz'); do \
+			echo "$$folder $$target"; \
+			go test -run='^$$' -fuzz="^$$target\$$" -fuzztime=$(FUZZTIME) $$folder || failed="$$failed $$target"; \
+		done; \
+	done; \
+	if [ -n "$$failed" ]; then echo "These targets failed:$$failed. What broke them is in testdata/fuzz beside each: keep it there as a seed."; exit 1; fi
+
+.PHONY: slow-clients
+slow-clients: cluster ## measure how others are served beside slow clients, into docs/performance/slow-clients.md
+	@mkdir -p docs/performance
+	KUBEBUILDER_ASSETS="$$($(CLUSTER) assets)" go test -run='^$$' -bench=SlowClients -benchtime=1x -timeout=10m ./hack/fuzz \
+		-report=$(CURDIR)/docs/performance/slow-clients.md
 
 .PHONY: test-release
 test-release: ## test that two builds of a release are the same

@@ -97,7 +97,7 @@ func (r *Reader) snapshot(ctx context.Context, app *v1alpha1.App, options Option
 		s.last[currentID(&pods.Items[i])] = latest(options.Since, all[i])
 		ended, waits := notes(&pods.Items[i], options.Previous)
 		s.notes = append(append(s.notes, ended...), waits...)
-		all[i] = append(all[i], since(ended, options.Since)...)
+		all = append(all, since(ended, options.Since)) // It may be the end of the container before.
 		closing = append(closing, waits...)
 	}
 	s.lines = append(merge(options.Tail, all...), closing...)
