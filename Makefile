@@ -51,7 +51,7 @@ test: test-unit test-release test-cluster test-e2e ## test everything
 test-unit: cluster ## test the packages, against a real API server where one is needed
 	@command -v gcc >/dev/null || { echo "this machine lacks gcc, for the race detector; on Debian: apt-get install --no-install-recommends gcc libc6-dev"; exit 1; }
 	@$(CLUSTER) doctor
-	KUBEBUILDER_ASSETS="$$($(CLUSTER) assets)" go test -race $$(go list ./... | grep -v -e /hack/e2e -e /hack/fuzz)
+	KUBEBUILDER_ASSETS="$$($(CLUSTER) assets)" go test -race $$(go list ./... | grep -v -e /hack/e2e -e '/hack/chaos$$' -e /hack/fuzz)
 	go -C hack/alerts test ./...
 	go -C hack/chart test . ./generate/...
 
@@ -104,6 +104,13 @@ else
 test-cluster test-e2e:
 	@echo "$@ needs root for a node that runs Pods: left out"
 endif
+
+# A seed that was printed lets the same requests fail once more. The long form writes its table into the documentation.
+.PHONY: chaos
+chaos: cluster ## kill, cut and confuse what runs, in two minutes; with LONG=1 in an hour at most; SEED=… as last time
+	@$(CLUSTER) doctor
+	KUBEBUILDER_ASSETS="$$($(CLUSTER) assets)" go test -count=1 -timeout=60m -v ./hack/chaos -args -seed=$(or $(SEED),0) \
+		$(if $(LONG),-long -report=$(CURDIR)/docs/performance/chaos.md)
 
 .PHONY: lint
 lint: ## check the style, the API conventions and who may import whom

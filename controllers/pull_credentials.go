@@ -74,7 +74,7 @@ func (r *appReconciler) pullByRole(ctx context.Context, s *appScope, have *corev
 		return nil
 	}
 	token, tokenErr := r.tokens.Get(ctx, role, sessionPrefix+s.app.GetName(), refused)
-	if token.IssuedAt.After(held.issued) {
+	if held.isReplacedBy(token, now) {
 		if err := r.keepToken(ctx, s.app, from, token); err != nil {
 			return err
 		}
@@ -118,6 +118,12 @@ func externalID(namespace client.Object) string {
 // as Berth has made it for the same purpose.
 type holding struct {
 	issued, refresh, expires time.Time
+}
+
+// isReplacedBy reports whether a token is another one than that of the Secret: a newer one, or any if the one that is there was issued by a clock
+// that was ahead. Otherwise, no token could take the place of one that a registry refuses until that time has come.
+func (h holding) isReplacedBy(token ecr.Token, now time.Time) bool {
+	return token.IssuedAt.After(h.issued) || h.issued.After(now) && !token.IssuedAt.IsZero()
 }
 
 func (r *appReconciler) held(app *v1alpha1.App, have *corev1.Secret, from string) (holding, error) {

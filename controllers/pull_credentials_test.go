@@ -239,6 +239,31 @@ func TestDeniedPullRenewsAtOnce(t *testing.T) {
 	}
 }
 
+// A token that was got while the operator's clock was ahead is replaced like any other when a registry refuses it.
+func TestDeniedPullRenewsAfterTheClockWasAhead(t *testing.T) {
+	t.Parallel()
+	ns := organization(t)
+	role := newRole(t, ns)
+	app := newApp(t, ns, pullsBy(role))
+	before := awaitPull(t, app, nil)
+	if _, err := whatNow(t, app, time.Now().Add(8*time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	awaitPull(t, app, before)
+	amazon.Revoke(role.ARN)
+	rollout(t, app, "1", podWaiting("ErrImagePull",
+		"failed to pull and unpack image: failed to resolve reference: unexpected status from HEAD request: 403 Forbidden"))
+	eventually(t, func(context.Context) error {
+		if _, err := whatNow(t, app, time.Now()); err != nil {
+			return err
+		}
+		if !opens(t, awaitPull(t, app, nil)) {
+			return errNotYet
+		}
+		return nil
+	})
+}
+
 // An outage of AWS doesn't touch the token that is there; when that has ended, the App says so.
 func TestOutageOfAmazon(t *testing.T) {
 	t.Parallel()

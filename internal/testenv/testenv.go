@@ -69,6 +69,17 @@ func run(m *testing.M, setups []Setup) (code int, err error) {
 	return m.Run(), nil
 }
 
+// InstallCRDs makes the custom resources of Berth and of cert-manager, and waits until the API server serves them. It is for who has started an
+// API server without Run.
+func InstallCRDs(config *rest.Config) error {
+	crds, err := crdFolders()
+	if err != nil {
+		return err
+	}
+	_, err = envtest.InstallCRDs(config, envtest.CRDInstallOptions{Paths: crds, ErrorIfPathMissing: true})
+	return err
+}
+
 // crdFolders returns where the custom resource definitions of Berth and of cert-manager's module lie.
 func crdFolders() ([]string, error) {
 	dirs, err := moduleFolders()

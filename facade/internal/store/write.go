@@ -37,11 +37,12 @@ func (s *Store) Create(ctx context.Context, organization string, body wire.AppBo
 		return translate.Observed{}, err
 	}
 	defer unlock()
-	domain, err := s.domainFor(ctx, organization, slug)
+	domains, err := s.domains(ctx, client.InNamespace(organization), client.MatchingFields{indexApp: slug})
 	if err != nil {
 		return translate.Observed{}, err
 	}
-	observed := translate.Observed{Domain: domain, ExternalID: externalID}
+	lasting := slices.DeleteFunc(slices.Clone(domains), func(d *v1alpha1.Domain) bool { return translate.Outlives("", d) })
+	observed := translate.Observed{Domain: translate.Primary(slug, lasting), ExternalID: externalID}
 	plan, err := translate.Create(s.platform, organization, body, observed, s.fresh())
 	if err != nil {
 		return translate.Observed{}, err
@@ -64,7 +65,7 @@ func (s *Store) Create(ctx context.Context, organization string, body wire.AppBo
 	} else if err != nil {
 		return translate.Observed{}, w.undo(err)
 	}
-	if err := w.domain(plan, &observed); err != nil {
+	if err := w.firstDomain(plan, &observed, domains); err != nil {
 		w.undoApp(observed.App)
 		return translate.Observed{}, w.undo(err)
 	}
@@ -100,12 +101,15 @@ func (s *Store) change(ctx context.Context, slug string, find finder, plan Plann
 			return before, w.undo(planErr)
 		}
 		changes, planErr := plan(s.platform, before, fresh)
-		if planErr != nil || changes.Empty() {
+		if planErr != nil {
 			return before, w.undo(planErr)
 		}
 		var after translate.Observed
 		after, err = s.attempt(w, before, changes)
-		if err == nil {
+		switch {
+		case err == nil && changes.Empty():
+			return before, w.undo(nil)
+		case err == nil:
 			s.awaitSeen(ctx, w, after)
 			return s.written(ctx, w, after)
 		}
@@ -119,6 +123,9 @@ func (s *Store) change(ctx context.Context, slug string, find finder, plan Plann
 // attempt writes a plan. The Domain comes before the App, since it is what can still be refused: what the App is to be has been looked at
 // already.
 func (s *Store) attempt(w *writer, observed translate.Observed, plan translate.Plan) (translate.Observed, error) {
+	if err := w.confirm(plan, observed); err != nil || plan.Empty() {
+		return observed, err
+	}
 	if err := s.checkDomain(w, observed.App.Namespace, observed.App.Name, plan); err != nil {
 		return observed, err
 	}

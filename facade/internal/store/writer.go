@@ -13,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -192,6 +193,20 @@ func (w *writer) domain(plan translate.Plan, observed *translate.Observed) error
 	return convert(plan.Domain, observed.Domain)
 }
 
+// firstDomain applies the Domain of a new App. Those of an earlier App of this name, which the cluster is about to delete, it deletes first, or the
+// new App's would be one of them.
+func (w *writer) firstDomain(plan translate.Plan, observed *translate.Observed, domains []*v1alpha1.Domain) error {
+	for _, d := range domains {
+		if !translate.Outlives(observed.App.UID, d) {
+			continue
+		}
+		if err := w.client.Delete(w.ctx, d.DeepCopy(), client.Preconditions{UID: &d.UID}); client.IgnoreNotFound(err) != nil {
+			return err
+		}
+	}
+	return w.domain(plan, observed)
+}
+
 // convert reads an apply configuration, which holds the whole object after an apply, as the object.
 func convert(applied, object any) error {
 	encoded, err := json.Marshal(applied)
@@ -202,6 +217,40 @@ func convert(applied, object any) error {
 		return fmt.Errorf("read what was applied: %w", err)
 	}
 	return nil
+}
+
+// confirm makes sure that the App is what was observed if a plan doesn't write it, and its Domain if it writes neither: another facade may have
+// written a moment ago what this one's cache doesn't have yet. The error is a conflict if they aren't.
+func (w *writer) confirm(plan translate.Plan, observed translate.Observed) error {
+	if plan.App != nil {
+		return nil
+	}
+	if err := w.expect("App", observed.App); err != nil || plan.Domain != nil {
+		return err
+	}
+	if observed.Domain != nil {
+		return w.expect("Domain", observed.Domain)
+	}
+	return w.expect("Domain", &v1alpha1.Domain{ObjectMeta: metav1.ObjectMeta{Namespace: observed.App.Namespace, Name: observed.App.Name}})
+}
+
+// expect makes sure that an object is what the cache has; one without a UID isn't there. The error is a conflict if it isn't.
+func (w *writer) expect(kind string, want client.Object) error {
+	found := &metav1.PartialObjectMetadata{}
+	found.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind(kind))
+	if err := w.client.Get(w.ctx, client.ObjectKeyFromObject(want), found); client.IgnoreNotFound(err) != nil {
+		return err
+	}
+	if alike(found, want) {
+		return nil
+	}
+	resource := schema.GroupResource{Group: v1alpha1.GroupVersion.Group, Resource: kind}
+	return apierrors.NewConflict(resource, want.GetName(), errors.New("it isn't what the cache has"))
+}
+
+// alike tells whether two are the same object as far as clients have a say in it: its status leaves that as it is.
+func alike(a, b client.Object) bool {
+	return a.GetUID() == b.GetUID() && a.GetGeneration() == b.GetGeneration() && maps.Equal(a.GetAnnotations(), b.GetAnnotations())
 }
 
 // delete deletes this App, and none that has its name later. One that is gone is no error.

@@ -8,6 +8,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
@@ -95,6 +96,15 @@ func OwnerOf(app *v1alpha1.App) *metav1ac.OwnerReferenceApplyConfiguration {
 // Owns tells whether an object goes when an App does.
 func Owns(app *v1alpha1.App, object metav1.Object) bool {
 	return slices.ContainsFunc(object.GetOwnerReferences(), func(o metav1.OwnerReference) bool { return o.UID == app.UID })
+}
+
+// Outlives tells whether all that an object belongs to is Apps that were there before this one, so that it is about to go though the App stays.
+// For an App that isn't made yet, the UID is empty.
+func Outlives(app types.UID, object metav1.Object) bool {
+	owners := object.GetOwnerReferences()
+	return len(owners) > 0 && !slices.ContainsFunc(owners, func(o metav1.OwnerReference) bool {
+		return o.Kind != "App" || o.APIVersion != v1alpha1.GroupVersion.String() || o.UID == app
+	})
 }
 
 // secret returns the Secret of a name if it is there for this purpose, one of v1alpha1's values of LabelSecret; else nil.

@@ -1,0 +1,93 @@
+package chaos
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	coordinationv1 "k8s.io/api/coordination/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/berth-dev/berth/hack/chaos/fault"
+	"github.com/berth-dev/berth/internal/testenv"
+)
+
+// leaseName is the Lease that operators agree by.
+const leaseName = "berth-operator"
+
+// candidate is an operator that works only while it believes that it leads.
+type candidate struct {
+	*operator
+	// deaf says that its requests for the Lease get no answer.
+	deaf atomic.Bool
+}
+
+// newCandidate starts an operator that leads if no other does. It believes in that for long, though the API server doesn't answer it.
+func newCandidate(t *testing.T) *candidate {
+	t.Helper()
+	c := &candidate{}
+	c.operator = startOperator(t, through(c.wrap), func(o *operatorOptions) {
+		m := &o.manager
+		m.LeaderElection, m.LeaderElectionID, m.LeaderElectionNamespace = true, leaseName, testenv.Namespace
+		m.LeaseDuration, m.RenewDeadline, m.RetryPeriod = new(20*time.Second), new(10*time.Second), new(100*time.Millisecond)
+	})
+	return c
+}
+
+// wrap keeps answers about the Lease from a deaf candidate.
+func (c *candidate) wrap(next http.RoundTripper) http.RoundTripper {
+	return fault.RoundTripper(func(r *http.Request) (*http.Response, error) {
+		if c.deaf.Load() && strings.Contains(r.URL.Path, "/leases/") {
+			<-r.Context().Done()
+			return nil, r.Context().Err()
+		}
+		return next.RoundTrip(r)
+	})
+}
+
+// leads tells whether the candidate works.
+func (c *candidate) leads() bool {
+	select {
+	case <-c.mgr.Elected():
+		return true
+	default:
+		return false
+	}
+}
+
+// TestTwoLeaders lets a second operator lead while the first still believes that it does, since nobody answers it about the Lease.
+func TestTwoLeaders(t *testing.T) {
+	s := newStorm(t, "two operators that both believe they lead", "two")
+	leader := newCandidate(t)
+	s.doors.open(t, nil)
+	s.rage(t, 10*time.Second, func(ctx context.Context) int {
+		faults := 0
+		for ctx.Err() == nil {
+			next := newCandidate(t)
+			leader.deaf.Store(true)
+			lease := &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: testenv.Namespace, Name: leaseName}}
+			if err := suite.api.Delete(context.WithoutCancel(ctx), lease); client.IgnoreNotFound(err) != nil {
+				t.Error(err)
+			}
+			eventually(t, patience, func(context.Context) error {
+				if !next.leads() {
+					return errNotYet
+				}
+				return nil
+			})
+			faults++
+			both := chance(t.Name()).Int64N(int64(time.Second))
+			time.Sleep(2*time.Second + time.Duration(both))
+			if !leader.leads() {
+				t.Error("the first operator has given up: they never worked at the same time")
+			}
+			leader.stop()
+			leader = next
+		}
+		return faults
+	})
+}
