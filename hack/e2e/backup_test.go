@@ -114,7 +114,9 @@ func settings(t *testing.T) map[string]map[string][]byte {
 	}
 	found := map[string]map[string][]byte{}
 	for _, s := range list.Items {
-		if _, ofBerth := s.Labels[berthv1alpha1.LabelSecret]; !ofBerth {
+		_, ofBerth := s.Labels[berthv1alpha1.LabelSecret]
+		_, ofCertManager := s.Labels["cert-manager.io/next-private-key"]
+		if !ofBerth && !ofCertManager {
 			found[s.Name] = s.Data
 		}
 	}
