@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -55,7 +54,7 @@ func mustRun(t *testing.T, namespace string, tags map[string]string) {
 			t.Fatal(err)
 		}
 		if image := d.Spec.Template.Spec.Containers[0].Image; !strings.HasSuffix(image, ":"+tag) || d.Status.UpdatedReplicas != d.Status.Replicas {
-			t.Errorf("%s: %s", name, fmt.Sprintf("its image is %s, want tag %s; %d of %d Pods are new", image, tag, d.Status.UpdatedReplicas, d.Status.Replicas))
+			t.Errorf("%s: its image is %s, want tag %s; %d of %d Pods are new", name, image, tag, d.Status.UpdatedReplicas, d.Status.Replicas)
 		}
 	}
 }

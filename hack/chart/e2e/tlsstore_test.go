@@ -127,7 +127,7 @@ func servedNames(ctx context.Context, address, host string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	encrypted, ok := conn.(*tls.Conn)
 	if !ok {
 		return nil, fmt.Errorf("the connection is a %T", conn)
