@@ -76,9 +76,14 @@ func newFuzzer(t *testing.T) *fuzzer {
 	for i := range 8 {
 		slugs = append(slugs, fmt.Sprintf("shop-%d", i))
 	}
+	// A host can be had once.
+	free := slices.Clone(hosts)
+	for i := range 300 {
+		free = append(free, fmt.Sprintf("shop-%d.h%d.test", i%len(slugs), i))
+	}
 	f.known = map[string][]string{
 		"{organization}": {orgOne, orgOne, orgOne, orgOne, orgOne, orgOne, orgOne, orgTwo, "nobody"},
-		"{app}":          slugs, "{domain}": slices.Concat(hosts, slugs), "slug": slugs, "domain": hosts,
+		"{app}":          slugs, "{domain}": slices.Concat(hosts, slugs), "slug": slugs, "domain": free,
 		"location":   {"example.com/shop:v1", "https://example.com/shop:v2", "123456789012.dkr.ecr.us-west-2.amazonaws.com/shop"},
 		"role_name":  {"", "arn:aws:iam::123456789012:role/shop", "ann"},
 		"from_email": {"", "ann@example.com"}, "email_host": {"", "smtp.example.com", "127.0.0.1"}, "email_host_user": {"", "ann", "ann@example.com"},
