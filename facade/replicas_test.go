@@ -67,7 +67,7 @@ func TestReplicaThatLagsBehind(t *testing.T) {
 	call(t, key, http.MethodPut, app, map[string]any{"dataset": "testing"}).want(t, http.StatusOK)
 	go func() {
 		_ = poll(t.Context(), func() bool {
-			return asked.has("GET /apis/berth.dev/v1alpha1/namespaces/" + org + "/apps/" + path.Base(app))
+			return asked.has("GET /apis/berth.dev/v1alpha1/namespaces/" + org + "/apps")
 		})
 		release()
 	}()

@@ -23,8 +23,9 @@ func TestRequests(t *testing.T) {
 		"slug": slug, "location": "https://example.com/a", "role_name": "arn:aws:iam::01:pull", "dataset": "testing",
 		"env": []any{map[string]any{"name": "A", "value": "1"}}, "domain": slug + ".example.org",
 	}
-	apps, secrets := "/apis/berth.dev/v1alpha1/namespaces/"+org+"/apps/"+slug, "/api/v1/namespaces/"+org+"/secrets"
-	domain := "/apis/berth.dev/v1alpha1/namespaces/" + org + "/domains/" + slug
+	all := "/apis/berth.dev/v1alpha1/namespaces/" + org + "/"
+	apps, secrets := all+"apps/"+slug, "/api/v1/namespaces/"+org+"/secrets"
+	domain := all + "domains/" + slug
 	steps := []struct {
 		name, method, path string
 		body               any
@@ -33,9 +34,9 @@ func TestRequests(t *testing.T) {
 		{name: "Create", method: http.MethodPost, path: appsPath(org), body: body, want: []string{"POST " + secrets, "PATCH " + apps, "PATCH " + domain}},
 		{name: "Get", method: http.MethodGet, path: appPath(org, slug)},
 		{name: "List", method: http.MethodGet, path: appsPath(org)},
-		{name: "PutOfTheSame", method: http.MethodPut, path: appPath(org, slug), body: body, want: []string{"GET " + apps, "GET " + domain}},
+		{name: "PutOfTheSame", method: http.MethodPut, path: appPath(org, slug), body: body, want: []string{"GET " + all + "apps", "GET " + all + "domains"}},
 		{name: "PutOfLocation", method: http.MethodPut, path: appPath(org, slug), body: map[string]any{"location": "example.com/b"}, want: []string{"PATCH " + apps}},
-		{name: "PutOfDomain", method: http.MethodPut, path: appPath(org, slug), body: map[string]any{"from_email": "a@b"}, want: []string{"GET " + apps, "PATCH " + domain}},
+		{name: "PutOfDomain", method: http.MethodPut, path: appPath(org, slug), body: map[string]any{"from_email": "a@b"}, want: []string{"GET " + all + "apps", "PATCH " + domain}},
 		{name: "Restart", method: http.MethodPost, path: appPath(org, slug), want: []string{"PATCH " + apps}},
 		{name: "Taken", method: http.MethodPost, path: appsPath(org), body: body},
 		{name: "Delete", method: http.MethodDelete, path: appPath(org, slug), want: []string{"DELETE " + apps, "DELETE " + domain}},

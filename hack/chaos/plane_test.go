@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"k8s.io/apimachinery/pkg/util/wait"
@@ -134,6 +135,7 @@ func (p *plane) start(name string) error {
 	defer log.Close()
 	command := exec.Command(filepath.Join(p.assets, name), p.args(name)...) //nolint:noctx // It is killed when the test wants that.
 	command.Stdout, command.Stderr = log, log
+	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // Nothing outlives a test that panics or is killed.
 	if err := command.Start(); err != nil {
 		return fmt.Errorf("start %s: %w", name, err)
 	}

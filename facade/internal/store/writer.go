@@ -31,6 +31,8 @@ const absent = "1"
 type writer struct {
 	ctx    context.Context //nolint:containedctx // It lives as long as the write that the writer is made for.
 	client client.Client
+	// own reads as the facade itself.
+	own client.Reader
 	// made are the Secrets that the writer has made.
 	made []*corev1.Secret
 	// spent is the Secret that the writer has deleted; nil if none.
@@ -43,7 +45,7 @@ type writer struct {
 // begin returns a writer for who acts in ctx, and what ends its time and its turn.
 func (s *Store) begin(ctx context.Context) (*writer, func()) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
-	w := &writer{ctx: ctx, client: s.client}
+	w := &writer{ctx: ctx, client: s.client, own: s.own}
 	return w, func() {
 		cancel()
 		w.leave()
@@ -234,12 +236,18 @@ func (w *writer) confirm(plan translate.Plan, observed translate.Observed) error
 	return w.expect("Domain", &v1alpha1.Domain{ObjectMeta: metav1.ObjectMeta{Namespace: observed.App.Namespace, Name: observed.App.Name}})
 }
 
-// expect makes sure that an object is what the cache has; one without a UID isn't there. The error is a conflict if it isn't.
+// expect makes sure that an object is what the cache has; one without a UID isn't there. The error is a conflict if it isn't. The facade asks as
+// itself, and by a list, which is all that it may do.
 func (w *writer) expect(kind string, want client.Object) error {
-	found := &metav1.PartialObjectMetadata{}
-	found.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind(kind))
-	if err := w.client.Get(w.ctx, client.ObjectKeyFromObject(want), found); client.IgnoreNotFound(err) != nil {
+	list := &metav1.PartialObjectMetadataList{}
+	list.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind(kind + "List"))
+	err := w.own.List(w.ctx, list, client.InNamespace(want.GetNamespace()), client.MatchingFields{metav1.ObjectNameField: want.GetName()})
+	if err != nil {
 		return err
+	}
+	found := &metav1.PartialObjectMetadata{}
+	if len(list.Items) > 0 {
+		found = &list.Items[0]
 	}
 	if alike(found, want) {
 		return nil
