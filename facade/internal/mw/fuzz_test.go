@@ -3,6 +3,7 @@ package mw
 import (
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -25,7 +26,7 @@ func FuzzTrace(f *testing.F) {
 	spans := tracetest.NewInMemoryExporter()
 	provider := sdktrace.NewTracerProvider(sdktrace.WithSyncer(spans), sdktrace.WithSampler(sdktrace.AlwaysSample()))
 	engine := gin.New()
-	engine.Use(RequestID(), Trace(provider.Tracer("test")))
+	engine.Use(RequestID(), Trace(provider.Tracer("test"), []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")})) // The address of httptest's requests.)
 	engine.GET("/:name", func(c *gin.Context) { c.Status(http.StatusNoContent) })
 	f.Fuzz(func(t *testing.T, parent, state, id string) {
 		defer spans.Reset()
