@@ -3,6 +3,7 @@ package chaos
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -163,7 +164,7 @@ func (s timed) right(ctx context.Context) error {
 		return fmt.Errorf("the Domain serves the certificate %+v, want the custom one", c)
 	}
 	if meta.IsStatusConditionTrue(domain.Status.Conditions, v1alpha1.ConditionCertificateExpiring) {
-		return fmt.Errorf("the Domain says that a certificate expires that has 90 days left")
+		return errors.New("the Domain says that a certificate expires that has 90 days left")
 	}
 	return nil
 }

@@ -48,7 +48,7 @@ func TestMain(m *testing.M) {
 	if *seed == 0 {
 		*seed = rand.Uint64()
 	}
-	fmt.Printf("seed %d\n", *seed)
+	fmt.Fprintf(os.Stdout, "seed %d\n", *seed)
 	code, err := run(m)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "chaos:", err)

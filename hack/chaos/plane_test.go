@@ -61,15 +61,20 @@ func startPlane(ctx context.Context, dir, assets string) (*plane, error) {
 // freePorts returns addresses that nobody listens at.
 func freePorts(number int) ([]string, error) {
 	var found []string
+	var open []net.Listener
 	for range number {
 		l, err := net.Listen("tcp", loopback+":0")
 		if err != nil {
 			return nil, err
 		}
-		defer l.Close() // Only at the end, so that the addresses differ.
+		open = append(open, l)
 		found = append(found, l.Addr().String())
 	}
-	return found, nil
+	var errs []error
+	for _, l := range open { // Only now, so that the addresses differ.
+		errs = append(errs, l.Close())
+	}
+	return found, errors.Join(errs...)
 }
 
 // prepare writes the files that the programs read.

@@ -66,7 +66,7 @@ func (r *report) write(file string, seed uint64, long bool, took time.Duration) 
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintf(w, "case\tfaults\tobjects\tlost\tdiverged\tseconds\t\n")
+	fmt.Fprintln(w, "case\tfaults\tobjects\tlost\tdiverged\tseconds\t")
 	for _, f := range r.rows {
 		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\t%.1f\t\n", f.Case, f.Faults, f.Objects, f.Lost, f.Diverged, f.Seconds)
 	}
@@ -80,7 +80,7 @@ func (r *report) write(file string, seed uint64, long bool, took time.Duration) 
 			return err
 		}
 	}
-	return os.WriteFile(file, append(content, '\n'), 0o644) //nolint:gosec // It is there to be read.
+	return os.WriteFile(file, append(content, '\n'), 0o644)
 }
 
 func (r *report) markdown(seed uint64, long bool, took time.Duration) []byte {

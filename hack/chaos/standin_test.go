@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"maps"
 	"math/big"
 	"time"
 
@@ -49,7 +50,8 @@ func startStandIns(ctx context.Context, c *rest.Config) error {
 	if err := ctrl.NewControllerManagedBy(mgr).Named("kubelet").For(&corev1.Pod{}).Complete(kubelet); err != nil {
 		return err
 	}
-	if err := ctrl.NewControllerManagedBy(mgr).Named("issuer").For(&cmv1.Certificate{}).Complete(reconcile.AsReconciler(mgr.GetClient(), suite.issuer)); err != nil {
+	manager := reconcile.AsReconciler(mgr.GetClient(), suite.issuer)
+	if err := ctrl.NewControllerManagedBy(mgr).Named("issuer").For(&cmv1.Certificate{}).Complete(manager); err != nil {
 		return err
 	}
 	started(ctx, "the stand-ins", mgr.Start)
@@ -128,9 +130,7 @@ func (i *issuer) write(ctx context.Context, c *cmv1.Certificate) error {
 		if secret.Labels == nil {
 			secret.Labels = map[string]string{}
 		}
-		for name, value := range c.Spec.SecretTemplate.Labels {
-			secret.Labels[name] = value
-		}
+		maps.Copy(secret.Labels, c.Spec.SecretTemplate.Labels)
 		metav1.SetMetaDataAnnotation(&secret.ObjectMeta, cmv1.CertificateNameKey, c.Name)
 		secret.Type = corev1.SecretTypeTLS
 		secret.Data = map[string][]byte{corev1.TLSCertKey: chain, corev1.TLSPrivateKeyKey: key}
