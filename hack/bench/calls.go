@@ -131,6 +131,7 @@ func (s *stack) measureCall(ctx context.Context, c call, clients int) (report.Ca
 		if err := warmed.Err(); err != nil {
 			return report.Call{}, err
 		}
+		s.rounds++ // Or the first calls would set what is set already.
 	}
 	if _, err := s.plane.Audit.Since(ctx); err != nil {
 		return report.Call{}, err

@@ -11,6 +11,8 @@ import (
 	"os"
 	"slices"
 	"time"
+
+	"github.com/berth-dev/berth/internal/testenv"
 )
 
 // Request is what requests are counted by.
@@ -21,6 +23,8 @@ type Request struct {
 	Verb string
 	// Resource is the resource with its subresource: "apps/status". Empty for what is none.
 	Resource string
+	// Election says that it is an event about who leads, which is told once when a process begins to.
+	Election bool
 }
 
 // Counts are how many requests there were of each kind.
@@ -34,8 +38,8 @@ func (r Request) Writes() bool {
 	return slices.Contains([]string{"create", "update", "patch", "delete", "deletecollection"}, r.Verb) && !slices.Contains(notWrites, r.Resource)
 }
 
-// Steady tells whether a request is one that a client makes though nothing happens: a watch, or what keeps it the leader.
-func (r Request) Steady() bool { return r.Verb == "watch" || r.Resource == "leases" }
+// Steady tells whether a request is one that a client makes though nothing happens: a watch, or what makes or keeps it the leader.
+func (r Request) Steady() bool { return r.Verb == "watch" || r.Resource == "leases" || r.Election }
 
 // Of is how many requests of a user's a condition holds for.
 func (c Counts) Of(user string, holds func(Request) bool) int {
@@ -70,6 +74,7 @@ type event struct {
 	ObjectRef struct {
 		Resource    string `json:"resource"`
 		Subresource string `json:"subresource"`
+		Namespace   string `json:"namespace"`
 	} `json:"objectRef"`
 }
 
@@ -86,7 +91,8 @@ func (e *event) request() Request {
 	if e.ObjectRef.Subresource != "" {
 		resource += "/" + e.ObjectRef.Subresource
 	}
-	return Request{User: e.User.Username, Verb: e.Verb, Resource: resource}
+	election := resource == "events" && e.ObjectRef.Namespace == testenv.Namespace
+	return Request{User: e.User.Username, Verb: e.Verb, Resource: resource, Election: election}
 }
 
 // Count adds the events of a log to the counts until one has come from the user agent, and returns how many bytes it has read up to there. The

@@ -37,6 +37,11 @@ func TestCount(t *testing.T) {
 			want: Counts{{User: "facade", Verb: "create", Resource: "secrets"}: 1, {User: "facade", Verb: "create", Resource: "subjectaccessreviews"}: 1},
 			err:  io.EOF,
 		},
+		"Election": {
+			reason: "An event about who leads is none of a reconcile's.",
+			log:    `{"stage":"ResponseComplete","verb":"create","user":{"username":"operator"},"objectRef":{"resource":"events","namespace":"berth-system"}}` + "\n",
+			agent:  "mark-1", want: Counts{{User: "operator", Verb: "create", Resource: "events", Election: true}: 1}, err: io.EOF,
+		},
 		"HalfALine": {log: log[:20], agent: "mark-1", want: Counts{}, err: io.EOF},
 	}
 	for name, tc := range cases {
@@ -60,19 +65,20 @@ func TestCountRefusesWhatIsNoEvent(t *testing.T) {
 
 func TestOf(t *testing.T) {
 	counts := Counts{
-		{User: "operator", Verb: "watch", Resource: "apps"}:                3,
-		{User: "operator", Verb: "update", Resource: "leases"}:             2,
-		{User: "operator", Verb: "patch", Resource: "deployments"}:         5,
-		{User: "operator", Verb: "patch", Resource: "apps/status"}:         7,
-		{User: "facade", Verb: "create", Resource: "secrets"}:              11,
-		{User: "facade", Verb: "create", Resource: "subjectaccessreviews"}: 13,
+		{User: "operator", Verb: "watch", Resource: "apps"}:                    3,
+		{User: "operator", Verb: "update", Resource: "leases"}:                 2,
+		{User: "operator", Verb: "create", Resource: "events", Election: true}: 1,
+		{User: "operator", Verb: "patch", Resource: "deployments"}:             5,
+		{User: "operator", Verb: "patch", Resource: "apps/status"}:             7,
+		{User: "facade", Verb: "create", Resource: "secrets"}:                  11,
+		{User: "facade", Verb: "create", Resource: "subjectaccessreviews"}:     13,
 	}
 	unsteady := func(r Request) bool { return !r.Steady() }
 	got := map[string]int{
 		"all": counts.Of("operator", every), "unsteady": counts.Of("operator", unsteady), "writes": counts.Of("operator", Request.Writes),
 		"reviews": counts.Of("facade", every), "kept": counts.Of("facade", Request.Writes), "nobody": counts.Of("nobody", every),
 	}
-	want := map[string]int{"all": 17, "unsteady": 12, "writes": 14, "reviews": 24, "kept": 11, "nobody": 0}
+	want := map[string]int{"all": 18, "unsteady": 12, "writes": 15, "reviews": 24, "kept": 11, "nobody": 0}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("Of(...): -want, +got:\n%s", diff)
 	}
