@@ -86,7 +86,7 @@ func trickle(ctx context.Context, first, rest string) error {
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -104,7 +104,7 @@ func trickle(ctx context.Context, first, rest string) error {
 		case <-time.After(pause):
 		}
 		if _, err := io.WriteString(conn, rest[i:i+1]); err != nil {
-			return nil //nolint:nilerr // The facade has ended the connection, which is what it should.
+			return nil // The facade has ended the connection, which is what it should.
 		}
 	}
 }
@@ -157,7 +157,7 @@ func unread(ctx context.Context, app string, http2 bool) error {
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	if _, err := io.WriteString(conn, "GET "+logsPath(app)+"?follow=true HTTP/1.1\r\nHost: localhost\r\n"+authorization()+"\r\n"); err != nil {
 		return err
 	}

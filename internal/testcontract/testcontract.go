@@ -60,7 +60,7 @@ func (c *Contract) Find(method string, address *url.URL) (*v3.Operation, string)
 			continue
 		}
 		for known, operation := range item.GetOperations().FromOldest() {
-			if strings.ToUpper(known) == method {
+			if strings.EqualFold(known, method) {
 				return operation, template
 			}
 		}

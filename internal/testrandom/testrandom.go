@@ -31,7 +31,7 @@ func write(random *rand.Rand, text *strings.Builder, part *syntax.Regexp) {
 		from, to := part.Rune[pair], part.Rune[pair+1]
 		text.WriteRune(from + random.Int32N(to-from+1))
 	case syntax.OpAnyChar, syntax.OpAnyCharNotNL:
-		text.WriteByte(byte('!' + random.IntN('~'-'!')))
+		text.WriteRune('!' + random.Int32N('~'-'!'))
 	case syntax.OpConcat:
 		for _, sub := range part.Sub {
 			write(random, text, sub)
