@@ -32,7 +32,8 @@ func specSchema(t *testing.T, plural string) *apiextensionsv1.JSONSchemaProps {
 
 // patterns are of texts that the API server takes where a schema's CEL rules say more than the rest of it, by the path.
 var patterns = map[string]string{
-	"image":            `^(registry\.example\.com(:5[0-9]{3})?/)?[a-z0-9]{1,9}([._]|__)?[a-z0-9](/[a-z0-9]{1,9}){0,2}(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,20})?(@sha256:[0-9a-f]{64})?$`,
+	"image": `^(registry\.example\.com(:5[0-9]{3})?/)?[a-z0-9]{1,9}([._]|__)?[a-z0-9](/[a-z0-9]{1,9}){0,2}` +
+		`(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,20})?(@sha256:[0-9a-f]{64})?$`,
 	"registry.roleARN": `^arn:aws(-cn)?:iam::[0-9]{12}:role/[A-Za-z0-9_+=,.@-]{1,20}$`,
 	"host":             `^[a-z0-9]([a-z0-9-]{0,9}[a-z0-9])?\.[a-z]{2,9}(\.[a-z]{2,9})?$`,
 	"mail.from":        `^[a-zé日!#.+]{1,20}@[a-z.]{1,20}$`,

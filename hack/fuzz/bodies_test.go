@@ -27,7 +27,8 @@ var otherTypes = []string{
 // brokenJSON are bodies of JSON, or not quite, that hold no object.
 var brokenJSON = []string{
 	"null", "[]", "1", `"a"`, "{", "}", `{"slug"`, `{"slug":}`, `{"slug":"a",}`, `{"slug":"a"}{"slug":"b"}`, `{"slug":"a"} x`, "\ufeff{}", "{'slug':'a'}",
-	`{"slug":"a","slug":"b"}`, `{"slug":"\ud800"}`, `{"slug":"\u0000"}`, "{\"slug\":\"\xff\xfe\"}", `{"slug":1e999999}`, `{"env":[{"name":"A","value":-0.0e-0}]}`, " \n", "NaN",
+	`{"slug":"a","slug":"b"}`, `{"slug":"\ud800"}`, `{"slug":"\u0000"}`, "{\"slug\":\"\xff\xfe\"}",
+	`{"slug":1e999999}`, `{"env":[{"name":"A","value":-0.0e-0}]}`, " \n", "NaN",
 	strings.Repeat("[", 100_000), strings.Repeat(`{"a":`, 100) + "1" + strings.Repeat("}", 100),
 }
 

@@ -186,9 +186,7 @@ func (f *fuzzer) build(ctx context.Context, r *request) (*http.Request, error) {
 		return nil, err
 	}
 	sent.URL = address
-	for name, values := range r.header {
-		sent.Header[name] = values
-	}
+	maps.Copy(sent.Header, r.header)
 	if r.key != "" {
 		sent.SetBasicAuth(f.keys[r.key], "")
 	}

@@ -22,7 +22,8 @@ func FuzzDomainRoundTrip(f *testing.F) {
 	f.Add("shop.apps.example.com", "", "", "", "", "", "0")
 	f.Add("www.example.com", "::1", "465", "ann", "", "", "2")
 	f.Add("WWW.Example.com.", "MAIL.example.com", "", "postmaster@example.com", "", "postmaster@example.com", "")
-	withMail := Platform{BaseDomain: "apps.example.com", Mail: Mail{From: "hello@example.com", Host: "mail.example.com", Port: 587, User: "postmaster@example.com"}}
+	mail := Mail{From: "hello@example.com", Host: "mail.example.com", Port: 587, User: "postmaster@example.com"}
+	withMail := Platform{BaseDomain: "apps.example.com", Mail: mail}
 	f.Fuzz(func(t *testing.T, host, server, port, user, password, from, login string) {
 		members := map[string]any{
 			"domain": host, "email_host": server, "email_port": port, "email_host_user": user, "email_host_password": password, "from_email": from,
