@@ -78,24 +78,28 @@ func (s *stack) newImage(n int) string { return fmt.Sprintf("%s.%d.%d", image, s
 
 func (s *stack) allCalls() []call {
 	list := func(ctx context.Context, c *floor.Client, _ int) error { return c.List(ctx, pageSize) }
+	get := func(ctx context.Context, c *floor.Client, n int) error { return c.Get(ctx, s.slug(n)) }
 	patch := func(ctx context.Context, c *floor.Client, n int) error {
 		return c.SetImage(ctx, s.slug(n), s.newImage(n))
 	}
+	create := func(ctx context.Context, c *floor.Client, n int) error {
+		return c.Create(ctx, fmt.Sprintf("f%d-%d", s.rounds, n))
+	}
+	page := func(query string) func(int) vegeta.Target {
+		return func(int) vegeta.Target { return s.target(http.MethodGet, appsPath+query, nil) }
+	}
+	put := func(image func(n int) string) func(int) vegeta.Target {
+		return func(n int) vegeta.Target { return s.targetOf(http.MethodPut, n, body(s.slug(n), image(n), true, true)) }
+	}
+	same := func(int) string { return image }
 	return []call{
-		{report.CallList, http.StatusOK, func(int) vegeta.Target { return s.target(http.MethodGet, appsPath, nil) }, list},
-		{report.CallListLast, http.StatusOK, func(int) vegeta.Target { return s.target(http.MethodGet, appsPath+"?page=last", nil) }, nil},
-		{report.CallGet, http.StatusOK, func(n int) vegeta.Target { return s.targetOf(http.MethodGet, n, nil) }, func(ctx context.Context, c *floor.Client, n int) error {
-			return c.Get(ctx, s.slug(n))
-		}},
-		{report.CallUnchanged, http.StatusOK, func(n int) vegeta.Target { return s.targetOf(http.MethodPut, n, body(s.slug(n), image, true, true)) }, nil},
+		{report.CallList, http.StatusOK, page(""), list},
+		{report.CallListLast, http.StatusOK, page("?page=last"), nil},
+		{report.CallGet, http.StatusOK, func(n int) vegeta.Target { return s.targetOf(http.MethodGet, n, nil) }, get},
+		{report.CallUnchanged, http.StatusOK, put(same), nil},
 		{report.CallRestart, http.StatusCreated, func(n int) vegeta.Target { return s.targetOf(http.MethodPost, n, nil) }, patch},
-		{report.CallChanged, http.StatusOK, func(n int) vegeta.Target {
-			return s.targetOf(http.MethodPut, n, body(s.slug(n), s.newImage(n), true, true))
-		}, patch},
-		{report.CallCreate, http.StatusCreated, func(n int) vegeta.Target { return s.create(fmt.Sprintf("c%d-%d", s.rounds, n)) },
-			func(ctx context.Context, c *floor.Client, n int) error {
-				return c.Create(ctx, fmt.Sprintf("f%d-%d", s.rounds, n))
-			}},
+		{report.CallChanged, http.StatusOK, put(s.newImage), patch},
+		{report.CallCreate, http.StatusCreated, func(n int) vegeta.Target { return s.create(fmt.Sprintf("c%d-%d", s.rounds, n)) }, create},
 	}
 }
 

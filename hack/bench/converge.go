@@ -221,8 +221,9 @@ func (s *stack) countConverge(ctx context.Context, before map[string]time.Durati
 	for kind, n := range counts.Kinds(operatorUser) {
 		c.Kinds[kind] = float64(n) / apps
 	}
-	s.logf("  %.1f s, %.1f Apps/s until the Deployments, %.1f s until all is done; POST %.0f/s, p99 %.1f ms; requests: facade %.2f, operator %.2f; %.2f reconciles",
-		c.Seconds, c.Rate, c.Settled, c.Post.Rate, c.Post.P99, c.FacadeRequests, c.OperatorRequests, c.Reconciles)
+	s.logf("  %.1f s, %.1f Apps/s until the Deployments, %.1f s until all is done; POST %.0f/s, p99 %.1f ms",
+		c.Seconds, c.Rate, c.Settled, c.Post.Rate, c.Post.P99)
+	s.logf("  %.2f requests of the facade, %.2f of the operator, %.2f reconciles an App", c.FacadeRequests, c.OperatorRequests, c.Reconciles)
 	usage, err := s.operator.Usage()
 	s.size.Operator.ConvergedRSS, s.size.Operator.PeakRSS = usage.RSS, usage.Peak
 	return err

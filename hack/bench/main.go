@@ -107,7 +107,7 @@ func run(ctx context.Context, args []string, log io.Writer) (err error) {
 		if o.dir, err = os.MkdirTemp("", "berth-bench-"); err != nil {
 			return err
 		}
-		defer func() { err = errors.Join(err, os.RemoveAll(o.dir)) }()
+		defer func() { err = errors.Join(err, os.RemoveAll(o.dir)) }() //nolint:gosec // It was made just now.
 	}
 	if err := os.MkdirAll(o.dir, 0o750); err != nil {
 		return err

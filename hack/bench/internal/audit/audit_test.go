@@ -12,13 +12,18 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-const log = `{"stage":"ResponseComplete","verb":"patch","user":{"username":"operator"},"userAgent":"op","objectRef":{"resource":"apps","subresource":"status"}}
+var (
+	beforeMark = strings.TrimSpace(`
+{"stage":"ResponseComplete","verb":"patch","user":{"username":"operator"},"userAgent":"op","objectRef":{"resource":"apps","subresource":"status"}}
 {"stage":"ResponseStarted","verb":"watch","user":{"username":"operator"},"userAgent":"op","objectRef":{"resource":"apps"}}
 {"stage":"ResponseComplete","verb":"watch","user":{"username":"operator"},"userAgent":"op","objectRef":{"resource":"apps"}}
 {"stage":"ResponseComplete","verb":"get","user":{"username":"admin"},"userAgent":"mark-1"}
+`) + "\n"
+	afterMark = strings.TrimSpace(`
 {"stage":"ResponseComplete","verb":"create","user":{"username":"facade"},"impersonatedUser":{"username":"berth:key:1"},"objectRef":{"resource":"secrets"}}
 {"stage":"ResponseComplete","verb":"create","user":{"username":"facade"},"objectRef":{"resource":"subjectaccessreviews"}}
-`
+`) + "\n"
+)
 
 func every(Request) bool { return true }
 
@@ -29,11 +34,11 @@ func TestCount(t *testing.T) {
 		err                error
 	}{
 		"Marked": {
-			reason: "What comes after the mark isn't counted, nor the mark, and a watch is counted once.", log: log, agent: "mark-1",
+			reason: "What comes after the mark isn't counted, nor the mark, and a watch is counted once.", log: beforeMark + afterMark, agent: "mark-1",
 			want: Counts{{User: "operator", Verb: "patch", Resource: "apps/status"}: 1, {User: "operator", Verb: "watch", Resource: "apps"}: 1},
 		},
 		"Unmarked": {
-			reason: "Who asked counts, not whom they acted as.", log: log[strings.Index(log, `{"stage":"ResponseComplete","verb":"create"`):], agent: "mark-2",
+			reason: "Who asked counts, not whom they acted as.", log: afterMark, agent: "mark-2",
 			want: Counts{{User: "facade", Verb: "create", Resource: "secrets"}: 1, {User: "facade", Verb: "create", Resource: "subjectaccessreviews"}: 1},
 			err:  io.EOF,
 		},
@@ -42,7 +47,7 @@ func TestCount(t *testing.T) {
 			log:    `{"stage":"ResponseComplete","verb":"create","user":{"username":"operator"},"objectRef":{"resource":"events","namespace":"berth-system"}}` + "\n",
 			agent:  "mark-1", want: Counts{{User: "operator", Verb: "create", Resource: "events", Election: true}: 1}, err: io.EOF,
 		},
-		"HalfALine": {log: log[:20], agent: "mark-1", want: Counts{}, err: io.EOF},
+		"HalfALine": {log: beforeMark[:20], agent: "mark-1", want: Counts{}, err: io.EOF},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

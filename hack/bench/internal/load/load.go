@@ -99,10 +99,10 @@ func HTTP(ctx context.Context, client *http.Client, clients int, bounds Bounds, 
 
 // failureOf says what is wrong with an answer; empty if nothing is.
 func failureOf(result *vegeta.Result, status uint16) string {
-	switch {
-	case result.Code == status:
+	switch result.Code {
+	case status:
 		return ""
-	case result.Code == 0:
+	case 0:
 		return result.Error
 	default:
 		return fmt.Sprintf("status %d: %.200s", result.Code, result.Body)

@@ -12,7 +12,7 @@ import (
 // Markdown is all figures as text.
 func (r *Results) Markdown() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# Figures\n\nWritten by `make bench`; [README.md](README.md) says how they were taken.\n\n")
+	b.WriteString("# Figures\n\nWritten by `make bench`; [README.md](README.md) says how they were taken.\n\n")
 	m := r.Machine
 	fmt.Fprintf(&b, "%d × %s, Linux %s, %s, %s; the run took %s. Milliseconds unless said.\n\n", m.CPUs, m.Model, m.Kernel, m.Go, m.Time,
 		(time.Duration(r.Seconds) * time.Second).String())
@@ -24,15 +24,17 @@ func (r *Results) Markdown() string {
 		}
 	}
 	section("Targets", "Each is for two processors that the load comes from as well, with the most Apps unless said.", r.targetTable())
-	section("Making Apps", fmt.Sprintf("From the first POST of %d clients until the Deployment of each App is there, and until the operator has nothing more to do. "+
-		"Each App has an environment and a Domain. Requests and reconciles are for one App with its Domain.", convergeClients(r)), r.convergeTable())
+	section("Making Apps", fmt.Sprintf("From the first POST of %d clients until the Deployment of each App is there, and until the operator has nothing "+
+		"more to do. Each App has an environment and a Domain. Requests and reconciles are for one App with its Domain.", convergeClients(r)),
+		r.convergeTable(), r.floorTable())
 	section("What a new App costs the API server", "The operator's requests for one App with its Domain, by their kinds, and the CPU time of each process (ms).",
 		r.kindTable(), r.cpuTable())
 	section("Single Apps", "Requests for an App that is made with nothing else going on, all reconciles included.", r.singleTable())
 	section("The operator where all is done", "", r.operatorTable())
 	section("The facade", "", r.facadeTable())
 	for _, s := range r.Sizes {
-		section(fmt.Sprintf("Calls with %s Apps", thousands(int64(s.Apps))), "Requests and writes are the facade's at the API server for one call, CPU times are for one call, too; etcd's are in the API server's.", s.callTable())
+		section(fmt.Sprintf("Calls with %s Apps", thousands(int64(s.Apps))), "Requests and writes are the facade's at the API server for one call. "+
+			"CPU times are for one call, too; etcd's is in the API server's.", s.callTable(), s.callFloorTable())
 	}
 	for _, what := range slices.Sorted(maps.Keys(r.Profiles)) {
 		section("CPU profile: "+what, "```\n"+strings.TrimRight(r.Profiles[what], "\n")+"\n```")
@@ -48,15 +50,22 @@ func convergeClients(r *Results) int {
 }
 
 func (s *Size) callTable() *table {
-	t := newTable("call", "clients", "calls/s", "p50", "p99", "requests", "writes", "reviews in all", "CPU facade", "CPU API server", "CPU load", "floor/s", "floor p99", "of the floor", "floor by apply/s", "of that")
+	t := newTable("call", "clients", "calls/s", "p50", "p99", "requests", "writes", "reviews in all", "CPU facade", "CPU API server", "CPU load")
 	for _, c := range s.Calls {
-		row := []string{
-			c.Name, strconv.Itoa(c.Clients), number(c.Rate), number(c.P50), number(c.P99), number(c.Requests), number(c.Writes), strconv.Itoa(c.Reviews),
-			number(c.CPU["facade"]), number(c.CPU["kube-apiserver"] + c.CPU["etcd"]), number(c.CPU["bench"]),
+		t.add(c.Name, strconv.Itoa(c.Clients), number(c.Rate), number(c.P50), number(c.P99), number(c.Requests), number(c.Writes), strconv.Itoa(c.Reviews),
+			number(c.CPU["facade"]), number(c.CPU["kube-apiserver"]+c.CPU["etcd"]), number(c.CPU["bench"]))
+	}
+	return t
+}
+
+// callFloorTable compares those calls with the floor that have one.
+func (s *Size) callFloorTable() *table {
+	t := newTable("call", "clients", "calls/s", "floor/s", "floor p99", "of the floor", "floor by apply/s", "of that")
+	for _, c := range s.Calls {
+		if c.Floor == nil {
+			continue
 		}
-		if c.Floor != nil {
-			row = append(row, number(c.Floor.Rate), number(c.Floor.P99), percent(c.Ratio()))
-		}
+		row := []string{c.Name, strconv.Itoa(c.Clients), number(c.Rate), number(c.Floor.Rate), number(c.Floor.P99), percent(c.Ratio())}
 		if c.FloorApply != nil {
 			row = append(row, number(c.FloorApply.Rate), percent(c.ApplyRatio()))
 		}
@@ -66,14 +75,23 @@ func (s *Size) callTable() *table {
 }
 
 func (r *Results) convergeTable() *table {
-	t := newTable("Apps", "Deployments after", "Apps/s", "all done after", "Apps/s", "POST/s", "POST p99", "facade's requests", "operator's requests", "reconciles",
-		"floor Apps/s", "floor's requests", "of the floor", "all done, of the floor",
-		"floor by apply, Apps/s", "of that", "all done, of that")
+	t := newTable("Apps", "Deployments after", "Apps/s", "all done after", "Apps/s", "POST/s", "POST p99", "facade's requests", "operator's requests",
+		"reconciles")
 	for _, s := range r.Sizes {
 		c := s.Converge
-		t.add(thousands(int64(s.Apps)), number(c.Seconds)+" s", number(c.Rate), number(c.Settled)+" s", number(c.SettledRate), number(c.Post.Rate), number(c.Post.P99),
-			number(c.FacadeRequests), number(c.OperatorRequests), number(c.Reconciles), number(c.Floor.Rate), strconv.Itoa(c.FloorWrites),
-			percent(c.Rate/c.Floor.Rate), percent(c.SettledRate/c.Floor.Rate),
+		t.add(thousands(int64(s.Apps)), number(c.Seconds)+" s", number(c.Rate), number(c.Settled)+" s", number(c.SettledRate), number(c.Post.Rate),
+			number(c.Post.P99), number(c.FacadeRequests), number(c.OperatorRequests), number(c.Reconciles))
+	}
+	return t
+}
+
+// floorTable compares the making of Apps with the floor.
+func (r *Results) floorTable() *table {
+	t := newTable("Apps", "floor, Apps/s", "floor's requests", "Deployments, of the floor", "all done, of the floor", "floor by apply, Apps/s",
+		"Deployments, of that", "all done, of that")
+	for _, s := range r.Sizes {
+		c := s.Converge
+		t.add(thousands(int64(s.Apps)), number(c.Floor.Rate), strconv.Itoa(c.FloorWrites), percent(c.Rate/c.Floor.Rate), percent(c.SettledRate/c.Floor.Rate),
 			number(c.FloorApply.Rate), percent(c.Rate/c.FloorApply.Rate), percent(c.SettledRate/c.FloorApply.Rate))
 	}
 	return t

@@ -94,7 +94,9 @@ func TestTable(t *testing.T) {
 }
 
 func TestNumber(t *testing.T) {
-	cases := map[float64]string{0: "0", 0.0004: "< 0.001", 0.25: "0.250", 1: "1.00", 9.87: "9.87", 12.34: "12.3", 100: "100", 1234.5: "1,235", 1234567: "1,234,567"}
+	cases := map[float64]string{
+		0: "0", 0.0004: "< 0.001", 0.25: "0.250", 1: "1.00", 9.87: "9.87", 12.34: "12.3", 100: "100", 1234.5: "1,235", 1234567: "1,234,567",
+	}
 	for value, want := range cases {
 		if got := number(value); got != want {
 			t.Errorf("number(%g): got %s, want %s", value, got, want)

@@ -42,7 +42,7 @@ func (r *Results) Write(dir string) error {
 		"results.json": append(encoded, '\n'), "results.md": []byte(r.Markdown()), "calls.svg": calls, "floor.svg": floors,
 	}
 	for name, text := range files {
-		if err := os.WriteFile(filepath.Join(dir, name), text, 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, name), text, 0o644); err != nil { //nolint:gosec // They are to be read by everybody.
 			return err
 		}
 	}
