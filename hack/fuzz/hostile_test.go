@@ -9,7 +9,8 @@ import (
 
 // hostileTexts are what programs trip over.
 var hostileTexts = []string{
-	"", " ", "\t\r\n", "\xff\xfe", "a\xc3", "\xed\xa0\x80", "\x00", "a\x00b", "\u202egnp.exe", "\ufeffa", "\u200b", "é", "e\u0301", "ſ", "K", "ǅ", "日本語", "👩‍👩‍👧‍👦",
+	"", " ", "\t\r\n", "\xff\xfe", "a\xc3", "\xed\xa0\x80", "\x00", "a\x00b", "\u202egnp.exe", "\ufeffa", "\u200b", "é", "e\u0301", "ſ", "K", "ǅ", "日本語",
+	"👩‍👩‍👧‍👦",
 	"\U0010ffff", "\ufffd",
 	"null", "true", "NaN", "0", "-1", "1e999", "9223372036854775808", "0x10", "١٢٣",
 	".", "..", "../../etc/passwd", "/", "//", "a/b", "a%2fb", "a%00b", "%", "%zz", "a;b", "a&b=c", "a?b", "a#b", "\\", "a,b", "*", "-", "_", "--", "-a", "a-",
@@ -24,7 +25,8 @@ var hostileTexts = []string{
 // hostileValues are those of JSON that are no texts.
 var hostileValues = []any{
 	nil, true, false, 0, -1, 1.5, json.Number("1e400"), json.Number("-0"), json.Number("123456789012345678901234567890"),
-	[]any{}, []any{nil}, map[string]any{}, []any{[]any{[]any{}}}, map[string]any{"name": "A"}, map[string]any{"value": "A"}, []any{map[string]any{"name": nil, "value": map[string]any{}}},
+	[]any{}, []any{nil}, map[string]any{}, []any{[]any{[]any{}}}, map[string]any{"name": "A"}, map[string]any{"value": "A"},
+	[]any{map[string]any{"name": nil, "value": map[string]any{}}},
 }
 
 // hostileText returns one of the texts that programs trip over, sometimes very long.

@@ -45,7 +45,8 @@ func Visit(t *testing.T, pause time.Duration, visit func(context.Context) error)
 	v.done.Go(func() {
 		for ctx.Err() == nil {
 			err := visit(ctx)
-			if v.visits++; v.visits == enough {
+			v.visits++
+			if v.visits == enough {
 				close(v.told)
 			}
 			if err != nil && ctx.Err() == nil {
