@@ -108,7 +108,7 @@ func (r *appReconciler) Reconcile(ctx context.Context, app *v1alpha1.App) (recon
 	)
 	recheck, statusErr := r.writeStatus(ctx, s, outcome)
 	result, err := outcome.Result()
-	for _, after := range []time.Duration{recheck, s.serving.recheck, s.pull.recheck} {
+	for _, after := range []time.Duration{recheck, s.serving.recheck, s.pull.recheck, r.refused(app, outcome)} {
 		result.RequeueAfter = phase.Sooner(result.RequeueAfter, after)
 	}
 	return result, errors.Join(err, statusErr)

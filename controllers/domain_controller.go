@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 	"errors"
+	"time"
 
 	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -115,6 +116,8 @@ func (r *domainReconciler) Reconcile(ctx context.Context, domain *v1alpha1.Domai
 	)
 	statusErr := r.writeStatus(ctx, s, outcome)
 	result, err := outcome.Result()
-	result.RequeueAfter = phase.Sooner(result.RequeueAfter, s.serving.recheck)
+	for _, after := range []time.Duration{s.serving.recheck, r.refused(domain, outcome)} {
+		result.RequeueAfter = phase.Sooner(result.RequeueAfter, after)
+	}
 	return result, errors.Join(err, statusErr)
 }

@@ -89,10 +89,11 @@ func (c *caller) shows() error {
 func (l *ledger) converged(ctx context.Context) error {
 	key := client.ObjectKey{Namespace: l.organization, Name: l.slug}
 	app, deployment := &v1alpha1.App{}, &appsv1.Deployment{}
-	if err := errors.Join(suite.api.Get(ctx, key, app), suite.api.Get(ctx, key, deployment)); err != nil {
+	if err := suite.api.Get(ctx, key, app); err != nil {
 		return err
 	}
-	if err := current(app); err != nil {
+	// Both are told: what an App says of itself may be what is wrong.
+	if err := errors.Join(current(app), suite.api.Get(ctx, key, deployment)); err != nil {
 		return err
 	}
 	if err := l.domains(ctx); err != nil {

@@ -88,6 +88,12 @@ func (o *Outcome) Problem(condition string) *Problem {
 	return nil
 }
 
+// Refused reports whether the API server doesn't allow something that a phase wants, be it for lack of a right, of a quota or of what decides on
+// that.
+func (o *Outcome) Refused() bool {
+	return slices.ContainsFunc(o.problems, func(p *Problem) bool { return p.refused })
+}
+
 // Result returns what the reconcile ends with: an error if a phase failed, or else the soonest time that a problem wants to be looked
 // at again.
 func (o *Outcome) Result() (reconcile.Result, error) {

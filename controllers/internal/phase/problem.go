@@ -28,7 +28,9 @@ type Problem struct {
 	Stalled bool
 
 	failed bool
-	after  time.Duration
+	// refused says that the API server doesn't allow what the phase wants.
+	refused bool
+	after   time.Duration
 }
 
 // Result is how a phase, or a whole reconcile, ended.
@@ -91,7 +93,8 @@ func classify(err error) *Problem {
 		return &Problem{Reason: v1alpha1.ReasonNotOwned, Message: e.Error() + ".", Stalled: true, after: recheckAfter}
 	}
 	if apierrors.IsInvalid(err) || apierrors.IsForbidden(err) {
-		return &Problem{Reason: v1alpha1.ReasonInvalid, Message: Refusal(err), Stalled: true, after: recheckAfter}
+		refused := apierrors.IsForbidden(err)
+		return &Problem{Reason: v1alpha1.ReasonInvalid, Message: Refusal(err), Stalled: true, refused: refused, after: recheckAfter}
 	}
 	return &Problem{Reason: v1alpha1.ReasonFailed, Message: "A request to the API server failed and is tried again.", failed: true}
 }
