@@ -36,7 +36,8 @@ func TestParts(t *testing.T) {
 		"TLSStore": {
 			"Traefik has the certificate before Apps rely on it, and as long as one does",
 			"wildcardCertificate: {traefik: true, secretName: wildcard, namespace: traefik}\n",
-			[]string{"TLSStore default"}, "false",
+			[]string{"TLSStore default"},
+			"false",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -25,7 +25,12 @@ var hostileTexts = []string{
 // hostileValues are those of JSON that are no texts.
 var hostileValues = []any{
 	nil, true, false, 0, -1, 1.5, json.Number("1e400"), json.Number("-0"), json.Number("123456789012345678901234567890"),
-	[]any{}, []any{nil}, map[string]any{}, []any{[]any{[]any{}}}, map[string]any{"name": "A"}, map[string]any{"value": "A"},
+	[]any{},
+	[]any{nil},
+	map[string]any{},
+	[]any{[]any{[]any{}}},
+	map[string]any{"name": "A"},
+	map[string]any{"value": "A"},
 	[]any{map[string]any{"name": nil, "value": map[string]any{}}},
 }
 

@@ -51,7 +51,7 @@ func startTraefik(t *testing.T) string {
 	if err := json.Unmarshal(module, &downloaded); err != nil {
 		t.Fatal(err)
 	}
-	definitions := filepath.Join(downloaded.Dir, "docs/content/reference/dynamic-configuration/kubernetes-crd-definition-v1.yml")
+	definitions := filepath.Join(downloaded.Dir, "docs", "content", "reference", "dynamic-configuration", "kubernetes-crd-definition-v1.yml")
 	kubectl(t, "", "apply", "--server-side", "-f", definitions)
 
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")

@@ -24,13 +24,14 @@ type object struct {
 
 // render builds config/default with all components, of the checkout at root. The names of generated objects have no hashes.
 func render(root string) (objects []*object, err error) {
-	overlay := "resources: [CONFIG/default]\ncomponents:\n"
+	var overlay strings.Builder
+	overlay.WriteString("resources: [CONFIG/default]\ncomponents:\n")
 	for _, name := range addons {
 		if hasAddon(root, name) {
-			overlay += "- CONFIG/" + name + "\n"
+			overlay.WriteString("- CONFIG/" + name + "\n")
 		}
 	}
-	built, err := manifests.Build(filepath.Join(root, "config"), overlay)
+	built, err := manifests.Build(filepath.Join(root, "config"), overlay.String())
 	if err != nil {
 		return nil, err
 	}
