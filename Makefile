@@ -49,14 +49,40 @@ test: test-unit test-release test-cluster test-e2e ## test everything
 
 .PHONY: test-unit
 test-unit: cluster ## test the packages, against a real API server where one is needed
+	@command -v gcc >/dev/null || { echo "this machine lacks gcc, for the race detector; on Debian: apt-get install --no-install-recommends gcc libc6-dev"; exit 1; }
 	@$(CLUSTER) doctor
-	KUBEBUILDER_ASSETS="$$($(CLUSTER) assets)" go test -race $$(go list ./... | grep -v -e /hack/e2e -e '/hack/chaos$$')
+	KUBEBUILDER_ASSETS="$$($(CLUSTER) assets)" go test -race $$(go list ./... | grep -v -e /hack/e2e -e '/hack/chaos$$' -e /hack/fuzz)
 	go -C hack/alerts test ./...
-	go -C hack/chart test . ./generate/... ./pack/...
+	go -C hack/chart test . ./generate/...
+	go -C hack/bench test ./...
+
+# Without -race, which would make of ten thousand requests a matter of minutes.
+.PHONY: test-fuzz
+test-fuzz: cluster ## send the facade 10,000 requests made up from its contract, beside clients that are as slow as they can be
+	KUBEBUILDER_ASSETS="$$($(CLUSTER) assets)" go test -count=1 -timeout=10m -v ./hack/fuzz
+
+# How long each target is fuzzed, as -fuzztime takes it.
+FUZZTIME := 10s
+
+.PHONY: fuzz
+fuzz: ## fuzz every target of `go test -fuzz`, each for FUZZTIME=10s
+	@failed=; for folder in $$(grep -rl --include=*_test.go '^func Fuzz' . | xargs -n 1 dirname | sort -u); do \
+		for target in $$(go test -list '^Fuzz' $$folder | grep '^Fuzz'); do \
+			echo "$$folder $$target"; \
+			go test -run='^$$' -fuzz="^$$target\$$" -fuzztime=$(FUZZTIME) $$folder || failed="$$failed $$target"; \
+		done; \
+	done; \
+	if [ -n "$$failed" ]; then echo "These targets failed:$$failed. What broke them is in testdata/fuzz beside each: keep it there as a seed."; exit 1; fi
+
+.PHONY: slow-clients
+slow-clients: cluster ## measure how others are served beside slow clients, into docs/performance/slow-clients.md
+	@mkdir -p docs/performance
+	KUBEBUILDER_ASSETS="$$($(CLUSTER) assets)" go test -run='^$$' -bench=SlowClients -benchtime=1x -timeout=10m ./hack/fuzz \
+		-report=$(CURDIR)/docs/performance/slow-clients.md
 
 .PHONY: test-release
 test-release: ## test that two builds of a release are the same
-	go -C hack/release test -count=1 ./...
+	go -C hack/release test -count=1 -timeout=30m ./... # The first time compiles everything once more.
 
 # Pods take a node, and a node takes root; without it the tests that remain still cover everything up to the API server.
 ifeq ($(shell id -u),0)
@@ -72,7 +98,7 @@ test-e2e: cluster ## test Berth as its users see it, with real Pods
 	@command -v chromium >/dev/null || { echo "this machine lacks Chromium, for the profile page's tests; on Debian: apt-get install --no-install-recommends chromium"; exit 1; }
 	@$(CLUSTER) doctor --flux
 	@$(CLUSTER) build --flux >/dev/null
-	BERTH_CLUSTER=$(CLUSTER) go test -count=1 -timeout=20m -parallel=4 -v ./hack/e2e/... # the tests wait most of the time
+	BERTH_CLUSTER=$(CLUSTER) go test -count=1 -timeout=20m -parallel=6 -v ./hack/e2e/... # the tests wait most of the time
 	BERTH_CLUSTER=$(CLUSTER) go -C hack/chart test -count=1 -timeout=10m -v ./e2e/
 else
 .PHONY: test-cluster test-e2e
@@ -87,18 +113,24 @@ chaos: cluster ## kill, cut and confuse what runs, in two minutes; with LONG=1 i
 	KUBEBUILDER_ASSETS="$$($(CLUSTER) assets)" go test -count=1 -timeout=60m -v ./hack/chaos -args -seed=$(or $(SEED),0) \
 		$(if $(LONG),-long -report=$(CURDIR)/docs/performance/chaos.md)
 
+.PHONY: bench
+bench: cluster ## measure Berth beside a plain client of the API server, in 15 minutes; BENCH="--sizes=100 --duration=1s" for less
+	@$(CLUSTER) doctor
+	KUBEBUILDER_ASSETS="$$($(CLUSTER) assets)" go -C hack/bench run . --root=$(CURDIR) --out=$(CURDIR)/docs/performance $(BENCH)
+
 .PHONY: lint
 lint: ## check the style, the API conventions and who may import whom
 	@go -C hack/tools build -trimpath -o $(TOOLS)/golangci-lint ./golangci-lint
 	$(TOOLS)/golangci-lint run ./...
 	cd hack/chart && $(TOOLS)/golangci-lint run ./...
-	go -C hack/release vet ./...
+	cd hack/release && $(TOOLS)/golangci-lint run ./...
+	cd hack/alerts && $(TOOLS)/golangci-lint run ./...
+	cd hack/bench && $(TOOLS)/golangci-lint run ./...
 	cd hack/cluster && go vet ./cmd/cluster/... ./internal/...
 	go -C hack/cluster/components/mailbox vet ./...
 	go -C hack/cluster/components/netpol vet ./...
 	go -C hack/cluster/components/dex vet ./...
 	CGO_ENABLED=0 go -C hack/cluster/components/flux vet -trimpath ./source # as it is built, so that nothing is compiled twice
-	go -C hack/alerts vet ./...
 
 .PHONY: generate
 generate: ## write what is generated from the types, the markers and the contract
@@ -115,6 +147,5 @@ SOURCE_DATE_EPOCH ?= 0
 .PHONY: release
 release: ## build what is released into dist/: VERSION=v1.2.3, and PUSH=registry.example.com/berth to push the images
 	@rm -rf dist
-	@chart=$$(go -C hack/chart run . package --root=$(CURDIR) --version=$(VERSION:v%=%) --out=$(CURDIR)/$(RUN)/chart) && \
 	go -C hack/release run . --root=$(CURDIR) --out=$(CURDIR)/dist --version=$(VERSION) --revision=$(REVISION) --epoch=$(SOURCE_DATE_EPOCH) \
-		--push=$(PUSH) --chart=$$chart
+		--push=$(PUSH)

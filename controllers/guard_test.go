@@ -12,6 +12,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 
 	"github.com/berth-dev/berth/internal/certificate"
+	"github.com/berth-dev/berth/internal/testenv"
 )
 
 // guard looks, until the test ends, that an Ingress always names a Secret with a certificate for its host.
@@ -33,7 +34,7 @@ func guard(t *testing.T, ns, name string) {
 				t.Errorf("a moment without certificate: %v", err)
 				return
 			}
-			time.Sleep(poll)
+			time.Sleep(testenv.Poll)
 		}
 	})
 }

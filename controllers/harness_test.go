@@ -8,27 +8,22 @@ import (
 	"time"
 
 	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
-	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/internal/names"
+	"github.com/berth-dev/berth/internal/testenv"
 )
 
-const (
-	patience = 15 * time.Second
-	poll     = 20 * time.Millisecond
-	// quiet is for how long nothing may happen for a test to believe that nothing will.
-	quiet = 500 * time.Millisecond
-)
+// quiet is for how long nothing may happen for a test to believe that nothing will.
+const quiet = 500 * time.Millisecond
 
 // noEvents takes events and forgets them.
 type noEvents struct{}
@@ -115,17 +110,7 @@ func remove(t *testing.T, o client.Object) {
 // eventually waits until the check finds nothing to complain about.
 func eventually(t *testing.T, check func(ctx context.Context) error) {
 	t.Helper()
-	deadline := time.Now().Add(patience)
-	for {
-		err := check(t.Context())
-		if err == nil {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("after %s: %v", patience, err)
-		}
-		time.Sleep(poll)
-	}
+	testenv.Eventually(t, check)
 }
 
 // says waits until the message of an object's Ready condition contains some words.
@@ -178,53 +163,12 @@ var (
 func failing(reason string) condition { return condition{metav1.ConditionFalse, reason} }
 
 // hasConditions is what both kinds are.
-type hasConditions interface {
-	client.Object
-	GetConditions() []metav1.Condition
-}
+type hasConditions = testenv.Object
 
 // expect waits until an object has the conditions, all of the present generation, and tools that know only kstatus agree.
 func expect(t *testing.T, o hasConditions, kstatus status.Status, want map[string]condition) {
 	t.Helper()
-	eventually(t, func(ctx context.Context) error {
-		if err := api.Get(ctx, client.ObjectKeyFromObject(o), o); err != nil {
-			return err
-		}
-		got := map[string]condition{}
-		for _, c := range o.GetConditions() {
-			if c.ObservedGeneration != o.GetGeneration() {
-				return fmt.Errorf("%s speaks of generation %d, want %d", c.Type, c.ObservedGeneration, o.GetGeneration())
-			}
-			if _, ok := want[c.Type]; ok {
-				got[c.Type] = condition{c.Status, c.Reason}
-			}
-		}
-		if diff := cmp.Diff(want, got); diff != "" {
-			return fmt.Errorf("conditions (-want +got):\n%s\n%+v", diff, o.GetConditions())
-		}
-		result, err := compute(o)
-		if err != nil {
-			return err
-		}
-		if result.Status != kstatus {
-			return fmt.Errorf("kstatus %s (%s), want %s", result.Status, result.Message, kstatus)
-		}
-		return nil
-	})
-}
-
-func compute(o client.Object) (*status.Result, error) {
-	gvk, err := api.GroupVersionKindFor(o)
-	if err != nil {
-		return nil, err
-	}
-	raw, err := runtime.DefaultUnstructuredConverter.ToUnstructured(o)
-	if err != nil {
-		return nil, err
-	}
-	u := &unstructured.Unstructured{Object: raw}
-	u.SetGroupVersionKind(gvk)
-	return status.Compute(u)
+	testenv.Expect(t, api, o, kstatus, want)
 }
 
 // message returns the message of a condition.
@@ -245,7 +189,7 @@ func settle() { time.Sleep(quiet) }
 func quiesce(t *testing.T, ns string) []string {
 	t.Helper()
 	before := sent.in(ns)
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
+	for deadline := time.Now().Add(testenv.Patience); time.Now().Before(deadline); {
 		settle()
 		now := sent.in(ns)
 		if len(now) == len(before) {
@@ -253,7 +197,7 @@ func quiesce(t *testing.T, ns string) []string {
 		}
 		before = now
 	}
-	t.Fatalf("the controllers still ask the API server for something after %s: %q", patience, before)
+	t.Fatalf("the controllers still ask the API server for something after %s: %q", testenv.Patience, before)
 	return nil
 }
 

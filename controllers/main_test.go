@@ -129,7 +129,7 @@ func testOptions() Options {
 func testBase(t *testing.T, c clock.PassiveClock) base {
 	t.Helper()
 	platform := testOptions().withDefaults().platform()
-	return base{client: cached, live: uncached, recorder: noEvents{}, clock: c, platform: platform, tokens: ecr.New(c)}
+	return base{client: cached, live: uncached, recorder: noEvents{}, clock: c, platform: platform, tokens: ecr.New(c), held: &sync.Map{}}
 }
 
 // record remembers what is written to it.

@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
@@ -43,6 +44,9 @@ func (m measured) Reconcile(ctx context.Context, r reconcile.Request) (reconcile
 	defer span.End()
 	w := &work{kind: m.kind, outcome: phase.Done}
 	result, err := m.next.Reconcile(phase.Observed(ctx, w), r)
+	if err != nil && cutOff(ctx) {
+		return result, err
+	}
 	if err != nil {
 		w.outcome = phase.Failed
 	}
@@ -75,6 +79,10 @@ func ended(span trace.Span, outcome phase.Result) {
 	}
 }
 
+// cutOff tells whether the command ends: what fails then is begun anew by whoever leads next, and is no failure. A reconcile that has taken too
+// long is one.
+func cutOff(ctx context.Context) bool { return errors.Is(ctx.Err(), context.Canceled) }
+
 // work is one reconcile.
 type work struct {
 	kind string
@@ -86,11 +94,14 @@ type work struct {
 func (w *work) Begin(ctx context.Context, name string) (context.Context, func(*phase.Problem)) {
 	ctx, span := tracing.Child(ctx, name)
 	return ctx, func(p *phase.Problem) {
+		defer span.End()
 		outcome := p.Result()
+		if outcome == phase.Failed && cutOff(ctx) {
+			return
+		}
 		metrics.Phase(w.kind, name, outcome)
 		w.outcome = worse(w.outcome, outcome)
 		ended(span, outcome)
-		span.End()
 	}
 }
 

@@ -44,11 +44,19 @@ func (b base) requireRights(ctx context.Context, ns *corev1.Namespace) error {
 		return &ssa.NotOwnedError{Kind: "RoleBinding", Name: binding.GetName()}
 	}
 	if b.clock.Since(binding.GetCreationTimestamp().Time) > rightsSettle {
+		b.held.Delete(binding.GetUID())
+		return nil
+	}
+	if _, held := b.held.Load(binding.GetUID()); held {
 		return nil
 	}
 	allowed, err := b.mayWrite(ctx, ns.GetName())
-	if err != nil || allowed {
+	if err != nil {
 		return err
+	}
+	if allowed {
+		b.held.Store(binding.GetUID(), true)
+		return nil
 	}
 	return phase.Wait(rightsAgain, v1alpha1.ReasonProgressing, "Organization %s is being set up.", ns.GetName())
 }

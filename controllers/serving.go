@@ -67,7 +67,11 @@ func (s sites) look(ctx context.Context, owner metav1.Object, site desired.Site)
 	if site.Wildcard {
 		v.next = ""
 	}
-	if !since.IsZero() && slices.Contains([]string{site.TLSSecret, site.CustomSecret, ""}, secret) { // Any other was named by somebody else.
+	ours := []string{site.TLSSecret, site.CustomSecret}
+	if site.Default { // Nobody has said of the router's default certificate that it is any other host's.
+		ours = append(ours, "")
+	}
+	if !since.IsZero() && slices.Contains(ours, secret) { // Any other was named by somebody else.
 		v.routed, v.secret, v.since, v.next = true, secret, since, secret
 	}
 	var issued, custom corev1.Secret
@@ -115,7 +119,7 @@ func (v *serving) served() (stored, v1alpha1.CertificateType) {
 	}
 }
 
-// wildcard is the router's default certificate. It isn't Berth's to look at: that it is good is the platform's word.
+// wildcard is the router's default certificate. It isn't Berth's to look at: that it is good for default hosts is the platform's word.
 var wildcard = stored{good: true}
 
 // wanted returns the Secret that a site wants to be served, what lies in it, and the objects that it has no use for.

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+	"sync"
 	"time"
 
 	acmev1 "github.com/cert-manager/cert-manager/pkg/apis/acme/v1"
@@ -115,6 +116,7 @@ func SetupWithManager(ctx context.Context, mgr manager.Manager, o Options) error
 		clock:    o.Clock,
 		platform: o.platform(),
 		tokens:   ecr.New(o.Clock),
+		held:     &sync.Map{},
 		tracer:   o.Tracer,
 	}
 	// Whoever waits to lead fills the caches meanwhile, so that there is nothing to read when its time comes.
@@ -143,6 +145,8 @@ type base struct {
 	platform desired.Platform
 	// tokens are those for registries of Amazon ECR, for all Apps.
 	tokens *ecr.Tokens
+	// held are the UIDs of young RoleBindings of the controllers' that the API server has said to hold.
+	held *sync.Map
 	// tracer is nil if nothing is traced.
 	tracer trace.Tracer
 }

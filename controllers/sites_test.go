@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -151,6 +152,25 @@ func TestDomain(t *testing.T) {
 	if got := ingress.Spec.Rules[0].HTTP.Paths[0].Backend.Service.Name; got != app.Name {
 		t.Errorf("the Ingress leads to Service %s, want %s", got, app.Name)
 	}
+}
+
+// The router's default certificate is none for a host that isn't a default one: a route that somebody has led to it names its Secret again.
+func TestDomainIsNeverBare(t *testing.T) {
+	t.Parallel()
+	ns := organization(t)
+	domain := newDomain(t, ns, "www."+ns+".example.com", newApp(t, ns).Name)
+	expect(t, domain, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouted: succeeded})
+	ingress := &networkingv1.Ingress{ObjectMeta: named(ns, domain.Name+".domain")}
+	patch(t, ingress, func(client.Object) { ingress.Spec.TLS[0].SecretName = "" })
+	eventually(t, func(ctx context.Context) error {
+		if err := api.Get(ctx, key(ingress), ingress); err != nil {
+			return err
+		}
+		if got, want := ingress.Spec.TLS[0].SecretName, domain.Name+".domain-tls"; got != want {
+			return fmt.Errorf("the route names the Secret %q, want %q", got, want)
+		}
+		return nil
+	})
 }
 
 func TestDomainOutsideOfAnOrganization(t *testing.T) {

@@ -72,8 +72,8 @@ func TestUpload(t *testing.T) {
 			if !*secret.Immutable || secret.Type != corev1.SecretTypeTLS || secret.Labels[v1alpha1.LabelApp] != slug || !strings.HasPrefix(ref.Name, slug+"-cert-") {
 				t.Errorf("the Secret is not as it should be: %v, %s", secret.ObjectMeta, secret.Type)
 			}
-			if again := suite.requests.during(org, func() { upload().want(t, http.StatusOK) }); len(again) > 0 {
-				t.Errorf("the same pair again asked for %v", again)
+			if again := suite.requests.writes(org, func() { upload().want(t, http.StatusOK) }); len(again) > 0 {
+				t.Errorf("the same pair again wrote %v", again)
 			}
 			for range 2 {
 				call(t, key, http.MethodDelete, path+"certificates/", nil).want(t, http.StatusNoContent)
@@ -84,8 +84,8 @@ func TestUpload(t *testing.T) {
 			}
 		})
 	}
-	if writes := suite.requests.during(org, func() { call(t, key, http.MethodDelete, path+"certificates/", nil).want(t, http.StatusNoContent) }); len(writes) > 0 {
-		t.Errorf("the deletion of no certificate asked for %v", writes)
+	if writes := suite.requests.writes(org, func() { call(t, key, http.MethodDelete, path+"certificates/", nil).want(t, http.StatusNoContent) }); len(writes) > 0 {
+		t.Errorf("the deletion of no certificate wrote %v", writes)
 	}
 }
 

@@ -108,7 +108,7 @@ func TestLifeOfADomain(t *testing.T) {
 	for _, step := range steps {
 		want = with(want, step.changes)
 		var got answer
-		writes := suite.requests.during(org, func() { got = call(t, key, http.MethodPut, domainPath(org, slug), step.body).want(t, http.StatusOK) })
+		writes := suite.requests.writes(org, func() { got = call(t, key, http.MethodPut, domainPath(org, slug), step.body).want(t, http.StatusOK) })
 		if diff := cmp.Diff(want, got.json(t)); diff != "" {
 			t.Fatalf("%s: -want, +got:\n%s", step.name, diff)
 		}
@@ -124,7 +124,7 @@ func TestLifeOfADomain(t *testing.T) {
 		if diff := cmp.Diff(want, read); diff != "" {
 			t.Fatalf("%s: GET: -want, +got:\n%s", step.name, diff)
 		}
-		again := suite.requests.during(org, func() { call(t, key, http.MethodPut, domainPath(org, slug), read).want(t, http.StatusOK) })
+		again := suite.requests.writes(org, func() { call(t, key, http.MethodPut, domainPath(org, slug), read).want(t, http.StatusOK) })
 		if len(again) > 0 {
 			t.Errorf("%s: PUT of what was read asked for %v", step.name, again)
 		}
@@ -275,7 +275,7 @@ func TestIssuedCertificate(t *testing.T) {
 	issued := issue(slug+".domain-tls", host)
 	shows(issued, "failed")
 	read := call(t, key, http.MethodGet, domainPath(org, slug), nil).json(t)
-	if writes := suite.requests.during(org, func() { call(t, key, http.MethodPut, domainPath(org, slug), read).want(t, http.StatusOK) }); len(writes) > 0 {
+	if writes := suite.requests.writes(org, func() { call(t, key, http.MethodPut, domainPath(org, slug), read).want(t, http.StatusOK) }); len(writes) > 0 {
 		t.Errorf("the platform's own certificate, sent back, asked for %v", writes)
 	}
 	// A new spec is none that anything is known about.

@@ -19,7 +19,7 @@ import (
 func (s *Server) first() []gin.HandlerFunc {
 	all := []gin.HandlerFunc{mw.CloseWhen(s.stopping.Load), s.metrics.Requests()}
 	if s.options.Tracer != nil {
-		all = append(all, mw.Trace(s.options.Tracer))
+		all = append(all, mw.Trace(s.options.Tracer, s.options.TrustedProxies))
 	}
 	return append(all, s.pages.Prepare)
 }

@@ -26,6 +26,9 @@ func TestPeopleAndSecrets(t *testing.T) {
 	}
 	secret := func(kind corev1.SecretType, label string) *corev1.Secret {
 		s := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: org, GenerateName: "of-ann-"}, Type: kind, StringData: map[string]string{"a": "b"}}
+		if kind == corev1.SecretTypeDockerConfigJson {
+			s.StringData = map[string]string{corev1.DockerConfigJsonKey: "{}"}
+		}
 		if label != "" {
 			s.Labels = map[string]string{v1alpha1.LabelSecret: label}
 		}
@@ -56,8 +59,13 @@ func TestPeopleAndSecrets(t *testing.T) {
 		"MakeCertificate": {do: func() error {
 			return ann.Create(t.Context(), secret(corev1.SecretTypeOpaque, v1alpha1.SecretCertificate))
 		}, want: true},
-		"MakePlain":        {do: func() error { return ann.Create(t.Context(), secret(corev1.SecretTypeOpaque, "")) }, want: true},
-		"MakeToken":        {do: func() error { return ann.Create(t.Context(), secret(corev1.SecretTypeServiceAccountToken, "")) }},
+		"MakePlain": {do: func() error { return ann.Create(t.Context(), secret(corev1.SecretTypeOpaque, "")) }, want: true},
+		"MakeToken": {do: func() error { return ann.Create(t.Context(), secret(corev1.SecretTypeServiceAccountToken, "")) }},
+		"MakePull": {do: func() error {
+			return ann.Create(t.Context(), secret(corev1.SecretTypeDockerConfigJson, v1alpha1.SecretPull))
+		}},
+		"MakeTLS":          {do: func() error { return ann.Create(t.Context(), secret(corev1.SecretTypeOpaque, v1alpha1.SecretTLS)) }},
+		"MakeKey":          {do: func() error { return ann.Create(t.Context(), secret(corev1.SecretTypeOpaque, v1alpha1.SecretAPIKey)) }},
 		"ChangeEnv":        {do: func() error { return annotate(existing(v1alpha1.SecretEnv)) }, want: true},
 		"ChangePlain":      {do: func() error { return annotate(existing("")) }},
 		"ChangeTLS":        {do: func() error { return annotate(existing(v1alpha1.SecretTLS)) }},

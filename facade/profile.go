@@ -23,7 +23,8 @@ func newPages(options SignIn, keys *store.Store, reviews *auth.Reviews, limits L
 		return profile.New(pages), nil
 	}
 	if len(options.SessionKey) == 0 {
-		log.Warn("there is no session key: whoever signs in is signed in with this process alone, until it ends")
+		log.Warn("there is no session key, so this process has made one up: with several replicas nobody can sign in, and with one, sign-ins end with it",
+			"remedy", "put 32 random bytes into the file of --session-key-file, in a cluster into the Secret berth-session under key, and restart the facade")
 	}
 	var err error
 	if pages.SignIn, err = signin.New(options); err != nil {

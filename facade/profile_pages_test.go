@@ -139,3 +139,13 @@ func TestProfileProviderDown(t *testing.T) {
 	v.get(t, "/profile/sign-in").want(t, http.StatusServiceUnavailable).mustSay(t, "Nobody can sign in at the moment")
 	v.get(t, "/api/").want(t, http.StatusOK)
 }
+
+// TestProfileWithoutSessionKey says that whoever has people sign in without a key for all replicas is told how to give one.
+func TestProfileWithoutSessionKey(t *testing.T) {
+	_, log := another(t, signingIn, func(options *Options) { options.SignIn.SessionKey = nil })
+	for _, words := range []string{`"level":"WARN"`, "nobody can sign in", "--session-key-file", "berth-session"} {
+		if !strings.Contains(log.String(), words) {
+			t.Errorf("the log doesn't say %s: %s", words, log)
+		}
+	}
+}

@@ -66,3 +66,8 @@ func (l *requestLog) during(organization string, do func()) []string {
 		return !strings.Contains(request, organization) || request == filling
 	})
 }
+
+// writes returns those of the requests during do that change something. What the facade reads besides is that its cache is up to date.
+func (l *requestLog) writes(organization string, do func()) []string {
+	return slices.DeleteFunc(l.during(organization, do), func(request string) bool { return strings.HasPrefix(request, http.MethodGet+" ") })
+}

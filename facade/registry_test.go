@@ -68,7 +68,7 @@ func TestLifeOfALogin(t *testing.T) {
 	for _, step := range steps {
 		before := appOf(t, org, slug).Annotations[v1alpha1.AnnotationRestartedAt]
 		var got answer
-		writes := suite.requests.during(org, func() { got = call(t, key, http.MethodPut, appPath(org, slug), step.body).want(t, http.StatusOK) })
+		writes := suite.requests.writes(org, func() { got = call(t, key, http.MethodPut, appPath(org, slug), step.body).want(t, http.StatusOK) })
 		if len(writes) != step.writes {
 			t.Errorf("%s: it wrote %v, want %d requests", step.name, writes, step.writes)
 		}
@@ -85,7 +85,7 @@ func TestLifeOfALogin(t *testing.T) {
 		if shown := read.json(t); shown["role_name"] != step.shown || shown["external_id"] != "external-id-of-the-organization" {
 			t.Errorf("%s: it shows %v with %v", step.name, shown["role_name"], shown["external_id"])
 		}
-		again := suite.requests.during(org, func() { call(t, key, http.MethodPut, appPath(org, slug), read.json(t)).want(t, http.StatusOK) })
+		again := suite.requests.writes(org, func() { call(t, key, http.MethodPut, appPath(org, slug), read.json(t)).want(t, http.StatusOK) })
 		if diff := cmp.Diff([]string(nil), again, cmpopts.EquateEmpty()); diff != "" {
 			t.Errorf("%s: what was read and sent back: -want, +got:\n%s", step.name, diff)
 		}

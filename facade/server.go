@@ -56,7 +56,8 @@ type Options struct {
 	Certificate *certwatcher.CertWatcher
 	// DrainDelay is how long the server still serves after it has been told to stop and /readyz says so, for load balancers to notice.
 	DrainDelay time.Duration
-	// TrustedProxies are the networks of proxies whose word for a client's address (X-Forwarded-For) counts; none if empty.
+	// TrustedProxies are the networks of proxies whose word for a client's address (X-Forwarded-For) counts, and for the trace that a request is part
+	// of (traceparent); none if empty.
 	TrustedProxies []netip.Prefix
 	// Limits bound how often this server lets requests through.
 	Limits Limits

@@ -30,6 +30,7 @@ import (
 	"github.com/berth-dev/berth/facade/internal/signin/signintest"
 	"github.com/berth-dev/berth/facade/internal/store"
 	"github.com/berth-dev/berth/internal/access"
+	"github.com/berth-dev/berth/internal/testcontract"
 	"github.com/berth-dev/berth/internal/testenv"
 )
 
@@ -113,11 +114,11 @@ func setup(ctx context.Context, config *rest.Config) error {
 	suite.url = "https://" + suite.server.options.Listener.Addr().String()
 	suite.health = "http://" + suite.server.options.HealthListener.Addr().String()
 	suite.transport = &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, ServerName: "localhost"}, ForceAttemptHTTP2: true}
-	checked, err := newContractTransport(suite.transport)
+	contract, err := testcontract.New(openAPI)
 	if err != nil {
 		return err
 	}
-	suite.client = &http.Client{Transport: checked, Timeout: time.Minute}
+	suite.client = &http.Client{Transport: contract.Transport(suite.transport), Timeout: time.Minute}
 	return poll(ctx, suite.server.Ready)
 }
 

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"strings"
 	"testing"
@@ -67,12 +68,14 @@ func spansOf(t *testing.T, id string) (request testotlp.Span, inside []testotlp.
 	return request, inside
 }
 
-// TestTraces says that a request has a span in its client's trace, with those of what it asked the API server for, and that the lines about it
-// in the log name the trace.
+// A trace of somebody's, and the span of theirs that asks.
+const remoteTrace, remoteSpan = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+
+// TestTraces says that a request has a span, with those of what it asked the API server for, and that the lines about it in the log name its
+// trace. That is one of its own, whatever a client says that isn't known to say the truth.
 func TestTraces(t *testing.T) {
 	org, key := organization(t)
 	slug := "traces-" + strings.TrimPrefix(org, "org-")
-	const remote, parent = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 	body := []byte(`{"slug": "` + slug + `", "location": "example.com/shop:v1", "env": [{"name": "A", "value": "b"}]}`)
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, suite.url+appsPath(org), strings.NewReader(string(body)))
 	if err != nil {
@@ -80,7 +83,7 @@ func TestTraces(t *testing.T) {
 	}
 	request.SetBasicAuth(key, "")
 	request.Header.Set("Content-Type", "application/json")
-	request.Header.Set("Traceparent", "00-"+remote+"-"+parent+"-01")
+	request.Header.Set("Traceparent", "00-"+remoteTrace+"-"+remoteSpan+"-00")
 	request.Header.Set("X-Request-Id", slug)
 	response, err := suite.client.Do(request)
 	if err != nil {
@@ -90,18 +93,18 @@ func TestTraces(t *testing.T) {
 	got, inside := spansOf(t, slug)
 	want := testotlp.Span{
 		Service: "berth-facade", Name: "POST /api/containers/:org/apps/", Kind: otlp.Span_SPAN_KIND_SERVER,
-		Trace: remote, Parent: parent, ID: got.ID,
+		Trace: got.Trace, ID: got.ID, Links: []string{remoteTrace},
 		Attributes: map[string]string{
 			"http.request.method": "POST", "http.route": "/api/containers/:org/apps/", "http.response.status_code": "201",
 			"berth.request_id": slug,
 		},
 	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("the span of the request: -want, +got:\n%s", diff)
+	if diff := cmp.Diff(want, got); diff != "" || got.Trace == remoteTrace {
+		t.Errorf("the span of the request: %+v; -want, +got:\n%s", got, diff)
 	}
 	calls := map[string]bool{}
 	for _, s := range inside {
-		calls[s.Name] = s.Trace == remote && s.Kind == otlp.Span_SPAN_KIND_CLIENT && !s.Failed
+		calls[s.Name] = s.Trace == got.Trace && s.Kind == otlp.Span_SPAN_KIND_CLIENT && !s.Failed
 	}
 	for _, name := range []string{"create secrets", "patch apps"} {
 		if !calls[name] {
@@ -110,12 +113,40 @@ func TestTraces(t *testing.T) {
 	}
 	eventually(t, "the log names the trace", func() bool {
 		for line := range strings.Lines(suite.log.String()) {
-			if strings.Contains(line, `"requestID":"`+slug+`"`) && strings.Contains(line, `"traceID":"`+remote+`"`) {
+			if strings.Contains(line, `"requestID":"`+slug+`"`) && strings.Contains(line, `"traceID":"`+got.Trace+`"`) {
 				return true
 			}
 		}
 		return false
 	})
+}
+
+// TestTracesOfProxies says whose word counts for the trace that a request is part of.
+func TestTracesOfProxies(t *testing.T) {
+	cases := map[string]struct {
+		reason, proxies, sampled string
+		want                     testotlp.Span
+	}{
+		"OfAProxy":      {"A proxy says which trace it is.", "127.0.0.0/8", "01", testotlp.Span{Trace: remoteTrace, Parent: remoteSpan}},
+		"OfSomebody":    {"Anybody else may invent one.", "192.0.2.0/24", "01", testotlp.Span{Links: []string{remoteTrace}}},
+		"NotToBeTraced": {"Nor do they decide that nothing is traced.", "192.0.2.0/24", "00", testotlp.Span{Links: []string{remoteTrace}}},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			server, _ := another(t, func(o *Options) {
+				o.Tracer, o.TrustedProxies = suite.server.options.Tracer, []netip.Prefix{netip.MustParsePrefix(tc.proxies)}
+			})
+			header := http.Header{"Traceparent": {"00-" + remoteTrace + "-" + remoteSpan + "-" + tc.sampled}, "X-Request-Id": {"proxy-" + name}}
+			ask(t, server, "", http.MethodGet, "/api/openapi.json", header).want(t, http.StatusOK)
+			got, _ := spansOf(t, "proxy-"+name)
+			if tc.want.Trace == "" && got.Trace != remoteTrace {
+				tc.want.Trace = got.Trace
+			}
+			if diff := cmp.Diff(tc.want, testotlp.Span{Trace: got.Trace, Parent: got.Parent, Links: got.Links}); diff != "" {
+				t.Errorf("\n%s\n-want, +got:\n%s", tc.reason, diff)
+			}
+		})
+	}
 }
 
 // TestTracesOfNothing says that a request for no route has no span: clients could make up any number of names.

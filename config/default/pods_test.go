@@ -2,8 +2,6 @@
 package config
 
 import (
-	"os"
-	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
@@ -14,30 +12,24 @@ import (
 	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
-	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/api/resmap"
-	"sigs.k8s.io/kustomize/kyaml/filesys"
 	"sigs.k8s.io/yaml"
+
+	"github.com/berth-dev/berth/config/manifests"
 )
 
 // built is what the manifests of this folder make.
-var built = sync.OnceValues(func() (resmap.ResMap, error) {
-	dir, err := os.Getwd()
-	if err != nil {
-		return nil, err
-	}
-	return krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), filepath.Clean(dir))
-})
+var built = sync.OnceValues(func() (resmap.ResMap, error) { return manifests.Build("..", "resources: [CONFIG/default]\n") })
 
 // render returns the manifests of a kind.
 func render[T any](t *testing.T, kind string) []T {
 	t.Helper()
-	manifests, err := built()
+	all, err := built()
 	if err != nil {
 		t.Fatal(err)
 	}
-	var all []T
-	for _, r := range manifests.Resources() {
+	var found []T
+	for _, r := range all.Resources() {
 		if r.GetKind() != kind {
 			continue
 		}
@@ -49,9 +41,9 @@ func render[T any](t *testing.T, kind string) []T {
 		if err := yaml.UnmarshalStrict(raw, &one); err != nil {
 			t.Fatalf("%s %s: %v", kind, r.GetName(), err)
 		}
-		all = append(all, one)
+		found = append(found, one)
 	}
-	return all
+	return found
 }
 
 // deployments are all of Berth's own. That no other kind makes Pods is said besides.

@@ -2,8 +2,6 @@
 package prometheus
 
 import (
-	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 
@@ -12,10 +10,10 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
-	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/api/resmap"
-	"sigs.k8s.io/kustomize/kyaml/filesys"
 	"sigs.k8s.io/yaml"
+
+	"github.com/berth-dev/berth/config/manifests"
 )
 
 // monitor is what the test reads of a ServiceMonitor.
@@ -28,31 +26,8 @@ type monitor struct {
 	} `json:"spec"`
 }
 
-// render builds an overlay as docs/monitoring.md has it.
-func render(t *testing.T) resmap.ResMap {
-	t.Helper()
-	here, err := filepath.Abs("..")
-	if err != nil {
-		t.Fatal(err)
-	}
-	overlay, err := filepath.EvalSymlinks(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	config, err := filepath.Rel(overlay, here)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text := "resources: [" + config + "/default]\ncomponents: [" + config + "/prometheus]\n"
-	if err := os.WriteFile(filepath.Join(overlay, "kustomization.yaml"), []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	rendered, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), overlay)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return rendered
-}
+// overlay is as docs/monitoring.md has it.
+const overlay = "resources: [CONFIG/default]\ncomponents: [CONFIG/prometheus]\n"
 
 // of returns what is rendered of a kind, by name.
 func of[T any](t *testing.T, rendered resmap.ResMap, kind string) map[string]T {
@@ -77,7 +52,10 @@ func of[T any](t *testing.T, rendered resmap.ResMap, kind string) map[string]T {
 
 // TestComponent follows the way of a scrape: from the ServiceMonitors by the Services to the Pods' ports, past the NetworkPolicy.
 func TestComponent(t *testing.T) {
-	rendered := render(t)
+	rendered, err := manifests.Build("..", overlay)
+	if err != nil {
+		t.Fatal(err)
+	}
 	services := of[corev1.Service](t, rendered, "Service")
 	policy := of[networkingv1.NetworkPolicy](t, rendered, "NetworkPolicy")["berth-metrics"]
 	allowed, err := metav1.LabelSelectorAsSelector(&policy.Spec.PodSelector)

@@ -5,20 +5,15 @@ package verifytest
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/netip"
 	"os"
 	"testing"
-	"time"
 
 	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
 	"github.com/go-logr/logr"
-	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -31,11 +26,7 @@ import (
 	"github.com/berth-dev/berth/internal/testenv"
 )
 
-const (
-	baseDomain = "apps.example.com"
-	patience   = 20 * time.Second
-	poll       = 20 * time.Millisecond
-)
+const baseDomain = "apps.example.com"
 
 var (
 	// api asks the API server directly, as a user would.
@@ -171,19 +162,10 @@ func touch(t *testing.T, d *v1alpha1.Domain) {
 	})
 }
 
+// eventually waits until the check finds nothing to complain about.
 func eventually(t *testing.T, check func(context.Context) error) {
 	t.Helper()
-	deadline := time.Now().Add(patience)
-	for {
-		err := check(t.Context())
-		if err == nil {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("after %s: %v", patience, err)
-		}
-		time.Sleep(poll)
-	}
+	testenv.Eventually(t, check)
 }
 
 // condition is what a test says of a condition.
@@ -204,35 +186,5 @@ func failing(reason string) condition { return condition{metav1.ConditionFalse, 
 // expect waits until a Domain has the conditions, all of the present generation, and tools that know only kstatus agree.
 func expect(t *testing.T, d *v1alpha1.Domain, kstatus status.Status, want map[string]condition) {
 	t.Helper()
-	eventually(t, func(ctx context.Context) error {
-		if err := api.Get(ctx, client.ObjectKeyFromObject(d), d); err != nil {
-			return err
-		}
-		got := map[string]condition{}
-		for _, c := range d.Status.Conditions {
-			if c.ObservedGeneration != d.Generation {
-				return fmt.Errorf("%s speaks of generation %d, want %d", c.Type, c.ObservedGeneration, d.Generation)
-			}
-			if _, ok := want[c.Type]; ok {
-				got[c.Type] = condition{c.Status, c.Reason}
-			}
-		}
-		if diff := cmp.Diff(want, got); diff != "" {
-			return fmt.Errorf("conditions (-want +got):\n%s\n%+v", diff, d.Status.Conditions)
-		}
-		raw, err := runtime.DefaultUnstructuredConverter.ToUnstructured(d)
-		if err != nil {
-			return err
-		}
-		u := &unstructured.Unstructured{Object: raw}
-		u.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("Domain"))
-		result, err := status.Compute(u)
-		if err != nil {
-			return err
-		}
-		if result.Status != kstatus {
-			return fmt.Errorf("kstatus %s (%s), want %s", result.Status, result.Message, kstatus)
-		}
-		return nil
-	})
+	testenv.Expect(t, api, d, kstatus, want)
 }

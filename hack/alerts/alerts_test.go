@@ -115,7 +115,17 @@ func TestAlerts(t *testing.T) {
 		},
 		"BerthAppsStall": {
 			series: `berth_apps{organization="a", state="stalled", reason="Invalid"} 40x120`,
-			want:   []string{"BerthAppsStall critical", "BerthAppsStalled info a Invalid"},
+			want:   []string{"BerthAppsStall critical Invalid", "BerthAppsStalled info a Invalid"},
+		},
+		"StalledInSeveralOrganizations": {
+			series: `berth_apps{organization="a", state="stalled", reason="ImagePullFailed"} 20x120
+				berth_apps{organization="b", state="stalled", reason="ImagePullFailed"} 20x120`,
+			want: []string{"BerthAppsStall critical ImagePullFailed", "BerthAppsStalled info a ImagePullFailed", "BerthAppsStalled info b ImagePullFailed"},
+		},
+		"StalledForSeveralReasons": {
+			series: `berth_apps{organization="a", state="stalled", reason="ImageNotFound"} 20x120
+				berth_apps{organization="a", state="stalled", reason="CrashLoopBackOff"} 20x120`,
+			want: []string{"BerthAppsStalled info a CrashLoopBackOff", "BerthAppsStalled info a ImageNotFound"},
 		},
 	}
 	tested := map[string]bool{}

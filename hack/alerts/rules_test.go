@@ -69,7 +69,7 @@ func firing(t *testing.T, series string, at time.Duration) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer data.Close()
+	defer func() { _ = data.Close() }()
 	manager := rules.NewManager(&rules.ManagerOptions{
 		QueryFunc:    rules.EngineQueryFunc(data.QueryEngine(), data.Storage()),
 		AppendableV2: data.Storage(),

@@ -54,6 +54,22 @@ func TestRefusals(t *testing.T) {
 			"a type that is none", enough + "facade: {service: {type: Loadbalancer}}\n",
 			[]string{"/facade/service/type", "LoadBalancer"},
 		},
+		"NodePortOfNone": {
+			"a port on nodes of a Service that has none", enough + "facade: {service: {nodePort: 30443}}\n",
+			[]string{"/facade/service/nodePort", "must be 0", "/facade/service/type", "'NodePort', 'LoadBalancer'"},
+		},
+		"NumberInEnvironment": {
+			"Kubernetes takes text alone", enough + "operator: {extraEnv: [{name: GOMAXPROCS, value: 2}]}\n",
+			[]string{"/operator/extraEnv/0/value", "got number, want string"},
+		},
+		"VariableWithoutName": {
+			"a mapping as Docker has it", enough + "facade: {extraEnv: [{HTTPS_PROXY: \"http://proxy.example.com\"}]}\n",
+			[]string{"/facade/extraEnv/0", "missing property 'name'"},
+		},
+		"MountWithoutPath": {
+			"a volume that is nowhere", enough + "facade: {extraVolumeMounts: [{name: ca}]}\n",
+			[]string{"/facade/extraVolumeMounts/0", "missing property 'mountPath'"},
+		},
 		"Digest": {
 			"no digest", enough + "operator: {image: {digest: v1}}\n",
 			[]string{"/operator/image/digest", "pattern"},

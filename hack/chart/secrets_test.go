@@ -50,7 +50,7 @@ func TestPasswordsAreNotInTheDeployments(t *testing.T) {
 		t.Errorf("two installations with the same password have %q and %q: it depends on nothing that is secret", one, other)
 	}
 	if of := annotation(t, first, "berth-operator", name); of != "" {
-		t.Errorf("the operator, which sends no mail, has %q", of)
+		t.Errorf("the operator, which reads none of them, has %q", of)
 	}
 	if of := annotation(t, objects(t, mustInstall(t, "platform", read(t, enough))), "berth-facade", name); of != "" {
 		t.Errorf("without a password there is %q", of)

@@ -1,20 +1,18 @@
 package main
 
 import (
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"sigs.k8s.io/kustomize/api/krusty"
-	"sigs.k8s.io/kustomize/kyaml/filesys"
+
+	"github.com/berth-dev/berth/config/manifests"
 )
 
 // overlay sets by kustomize what values sets in the chart.
 const overlay = `
-resources: [BASE]
+resources: [CONFIG/default]
 images:
 - {name: berth-operator, newName: registry.example.org/berth/operator, newTag: v7}
 - {name: berth-facade, newName: registry.example.org/berth/facade, newTag: v7}
@@ -89,21 +87,7 @@ func TestAnyNamespace(t *testing.T) {
 // kustomized renders the overlay. The Namespace is not the chart's to make.
 func kustomized(t *testing.T) map[string]*unstructured.Unstructured {
 	t.Helper()
-	dir, err := filepath.EvalSymlinks(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	config, err := filepath.Abs("../../config/default")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if config, err = filepath.Rel(dir, config); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, "kustomization.yaml"), []byte(strings.Replace(overlay, "BASE", config, 1)), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), dir)
+	built, err := manifests.Build("../../config", overlay)
 	if err != nil {
 		t.Fatal(err)
 	}

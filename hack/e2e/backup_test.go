@@ -1,18 +1,25 @@
 package e2e
 
 import (
-	"fmt"
 	"net/http"
+	"os"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	berthv1alpha1 "github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/hack/dev/stack"
 )
 
-// TestBackup saves an organization, deletes it with its API key, and restores it, by the commands of docs/guides/backup-and-restore.md.
+// backupGuide has the commands that TestBackup runs.
+const backupGuide = "../../docs/guides/backup-and-restore.md"
+
+// TestBackup saves an organization, deletes it with its API key and Berth's settings, and restores it, by the commands of the guide.
 func TestBackup(t *testing.T) {
 	t.Parallel()
 	const organizationName, slug, host = "saved", "saved-app", "www.saved.test"
@@ -21,27 +28,30 @@ func TestBackup(t *testing.T) {
 	made := map[string]any{"slug": slug, "location": image, "env": []env{{"GREETING", "Hello"}}, "domain": host}
 	manager.call(t, http.MethodPost, "", made, http.StatusCreated, nil)
 	mustBeReady(t, organizationName, slug)
+	kubectl(t, "", "create", "configmap", "notes", "-n", organizationName, "--from-literal=colour=blue")
+	key := "apikey-" + keyID(t, manager.key)
 	var before, after app
 	manager.call(t, http.MethodGet, slug+"/", nil, http.StatusOK, &before)
+	kept := settings(t)
 
-	key := "apikey-" + keyID(t, manager.key)
-	namespace := save(t, "namespaces", "-l", "berth.dev/organization="+organizationName)
-	secrets := save(t, "secrets", "-n", organizationName, "-l", "berth.dev/secret notin (tls, pull),!cert-manager.io/next-private-key")
-	apps := save(t, "apps", "-n", organizationName)
-	domains := save(t, "domains", "-n", organizationName)
-	keys := save(t, "secrets", key, "-n", stack.Namespace)
-	owned := kubectl(t, "", "get", "domains", "-n", organizationName, "-o",
-		"jsonpath={range .items[?(@.metadata.ownerReferences)]}{.metadata.name} {.metadata.ownerReferences[0].name}{end}")
-
+	dir := t.TempDir()
+	// The keys of other tests are theirs.
+	saving := strings.Replace(commands(t, "Save", organizationName), "=api-key", "=api-key --field-selector=metadata.name="+key, 1)
+	bash(t, dir, saving)
 	kubectl(t, "", "delete", "namespace", organizationName, "--timeout=2m")
 	kubectl(t, "", "delete", "secret", key, "-n", stack.Namespace)
-	for _, saved := range []string{namespace, secrets, apps, domains, keys} {
-		kubectl(t, saved, "apply", "--server-side", "--field-manager=berth-facade", "-f", "-")
+	for name := range kept {
+		kubectl(t, "", "delete", "secret", name, "-n", stack.Namespace)
 	}
-	giveBack(t, organizationName, owned)
+	bash(t, dir, commands(t, "Restore", organizationName))
 
-	kubectl(t, "", "wait", "apps,domains", "--all", "-n", organizationName, "--for=condition=Ready", "--timeout=2m")
 	waitForPage(t, slug+"."+berth.Env.BaseDomain, "Hello from sample v1")
+	if diff := cmp.Diff("blue", kubectl(t, "", "get", "configmap", "notes", "-n", organizationName, "-o", "jsonpath={.data.colour}")); diff != "" {
+		t.Errorf("the ConfigMap: -before +after:\n%s", diff)
+	}
+	if !cmp.Equal(kept, settings(t)) { // What differs is secret.
+		t.Error("the settings are not as before")
+	}
 	eventually(t, 10*time.Second, "the facade knows the key again", func() (bool, string) {
 		status, _ := manager.send(t, http.MethodGet, "/containers/"+organizationName+"/apps/", nil)
 		return status == http.StatusOK, http.StatusText(status)
@@ -58,23 +68,62 @@ func TestBackup(t *testing.T) {
 	})
 }
 
-// save returns objects as JSON, without what only the cluster knows that they are in.
-func save(t *testing.T, what ...string) string {
+// commands are those of a section of the guide, for another organization than the guide's.
+func commands(t *testing.T, section, organization string) string {
 	t.Helper()
-	const clean = `{"metadata": {"ownerReferences": null, "uid": null, "resourceVersion": null, "creationTimestamp": null, "managedFields": null}, ` +
-		`"status": null}`
-	found := kubectl(t, "", append([]string{"get", "-o", "json"}, what...)...)
-	return kubectl(t, found, "patch", "--local", "-f", "-", "--type=merge", "-p", clean, "-o", "json")
+	text, err := os.ReadFile(backupGuide)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, found := strings.Cut(string(text), "\n### "+section+"\n")
+	if !found {
+		t.Fatalf("%s has no section %s", backupGuide, section)
+	}
+	rest, _, _ = strings.Cut(rest, "\n### ")
+	var script strings.Builder
+	for line := range strings.Lines(rest) {
+		if strings.HasPrefix(line, "    ") { // Less is a list's text.
+			script.WriteString(line)
+		}
+	}
+	return strings.ReplaceAll(script.String(), "cowork", organization)
 }
 
-// giveBack makes a Domain go with its App again, as "DOMAIN APP" says.
-func giveBack(t *testing.T, namespace, owned string) {
+// bash runs a script in a folder, where kubectl leads to the cluster. The first command that fails ends it.
+func bash(t *testing.T, dir, script string) {
 	t.Helper()
-	domain, app, ok := strings.Cut(owned, " ")
-	if !ok {
-		t.Fatalf("no Domain belonged to an App: %q", owned)
+	programs, err := exec.CommandContext(t.Context(), clusterCommand, "assets").Output()
+	if err != nil {
+		t.Fatal(err)
 	}
-	uid := kubectl(t, "", "get", "app", app, "-n", namespace, "-o", "jsonpath={.metadata.uid}")
-	owner := fmt.Sprintf(`{"metadata": {"ownerReferences": [{"apiVersion": "berth.dev/v1alpha1", "kind": "App", "name": %q, "uid": %q}]}}`, app, uid)
-	kubectl(t, "", "patch", "domain", domain, "-n", namespace, "--type=merge", "--field-manager=berth-facade", "-p", owner)
+	cmd := exec.CommandContext(t.Context(), "bash", "-euc", script)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "PATH="+strings.TrimSpace(string(programs))+":"+os.Getenv("PATH"), "KUBECONFIG="+berth.Env.Kubeconfig)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s; of the script\n%s", err, out, script)
+	}
+}
+
+// settings are the Secrets with the facade's settings, by their names.
+func settings(t *testing.T) map[string]map[string][]byte {
+	t.Helper()
+	var list corev1.SecretList
+	opaque := client.MatchingFields{"type": string(corev1.SecretTypeOpaque)}
+	if err := berth.Client.List(t.Context(), &list, client.InNamespace(stack.Namespace), opaque); err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]map[string][]byte{}
+	for _, s := range list.Items {
+		_, ofBerth := s.Labels[berthv1alpha1.LabelSecret]
+		_, ofCertManager := s.Labels["cert-manager.io/next-private-key"]
+		if !ofBerth && !ofCertManager {
+			found[s.Name] = s.Data
+		}
+	}
+	for _, name := range []string{"berth-mail", "berth-oidc", "berth-session"} {
+		if found[name] == nil {
+			t.Fatalf("there is no Secret %s", name)
+		}
+	}
+	return found
 }

@@ -53,7 +53,7 @@ func TestCustomCertificateOverREST(t *testing.T) {
 	if got.CertType != "default" {
 		t.Errorf("after the end of the custom certificate: %+v", got)
 	}
-	visitor.mustNotHaveNoticed(t)
+	visitor.MustNotHaveNoticed(t)
 }
 
 // upload uploads a certificate, with its key unless that is empty.
@@ -146,7 +146,7 @@ func TestCertificateFromASecret(t *testing.T) {
 	replaceTLSSecret(t, org, own.issue(t, host, second.Public(), nil), keyPEM(t, second))
 	waitForCertificate(t, time.Minute, host, own.file, "the repaired Secret's certificate", hasKey(second.Public()))
 	waitForDomain(t, org, "www")
-	visitor.mustNotHaveNoticed(t)
+	visitor.MustNotHaveNoticed(t)
 }
 
 // createTLSSecret makes the Secret own as its owner would: kubectl sees to it that the key is the certificate's.

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
 	"github.com/google/go-cmp/cmp"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -19,10 +20,13 @@ func TestRESTBesideFlux(t *testing.T) {
 	v1, v2 := push(t, "beside:v1", "-version=v1"), push(t, "beside:v2", "-version=v2")
 	manager, git := organization(t, org), newGitOps(t, org)
 	git.actAsManager(t, org)
+	apps, domains := watchStatuses(t, "apps", org, slug), watchStatuses(t, "domains", org, "www")
 	git.mustApply(t, git.push(t, map[string]string{
 		"app.yaml":    appFile(org, slug, v1, "env: [{name: GREETING, value: From Git}]"),
 		"domain.yaml": domainFile(org, "www", slug, host),
 	}))
+	apps.mustGo(t, "the App", status.InProgressStatus, status.CurrentStatus)
+	domains.mustGo(t, "the Domain", status.InProgressStatus, status.CurrentStatus)
 
 	before := versions(t, org, slug, "www")
 	manager.mustLeaveToGit(t, "/containers/"+org+"/apps/"+slug+"/", "spec.image", map[string]any{"location": v2})
@@ -32,34 +36,66 @@ func TestRESTBesideFlux(t *testing.T) {
 	if diff := cmp.Diff(before, versions(t, org, slug, "www")); diff != "" {
 		t.Errorf("what was refused has changed something, -before +after:\n%s", diff)
 	}
+	apps.mustGo(t, "the App that REST may not change")
+	domains.mustGo(t, "the Domain that REST may not change")
 
+	mustAddTo(t, manager, git, slug, apps, domains)
+
+	// Git goes on saying what it says, and another rollout keeps what REST has set.
+	git.mustApply(t, git.push(t, map[string]string{"app.yaml": appFile(org, slug, v2, "env: [{name: GREETING, value: Still from Git}]")}))
+	apps.mustGo(t, "the App with another image", status.InProgressStatus, status.CurrentStatus)
+	waitForPage(t, host, "Still from Git from sample v2")
+	var shown app
+	manager.call(t, http.MethodGet, slug+"/", nil, http.StatusOK, &shown)
+	has := func(name, value string) bool { return slices.Contains(shown.Env, env{Name: name, Value: value}) }
+	if len(shown.Env) != 2 || !has("GREETING", "Still from Git") || !has("DEBUG", "1") || shown.Location != v2 {
+		t.Errorf("after a change in Git the App is %+v", shown)
+	}
+	mustMakeAgain(t, manager, git, slug, apps, domains)
+	waitForPage(t, host, "Still from Git from sample v2")
+}
+
+// mustAddTo sets by REST what Git leaves open, restarts the App, and says that Flux leaves all of that.
+func mustAddTo(t *testing.T, manager *restClient, git *gitOps, slug string, apps, domains *statuses) {
+	t.Helper()
 	var shown app
 	variables := []env{{Name: "GREETING", Value: "From Git"}, {Name: "DEBUG", Value: "1"}}
 	manager.call(t, http.MethodPut, slug+"/", map[string]any{"env": variables, "dataset": "testing"}, http.StatusOK, &shown)
 	manager.callDomains(t, http.MethodPut, slug+"/", map[string]any{"from_email": "shop@beside.test", "authentication": 2}, http.StatusOK, nil)
-	mustBeReady(t, org, slug)
-	pods := podUIDs(t, org, slug)
+	apps.mustGo(t, "the App that REST has added to", status.InProgressStatus, status.CurrentStatus)
+	domains.mustGo(t, "the Domain that REST has added to", status.InProgressStatus, status.CurrentStatus)
+	pods := podUIDs(t, manager.organization, slug)
 	manager.call(t, http.MethodPost, slug+"/", nil, http.StatusCreated, nil)
-	mustBeReplaced(t, org, slug, pods)
+	mustBeReplaced(t, manager.organization, slug, pods)
+	apps.mustGo(t, "the App that REST has restarted", status.InProgressStatus, status.CurrentStatus)
 
-	mustSettle(t, git, org, slug)
+	mustSettle(t, git, manager.organization, slug)
+	apps.mustGo(t, "the App that Flux has found as it is to be")
+	domains.mustGo(t, "the Domain that Flux has found as it is to be")
 	manager.call(t, http.MethodGet, slug+"/", nil, http.StatusOK, &shown)
 	if !slices.Contains(shown.Env, variables[1]) || !slices.Contains(shown.Env, variables[0]) || shown.Dataset != "testing" {
 		t.Errorf("after Flux has run again the App is %+v", shown)
 	}
 	var about domain
 	manager.callDomains(t, http.MethodGet, slug+"/", nil, http.StatusOK, &about)
-	if about.FromEmail != "shop@beside.test" || about.Domain != host {
+	if about.FromEmail != "shop@beside.test" || about.Domain != "www.beside.test" {
 		t.Errorf("after Flux has run again the Domain is %+v", about)
 	}
+}
 
-	// Git goes on saying what it says, and another rollout keeps what REST has set.
-	git.mustApply(t, git.push(t, map[string]string{"app.yaml": appFile(org, slug, v2, "env: [{name: GREETING, value: Still from Git}]")}))
-	waitForPage(t, host, "Still from Git from sample v2")
+// mustMakeAgain deletes by REST an App that Git has, and has Flux make it again, as Git says it.
+func mustMakeAgain(t *testing.T, manager *restClient, git *gitOps, slug string, apps, domains *statuses) {
+	t.Helper()
+	manager.call(t, http.MethodDelete, slug+"/", nil, http.StatusNoContent, nil)
+	apps.mustGo(t, "the App that REST has deleted", status.NotFoundStatus)
+	domains.mustGo(t, "the Domain whose App is gone", status.InProgressStatus, status.FailedStatus)
+	git.run(t)
+	apps.mustGo(t, "the App that Flux has made again", status.InProgressStatus, status.CurrentStatus)
+	domains.mustGo(t, "the Domain whose App is there again", status.CurrentStatus)
+	var shown app
 	manager.call(t, http.MethodGet, slug+"/", nil, http.StatusOK, &shown)
-	has := func(name, value string) bool { return slices.Contains(shown.Env, env{Name: name, Value: value}) }
-	if len(shown.Env) != 2 || !has("GREETING", "Still from Git") || !has("DEBUG", "1") || shown.Location != v2 {
-		t.Errorf("after a change in Git the App is %+v", shown)
+	if want := []env{{"GREETING", "Still from Git"}}; !slices.Equal(shown.Env, want) {
+		t.Errorf("made again by Flux, the App has the environment %v, want %v", shown.Env, want)
 	}
 }
 
@@ -106,9 +142,10 @@ func TestFluxTakesOver(t *testing.T) {
 	const org, slug = "takeover-org", "takeover-app"
 	v1, v2 := push(t, "takeover:v1", "-version=v1"), push(t, "takeover:v2", "-version=v2")
 	manager, git := organization(t, org), newGitOps(t, org)
+	apps := watchStatuses(t, "apps", org, slug)
 	body := map[string]any{"slug": slug, "location": v1, "env": []env{{Name: "GREETING", Value: "From REST"}}, "dataset": "testing"}
 	manager.call(t, http.MethodPost, "", body, http.StatusCreated, nil)
-	mustBeReady(t, org, slug)
+	apps.mustGo(t, "the App", status.InProgressStatus, status.CurrentStatus)
 
 	// With what it says already, nothing happens but that REST may not change it any more.
 	pods := podUIDs(t, org, slug)
@@ -116,16 +153,20 @@ func TestFluxTakesOver(t *testing.T) {
 	if diff := cmp.Diff(pods, podUIDs(t, org, slug)); diff != "" {
 		t.Errorf("that Git says what there is has replaced Pods, -before +after:\n%s", diff)
 	}
+	apps.mustGo(t, "the App that Git has now")
 	manager.mustLeaveToGit(t, "/containers/"+org+"/apps/"+slug+"/", "spec.image", map[string]any{"location": v2})
 
 	// What Git says of it counts, and the rest stays REST's.
 	git.mustApply(t, git.push(t, map[string]string{"app.yaml": appFile(org, slug, v2, "")}))
+	apps.mustGo(t, "the App with Git's image", status.InProgressStatus, status.CurrentStatus)
 	waitForPage(t, slug+"."+berth.Env.BaseDomain, "From REST from sample v2")
 	manager.call(t, http.MethodPut, slug+"/", map[string]any{"env": []env{{Name: "GREETING", Value: "Still from REST"}}}, http.StatusOK, nil)
+	apps.mustGo(t, "the App with another environment of REST's", status.InProgressStatus, status.CurrentStatus)
 	waitForPage(t, slug+"."+berth.Env.BaseDomain, "Still from REST from sample v2")
 
 	// And what leaves Git is gone, whoever made it.
 	git.mustApply(t, git.push(t, map[string]string{"app.yaml": "", "none.yaml": organizationFile(org)}))
 	mustLeaveNothing(t, org)
+	apps.mustGo(t, "the App that has left Git", status.NotFoundStatus)
 	manager.call(t, http.MethodGet, slug+"/", nil, http.StatusNotFound, nil)
 }

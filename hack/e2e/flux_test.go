@@ -75,6 +75,7 @@ func TestFlux(t *testing.T) {
 	waitForPage(t, host, "Hello from sample v2")
 
 	// An image may still be pushed, so the App goes on trying; Flux waits for as long as the Kustomization lets it.
+	git.waitAtMost(t, "10s")
 	missing := berth.Env.Registry + "/never/was:pushed"
 	git.mustFail(t, git.push(t, map[string]string{"app.yaml": appFile(org, slug, missing, "")}), "App/"+org+"/"+slug)
 	mustSayWhy(t, org, slug, berthv1alpha1.ReasonImageNotFound, missing)
@@ -82,6 +83,7 @@ func TestFlux(t *testing.T) {
 	mustVisit(t, host)
 
 	// That the host is another's is for a person to change, so nobody waits.
+	git.waitAtMost(t, "1h")
 	waitForDomain(t, otherOrg, "www")
 	refused := git.push(t, map[string]string{"app.yaml": appFile(org, slug, v2, ""), "domain.yaml": domainFile(org, "www", slug, taken)})
 	git.mustFail(t, refused, "Domain/"+org+"/www")
@@ -91,8 +93,23 @@ func TestFlux(t *testing.T) {
 	git.mustApply(t, git.push(t, map[string]string{"domain.yaml": domainFile(org, "www", slug, host)}))
 	domains.mustGo(t, "the Domain with its own host", status.InProgressStatus, status.CurrentStatus)
 
+	mustStall(t, git, org, slug, v2, apps)
+
 	git.mustApply(t, git.push(t, map[string]string{"app.yaml": "", "domain.yaml": ""}))
 	mustLeaveNothing(t, org)
+	apps.mustGo(t, "the App that Git has no more", status.NotFoundStatus)
+	domains.mustGo(t, "the Domain that Git has no more", status.NotFoundStatus)
+}
+
+// mustStall names a role of AWS for a registry that isn't AWS's, which is for a person to change as well, and takes it back.
+func mustStall(t *testing.T, git *gitOps, namespace, slug, image string, apps *statuses) {
+	t.Helper()
+	const role = "registry: {roleARN: 'arn:aws:iam::123456789012:role/pull'}"
+	git.mustFail(t, git.push(t, map[string]string{"app.yaml": appFile(namespace, slug, image, role)}), "App/"+namespace+"/"+slug)
+	mustSayWhy(t, namespace, slug, berthv1alpha1.ReasonRegistryMismatch, "123456789012")
+	apps.mustGo(t, "the App with a role for another registry", status.InProgressStatus, status.FailedStatus)
+	git.mustApply(t, git.push(t, map[string]string{"app.yaml": appFile(namespace, slug, image, "")}))
+	apps.mustGo(t, "the App without the role", status.InProgressStatus, status.CurrentStatus)
 }
 
 // mustRun fails the test unless an App runs an image, and nothing else, now.

@@ -36,7 +36,8 @@ type gitOps struct {
 	name, worktree string
 }
 
-// newGitOps makes an empty repository, and tells Flux to wait until what it applies is ready.
+// newGitOps makes an empty repository, and tells Flux to wait until what it applies is ready: for longer than any test does, so that a test that sees
+// a failure has seen one that was told of at once.
 func newGitOps(t *testing.T, name string) *gitOps {
 	t.Helper()
 	g := &gitOps{name: name, worktree: t.TempDir()}
@@ -65,7 +66,7 @@ spec:
   path: ./
   prune: true
   wait: true
-  timeout: 10s
+  timeout: 1h
   retryInterval: 1s
   interval: 1h
 `, name, fluxNamespace, berth.Git.URL), "apply", "-f", "-")
@@ -79,6 +80,12 @@ func (g *gitOps) actAsManager(t *testing.T, organization string) {
 	account := "--serviceaccount=" + fluxNamespace + ":" + organization
 	kubectl(t, "", "create", "rolebinding", "flux", "-n", organization, "--clusterrole=berth-manager", account)
 	kubectl(t, "", "patch", "kustomization", g.name, "-n", fluxNamespace, "--type=merge", "-p", `{"spec":{"serviceAccountName":"`+organization+`"}}`)
+}
+
+// waitAtMost bounds how long Flux waits for what it applies to become ready.
+func (g *gitOps) waitAtMost(t *testing.T, timeout string) {
+	t.Helper()
+	kubectl(t, "", "patch", "kustomization", g.name, "-n", fluxNamespace, "--type=merge", "-p", `{"spec":{"timeout":"`+timeout+`"}}`)
 }
 
 // git runs Git in the worktree.

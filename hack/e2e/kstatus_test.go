@@ -43,8 +43,8 @@ func watchStatuses(t *testing.T, resource, namespace, name string) *statuses {
 	s := &statuses{}
 	go func() {
 		for event := range w.ResultChan() {
-			if u, ok := event.Object.(*unstructured.Unstructured); ok && event.Type != watch.Deleted {
-				s.note(u)
+			if u, ok := event.Object.(*unstructured.Unstructured); ok {
+				s.note(u, event.Type == watch.Deleted)
 			}
 		}
 	}()
@@ -52,12 +52,15 @@ func watchStatuses(t *testing.T, resource, namespace, name string) *statuses {
 }
 
 // note adds the status of an object, unless it is the last one still.
-func (s *statuses) note(u *unstructured.Unstructured) {
+func (s *statuses) note(u *unstructured.Unstructured, gone bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now, message := status.UnknownStatus, "kstatus can't tell"
 	if result, err := status.Compute(u); err == nil {
 		now, message = result.Status, result.Message
+	}
+	if gone {
+		now, message = status.NotFoundStatus, "it is gone"
 	}
 	if s.message = message; now != s.now {
 		s.now, s.seen = now, append(s.seen, now)

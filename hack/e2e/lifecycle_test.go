@@ -50,7 +50,7 @@ func lifecycle(t *testing.T, d door, namespace, slug string) {
 	d.apply(t, slug, location, "Good evening")
 	waitForPage(t, host, "Good evening from sample v1")
 	mustBeReplaced(t, namespace, slug, before)
-	visitor.mustNotHaveNoticed(t)
+	visitor.MustNotHaveNoticed(t)
 
 	before = podUIDs(t, namespace, slug)
 	push(t, tag, "-version=v2")
@@ -58,7 +58,7 @@ func lifecycle(t *testing.T, d door, namespace, slug string) {
 	d.restart(t, slug)
 	waitForPage(t, host, "Good evening from sample v2")
 	mustBeReplaced(t, namespace, slug, before)
-	visitor.mustNotHaveNoticed(t)
+	visitor.MustNotHaveNoticed(t)
 
 	d.remove(t, slug)
 	mustLeaveNothing(t, namespace)

@@ -2,10 +2,7 @@
 package e2e
 
 import (
-	"context"
-	"errors"
 	"flag"
-	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
@@ -14,6 +11,7 @@ import (
 	"time"
 
 	"github.com/berth-dev/berth/hack/dev/stack"
+	"github.com/berth-dev/berth/hack/e2e/witness"
 )
 
 // What every test uses; made once, since a node takes seconds to start.
@@ -25,46 +23,14 @@ var (
 )
 
 func TestMain(m *testing.M) {
-	flag.Parse()
-	code, err := runSuite(m)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "e2e:", err)
-		os.Exit(1)
-	}
-	os.Exit(code)
-}
-
-func runSuite(m *testing.M) (code int, err error) {
-	if clusterCommand == "" {
-		return 0, errors.New("BERTH_CLUSTER has to name the built command of hack/cluster; `make test-e2e` sets it")
-	}
-	dir, err := os.MkdirTemp("", "berth-e2e-")
-	if err != nil {
-		return 0, err
-	}
-	defer func() {
-		if code == 0 && err == nil {
-			err = os.RemoveAll(dir)
-		} else {
-			fmt.Fprintln(os.Stderr, "e2e: the logs are in", dir)
-		}
-	}()
-	berth, err = stack.Start(context.Background(), stack.Options{
-		Root: "../..", Dir: dir, Cluster: clusterCommand, Log: os.Stderr, BaseDomain: "apps.test",
-		AuditPolicy: "testdata/audit-policy.yaml", Amazon: true, Flux: true,
-	})
-	if err != nil {
-		return 0, err
-	}
-	defer func() {
-		if stopErr := berth.Stop(); err == nil {
-			err = stopErr
-		}
-	}()
-	if httpClient, err = berth.HTTPClient(); err != nil {
-		return 0, err
-	}
-	return m.Run(), nil
+	flag.Parse() // A wrong flag is told before a cluster starts.
+	os.Exit(stack.Test(m, stack.Options{
+		Root: "../..", BaseDomain: "apps.test", AuditPolicy: "testdata/audit-policy.yaml", Amazon: true, Flux: true,
+	}, func(s *stack.Stack) (err error) {
+		berth = s
+		httpClient, err = s.HTTPClient()
+		return err
+	}))
 }
 
 // organization makes an organization of the test's own and returns a REST client that is its manager.
@@ -113,16 +79,8 @@ func kubectl(t *testing.T, stdin string, args ...string) string {
 	return string(out)
 }
 
-// eventually calls a condition until it holds, and fails the test with its last word when that takes longer than the timeout.
+// eventually waits for a condition; see witness.Eventually.
 func eventually(t *testing.T, timeout time.Duration, what string, condition func() (ok bool, saw string)) {
 	t.Helper()
-	last := ""
-	for end := time.Now().Add(timeout); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
-		ok, saw := condition()
-		if ok {
-			return
-		}
-		last = saw
-	}
-	t.Fatalf("not within %s: %s; last seen: %s", timeout, what, last)
+	witness.Eventually(t, timeout, what, condition)
 }

@@ -6,9 +6,10 @@ import (
 	"io"
 	"net/http"
 	"strings"
-	"sync"
 	"testing"
 	"time"
+
+	"github.com/berth-dev/berth/hack/e2e/witness"
 )
 
 // page gets an App's page, HOST[/PATH], as a browser would: through the ingress controller, over verified TLS.
@@ -58,56 +59,17 @@ func waitForPageWith(t *testing.T, browser *http.Client, host, want string) {
 	})
 }
 
-// visitor gets a page again and again, to see whether anybody would have noticed a change.
-type visitor struct {
-	cancel context.CancelFunc
-	done   sync.WaitGroup
-
-	mu       sync.Mutex
-	visits   int
-	failures []error
-}
-
-func visit(t *testing.T, host string) *visitor {
+// visit visits a page again and again.
+func visit(t *testing.T, host string) *witness.Visitor {
 	t.Helper()
 	return visitWith(t, httpClient, host, 2*time.Millisecond)
 }
 
 // visitWith is visit with a browser of the caller's, and a pause after each visit.
-func visitWith(t *testing.T, browser *http.Client, host string, pause time.Duration) *visitor {
+func visitWith(t *testing.T, browser *http.Client, host string, pause time.Duration) *witness.Visitor {
 	t.Helper()
-	ctx, cancel := context.WithCancel(t.Context())
-	v := &visitor{cancel: cancel}
-	t.Cleanup(cancel)
-	v.done.Go(func() {
-		for ctx.Err() == nil {
-			_, err := pageWith(ctx, browser, host)
-			v.count(ctx, err)
-			time.Sleep(pause)
-		}
+	return witness.Visit(t, pause, func(ctx context.Context) error {
+		_, err := pageWith(ctx, browser, host)
+		return err
 	})
-	return v
-}
-
-func (v *visitor) count(ctx context.Context, err error) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	v.visits++
-	if err != nil && ctx.Err() == nil {
-		v.failures = append(v.failures, err)
-	}
-}
-
-// mustNotHaveNoticed ends the visits and fails the test if one of them failed.
-func (v *visitor) mustNotHaveNoticed(t *testing.T) {
-	t.Helper()
-	v.cancel()
-	v.done.Wait()
-	t.Logf("%d visits, %d failures", v.visits, len(v.failures))
-	if len(v.failures) > 0 {
-		t.Errorf("%d of %d visits failed, the first with: %v", len(v.failures), v.visits, v.failures[0])
-	}
-	if v.visits < 50 {
-		t.Errorf("only %d visits: too few to tell", v.visits)
-	}
 }

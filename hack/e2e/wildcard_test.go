@@ -59,7 +59,7 @@ func TestWildcardCertificate(t *testing.T) {
 	setWildcard(t, "false")
 	awaitNames(t, host, host)
 	mustBeReady(t, "wildcard-org", "wildcard-app")
-	visitor.mustNotHaveNoticed(t)
+	visitor.MustNotHaveNoticed(t)
 }
 
 // setDefaultCertificate gives the ingress controller a certificate for all default hosts.

@@ -17,7 +17,7 @@ func (r *release) checksums(context.Context) error {
 		if err != nil || entry.IsDir() {
 			return err
 		}
-		content, err := os.ReadFile(filepath.Join(r.out, name))
+		content, err := os.ReadFile(filepath.Join(r.out, name)) //nolint:gosec // The folder is ours.
 		if err != nil {
 			return err
 		}

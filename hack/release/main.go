@@ -14,7 +14,7 @@ import (
 	"syscall"
 	"time"
 
-	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1"
 	"golang.org/x/mod/semver"
 )
 
@@ -35,19 +35,18 @@ type options struct {
 	version, revision string
 	created           time.Time
 	platforms         platforms
-	chart, push       string
+	push              string
 }
 
 func parse(args []string) (*options, error) {
 	o := &options{}
 	set := flag.NewFlagSet("release", flag.ContinueOnError)
-	set.StringVar(&o.root, "root", ".", "the folder with Berth's go.mod")
+	set.StringVar(&o.root, "root", ".", "the checkout")
 	set.StringVar(&o.out, "out", "dist", "the folder to write, which must be empty or not there")
 	set.StringVar(&o.version, "version", "", "the version, such as v1.2.3 (required)")
 	set.StringVar(&o.revision, "revision", "", "the commit that the version was made of, for the images' labels")
 	seconds := set.Int64("epoch", 0, "when everything says that it was made, in seconds since 1970, as in SOURCE_DATE_EPOCH")
 	set.Var(&o.platforms, "platform", "what to build for, such as linux/amd64; repeat it for several; all that are released by default")
-	set.StringVar(&o.chart, "chart", "", "a packed Helm chart that is part of the release; none by default")
 	set.StringVar(&o.push, "push", "", "where to push images and chart, such as registry.example.com/berth, with the logins that Docker has; nowhere by default")
 	if err := set.Parse(args); err != nil {
 		return nil, err
@@ -77,9 +76,12 @@ type platforms []v1.Platform
 
 // released are the platforms of berthctl; images are made for those with Linux.
 var released = platforms{
-	{OS: "linux", Architecture: "amd64"}, {OS: "linux", Architecture: "arm64"},
-	{OS: "darwin", Architecture: "amd64"}, {OS: "darwin", Architecture: "arm64"},
-	{OS: "windows", Architecture: "amd64"}, {OS: "windows", Architecture: "arm64"},
+	{OS: "linux", Architecture: "amd64"},
+	{OS: "linux", Architecture: "arm64"},
+	{OS: "darwin", Architecture: "amd64"},
+	{OS: "darwin", Architecture: "arm64"},
+	{OS: "windows", Architecture: "amd64"},
+	{OS: "windows", Architecture: "arm64"},
 }
 
 // String lists the platforms.
@@ -105,12 +107,12 @@ func (p *platforms) Set(text string) error {
 }
 
 // run makes the release and tells out what it does.
-func run(ctx context.Context, args []string, out io.Writer) error {
+func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	o, err := parse(args)
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(o.out, 0o755); err != nil {
+	if err := os.MkdirAll(o.out, 0o755); err != nil { //nolint:gosec // Everybody may read it.
 		return err
 	}
 	if entries, err := os.ReadDir(o.out); err != nil || len(entries) > 0 {
@@ -120,7 +122,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(work)
+	defer func() { err = errors.Join(err, os.RemoveAll(work)) }()
 	r := &release{options: *o, work: work, log: out}
 	for _, step := range []func(context.Context) error{r.compile, r.list, r.images, r.archives, r.helm, r.checksums, r.publish} {
 		if err := step(ctx); err != nil {

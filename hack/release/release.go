@@ -7,12 +7,14 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
-	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
+	"github.com/berth-dev/berth/hack/release/chart"
 	"github.com/berth-dev/berth/hack/release/internal/archive"
 	"github.com/berth-dev/berth/hack/release/internal/build"
 	"github.com/berth-dev/berth/hack/release/internal/image"
@@ -52,6 +54,8 @@ type release struct {
 	log io.Writer
 	// programs are in the order of the platforms.
 	programs []program
+	// packed is the Helm chart.
+	packed []byte
 }
 
 func (r *release) logf(format string, args ...any) { fmt.Fprintf(r.log, format+"\n", args...) }
@@ -166,17 +170,16 @@ func (r *release) archives(context.Context) error {
 	return nil
 }
 
-// helm adds the chart, if there is one.
+// helm packs the chart, whose version has no v.
 func (r *release) helm(context.Context) error {
-	if r.chart == "" {
-		return nil
-	}
-	content, err := os.ReadFile(r.chart)
-	if err != nil {
+	version := strings.TrimPrefix(r.version, "v")
+	var err error
+	if r.packed, err = chart.Pack(r.root, version, r.created); err != nil {
 		return err
 	}
-	r.logf("chart %s", filepath.Base(r.chart))
-	return r.write(filepath.Base(r.chart), content)
+	name := "berth-" + version + ".tgz"
+	r.logf("chart %s", name)
+	return r.write(name, r.packed)
 }
 
 // publish pushes the images, and the chart into the repository charts beside them, if somebody said where to.
@@ -192,18 +195,11 @@ func (r *release) publish(ctx context.Context) error {
 			return fmt.Errorf("push %s: %w", repository, err)
 		}
 	}
-	if r.chart == "" {
-		return nil
-	}
-	packed, err := os.ReadFile(r.chart)
-	if err != nil {
-		return err
-	}
 	r.logf("push %s/charts", r.push)
-	return image.PushChart(packed, r.push+"/charts", opts...)
+	return image.PushChart(r.packed, r.push+"/charts", opts...)
 }
 
 // write makes a file of the release.
 func (r *release) write(name string, content []byte) error {
-	return os.WriteFile(filepath.Join(r.out, name), content, 0o644)
+	return os.WriteFile(filepath.Join(r.out, name), content, 0o644) //nolint:gosec // Everybody may read it.
 }

@@ -4,39 +4,35 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
-	"errors"
-	"flag"
 	"io"
 	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/validate"
+
+	"github.com/berth-dev/berth/hack/release/chart"
 )
 
 // root is Berth's module.
 const root = "../.."
 
-// TestRelease makes a release twice: of this checkout, and in another folder of no more than what the Dockerfile copies. It is for one platform, the
-// test's own kernel's, since the others are compiled by the same flags and would cost minutes.
+// TestRelease makes a release twice: of this checkout, and in another folder, of no more than what it takes, with nothing of what the first one
+// compiled. It is for the two platforms of images, since the others are compiled by the same flags and would cost minutes.
 func TestRelease(t *testing.T) {
 	t.Setenv("GOFLAGS", "-tags=a_tag_that_would_be_seen -trimpath=false") // Nobody's own settings count.
 	dir, again, copied := t.TempDir(), t.TempDir(), copyTree(t)
-	for out, from := range map[string]string{dir: root, again: copied} {
-		args := []string{
-			"--root=" + from, "--out=" + out, "--version=v1.2.3-rc.1", "--revision=0123", "--epoch=1790000000", "--platform=linux/" + runtime.GOARCH,
-		}
-		if err := run(t.Context(), args, t.Output()); err != nil {
-			t.Fatal(err)
-		}
-	}
+	makeRelease(t, root, dir)
+	t.Setenv("GOCACHE", otherCache(t))
+	makeRelease(t, copied, again)
 	t.Run("Same", func(t *testing.T) {
 		if diff := cmp.Diff(tree(t, dir), tree(t, again)); diff != "" {
 			t.Errorf("two releases differ (-checkout +copy):\n%s", diff)
@@ -61,21 +57,38 @@ func TestRelease(t *testing.T) {
 	}
 }
 
-// copyTree copies what the Dockerfile copies, and the license, into a new folder.
+// makeRelease makes a release of a checkout.
+func makeRelease(t *testing.T, checkout, out string) {
+	t.Helper()
+	args := []string{
+		"--root=" + checkout, "--out=" + out, "--version=v1.2.3-rc.1", "--revision=0123", "--epoch=1790000000",
+		"--platform=linux/amd64", "--platform=linux/arm64",
+	}
+	if err := run(t.Context(), args, t.Output()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// otherCache is a folder for what is compiled that no other build uses. It is kept where `make` keeps what is expensive: all that Berth needs
+// is compiled into it once, in minutes, and only what has changed later.
+func otherCache(t *testing.T) string {
+	t.Helper()
+	caches := os.Getenv("BERTH_CACHE")
+	if caches == "" {
+		user, err := os.UserCacheDir()
+		if err != nil {
+			t.Fatal(err)
+		}
+		caches = filepath.Join(user, "berth")
+	}
+	return filepath.Join(caches, "release", "go-build")
+}
+
+// copyTree copies what the Dockerfile copies, the license and the chart into a new folder.
 func copyTree(t *testing.T) string {
 	t.Helper()
 	to := t.TempDir()
-	dockerfile, err := os.ReadFile(filepath.Join(root, "Dockerfile"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	names := []string{"LICENSE"}
-	for line := range strings.Lines(string(dockerfile)) {
-		if words := strings.Fields(line); len(words) > 2 && words[0] == "COPY" && !strings.HasPrefix(words[1], "--") {
-			names = append(names, words[1:len(words)-1]...)
-		}
-	}
-	for _, name := range names {
+	for _, name := range append(copiedByDocker(t), "LICENSE", chart.Folder) {
 		from := filepath.Join(root, name)
 		info, err := os.Stat(from)
 		if err != nil {
@@ -91,6 +104,39 @@ func copyTree(t *testing.T) string {
 		}
 	}
 	return to
+}
+
+// copiedByDocker are the files and folders of the checkout that the Dockerfile copies.
+func copiedByDocker(t *testing.T) []string {
+	t.Helper()
+	dockerfile, err := os.ReadFile(filepath.Join(root, "Dockerfile"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for line := range strings.Lines(string(dockerfile)) {
+		if words := strings.Fields(line); len(words) > 2 && words[0] == "COPY" && !strings.HasPrefix(words[1], "--") {
+			names = append(names, words[1:len(words)-1]...)
+		}
+	}
+	return names
+}
+
+// A container engine is sent what the Dockerfile copies, and nothing else of what lies in a checkout.
+func TestDockerignore(t *testing.T) {
+	t.Parallel()
+	content, err := os.ReadFile(filepath.Join(root, ".dockerignore"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"*"}
+	for _, name := range copiedByDocker(t) {
+		want = append(want, "!"+name)
+	}
+	rules := slices.DeleteFunc(strings.Split(strings.TrimSpace(string(content)), "\n"), func(l string) bool { return strings.HasPrefix(l, "#") })
+	if diff := cmp.Diff(want, rules); diff != "" {
+		t.Errorf(".dockerignore, -want, +got:\n%s", diff)
+	}
 }
 
 func copyFile(to, from string) error {
@@ -153,7 +199,7 @@ func firstFile(t *testing.T, r io.Reader) []byte {
 	return content
 }
 
-// imageLayer returns the program in the image of an OCI layout.
+// imageLayer returns the program in an OCI layout's image for the test's own platform.
 func imageLayer(t *testing.T, dir string) []byte {
 	t.Helper()
 	all, err := layout.ImageIndexFromPath(dir)
@@ -174,8 +220,9 @@ func imageLayer(t *testing.T, dir string) []byte {
 	if manifest, err = index.IndexManifest(); err != nil {
 		t.Fatal(err)
 	}
-	var img v1.Image
-	if img, err = index.Image(manifest.Manifests[0].Digest); err != nil {
+	i := slices.IndexFunc(manifest.Manifests, func(d v1.Descriptor) bool { return d.Platform.Architecture == runtime.GOARCH })
+	img, err := index.Image(manifest.Manifests[i].Digest)
+	if err != nil {
 		t.Fatal(err)
 	}
 	layers, err := img.Layers()
@@ -223,46 +270,5 @@ func checkSBOM(t *testing.T, file string, authorities bool) {
 		if got := bytes.Contains(content, []byte(`"name": "`+name+`"`)); got != want {
 			t.Errorf("%s lists %s: %t, want %t", filepath.Base(file), name, got, want)
 		}
-	}
-}
-
-func TestParse(t *testing.T) {
-	t.Parallel()
-	cases := map[string]struct{ args, want string }{
-		"Release":      {args: "--version=v1.2.3"},
-		"Candidate":    {args: "--version=v1.2.3-rc.1 --platform=linux/amd64 --platform=darwin/arm64"},
-		"NoVersion":    {want: "--version"},
-		"NoV":          {args: "--version=1.2.3", want: "--version"},
-		"Short":        {args: "--version=v1.2", want: "--version"},
-		"PlusSign":     {args: "--version=v1.2.3+a", want: "--version"},
-		"Platform":     {args: "--version=v1.2.3 --platform=linux", want: "OS/ARCH"},
-		"Argument":     {args: "--version=v1.2.3 dist", want: "unexpected argument"},
-		"HelpIsNoFlaw": {args: "--help", want: flag.ErrHelp.Error()},
-	}
-	for name, tc := range cases {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			o, err := parse(strings.Fields(tc.args))
-			if tc.want != "" {
-				if err == nil || !strings.Contains(err.Error(), tc.want) {
-					t.Errorf("parse(%q): got %v, want an error that tells of %q", tc.args, err, tc.want)
-				}
-				return
-			}
-			if err != nil || !filepath.IsAbs(o.root) || len(o.platforms) == 0 {
-				t.Errorf("parse(%q) = %+v, %v", tc.args, o, err)
-			}
-		})
-	}
-}
-
-func TestFullFolder(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	if err := copyFile(filepath.Join(dir, "file"), "go.mod"); err != nil {
-		t.Fatal(err)
-	}
-	if err := run(t.Context(), []string{"--version=v1.2.3", "--out=" + dir}, io.Discard); err == nil || errors.Is(err, flag.ErrHelp) {
-		t.Errorf("run into a folder that holds a file: %v, want an error", err)
 	}
 }

@@ -46,7 +46,7 @@ func run(m *testing.M, setups []Setup) (code int, err error) {
 	if os.Getenv(assetsVariable) == "" {
 		return 0, fmt.Errorf("%s isn't set: it names the folder with etcd and kube-apiserver; `make test` sets it", assetsVariable)
 	}
-	crds, err := crdFolders()
+	crds, err := CRDFolders()
 	if err != nil {
 		return 0, err
 	}
@@ -72,7 +72,7 @@ func run(m *testing.M, setups []Setup) (code int, err error) {
 // InstallCRDs makes the custom resources of Berth and of cert-manager, and waits until the API server serves them. It is for who has started an
 // API server without Run.
 func InstallCRDs(config *rest.Config) error {
-	crds, err := crdFolders()
+	crds, err := CRDFolders()
 	if err != nil {
 		return err
 	}
@@ -80,8 +80,8 @@ func InstallCRDs(config *rest.Config) error {
 	return err
 }
 
-// crdFolders returns where the custom resource definitions of Berth and of cert-manager's module lie.
-func crdFolders() ([]string, error) {
+// CRDFolders returns where the custom resource definitions of Berth and of cert-manager's module lie.
+func CRDFolders() ([]string, error) {
 	dirs, err := moduleFolders()
 	if err != nil {
 		return nil, err

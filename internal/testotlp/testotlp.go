@@ -31,6 +31,8 @@ type Span struct {
 	Failed bool
 	// Trace, ID and Parent are in hexadecimal; Parent is empty for the first of a trace.
 	Trace, ID, Parent string
+	// Links are the traces that it has links to, in hexadecimal.
+	Links []string
 	// Attributes are those of the span, as texts.
 	Attributes map[string]string
 }
@@ -99,11 +101,18 @@ func (r *Receiver) keep(sent *collector.ExportTraceServiceRequest) {
 				r.spans = append(r.spans, Span{
 					Service: service, Name: s.GetName(), Kind: s.GetKind(), Failed: s.GetStatus().GetCode() == otlp.Status_STATUS_CODE_ERROR,
 					Trace: hex.EncodeToString(s.GetTraceId()), ID: hex.EncodeToString(s.GetSpanId()), Parent: hex.EncodeToString(s.GetParentSpanId()),
-					Attributes: texts(s.GetAttributes()),
+					Links: linked(s.GetLinks()), Attributes: texts(s.GetAttributes()),
 				})
 			}
 		}
 	}
+}
+
+func linked(links []*otlp.Span_Link) (traces []string) {
+	for _, l := range links {
+		traces = append(traces, hex.EncodeToString(l.GetTraceId()))
+	}
+	return traces
 }
 
 func texts(attributes []*common.KeyValue) map[string]string {

@@ -90,16 +90,16 @@ func wanted() bool {
 
 // newExporter speaks the protocol that the environment names, HTTP if it names none.
 func newExporter(ctx context.Context) (*otlptrace.Exporter, error) {
-	protocol := os.Getenv("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL")
-	if protocol == "" {
-		protocol = os.Getenv("OTEL_EXPORTER_OTLP_PROTOCOL")
+	variable := "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"
+	if os.Getenv(variable) == "" {
+		variable = "OTEL_EXPORTER_OTLP_PROTOCOL"
 	}
-	switch protocol {
+	switch protocol := os.Getenv(variable); protocol {
 	case "grpc":
 		return otlptracegrpc.New(ctx)
-	case "", "http/protobuf", "http/json":
+	case "", "http/protobuf":
 		return otlptracehttp.New(ctx)
 	default:
-		return nil, fmt.Errorf("OTEL_EXPORTER_OTLP_PROTOCOL is grpc, http/protobuf or http/json, not %q", protocol)
+		return nil, fmt.Errorf("%s is grpc or http/protobuf, not %q", variable, protocol)
 	}
 }

@@ -1,6 +1,7 @@
 package tracing
 
 import (
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -102,11 +103,22 @@ func TestOff(t *testing.T) {
 	}
 }
 
+// TestUnknownProtocol says that spans go out as the environment says, or the command doesn't start; it names the variable and what it can be.
 func TestUnknownProtocol(t *testing.T) {
-	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
-	t.Setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "smoke")
-	if _, err := Start(t.Context(), "berth-test", slog.Default()); err == nil || !strings.Contains(err.Error(), "smoke") {
-		t.Errorf("Start(...): got error %v, want one about the protocol", err)
+	for name, tc := range map[string]struct{ variable, protocol string }{
+		"Unknown":    {"OTEL_EXPORTER_OTLP_PROTOCOL", "smoke"},
+		"JSON":       {"OTEL_EXPORTER_OTLP_PROTOCOL", "http/json"},
+		"JSONTraces": {"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "http/json"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
+			t.Setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")
+			t.Setenv(tc.variable, tc.protocol)
+			want := fmt.Sprintf("%s is grpc or http/protobuf, not %q", tc.variable, tc.protocol)
+			if _, err := Start(t.Context(), "berth-test", slog.Default()); err == nil || !strings.HasSuffix(err.Error(), want) {
+				t.Errorf("Start(...): got error %v, want %s", err, want)
+			}
+		})
 	}
 }
 

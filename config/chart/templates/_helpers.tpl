@@ -31,6 +31,37 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 {{- end }}
 
 {{- /*
+A Secret that a value names now and that the release made before, as it is: (list . "berth-mail" .Values.mail.existingSecret). Helm deletes what
+a release no longer has, and with it what the value means.
+*/}}
+{{- define "berth.madeSecret" -}}
+{{- $root := index . 0 }}
+{{- $name := index . 1 }}
+{{- if eq $name (index . 2) }}
+{{- $there := lookup "v1" "Secret" $root.Release.Namespace $name }}
+{{- if eq $root.Release.Name (dig "metadata" "annotations" "meta.helm.sh/release-name" "" $there) }}
+{{- include "berth.secret" (list $root $name $there.data) }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- /* A Secret of the chart's own, with what it holds in base64: (list . "berth-mail" (dict "password" "cGFzc3dvcmQ=")). */}}
+{{- define "berth.secret" -}}
+{{- $root := index . 0 -}}
+---
+apiVersion: v1
+kind: Secret
+metadata:
+  name: {{ index . 1 }}
+  namespace: {{ $root.Release.Namespace }}
+  labels:
+    app.kubernetes.io/part-of: berth
+    {{- include "berth.labels" $root | nindent 4 }}
+data:
+  {{- toYaml (index . 2) | nindent 2 }}
+{{ end }}
+
+{{- /*
 The key that sessions are sealed with, in base64: the one that the release has already, or a new one. It is kept among the values, so that all
 templates have the same. Empty if the key is somebody else's, in a Secret that can't be read now.
 */}}
@@ -47,16 +78,15 @@ templates have the same. Empty if the key is somebody else's, in a Secret that c
 {{- end }}
 
 {{- /*
-Something that changes with what the chart puts into Secrets that a command reads once: (list . "facade"). It is no plain checksum, by which
-passwords could be guessed: whoever does not know the session key can't make it.
+Something that changes with what the chart puts into Secrets, which the facade reads once; empty if that is nothing. It is no plain checksum, by
+which passwords could be guessed: whoever does not know the session key can't make it.
 */}}
 {{- define "berth.secretsChecksum" -}}
-{{- $root := index . 0 }}
-{{- with $root.Values }}
+{{- with .Values }}
 {{- $secrets := list .mail.password .mail.ca .oidc.clientSecret .oidc.ca | toJson }}
 {{- $given := or .mail.password .mail.ca .oidc.clientSecret .oidc.ca }}
-{{- $key := include "berth.sessionKey" $root }}
-{{- if and (eq (index $ 1) "facade") $given $key }}
+{{- $key := include "berth.sessionKey" $ }}
+{{- if and $given $key }}
 {{- printf "%s%s" $key $secrets | sha256sum }}
 {{- end }}
 {{- end }}

@@ -33,6 +33,8 @@ type Site struct {
 	Service string
 	// Issuer signs the certificate, unless the site has a Source.
 	Issuer Issuer
+	// Default says that Host is an App's default host, which a wildcard certificate may cover.
+	Default bool
 	// Wildcard says that the ingress controller's default certificate is the host's, unless the site has a Source. The Issuer then signs none.
 	Wildcard bool
 	// TLSSecret is the Secret with the certificate that the Issuer signs, and its key.
@@ -54,6 +56,7 @@ func AppSite(app *v1alpha1.App, p Platform) Site {
 		Host:         Host(app.GetName(), p.BaseDomain),
 		Service:      app.GetName(),
 		Issuer:       p.Issuer,
+		Default:      true,
 		Wildcard:     p.WildcardCertificate,
 		TLSSecret:    names.TLSSecret(app.GetName()),
 		CustomSecret: names.CustomSecret(app.GetName()),

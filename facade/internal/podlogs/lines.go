@@ -97,11 +97,29 @@ func (t *tail) add(l line) {
 
 func (t *tail) lines() []line { return t.kept[t.first:] }
 
-// merge returns the last n lines of several containers, in the order of their times; lines of one container stay in theirs.
+// merge returns the last n lines of several containers, in the order of their times; lines of one container stay in theirs, also where a clock
+// was set back while it printed.
 func merge(n int, containers ...[]line) []line {
-	all := slices.Concat(containers...)
-	slices.SortStableFunc(all, func(a, b line) int { return a.time.Compare(b.time) })
-	return all[max(0, len(all)-n):]
+	type placed struct {
+		line
+
+		at time.Time
+	}
+	var all []placed
+	for _, lines := range containers {
+		var at time.Time
+		for i := range lines {
+			at = latest(at, lines[i:i+1])
+			all = append(all, placed{lines[i], at})
+		}
+	}
+	slices.SortStableFunc(all, func(a, b placed) int { return a.at.Compare(b.at) })
+	last := all[max(0, len(all)-n):]
+	merged := make([]line, len(last))
+	for i := range last {
+		merged[i] = last[i].line
+	}
+	return merged
 }
 
 // latest returns the latest of a time and those of lines.

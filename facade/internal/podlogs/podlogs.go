@@ -93,14 +93,15 @@ func (r *Reader) snapshot(ctx context.Context, app *v1alpha1.App, options Option
 	reading.Wait()
 	s := snapshot{last: map[string]time.Time{}}
 	var closing []line
+	var beginnings [][]line
 	for i := range pods.Items {
 		s.last[currentID(&pods.Items[i])] = latest(options.Since, all[i])
 		ended, waits := notes(&pods.Items[i], options.Previous)
 		s.notes = append(append(s.notes, ended...), waits...)
-		all[i] = append(all[i], since(ended, options.Since)...)
+		beginnings = append(beginnings, since(ended, options.Since)) // It may be the end of the container before.
 		closing = append(closing, waits...)
 	}
-	s.lines = append(merge(options.Tail, all...), closing...)
+	s.lines = append(merge(options.Tail, slices.Concat(all, beginnings)...), closing...)
 	return s, nil
 }
 

@@ -21,7 +21,7 @@ func (s *Store) awaitSeen(ctx context.Context, w *writer, written translate.Obse
 	defer cancel()
 	s.changes.await(ctx, func() bool {
 		app := s.apps.get(written.App.Namespace, written.App.Name)
-		if app == nil || !reached(app.ResourceVersion, written.App.ResourceVersion) || !s.domainSeen(ctx, written.Domain) {
+		if app == nil || !reached(app.ResourceVersion, written.App.ResourceVersion) || !s.domainSeen(written.Domain) {
 			return false
 		}
 		for _, secret := range w.made {
@@ -29,17 +29,16 @@ func (s *Store) awaitSeen(ctx context.Context, w *writer, written translate.Obse
 				return false
 			}
 		}
-		return w.spent == nil || s.gone(ctx, w.spent, &corev1.Secret{})
+		return w.spent == nil || s.gone(ctx, w.spent)
 	})
 }
 
-func (s *Store) domainSeen(ctx context.Context, written *v1alpha1.Domain) bool {
+func (s *Store) domainSeen(written *v1alpha1.Domain) bool {
 	if written == nil {
 		return true
 	}
-	domain := &v1alpha1.Domain{}
-	err := s.cache.Get(ctx, client.ObjectKeyFromObject(written), domain, client.UnsafeDisableDeepCopy)
-	return err == nil && reached(domain.ResourceVersion, written.ResourceVersion)
+	domain := s.byApp.get(client.ObjectKeyFromObject(written))
+	return domain != nil && reached(domain.ResourceVersion, written.ResourceVersion)
 }
 
 func (s *Store) secretSeen(ctx context.Context, written *corev1.Secret) bool {
@@ -48,9 +47,9 @@ func (s *Store) secretSeen(ctx context.Context, written *corev1.Secret) bool {
 	return err == nil && reached(secret.ResourceVersion, written.ResourceVersion)
 }
 
-// gone tells whether the cache has no object of this name any more; empty is one of its kind.
-func (s *Store) gone(ctx context.Context, object, empty client.Object) bool {
-	return s.cache.Get(ctx, client.ObjectKeyFromObject(object), empty, client.UnsafeDisableDeepCopy) != nil
+// gone tells whether the cache has no Secret of this name any more.
+func (s *Store) gone(ctx context.Context, secret *corev1.Secret) bool {
+	return s.cache.Get(ctx, client.ObjectKeyFromObject(secret), &corev1.Secret{}, client.UnsafeDisableDeepCopy) != nil
 }
 
 // awaitGone waits for the caches to have seen that an App and its Domains go.
@@ -60,7 +59,7 @@ func (s *Store) awaitGone(ctx context.Context, app *v1alpha1.App, domains []*v1a
 	s.AwaitGone(ctx, app)
 	s.changes.await(ctx, func() bool {
 		for _, domain := range domains {
-			if !s.gone(ctx, domain, &v1alpha1.Domain{}) {
+			if s.byApp.get(client.ObjectKeyFromObject(domain)) != nil {
 				return false
 			}
 		}

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -33,8 +32,7 @@ func (s *Store) GetDomain(ctx context.Context, organization, name string) (trans
 
 func (s *Store) find(ctx context.Context, organization, name string) (*v1alpha1.App, *v1alpha1.Domain, error) {
 	if app := s.apps.get(organization, name); app != nil {
-		domain, err := s.domainFor(ctx, organization, name)
-		return app, domain, err
+		return app, s.domainFor(organization, name), nil
 	}
 	domains, err := s.domains(ctx, client.InNamespace(organization), client.MatchingFields{indexHost: name})
 	if err != nil {
@@ -48,11 +46,10 @@ func (s *Store) find(ctx context.Context, organization, name string) (*v1alpha1.
 	if app == nil {
 		return nil, nil, apierr.NotFound()
 	}
-	domain, err := s.domainFor(ctx, organization, app.Name)
-	if err == nil && domain != nil {
-		err = apierr.NotFound()
+	if s.domainFor(organization, app.Name) != nil {
+		return nil, nil, apierr.NotFound()
 	}
-	return app, nil, err
+	return app, nil, nil
 }
 
 // defaultHostOf is the slug of the app whose default host this is, if there is one; empty if it can be none's.
@@ -79,10 +76,7 @@ func (s *Store) ListDomains(ctx context.Context, organization string, window fun
 			return nil, 0, err
 		}
 	}
-	all, err := s.shown(ctx, organization)
-	if err != nil {
-		return nil, 0, err
-	}
+	all := s.shown(ctx, organization)
 	first, end, err := window(len(all))
 	if err != nil {
 		return nil, 0, err
@@ -99,42 +93,28 @@ func (s *Store) ListDomains(ctx context.Context, organization string, window fun
 }
 
 // shown is what a list is made of. It goes once through what is in memory and copies none of it.
-func (s *Store) shown(ctx context.Context, organization string) ([]shown, error) {
-	domains, err := s.domains(ctx, client.InNamespace(organization))
-	if err != nil {
-		return nil, err
-	}
-	byApp := make(map[client.ObjectKey][]*v1alpha1.Domain, len(domains))
-	for _, domain := range domains {
-		key := client.ObjectKey{Namespace: domain.Namespace, Name: domain.Spec.AppRef.Name}
-		byApp[key] = append(byApp[key], domain)
-	}
+func (s *Store) shown(ctx context.Context, organization string) []shown {
 	apps := s.apps.inOrder(organization, func(namespace string) bool { return s.Organization(ctx, namespace) == nil })
-	all := make([]shown, 0, len(apps)+len(domains))
+	all := make([]shown, 0, len(apps))
 	for _, app := range apps {
-		primary, others := inOrder(app.Name, byApp[client.ObjectKeyFromObject(app)])
-		all = append(all, shown{app: app, domain: primary})
-		for _, domain := range others {
+		domains := s.byApp.ofApp(app.Namespace, app.Name)
+		if len(domains) == 0 {
+			all = append(all, shown{app: app})
+		}
+		for _, domain := range domains {
 			all = append(all, shown{app: app, domain: domain})
 		}
 	}
-	return all, nil
-}
-
-// inOrder parts the Domains of an app into the one that the REST API shows with it, nil if there is none, and the others by host.
-func inOrder(slug string, domains []*v1alpha1.Domain) (primary *v1alpha1.Domain, others []*v1alpha1.Domain) {
-	primary = translate.Primary(slug, domains)
-	others = slices.DeleteFunc(domains, func(d *v1alpha1.Domain) bool { return d == primary })
-	slices.SortFunc(others, func(a, b *v1alpha1.Domain) int {
-		return cmp.Or(cmp.Compare(a.Spec.Host, b.Spec.Host), cmp.Compare(a.Name, b.Name))
-	})
-	return primary, others
+	return all
 }
 
 // domainFor returns the Domain that the REST API shows with an app of this slug, or nil.
-func (s *Store) domainFor(ctx context.Context, organization, slug string) (*v1alpha1.Domain, error) {
-	domains, err := s.domains(ctx, client.InNamespace(organization), client.MatchingFields{indexApp: slug})
-	return translate.Primary(slug, domains), err
+func (s *Store) domainFor(organization, slug string) *v1alpha1.Domain {
+	domains := s.byApp.ofApp(organization, slug)
+	if len(domains) == 0 {
+		return nil
+	}
+	return domains[0]
 }
 
 // domains returns Domains that aren't being deleted.

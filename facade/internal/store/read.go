@@ -16,7 +16,6 @@ import (
 // Indexes of the cache.
 const (
 	indexHost = "spec.host"
-	indexApp  = "spec.appRef.name"
 	indexHash = "data.sha256"
 )
 
@@ -30,7 +29,6 @@ func (s *Store) addIndexes(ctx context.Context) error {
 		values client.IndexerFunc
 	}{
 		{&v1alpha1.Domain{}, indexHost, valuesOf(func(d *v1alpha1.Domain) []string { return []string{d.Spec.Host} })},
-		{&v1alpha1.Domain{}, indexApp, valuesOf(func(d *v1alpha1.Domain) []string { return []string{d.Spec.AppRef.Name} })},
 		{&corev1.Secret{}, indexHash, valuesOf(s.keyHashes)},
 	} {
 		if err := s.cache.IndexField(ctx, index.object, index.field, index.values); err != nil {
@@ -81,11 +79,7 @@ func (s *Store) Get(ctx context.Context, organization, slug string) (translate.O
 	if app == nil {
 		return translate.Observed{}, apierr.NotFound()
 	}
-	domain, err := s.domainFor(ctx, organization, slug)
-	if err != nil {
-		return translate.Observed{}, err
-	}
-	return s.observe(ctx, app, domain, externalID)
+	return s.observe(ctx, app, s.domainFor(organization, slug), externalID)
 }
 
 // List returns the apps of an organization that window picks out of their number, by slug, and the number. The error is the 404 if there is no
@@ -101,11 +95,7 @@ func (s *Store) List(ctx context.Context, organization string, window func(total
 	}
 	all := make([]translate.Observed, 0, len(apps))
 	for _, app := range apps {
-		domain, err := s.domainFor(ctx, organization, app.Name)
-		if err != nil {
-			return nil, 0, err
-		}
-		observed, err := s.observe(ctx, app, domain, externalID)
+		observed, err := s.observe(ctx, app, s.domainFor(organization, app.Name), externalID)
 		if err != nil {
 			return nil, 0, err
 		}

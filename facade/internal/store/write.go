@@ -8,7 +8,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/util/rand"
 	"k8s.io/utils/ptr"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/facade/internal/translate"
@@ -37,10 +36,7 @@ func (s *Store) Create(ctx context.Context, organization string, body wire.AppBo
 		return translate.Observed{}, err
 	}
 	defer unlock()
-	domains, err := s.domains(ctx, client.InNamespace(organization), client.MatchingFields{indexApp: slug})
-	if err != nil {
-		return translate.Observed{}, err
-	}
+	domains := s.byApp.ofApp(organization, slug)
 	lasting := slices.DeleteFunc(slices.Clone(domains), func(d *v1alpha1.Domain) bool { return translate.Outlives("", d) })
 	observed := translate.Observed{Domain: translate.Primary(slug, lasting), ExternalID: externalID}
 	plan, err := translate.Create(s.platform, organization, body, observed, s.fresh())
@@ -162,17 +158,13 @@ func (s *Store) Delete(ctx context.Context, organization, slug string) error {
 	if err != nil {
 		return err
 	}
-	domains, err := s.domains(ctx, client.InNamespace(organization), client.MatchingFields{indexApp: slug})
-	if err != nil {
-		return err
-	}
 	w, done := s.begin(ctx)
 	defer done()
 	if err := w.delete(observed.App); err != nil {
 		return err
 	}
 	// The cluster deletes what the App owns, but in its own time: until then, a new app with this slug would have the old one's Domains.
-	domains = slices.DeleteFunc(domains, func(d *v1alpha1.Domain) bool { return !translate.Owns(observed.App, d) })
+	domains := slices.DeleteFunc(slices.Clone(s.byApp.ofApp(organization, slug)), func(d *v1alpha1.Domain) bool { return !translate.Owns(observed.App, d) })
 	for _, domain := range domains {
 		w.deleteDomain(domain)
 	}

@@ -17,35 +17,33 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	berthv1alpha1 "github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/hack/e2e/witness"
 )
 
-const organization = "cowork"
-
-// A release is installed in a Namespace of another name than the usual one, upgraded, uninstalled and installed again, while Apps run
-// and somebody visits one of them. Nobody notices.
+// A release is installed in a Namespace of another name than the usual one, upgraded to other images too, uninstalled and installed again,
+// while Apps run and somebody visits one of them. Nobody notices.
 func TestRelease(t *testing.T) {
 	previous, current := previousChart(t), currentChart(t)
-	helm := newHelm(t)
+	helm := newHelm(t, "platform")
 
-	helm.install(t, previous)
-	if _, err := berth.Berthctl(t.Context(), "org", "create", organization); err != nil {
-		t.Fatal(err)
-	}
+	t.Cleanup(func() { helm.uninstall(t) })
+	helm.install(t, previous, values(previousImages(t)))
 	makeApp(t, "shop")
-	makeDomain(t, "www", "www.shop.test", "shop")
+	makeDomain(t, "www.shop.test", "shop")
 	mustBeReady(t, "shop")
-	before, session := state(t, "shop"), sessionKey(t)
+	before, session := state(t, "shop"), sessionKey(t, helm.namespace)
 	if isCurrent(t) {
 		t.Fatal("the previous definition is the current one already, so that nothing shows whether it is upgraded")
 	}
 	visitor := visit(t, "shop."+berth.Env.BaseDomain)
 
-	helm.upgrade(t, current)
-	mustList(t, "shop")
+	helm.upgrade(t, current, images(berth.Settings().ImageTags))
+	mustRun(t, helm.namespace, berth.Settings().ImageTags)
+	mustList(t, helm.namespace, "shop")
 	if !isCurrent(t) {
 		t.Error("the definition of App is still the previous one")
 	}
-	if sessionKey(t) != session {
+	if sessionKey(t, helm.namespace) != session {
 		t.Error("the session key is another one, so that everybody has to sign in again")
 	}
 	makeApp(t, "upgraded")
@@ -53,18 +51,36 @@ func TestRelease(t *testing.T) {
 	mustBeTheSame(t, "upgrade", before, state(t, "shop"))
 
 	helm.uninstall(t)
-	mustHaveNoBerth(t)
+	mustHaveNoBerth(t, helm.namespace, 2)
 	mustBeTheSame(t, "uninstallation", before, state(t, "shop"))
-	visitor.mustNotHaveNoticed(t)
+	visitor.MustNotHaveNoticed(t)
 
 	visitor = visit(t, "www.shop.test")
-	helm.install(t, current)
+	all := values(berth.Settings().ImageTags)
+	all["mail"] = map[string]any{"password": "of the mail server"}
+	helm.install(t, current, all)
 	makeApp(t, "again")
 	mustBeReady(t, "again")
 	mustBeReady(t, "shop")
-	mustList(t, "shop")
+	mustList(t, helm.namespace, "shop")
 	mustBeTheSame(t, "new installation", before, state(t, "shop"))
-	visitor.mustNotHaveNoticed(t)
+
+	session = sessionKey(t, helm.namespace)
+	traefik, host := startTraefik(t), "shop."+berth.Env.BaseDomain
+	awaitName(t, traefik, host, host)
+	makeWildcard(t, helm.namespace)
+	helm.upgrade(t, current, map[string]any{
+		"oidc": map[string]any{"sessionSecret": "berth-session"},
+		"mail": map[string]any{"existingSecret": "berth-mail", "password": ""},
+		"wildcardCertificate": map[string]any{
+			"enabled": true, "traefik": true, "secretName": wildcardSecret, "namespace": helm.namespace,
+		},
+	})
+	awaitName(t, traefik, host, "*."+berth.Env.BaseDomain)
+	if sessionKey(t, helm.namespace) != session || secret(t, helm.namespace, "berth-mail")["password"] == nil {
+		t.Error("Secrets of the release are gone, or others, since values name them")
+	}
+	visitor.MustNotHaveNoticed(t)
 }
 
 func makeApp(t *testing.T, name string) {
@@ -78,10 +94,11 @@ func makeApp(t *testing.T, name string) {
 	}
 }
 
-func makeDomain(t *testing.T, name, host, app string) {
+// makeDomain makes a Domain of an App, which has the App's name.
+func makeDomain(t *testing.T, host, app string) {
 	t.Helper()
 	domain := &berthv1alpha1.Domain{
-		ObjectMeta: metav1.ObjectMeta{Namespace: organization, Name: name},
+		ObjectMeta: metav1.ObjectMeta{Namespace: organization, Name: app},
 		Spec:       berthv1alpha1.DomainSpec{Host: host, AppRef: berthv1alpha1.AppRef{Name: app}},
 	}
 	if err := berth.Client.Create(t.Context(), domain); err != nil {
@@ -112,7 +129,7 @@ func state(t *testing.T, app string) []string {
 		seen = append(seen, fmt.Sprint("Pod ", p.UID, " ", p.Status.Phase, " restarts ", p.Status.ContainerStatuses[0].RestartCount))
 	}
 	var domain berthv1alpha1.Domain
-	if err := berth.Client.Get(t.Context(), client.ObjectKey{Namespace: organization, Name: "www"}, &domain); err != nil {
+	if err := berth.Client.Get(t.Context(), client.ObjectKey{Namespace: organization, Name: app}, &domain); err != nil {
 		t.Fatal(err)
 	}
 	seen = append(seen, fmt.Sprint("Domain ", domain.UID, " generation ", domain.Generation))
@@ -127,15 +144,15 @@ func mustBeTheSame(t *testing.T, what string, before, after []string) {
 	}
 }
 
-// mustList lists the Apps over REST and fails the test if one is missing.
-func mustList(t *testing.T, app string) {
+// mustList shows an App over REST and fails the test if it is missing.
+func mustList(t *testing.T, namespace, app string) {
 	t.Helper()
 	key, err := berth.Berthctl(t.Context(), "apikey", "create", "--namespace", namespace, "--org", organization, "--owner", "tests@example.test")
 	if err != nil {
 		t.Fatal(err)
 	}
 	address := berth.Settings().FacadeURL + "/api/containers/" + organization + "/apps/" + app + "/"
-	eventually(t, time.Minute, "the facade shows "+app, func() (bool, string) {
+	witness.Eventually(t, time.Minute, "the facade shows "+app, func() (bool, string) {
 		status, err := get(t.Context(), address, key)
 		if err != nil {
 			return false, err.Error()
@@ -159,22 +176,29 @@ func isCurrent(t *testing.T) bool {
 	return strings.Contains(string(text), `"name":"Age"`)
 }
 
-func sessionKey(t *testing.T) string {
+func sessionKey(t *testing.T, namespace string) string {
 	t.Helper()
-	var secret corev1.Secret
-	if err := berth.Client.Get(t.Context(), client.ObjectKey{Namespace: namespace, Name: "berth-session"}, &secret); err != nil {
-		t.Fatal(err)
+	key := secret(t, namespace, "berth-session")["key"]
+	if len(key) != 32 {
+		t.Errorf("the session key has %d bytes", len(key))
 	}
-	if len(secret.Data["key"]) != 32 {
-		t.Errorf("the session key has %d bytes", len(secret.Data["key"]))
-	}
-	return string(secret.Data["key"])
+	return string(key)
 }
 
-// mustHaveNoBerth fails the test if Berth's own Pods are still there, or its definitions and the Apps are not.
-func mustHaveNoBerth(t *testing.T) {
+// secret is what a Secret holds.
+func secret(t *testing.T, namespace, name string) map[string][]byte {
 	t.Helper()
-	eventually(t, time.Minute, "Berth has no Pods", func() (bool, string) {
+	var s corev1.Secret
+	if err := berth.Client.Get(t.Context(), client.ObjectKey{Namespace: namespace, Name: name}, &s); err != nil {
+		t.Fatal(err)
+	}
+	return s.Data
+}
+
+// mustHaveNoBerth fails the test if Berth's own Pods are still there, or its definitions and so many Apps are not.
+func mustHaveNoBerth(t *testing.T, namespace string, want int) {
+	t.Helper()
+	witness.Eventually(t, time.Minute, "Berth has no Pods", func() (bool, string) {
 		var pods corev1.PodList
 		if err := berth.Client.List(t.Context(), &pods, client.InNamespace(namespace)); err != nil {
 			t.Fatal(err)
@@ -185,7 +209,7 @@ func mustHaveNoBerth(t *testing.T) {
 	if err := berth.Client.List(t.Context(), &apps, client.InNamespace(organization)); err != nil {
 		t.Fatal(err)
 	}
-	if len(apps.Items) != 2 {
-		t.Errorf("%d Apps are left of two", len(apps.Items))
+	if len(apps.Items) != want {
+		t.Errorf("%d Apps are left of %d", len(apps.Items), want)
 	}
 }

@@ -3,7 +3,6 @@ package e2e
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -13,58 +12,33 @@ import (
 	"time"
 
 	"github.com/berth-dev/berth/hack/dev/stack"
+	"github.com/berth-dev/berth/hack/e2e/witness"
 )
 
 // root is the checkout.
 const root = "../../.."
 
-// What the test uses.
+// organization is the one whose Apps run while Berth comes and goes.
+const organization = "cowork"
+
+// What the tests use.
 var (
 	berth      *stack.Stack
 	httpClient *http.Client
+	// clusterCommand is the built command of hack/cluster.
+	clusterCommand = os.Getenv("BERTH_CLUSTER")
 )
 
 func TestMain(m *testing.M) {
-	flag.Parse()
-	code, err := runSuite(m)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "e2e:", err)
-		os.Exit(1)
-	}
-	os.Exit(code)
-}
-
-func runSuite(m *testing.M) (code int, err error) {
-	cluster := os.Getenv("BERTH_CLUSTER")
-	if cluster == "" {
-		return 0, errors.New("BERTH_CLUSTER has to name the built command of hack/cluster; `make test-e2e` sets it")
-	}
-	dir, err := os.MkdirTemp("", "berth-chart-e2e-")
-	if err != nil {
-		return 0, err
-	}
-	defer func() {
-		if code == 0 && err == nil {
-			err = os.RemoveAll(dir)
-		} else {
-			fmt.Fprintln(os.Stderr, "e2e: the logs are in", dir)
+	flag.Parse() // A wrong flag is told before a cluster starts.
+	os.Exit(stack.Test(m, stack.Options{Root: root, BaseDomain: "apps.test", WithoutBerth: true}, func(s *stack.Stack) (err error) {
+		berth = s
+		if httpClient, err = s.HTTPClient(s.Env.CAIngress); err != nil {
+			return err
 		}
-	}()
-	berth, err = stack.Start(context.Background(), stack.Options{
-		Root: root, Dir: dir, Cluster: cluster, Log: os.Stderr, BaseDomain: "apps.test", WithoutBerth: true,
-	})
-	if err != nil {
-		return 0, err
-	}
-	defer func() {
-		if stopErr := berth.Stop(); err == nil {
-			err = stopErr
-		}
-	}()
-	if httpClient, err = berth.HTTPClient(berth.Env.CAIngress); err != nil {
-		return 0, err
-	}
-	return m.Run(), nil
+		_, err = s.Berthctl(context.Background(), "org", "create", organization)
+		return err
+	}))
 }
 
 // get asks for a page, with an API key unless that is empty, and returns the status of the answer.
@@ -85,16 +59,19 @@ func get(ctx context.Context, address, key string) (status int, err error) {
 	return res.StatusCode, err
 }
 
-// eventually calls a condition until it holds, and fails the test with its last word when that takes longer than the timeout.
-func eventually(t *testing.T, timeout time.Duration, what string, condition func() (ok bool, saw string)) {
+// visit visits an App's page again and again, from when it is there for the first time.
+func visit(t *testing.T, host string) *witness.Visitor {
 	t.Helper()
-	last := ""
-	for end := time.Now().Add(timeout); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
-		ok, saw := condition()
-		if ok {
-			return
+	page := func(ctx context.Context) error {
+		status, err := get(ctx, "https://"+host+"/", "")
+		if err == nil && status != http.StatusOK {
+			err = fmt.Errorf("status %d", status)
 		}
-		last = saw
+		return err
 	}
-	t.Fatalf("not within %s: %s; last seen: %s", timeout, what, last)
+	witness.Eventually(t, time.Minute, host+" answers", func() (bool, string) {
+		err := page(t.Context())
+		return err == nil, fmt.Sprint(err)
+	})
+	return witness.Visit(t, 10*time.Millisecond, page)
 }

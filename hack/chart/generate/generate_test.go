@@ -10,8 +10,8 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// manifests are config/default and a component of a small product, by path.
-var manifests = map[string]string{
+// sources are config/default and a component of a small product, by path.
+var sources = map[string]string{
 	"config/default/kustomization.yaml": `
 namespace: berth-system
 resources: [namespace.yaml, deployment.yaml, policy.yaml, crd.yaml]
@@ -71,7 +71,7 @@ spec:
 func generated(t *testing.T) map[string]string {
 	t.Helper()
 	root := t.TempDir()
-	for name, content := range manifests {
+	for name, content := range sources {
 		path := filepath.Join(root, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
 			t.Fatal(err)
@@ -124,8 +124,9 @@ func TestManifestsBecomeTemplates(t *testing.T) {
 			[]string{
 				"replicas: {{ .Values.operator.replicas }}", `image: {{ include "berth.image" (list . "operator") }}`, "name: berth\n", "seconds: 5",
 				"checksum/settings:", "{{- with .Values.operator.nodeSelector }}", "- --some=flag\n        {{- if ne .Values.issuer.kind",
+				"            name: berth\n        {{- with .Values.operator.extraEnvFrom }}", "\n      {{- with .Values.operator.extraVolumes }}\n      volumes:\n",
 			},
-			[]string{"pool: a"},
+			[]string{"pool: a", "checksum/secrets"},
 		},
 		"Definition": {
 			"definitions are kept, and what looks like a template stays text", "templates/generated/customresourcedefinition-apps.berth.dev.yaml",

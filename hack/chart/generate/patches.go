@@ -18,15 +18,18 @@ var options = []struct {
 	condition string
 }{
 	{kind("CustomResourceDefinition"), ".Values.crds.install"},
-	{kind("ServiceMonitor"), scraped},
+	{kind("ServiceMonitor"), monitored},
 	{func(o *object) bool { return o.GetKind() == "Service" && strings.HasSuffix(o.GetName(), "-metrics") }, scraped},
 	{func(o *object) bool { return o.GetKind() == "NetworkPolicy" && o.GetName() == "berth-metrics" }, scraped},
 	{kind("PrometheusRule"), ".Values.metrics.rules.enabled"},
 	{func(o *object) bool { return o.GetLabels()["grafana_dashboard"] != "" }, ".Values.metrics.dashboard.enabled"},
 }
 
-// scraped is the condition of what Prometheus takes to scrape Berth.
-const scraped = ".Values.metrics.serviceMonitor.enabled"
+// scraped is the condition of what Prometheus takes to scrape Berth, and monitored that of what has its operator tell it to.
+const (
+	monitored = ".Values.metrics.serviceMonitor.enabled"
+	scraped   = "or .Values.metrics.enabled " + monitored
+)
 
 func kind(k string) func(*object) bool { return func(o *object) bool { return o.GetKind() == k } }
 

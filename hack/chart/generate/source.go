@@ -1,16 +1,14 @@
 package generate
 
 import (
-	"errors"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 
-	"sigs.k8s.io/kustomize/api/krusty"
-	"sigs.k8s.io/kustomize/api/types"
-	"sigs.k8s.io/kustomize/kyaml/filesys"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
+
+	"github.com/berth-dev/berth/config/manifests"
 )
 
 // addons are the kustomize components below config that the chart has as options.
@@ -26,17 +24,14 @@ type object struct {
 
 // render builds config/default with all components, of the checkout at root. The names of generated objects have no hashes.
 func render(root string) (objects []*object, err error) {
-	dir, err := os.MkdirTemp("", "berth-chart-")
-	if err != nil {
-		return nil, err
+	var overlay strings.Builder
+	overlay.WriteString("resources: [CONFIG/default]\ncomponents:\n")
+	for _, name := range addons {
+		if hasAddon(root, name) {
+			overlay.WriteString("- CONFIG/" + name + "\n")
+		}
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	if err := writeOverlay(dir, root); err != nil {
-		return nil, err
-	}
-	options := krusty.MakeDefaultOptions()
-	options.LoadRestrictions = types.LoadRestrictionsNone // An overlay may lie anywhere.
-	built, err := krusty.MakeKustomizer(options).Run(filesys.MakeFsOnDisk(), dir)
+	built, err := manifests.Build(filepath.Join(root, "config"), overlay.String())
 	if err != nil {
 		return nil, err
 	}
@@ -65,33 +60,6 @@ func stripHashes(objects []*object) {
 			}
 		})
 	}
-}
-
-// writeOverlay writes a kustomization of everything into a folder.
-func writeOverlay(dir, root string) error {
-	dir, err := filepath.EvalSymlinks(dir)
-	if err != nil {
-		return err
-	}
-	absolute, err := filepath.Abs(filepath.Join(root, "config"))
-	if err != nil {
-		return err
-	}
-	config, err := filepath.Rel(dir, absolute)
-	if err != nil {
-		return err
-	}
-	overlay := types.Kustomization{Resources: []string{filepath.Join(config, "default")}}
-	for _, name := range addons {
-		if hasAddon(root, name) {
-			overlay.Components = append(overlay.Components, filepath.Join(config, name))
-		}
-	}
-	data, err := yaml.Marshal(overlay)
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(filepath.Join(dir, "kustomization.yaml"), data, 0o600)
 }
 
 func hasAddon(root, name string) bool {

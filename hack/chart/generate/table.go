@@ -24,9 +24,10 @@ type value struct {
 
 // groups says what values that begin alike are about.
 var groups = map[string]string{
-	"image":                     "The images of operator and facade.",
-	"issuer":                    "The cert-manager issuer of the certificates of Apps and Domains.",
-	"wildcardCertificate":       "One certificate for all hosts below the base domain, such as *.apps.example.com, instead of one for each App.",
+	"image":  "The images of operator and facade.",
+	"issuer": "The cert-manager issuer of the certificates of Apps and Domains.",
+	"wildcardCertificate": "One certificate for all hosts below the base domain, such as *.apps.example.com, instead of one for each App. " +
+		"The ingress controller serves it for hosts that name none. See docs/guides/wildcard-certificate.md.",
 	"limits":                    "What the facade puts up with. Each replica counts by itself, and 0 is for any number.",
 	"mail":                      "The mail server of Apps and Domains that name none of their own.",
 	"oidc":                      "The OpenID Connect provider that people sign in with at the facade's /profile/. See docs/profile.md.",
@@ -35,7 +36,7 @@ var groups = map[string]string{
 	"facade.service":            "The facade's Service, at port 443.",
 	"facade.certificate":        "The facade's certificate, a cert-manager Certificate.",
 	"facade.certificate.issuer": "Its issuer, where it is not the one of Apps and Domains.",
-	"metrics":                   "What the Prometheus operator and Grafana are given.",
+	"metrics":                   "What Prometheus, its operator and Grafana are given.",
 	"metrics.serviceMonitor":    "What has Prometheus scrape operator and facade.",
 	"metrics.rules":             "Alerts.",
 	"metrics.dashboard":         "A dashboard for Grafana, in a ConfigMap that its sidecar finds.",
@@ -60,7 +61,7 @@ var table = []value{
 	},
 	{path: "image.tag", schema: text, preset: "", doc: "The tag of the images. Empty: the chart's appVersion."},
 	{
-		path: "image.pullSecrets", schema: list(schema{"type": "object", "required": []string{"name"}}), preset: []any{},
+		path: "image.pullSecrets", schema: list(named), preset: []any{},
 		doc: "Secrets to pull the images with, such as [{name: registry}].",
 	},
 	{path: "issuer.name", schema: word, setting: "ISSUER_NAME", doc: "Its name."},
@@ -103,16 +104,18 @@ var table = []value{
 		flags: []string{`{{- if .Values.verifyDomains }}`, `- --verify-domains`, `{{- end }}`},
 	},
 	{
-		path: "wildcardCertificate.secretName", schema: text, preset: "", setting: "WILDCARD_CERTIFICATE",
-		expression: `ternary "true" "false" (ne .Values.wildcardCertificate.secretName "")`,
-		doc: "The Secret with the certificate, which the ingress controller serves for hosts that name none. Empty: each " +
-			"App has a certificate of its own.",
+		path: "wildcardCertificate.enabled", schema: boolean, preset: false, setting: "WILDCARD_CERTIFICATE",
+		doc: "Whether Apps rely on it, which takes an ingress controller that serves it already. Otherwise each has a certificate of its own.",
 	},
-	{path: "wildcardCertificate.namespace", schema: text, preset: "", doc: "The Secret's Namespace, which is not an organization's."},
 	{
 		path: "wildcardCertificate.traefik", schema: boolean, preset: false,
-		doc: "Whether to make the TLSStore by which Traefik serves it, named default, in the same Namespace. Other ingress " +
-			"controllers are told in their own way.",
+		doc: "Whether to make the TLSStore by which Traefik serves it, named default, be it enabled or not. Other ingress controllers are told " +
+			"in their own way.",
+	},
+	{path: "wildcardCertificate.secretName", schema: text, preset: "", doc: "The Secret with the certificate, for the TLSStore."},
+	{
+		path: "wildcardCertificate.namespace", schema: text, preset: "",
+		doc: "The Secret's Namespace, which is not an organization's. The TLSStore is made there.",
 	},
 	{
 		path: "limits.failedLogins", schema: count, setting: "FAILED_LOGINS",
@@ -155,8 +158,9 @@ var table = []value{
 	{path: "oidc.scopes", schema: list(word), setting: "OIDC_SCOPES", doc: "The scopes to ask the provider for."},
 	{
 		path: "oidc.sessionSecret", schema: text, preset: "",
-		doc: "A Secret with 32 random bytes or more in the key key, which sessions are sealed with. Empty: the chart makes one at the first install and " +
-			"keeps it. Whoever renders the chart without the cluster, as Argo CD does, names one: it would be another each time.",
+		doc: "A Secret with 32 random bytes or more in the key key, which sessions are sealed with. Empty: the chart makes berth-session at the first " +
+			"install and leaves its key as it is. Whoever renders the chart without the cluster, as Argo CD does, names one: it would be another " +
+			"each time. Another key signs everybody out.",
 	},
 	{path: "operator"},
 	{
@@ -165,10 +169,13 @@ var table = []value{
 	},
 	{
 		path: "facade.trustedProxies", schema: list(word), setting: "TRUSTED_PROXIES",
-		doc: "Networks of proxies in front of the facade, whose X-Forwarded-For says where a request comes from.",
+		doc: "Networks of proxies in front of the facade, whose X-Forwarded-For and traceparent count.",
 	},
 	{path: "facade.service.type", schema: oneOf("ClusterIP", "NodePort", "LoadBalancer"), preset: "ClusterIP", doc: "Its type."},
-	{path: "facade.service.nodePort", schema: port, preset: 0, doc: "The port on each node, of a NodePort. 0: any."},
+	{
+		path: "facade.service.nodePort", schema: port, preset: 0,
+		doc: "The port on each node, of a Service of type NodePort or LoadBalancer. 0: any.",
+	},
 	{
 		path: "facade.service.annotations", schema: mapping, preset: map[string]any{},
 		doc: "Annotations, such as those that tell a cloud which load balancer to make.",
@@ -188,6 +195,10 @@ var table = []value{
 		doc: "Where traces are sent by OTLP over HTTP, such as http://collector.monitoring:4318. Empty: nowhere.",
 	},
 	{
+		path: "metrics.enabled", addon: "prometheus", schema: boolean, preset: false,
+		doc: "Whether to make Services for the ports `metrics` and let Prometheus in. serviceMonitor.enabled does that as well.",
+	},
+	{
 		path: "metrics.namespace", addon: "prometheus", schema: word, preset: "monitoring",
 		doc: "The Namespace of Prometheus, which is let in to scrape.",
 	},
@@ -197,7 +208,7 @@ var table = []value{
 	},
 	{
 		path: "metrics.serviceMonitor.enabled", addon: "prometheus", schema: boolean, preset: false,
-		doc: "Whether to make it, and what it takes.",
+		doc: "Whether to make it.",
 	},
 	{
 		path: "metrics.rules.enabled", addon: "prometheus", schema: boolean, preset: false,
@@ -209,6 +220,15 @@ var table = []value{
 		path: "crds.keep", schema: boolean, preset: true,
 		doc: "Whether they stay when the release is uninstalled. Without them, every App and every Domain is gone.",
 	},
+}
+
+// rules are what schemas of groups say beside their values.
+var rules = map[string]schema{
+	// One of both is what to change, and the message says both.
+	"facade.service": {"anyOf": []schema{
+		{"properties": schema{"nodePort": schema{"const": 0}}},
+		{"properties": schema{"type": oneOf("NodePort", "LoadBalancer")}},
+	}},
 }
 
 // schema is a JSON schema.
@@ -224,6 +244,9 @@ var (
 	number   = schema{"type": "number", "minimum": 0}
 	port     = schema{"type": "integer", "minimum": 0, "maximum": 65535}
 	anything = schema{"type": "object"}
+	named    = schema{"type": "object", "required": []string{"name"}, "properties": schema{"name": word}}
+	variable = schema{"type": "object", "required": []string{"name"}, "properties": schema{"name": word, "value": text}}
+	mount    = schema{"type": "object", "required": []string{"name", "mountPath"}, "properties": schema{"name": word, "mountPath": word}}
 	mapping  = schema{"type": "object", "additionalProperties": text}
 )
 
@@ -241,6 +264,10 @@ func workloadValues(component string) []value {
 		of("image.tag", "Its tag. Empty: image.tag.", text, ""),
 		of("image.digest", "Its digest, such as sha256:…, which goes before a tag.", schema{"type": "string", "pattern": "^(sha256:[0-9a-f]{64})?$"}, ""),
 		of("extraArgs", "Further flags, such as [--log-level=DEBUG]; `"+component+" -h` lists them.", list(word), []any{}),
+		of("extraEnv", "Further variables of its environment, such as [{name: HTTPS_PROXY, value: http://proxy.example.com:3128}].", list(variable), []any{}),
+		of("extraEnvFrom", "Further Secrets and ConfigMaps that are its environment, such as [{secretRef: {name: aws}}].", list(anything), []any{}),
+		of("extraVolumes", "Further volumes of its Pods, such as [{name: ca, configMap: {name: ca}}].", list(named), []any{}),
+		of("extraVolumeMounts", "Where its container has them, such as [{name: ca, mountPath: /ca, readOnly: true}].", list(mount), []any{}),
 		of("podAnnotations", "Annotations of its Pods.", mapping, map[string]any{}),
 		of("serviceAccount.annotations", "Annotations, such as eks.amazonaws.com/role-arn, which gives an AWS identity.", mapping, map[string]any{}),
 	}

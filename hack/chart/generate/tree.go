@@ -102,7 +102,7 @@ func comment(b *strings.Builder, margin, text string) {
 // schemaFile is values.schema.json. It refuses what the chart does not know.
 func (t *tree) schemaFile() (string, error) {
 	// Helm gives `global` to a chart that is part of another one.
-	root := t.group(schema{"global": anything})
+	root := t.group("", schema{"global": anything})
 	root["$schema"] = "https://json-schema.org/draft/2020-12/schema"
 	var b bytes.Buffer
 	encoder := json.NewEncoder(&b)
@@ -112,9 +112,10 @@ func (t *tree) schemaFile() (string, error) {
 	return b.String(), err
 }
 
-func (t *tree) schema() schema {
+// schema is that of what is at a path.
+func (t *tree) schema(path string) schema {
 	if t.value == nil {
-		return t.group(schema{})
+		return t.group(path, schema{})
 	}
 	out := maps.Clone(t.value.schema)
 	out["description"] = t.value.doc
@@ -122,15 +123,16 @@ func (t *tree) schema() schema {
 }
 
 // group is the schema of a group, which has the given properties beside its own.
-func (t *tree) group(properties schema) schema {
+func (t *tree) group(path string, properties schema) schema {
 	required := []string{}
 	for _, c := range t.children {
-		properties[c.name] = c.schema()
+		properties[c.name] = c.schema(strings.TrimPrefix(path+"."+c.name, "."))
 		if c.value != nil && c.value.required {
 			required = append(required, c.name)
 		}
 	}
 	out := schema{"type": "object", "properties": properties, "additionalProperties": false}
+	maps.Copy(out, rules[path])
 	if len(required) > 0 {
 		out["required"] = required
 	}

@@ -19,6 +19,9 @@ var podFields = []struct {
 	{"topologySpreadConstraints", "How its Pods are spread over nodes and zones.", list(anything), []any{}},
 }
 
+// secretive is the component that reads the Secrets of the chart.
+const secretive = "facade"
+
 // workload makes a template of a Deployment.
 func (c *chart) workload(o *object) error {
 	component := strings.TrimPrefix(o.GetName(), "berth-")
@@ -45,6 +48,7 @@ func (c *chart) workload(o *object) error {
 	if err := c.podAnnotations(o, component); err != nil {
 		return err
 	}
+	c.extend(pod, "volumes", component+".extraVolumes")
 	return c.container(o, component)
 }
 
@@ -55,7 +59,9 @@ func (c *chart) podAnnotations(o *object, component string) error {
 		return err
 	}
 	c.tokens.add(annotations.YNode(), `checksum/settings: {{ include "berth.settings" . | sha256sum }}`)
-	c.tokens.add(annotations.YNode(), `{{- with include "berth.secretsChecksum" (list . "`+component+`") }}`, `checksum/secrets: {{ . }}`, `{{- end }}`)
+	if component == secretive {
+		c.tokens.add(annotations.YNode(), `{{- with include "berth.secretsChecksum" . }}`, `checksum/secrets: {{ . }}`, `{{- end }}`)
+	}
 	c.tokens.add(annotations.YNode(), fmt.Sprintf(`{{- with .Values.%s.podAnnotations }}`, component), `{{- toYaml . | nindent $0 }}`, `{{- end }}`)
 	return nil
 }
@@ -78,8 +84,21 @@ func (c *chart) container(o *object, component string) error {
 			c.tokens.add(args, v.flags...)
 		}
 	}
-	c.tokens.add(args, fmt.Sprintf(`{{- with .Values.%s.extraArgs }}`, component), `{{- toYaml . | nindent $0 }}`, `{{- end }}`)
+	c.extend(container, "args", component+".extraArgs")
+	c.extend(container, "env", component+".extraEnv")
+	c.extend(container, "envFrom", component+".extraEnvFrom")
+	c.extend(container, "volumeMounts", component+".extraVolumeMounts")
 	return nil
+}
+
+// extend puts a value that is a list at the end of a list of a Deployment, or in its place if there is none.
+func (c *chart) extend(mapping *yaml.Node, name, path string) {
+	path = ".Values." + path
+	if at := field(mapping, name); at != nil {
+		c.tokens.add(at, with(path, "")...)
+		return
+	}
+	c.tokens.add(mapping, with(path, name)...)
 }
 
 // preset makes a field of a Deployment a value of the chart, which is what the manifest says unless it is set.

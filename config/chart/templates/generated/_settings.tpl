@@ -22,5 +22,5 @@ PUBLIC_URL: {{ .Values.facade.publicURL | quote }}
 ROUTER_NAMESPACE: {{ .Values.routerNamespaces | join "," | quote }}
 ROUTER_NETWORK: {{ .Values.routerNetworks | join "," | quote }}
 TRUSTED_PROXIES: {{ .Values.facade.trustedProxies | join "," | quote }}
-WILDCARD_CERTIFICATE: {{ ternary "true" "false" (ne .Values.wildcardCertificate.secretName "") | quote }}
+WILDCARD_CERTIFICATE: {{ .Values.wildcardCertificate.enabled | quote }}
 {{- end }}

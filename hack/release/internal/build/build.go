@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1"
 )
 
 // Module is the path of Berth's module.
@@ -27,7 +27,7 @@ func Commands(ctx context.Context, root, dir string, platform v1.Platform, versi
 	for _, c := range commands {
 		args = append(args, "./cmd/"+c)
 	}
-	cmd := exec.CommandContext(ctx, "go", args...)
+	cmd := exec.CommandContext(ctx, "go", args...) //nolint:gosec // The arguments are ours.
 	cmd.Dir = root
 	// What else of the environment would change the programs is set to Go's own defaults.
 	cmd.Env = append(os.Environ(), "GOOS="+platform.OS, "GOARCH="+platform.Architecture, "GOAMD64=v1", "GOARM64=v8.0",

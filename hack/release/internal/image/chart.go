@@ -32,7 +32,7 @@ func PushChart(packed []byte, repository string, opts ...remote.Option) error {
 		return fmt.Errorf("read Chart.yaml: %w", err)
 	}
 	if metadata.Name == "" || metadata.Version == "" {
-		return errors.New("Chart.yaml says no name, or no version")
+		return errors.New("there is no name, or no version, in Chart.yaml")
 	}
 	tag, err := name.NewTag(repository + "/" + metadata.Name + ":" + metadata.Version)
 	if err != nil {

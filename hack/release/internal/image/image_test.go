@@ -15,7 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/registry"
-	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/validate"
@@ -238,12 +238,15 @@ func TestPushErrors(t *testing.T) {
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			if err := image.Push(tc.dir, tc.repository); err == nil {
 				t.Error("no error")
 			}
 		})
 	}
-	if there, err := remote.Head(repo.Tag("v1.2.3")); err != nil || there.Digest != digest {
-		t.Errorf("after all, the tag is %+v, error %v; want %s", there, err, digest)
-	}
+	t.Cleanup(func() {
+		if there, err := remote.Head(repo.Tag("v1.2.3")); err != nil || there.Digest != digest {
+			t.Errorf("after all, the tag is %+v, error %v; want %s", there, err, digest)
+		}
+	})
 }

@@ -41,7 +41,7 @@ type Description struct {
 
 // Of returns the document of a program, in JSON.
 func Of(program string, d Description) ([]byte, error) {
-	content, err := os.ReadFile(program)
+	content, err := os.ReadFile(program) //nolint:gosec // The caller's choice.
 	if err != nil {
 		return nil, err
 	}
@@ -108,7 +108,7 @@ func dependency(m *debug.Module) (*spdx.Package, error) {
 	// go.sum's checksum is the SHA-256 of a list of the module's files, which is what other tools give here as well.
 	sum, ok := strings.CutPrefix(m.Sum, "h1:")
 	if !ok {
-		return nil, fmt.Errorf("module %s has the checksum %q, want one that begins with h1:", m.Path, m.Sum)
+		return nil, fmt.Errorf("module %s has the checksum %q, which doesn't begin with h1", m.Path, m.Sum)
 	}
 	digest, err := base64.StdEncoding.DecodeString(sum)
 	if err != nil {

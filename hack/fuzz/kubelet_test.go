@@ -1,0 +1,156 @@
+package fuzz
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/berth-dev/berth/api/v1alpha1"
+)
+
+// kubelet plays a node's, for the API server to ask for the output of Pods. One named flood prints as fast as it is read, any other what print
+// says.
+type kubelet struct {
+	mu sync.Mutex
+	// printed are the lines so far; more is closed and replaced when there are more.
+	printed []string
+	more    chan struct{}
+	// following is how many follow.
+	following int
+}
+
+// startKubelet makes a node with a kubelet, and returns the node's name. It is there until the test ends.
+func startKubelet(tb testing.TB) (k *kubelet, node string) {
+	tb.Helper()
+	k = &kubelet{more: make(chan struct{})}
+	server := httptest.NewTLSServer(k)
+	tb.Cleanup(func() {
+		server.CloseClientConnections()
+		server.Close()
+	})
+	_, port, err := net.SplitHostPort(server.Listener.Addr().String())
+	if err != nil {
+		tb.Fatal(err)
+	}
+	number, err := strconv.ParseInt(port, 10, 32)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	object := &corev1.Node{ObjectMeta: metav1.ObjectMeta{GenerateName: "node-"}}
+	if err := suite.cluster.Create(tb.Context(), object); err != nil {
+		tb.Fatal(err)
+	}
+	object.Status.Addresses = []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: "127.0.0.1"}}
+	object.Status.DaemonEndpoints.KubeletEndpoint.Port = int32(number)
+	if err := suite.cluster.Status().Update(tb.Context(), object); err != nil {
+		tb.Fatal(err)
+	}
+	return k, object.Name
+}
+
+func (k *kubelet) print(text string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.printed = append(k.printed, stamped(text))
+	close(k.more)
+	k.more = make(chan struct{})
+}
+
+func stamped(text string) string {
+	return time.Now().UTC().Format(time.RFC3339Nano) + " " + text + "\n"
+}
+
+func (k *kubelet) from(first int) (lines []string, more <-chan struct{}) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.printed[first:], k.more
+}
+
+func (k *kubelet) count(change int) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.following += change
+}
+
+func (k *kubelet) followers() int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.following
+}
+
+// ServeHTTP serves GET /containerLogs/NAMESPACE/POD/CONTAINER.
+func (k *kubelet) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	follow := r.URL.Query().Get("follow") == "true"
+	if strings.Split(r.URL.Path, "/")[3] == "flood" {
+		for line := stamped(strings.Repeat("x", 1000)); follow; {
+			if _, err := fmt.Fprint(w, line); err != nil {
+				return
+			}
+		}
+		return
+	}
+	if follow {
+		k.count(1)
+		defer k.count(-1)
+	}
+	written := 0
+	for {
+		lines, more := k.from(written)
+		for _, line := range lines {
+			fmt.Fprint(w, line)
+		}
+		written += len(lines)
+		if err := http.NewResponseController(w).Flush(); err != nil || !follow {
+			return
+		}
+		select {
+		case <-r.Context().Done():
+			return
+		case <-more:
+		}
+	}
+}
+
+// newLog makes an App of the first organization with a Pod that runs on a node, both with this name.
+func newLog(ctx context.Context, name, node string) error {
+	app := &v1alpha1.App{ObjectMeta: metav1.ObjectMeta{Namespace: orgOne, Name: name}, Spec: v1alpha1.AppSpec{Image: "example.com/a"}}
+	if err := suite.cluster.Create(ctx, app); err != nil {
+		return err
+	}
+	if err := newPod(ctx, name, name, node); err != nil {
+		return err
+	}
+	transport := newTransport(false)
+	defer transport.CloseIdleConnections()
+	return poll(ctx, func() bool {
+		status, _, err := get(ctx, transport, keyManager, logsPath(name))
+		return err == nil && status == http.StatusOK
+	})
+}
+
+// newPod makes a Pod of an App, which there need not be, that runs on a node.
+func newPod(ctx context.Context, name, app, node string) error {
+	pod := &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Namespace: orgOne, Name: name, Labels: map[string]string{v1alpha1.LabelApp: app}},
+		Spec:       corev1.PodSpec{NodeName: node, Containers: []corev1.Container{{Name: "app", Image: "example.com/a"}}},
+	}
+	if err := suite.cluster.Create(ctx, pod); err != nil {
+		return err
+	}
+	pod.Status.ContainerStatuses = []corev1.ContainerStatus{{
+		Name: "app", ContainerID: "containerd://" + name, State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}},
+	}}
+	return suite.cluster.Status().Update(ctx, pod)
+}
+
+func logsPath(app string) string { return "/api/containers/" + orgOne + "/apps/" + app + "/logs/" }
