@@ -6,8 +6,6 @@ import (
 	"strings"
 	"sync"
 
-	toolscache "k8s.io/client-go/tools/cache"
-
 	"github.com/berth-dev/berth/api/v1alpha1"
 )
 
@@ -111,28 +109,3 @@ func (i *appIndex) inOrder(namespace string, wanted func(namespace string) bool)
 }
 
 func compareName(app *v1alpha1.App, name string) int { return strings.Compare(app.Name, name) }
-
-// appHandler keeps the index up to date, and tells of it afterwards.
-type appHandler struct {
-	apps    *appIndex
-	changes *changes
-}
-
-func (h appHandler) OnAdd(object any, _ bool) {
-	if app, ok := object.(*v1alpha1.App); ok {
-		h.apps.set(app)
-		h.changes.notify()
-	}
-}
-
-func (h appHandler) OnUpdate(_, object any) { h.OnAdd(object, false) }
-
-func (h appHandler) OnDelete(object any) {
-	if unknown, ok := object.(toolscache.DeletedFinalStateUnknown); ok {
-		object = unknown.Obj
-	}
-	if app, ok := object.(*v1alpha1.App); ok {
-		h.apps.remove(app)
-		h.changes.notify()
-	}
-}

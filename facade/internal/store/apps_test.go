@@ -46,13 +46,13 @@ func TestAppIndex(t *testing.T) {
 	}
 	cases := map[string]struct {
 		reason string
-		events func(h appHandler)
+		events func(h indexHandler[*v1alpha1.App])
 		want   want
 	}{
-		"Nothing": {events: func(appHandler) {}},
+		"Nothing": {events: func(indexHandler[*v1alpha1.App]) {}},
 		"Sorted": {
 			reason: "The order of events is not that of lists.",
-			events: func(h appHandler) {
+			events: func(h indexHandler[*v1alpha1.App]) {
 				for _, name := range []string{"c", "a", "d", "b"} {
 					h.OnAdd(named("cowork", name), false)
 				}
@@ -62,7 +62,7 @@ func TestAppIndex(t *testing.T) {
 		},
 		"Updated": {
 			reason: "An App is there once.",
-			events: func(h appHandler) {
+			events: func(h indexHandler[*v1alpha1.App]) {
 				h.OnAdd(named("cowork", "a"), true)
 				h.OnUpdate(named("cowork", "a"), named("cowork", "a"))
 			},
@@ -70,7 +70,7 @@ func TestAppIndex(t *testing.T) {
 		},
 		"Leaving": {
 			reason: "An App that is being deleted isn't listed, and its name is taken.",
-			events: func(h appHandler) {
+			events: func(h indexHandler[*v1alpha1.App]) {
 				h.OnAdd(named("cowork", "a"), false)
 				h.OnAdd(named("cowork", "b"), false)
 				h.OnUpdate(named("cowork", "a"), leaving(named("cowork", "a")))
@@ -78,24 +78,24 @@ func TestAppIndex(t *testing.T) {
 			want: want{Live: []string{"b"}, Named: 1},
 		},
 		"Gone": {
-			events: func(h appHandler) {
+			events: func(h indexHandler[*v1alpha1.App]) {
 				h.OnAdd(named("cowork", "a"), false)
 				h.OnDelete(named("cowork", "a"))
 			},
 		},
 		"GoneUnseen": {
 			reason: "A watch that broke tells of a deletion in its own way.",
-			events: func(h appHandler) {
+			events: func(h indexHandler[*v1alpha1.App]) {
 				h.OnAdd(named("cowork", "a"), false)
 				h.OnDelete(toolscache.DeletedFinalStateUnknown{Key: "cowork/a", Obj: named("cowork", "a")})
 			},
 		},
-		"UnknownGone": {events: func(h appHandler) { h.OnDelete(named("cowork", "a")) }},
+		"UnknownGone": {events: func(h indexHandler[*v1alpha1.App]) { h.OnDelete(named("cowork", "a")) }},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			index := &appIndex{}
-			tc.events(appHandler{apps: index, changes: &changes{happened: make(chan struct{})}})
+			tc.events(indexHandler[*v1alpha1.App]{index: index, changes: &changes{happened: make(chan struct{})}})
 			got := want{Live: namesOf(t, index, "cowork"), Named: len(index.withName("a"))}
 			if diff := cmp.Diff(tc.want, got); diff != "" {
 				t.Errorf("\n%s\n-want, +got:\n%s", tc.reason, diff)

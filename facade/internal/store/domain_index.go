@@ -5,7 +5,6 @@ import (
 	"slices"
 	"sync"
 
-	toolscache "k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
@@ -92,29 +91,4 @@ func inOrder(slug string, domains []*v1alpha1.Domain) []*v1alpha1.Domain {
 		}
 	})
 	return domains
-}
-
-// domainHandler keeps the index up to date, and tells of it afterwards.
-type domainHandler struct {
-	domains *domainIndex
-	changes *changes
-}
-
-func (h domainHandler) OnAdd(object any, _ bool) {
-	if domain, ok := object.(*v1alpha1.Domain); ok {
-		h.domains.set(domain)
-		h.changes.notify()
-	}
-}
-
-func (h domainHandler) OnUpdate(_, object any) { h.OnAdd(object, false) }
-
-func (h domainHandler) OnDelete(object any) {
-	if unknown, ok := object.(toolscache.DeletedFinalStateUnknown); ok {
-		object = unknown.Obj
-	}
-	if domain, ok := object.(*v1alpha1.Domain); ok {
-		h.domains.remove(domain)
-		h.changes.notify()
-	}
 }

@@ -31,13 +31,13 @@ func TestDomainIndex(t *testing.T) {
 	}
 	cases := map[string]struct {
 		reason string
-		events func(h domainHandler)
+		events func(h indexHandler[*v1alpha1.Domain])
 		want   want
 	}{
-		"Nothing": {events: func(domainHandler) {}},
+		"Nothing": {events: func(indexHandler[*v1alpha1.Domain]) {}},
 		"Ordered": {
 			reason: "The one that has the App's name is shown with it, the others come by host, in whatever order they were made.",
-			events: func(h domainHandler) {
+			events: func(h indexHandler[*v1alpha1.Domain]) {
 				h.OnAdd(serving("a", "z.test", "shop"), false)
 				h.OnAdd(serving("b", "b.test", "shop"), true)
 				h.OnAdd(serving("shop", "x.test", "shop"), false)
@@ -47,7 +47,7 @@ func TestDomainIndex(t *testing.T) {
 		},
 		"Moved": {
 			reason: "A Domain is there once, with the App that it names now.",
-			events: func(h domainHandler) {
+			events: func(h indexHandler[*v1alpha1.Domain]) {
 				h.OnAdd(serving("a", "a.test", "shop"), false)
 				h.OnUpdate(serving("a", "a.test", "shop"), serving("a", "a.test", "blog"))
 			},
@@ -55,7 +55,7 @@ func TestDomainIndex(t *testing.T) {
 		},
 		"Ending": {
 			reason: "One that is being deleted isn't shown, but is there.",
-			events: func(h domainHandler) {
+			events: func(h indexHandler[*v1alpha1.Domain]) {
 				h.OnAdd(serving("shop", "a.test", "shop"), false)
 				h.OnAdd(serving("b", "b.test", "shop"), false)
 				h.OnUpdate(serving("shop", "a.test", "shop"), ending(serving("shop", "a.test", "shop")))
@@ -63,19 +63,19 @@ func TestDomainIndex(t *testing.T) {
 			want: want{Shop: []string{"b"}, All: 2},
 		},
 		"Gone": {
-			events: func(h domainHandler) {
+			events: func(h indexHandler[*v1alpha1.Domain]) {
 				h.OnAdd(serving("a", "a.test", "shop"), false)
 				h.OnAdd(serving("b", "b.test", "shop"), false)
 				h.OnDelete(serving("a", "a.test", "shop"))
 				h.OnDelete(toolscache.DeletedFinalStateUnknown{Key: "cowork/b", Obj: serving("b", "b.test", "shop")})
 			},
 		},
-		"UnknownGone": {events: func(h domainHandler) { h.OnDelete(serving("a", "a.test", "shop")) }},
+		"UnknownGone": {events: func(h indexHandler[*v1alpha1.Domain]) { h.OnDelete(serving("a", "a.test", "shop")) }},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			index := &domainIndex{}
-			tc.events(domainHandler{domains: index, changes: &changes{happened: make(chan struct{})}})
+			tc.events(indexHandler[*v1alpha1.Domain]{index: index, changes: &changes{happened: make(chan struct{})}})
 			got := want{Shop: namesOfDomains(index, "shop"), Blog: namesOfDomains(index, "blog"), All: len(index.all)}
 			if diff := cmp.Diff(tc.want, got); diff != "" {
 				t.Errorf("\n%s\n-want, +got:\n%s", tc.reason, diff)

@@ -181,8 +181,8 @@ func (s *Store) Synced() bool {
 // watch sets up what is kept in memory beside the objects themselves.
 func (s *Store) watch(ctx context.Context) error {
 	for object, handler := range map[client.Object]toolscache.ResourceEventHandler{
-		&v1alpha1.App{}:     appHandler{apps: &s.apps, changes: &s.changes},
-		&v1alpha1.Domain{}:  domainHandler{domains: &s.byApp, changes: &s.changes},
+		&v1alpha1.App{}:     indexHandler[*v1alpha1.App]{index: &s.apps, changes: &s.changes},
+		&v1alpha1.Domain{}:  indexHandler[*v1alpha1.Domain]{index: &s.byApp, changes: &s.changes},
 		&corev1.Secret{}:    s.changes.handler(),
 		&corev1.Namespace{}: s.changes.handler(),
 	} {

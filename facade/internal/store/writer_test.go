@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/facade/internal/translate"
 )
 
@@ -68,7 +69,7 @@ func TestAwaitSeenWithoutClient(t *testing.T) {
 				default:
 				}
 				if written {
-					appHandler{apps: &s.apps, changes: &s.changes}.OnAdd(app, false)
+					indexHandler[*v1alpha1.App]{index: &s.apps, changes: &s.changes}.OnAdd(app, false)
 				}
 				<-done
 			})
