@@ -45,7 +45,7 @@ stop: ## end what `make run` began; nothing is left
 	@if [ -x $(RUN)/dev ]; then $(RUN)/dev down --dir=$(RUN) --cluster=$(CLUSTER); fi
 
 .PHONY: test
-test: test-unit test-release test-cluster test-e2e ## test everything
+test: test-unit test-fuzz test-release test-cluster test-e2e ## test everything
 
 .PHONY: test-unit
 test-unit: cluster ## test the packages, against a real API server where one is needed

@@ -60,7 +60,7 @@ func (c *Contract) Find(method string, address *url.URL) (*v3.Operation, string)
 			continue
 		}
 		for known, operation := range item.GetOperations().FromOldest() {
-			if strings.EqualFold(known, method) {
+			if upper := strings.ToUpper(known); upper == method { // Methods are case-sensitive, RFC 9110 section 9.1: get is not GET.
 				return operation, template
 			}
 		}
