@@ -1,7 +1,6 @@
 package controllers
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -27,6 +26,7 @@ import (
 	"github.com/berth-dev/berth/internal/access"
 	"github.com/berth-dev/berth/internal/testaws"
 	"github.com/berth-dev/berth/internal/testenv"
+	"github.com/berth-dev/berth/internal/testlog"
 	"github.com/berth-dev/berth/internal/testotlp"
 	"github.com/berth-dev/berth/internal/tracing"
 )
@@ -42,7 +42,7 @@ var (
 	// uncached is the controllers' own way past their caches.
 	uncached client.Reader
 	// logged is what they have logged.
-	logged = &record{}
+	logged = &testlog.Buffer{}
 	// traced are the spans that they have sent.
 	traced *testotlp.Receiver
 	// sent is what the controllers have asked the API server for.
@@ -130,24 +130,6 @@ func testBase(t *testing.T, c clock.PassiveClock) base {
 	t.Helper()
 	platform := testOptions().withDefaults().platform()
 	return base{client: cached, live: uncached, recorder: noEvents{}, clock: c, platform: platform, tokens: ecr.New(c), held: &sync.Map{}}
-}
-
-// record remembers what is written to it.
-type record struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (r *record) Write(text []byte) (int, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.text.Write(text)
-}
-
-func (r *record) String() string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.text.String()
 }
 
 // traffic remembers requests.

@@ -19,6 +19,7 @@ import (
 	"github.com/berth-dev/berth/facade/internal/mw"
 	"github.com/berth-dev/berth/facade/internal/requestid"
 	"github.com/berth-dev/berth/facade/internal/web"
+	"github.com/berth-dev/berth/internal/testlog"
 )
 
 // auditLine is what the audit line about a write says.
@@ -39,7 +40,7 @@ type auditLine struct {
 }
 
 // linesAbout returns the lines of a log about a request, of which there is one at least.
-func linesAbout(t *testing.T, log *lockedBuffer, id string) []auditLine {
+func linesAbout(t *testing.T, log *testlog.Buffer, id string) []auditLine {
 	t.Helper()
 	var lines []auditLine
 	eventually(t, "the request is logged", func() bool {
@@ -213,7 +214,7 @@ func TestAuditOfRefusals(t *testing.T) {
 
 // TestAuditOfOthers says that a handler can name who acts and what on, where no API key and no route does, also for a write that fails.
 func TestAuditOfOthers(t *testing.T) {
-	log := &lockedBuffer{}
+	log := &testlog.Buffer{}
 	engine := newEngine(slog.New(requestid.Handler(slog.NewJSONHandler(log, nil))), routes{}.describe, nil)
 	engine.POST("/elsewhere", func(c *gin.Context) {
 		mw.Act(c, mw.Subject{User: "berth:person:ann@example.com", Owner: "ann@example.com"}, auth.Action{

@@ -2,10 +2,7 @@ package facade
 
 import (
 	"fmt"
-	"net"
 	"net/http"
-	"net/http/httptest"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -15,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/internal/testenv"
 )
 
 // kubelet plays a node's, for the API server to ask for the output of its containers.
@@ -32,33 +30,8 @@ type kubelet struct {
 func newKubelet(t *testing.T) *kubelet {
 	t.Helper()
 	k := &kubelet{output: map[string][]string{}, ended: map[string]bool{}, queries: map[string]string{}}
-	server := httptest.NewTLSServer(k)
-	t.Cleanup(server.Close)
-	_, port, err := net.SplitHostPort(server.Listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	number, err := strconv.ParseInt(port, 10, 32)
-	if err != nil {
-		t.Fatal(err)
-	}
-	k.node = newNode(t, int32(number))
+	k.node = testenv.StartKubelet(t, suite.cluster, k)
 	return k
-}
-
-// newNode makes a node whose kubelet listens on a port of this machine.
-func newNode(t *testing.T, port int32) string {
-	t.Helper()
-	node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{GenerateName: "node-"}}
-	if err := suite.cluster.Create(t.Context(), node); err != nil {
-		t.Fatal(err)
-	}
-	node.Status.Addresses = []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: "127.0.0.1"}}
-	node.Status.DaemonEndpoints.KubeletEndpoint.Port = port
-	if err := suite.cluster.Status().Update(t.Context(), node); err != nil {
-		t.Fatal(err)
-	}
-	return node.Name
 }
 
 // print adds a line to what a Pod printed, so many seconds after a fixed time.

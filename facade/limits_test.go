@@ -14,12 +14,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/berth-dev/berth/facade/apikey"
+	"github.com/berth-dev/berth/internal/testlog"
 )
 
 // another runs a second server beside the suite's until the test ends, with changes to its options, and returns it with its log.
-func another(t *testing.T, changes ...func(*Options)) (*Server, *lockedBuffer) {
+func another(t *testing.T, changes ...func(*Options)) (*Server, *testlog.Buffer) {
 	t.Helper()
-	log := &lockedBuffer{}
+	log := &testlog.Buffer{}
 	logging := func(o *Options) { o.Log = slog.New(slog.NewJSONHandler(log, nil)) }
 	server, stop := running(t, suite.certificates, append(changes, logging)...)
 	t.Cleanup(stop)

@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/facade/internal/wire"
+	"github.com/berth-dev/berth/internal/testenv"
 )
 
 // loggingApp makes an organization with an app.
@@ -92,7 +93,7 @@ func TestLogsOfBrokenPods(t *testing.T) {
 		State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ImagePullBackOff", Message: "Back-off pulling image"}},
 	})
 	newPod(t, org, slug, "unscheduled", "", corev1.ContainerStatus{State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{}}})
-	newPod(t, org, slug, "unreachable", newNode(t, 1), corev1.ContainerStatus{State: runningState()})
+	newPod(t, org, slug, "unreachable", testenv.NewNode(t, suite.cluster, 1), corev1.ContainerStatus{State: runningState()})
 
 	want := []string{
 		"[unreachable can't be read at the moment: its node doesn't answer]",

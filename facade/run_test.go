@@ -20,6 +20,7 @@ import (
 
 	"github.com/berth-dev/berth/facade/internal/requestid"
 	"github.com/berth-dev/berth/internal/testenv"
+	"github.com/berth-dev/berth/internal/testlog"
 )
 
 // TestCertificateReload says that a new certificate is served as soon as its files have it, without a restart.
@@ -106,7 +107,7 @@ func TestStop(t *testing.T) {
 func running(t *testing.T, certificates string, changes ...func(*Options)) (*Server, func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
-	server, err := newServer(ctx, testenv.Config(), certificates, &lockedBuffer{}, changes...)
+	server, err := newServer(ctx, testenv.Config(), certificates, &testlog.Buffer{}, changes...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,7 +123,7 @@ func running(t *testing.T, certificates string, changes ...func(*Options)) (*Ser
 
 // TestBeforeCachesAreFull says that a server that knows nothing yet says so, rather than that nothing exists.
 func TestBeforeCachesAreFull(t *testing.T) {
-	server, err := newServer(t.Context(), testenv.Config(), suite.certificates, &lockedBuffer{})
+	server, err := newServer(t.Context(), testenv.Config(), suite.certificates, &testlog.Buffer{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,7 +140,7 @@ func TestBeforeCachesAreFull(t *testing.T) {
 
 // TestPanic says that a mistake of the server's is a 500 that tells nothing but where to look.
 func TestPanic(t *testing.T) {
-	log := &lockedBuffer{}
+	log := &testlog.Buffer{}
 	engine := newEngine(slog.New(requestid.Handler(slog.NewJSONHandler(log, nil))), routes{}.describe, nil)
 	engine.GET("/panic", func(*gin.Context) { panic("the reason") })
 	got := serve(t, engine, http.MethodGet, "/panic")

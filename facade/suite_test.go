@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -21,6 +20,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/certwatcher"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -32,6 +32,7 @@ import (
 	"github.com/berth-dev/berth/internal/access"
 	"github.com/berth-dev/berth/internal/testcontract"
 	"github.com/berth-dev/berth/internal/testenv"
+	"github.com/berth-dev/berth/internal/testlog"
 )
 
 const (
@@ -57,7 +58,7 @@ var suite struct {
 	// host is an API key of host staff.
 	host string
 	// log is everything that the server logged.
-	log *lockedBuffer
+	log *testlog.Buffer
 	// requests are what the server asked the API server for.
 	requests *requestLog
 	// certificates is the folder with the server's certificate.
@@ -95,7 +96,7 @@ func setup(ctx context.Context, config *rest.Config) error {
 	if suite.custom, err = startMailServer(filepath.Join(dir, "custom")); err != nil {
 		return err
 	}
-	suite.certificates, suite.log, suite.requests = dir, &lockedBuffer{}, &requestLog{}
+	suite.certificates, suite.log, suite.requests = dir, &testlog.Buffer{}, &requestLog{}
 	if config, err = testenv.ServiceAccount(ctx, config, access.ServiceAccountFacade); err != nil {
 		return err
 	}
@@ -160,16 +161,7 @@ func newServer(ctx context.Context, config *rest.Config, dir string, log io.Writ
 
 // poll waits until done says true.
 func poll(ctx context.Context, done func() bool) error {
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
-	defer cancel()
-	for !done() {
-		select {
-		case <-ctx.Done():
-			return errors.New("it didn't happen in time")
-		case <-time.After(5 * time.Millisecond):
-		}
-	}
-	return nil
+	return wait.PollUntilContextTimeout(ctx, 5*time.Millisecond, 30*time.Second, true, func(context.Context) (bool, error) { return done(), nil })
 }
 
 // eventually waits until done says true, and fails the test if it doesn't.

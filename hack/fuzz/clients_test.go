@@ -48,7 +48,7 @@ func TestClients(t *testing.T) {
 		})
 	})
 	// What was written to the log is no leak.
-	suite.log.forget()
+	suite.log.Reset()
 	var after usage
 	if err := poll(t.Context(), func() bool {
 		after = used(t)

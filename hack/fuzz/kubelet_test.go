@@ -3,10 +3,7 @@ package fuzz
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/http"
-	"net/http/httptest"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -16,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/internal/testenv"
 )
 
 // kubelet plays a node's, for the API server to ask for the output of Pods. One named flood prints as fast as it is read, any other what print
@@ -33,29 +31,7 @@ type kubelet struct {
 func startKubelet(tb testing.TB) (k *kubelet, node string) {
 	tb.Helper()
 	k = &kubelet{more: make(chan struct{})}
-	server := httptest.NewTLSServer(k)
-	tb.Cleanup(func() {
-		server.CloseClientConnections()
-		server.Close()
-	})
-	_, port, err := net.SplitHostPort(server.Listener.Addr().String())
-	if err != nil {
-		tb.Fatal(err)
-	}
-	number, err := strconv.ParseInt(port, 10, 32)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	object := &corev1.Node{ObjectMeta: metav1.ObjectMeta{GenerateName: "node-"}}
-	if err := suite.cluster.Create(tb.Context(), object); err != nil {
-		tb.Fatal(err)
-	}
-	object.Status.Addresses = []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: "127.0.0.1"}}
-	object.Status.DaemonEndpoints.KubeletEndpoint.Port = int32(number)
-	if err := suite.cluster.Status().Update(tb.Context(), object); err != nil {
-		tb.Fatal(err)
-	}
-	return k, object.Name
+	return k, testenv.StartKubelet(tb, suite.cluster, k)
 }
 
 func (k *kubelet) print(text string) {

@@ -1,11 +1,9 @@
 package fuzz
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -14,12 +12,12 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/certwatcher"
@@ -30,6 +28,7 @@ import (
 	"github.com/berth-dev/berth/facade/apikey"
 	"github.com/berth-dev/berth/internal/access"
 	"github.com/berth-dev/berth/internal/testenv"
+	"github.com/berth-dev/berth/internal/testlog"
 )
 
 const (
@@ -59,7 +58,7 @@ var suite struct {
 	// cluster is an administrator's client, without a cache.
 	cluster client.Client
 	// log is everything that the facade logged.
-	log *lockedBuffer
+	log *testlog.Buffer
 }
 
 func TestMain(m *testing.M) { os.Exit(testenv.Run(m, setup)) }
@@ -143,7 +142,7 @@ func serve(ctx context.Context, config *rest.Config) error {
 	if err != nil {
 		return err
 	}
-	suite.log = &lockedBuffer{}
+	suite.log = &testlog.Buffer{}
 	server, err := facade.New(ctx, facade.Options{
 		Config: config, Namespace: testenv.Namespace, BaseDomain: baseDomain, Mail: facade.Mail{From: "hello@example.com"},
 		Listener: listener, HealthListener: health, Certificate: certificate,
@@ -190,16 +189,7 @@ func get(ctx context.Context, transport *http.Transport, key, path string) (stat
 
 // poll waits until done says true.
 func poll(ctx context.Context, done func() bool) error {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
-	defer cancel()
-	for !done() {
-		select {
-		case <-ctx.Done():
-			return errors.New("it didn't happen in time")
-		case <-time.After(5 * time.Millisecond):
-		}
-	}
-	return nil
+	return wait.PollUntilContextTimeout(ctx, 5*time.Millisecond, time.Minute, true, func(context.Context) (bool, error) { return done(), nil })
 }
 
 // newTransport returns a transport to the facade, for HTTP/1.1 or HTTP/2, with connections of its own.
@@ -211,29 +201,4 @@ func newTransport(http2 bool) *http.Transport {
 		transport.TLSNextProto = map[string]func(string, *tls.Conn) http.RoundTripper{}
 	}
 	return transport
-}
-
-// lockedBuffer is a buffer that several goroutines may use.
-type lockedBuffer struct {
-	mu     sync.Mutex
-	buffer bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(data []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buffer.Write(data)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buffer.String()
-}
-
-// forget empties the buffer.
-func (b *lockedBuffer) forget() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.buffer = bytes.Buffer{}
 }

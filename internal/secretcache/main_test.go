@@ -21,6 +21,7 @@ import (
 
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/internal/testenv"
+	"github.com/berth-dev/berth/internal/testlog"
 )
 
 // notBlocking gets an informer that may not be synced.
@@ -39,7 +40,7 @@ var (
 	// api asks the API server as an administrator.
 	api client.Client
 	// logged is what was logged.
-	logged = &record{}
+	logged = &testlog.Buffer{}
 	// wanted is the label of the Secrets that are read.
 	wanted = map[string]string{v1alpha1.LabelSecret: v1alpha1.SecretEnv}
 )

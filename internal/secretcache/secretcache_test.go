@@ -157,7 +157,7 @@ func TestRefusedOrganization(t *testing.T) {
 	if err := r.List(t.Context(), &corev1.SecretList{}); !apierrors.IsServiceUnavailable(err) {
 		t.Errorf("a list of all: got error %v, want a ServiceUnavailable", err)
 	}
-	if got := logged.about(refused); got != 1 {
+	if got := about(refused); got != 1 {
 		t.Errorf("%d lines of the log are about it, want 1", got)
 	}
 }
