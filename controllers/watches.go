@@ -164,6 +164,11 @@ func (r *domainReconciler) domainsOfApp(ctx context.Context, o client.Object) []
 	return requests(ctx, r.client, &v1alpha1.DomainList{}, o.GetNamespace(), client.MatchingFields{indexApp: o.GetName()})
 }
 
+// mirrorsOfApp returns the Domains that mirror an App, which are all that its spec and its status concern.
+func (r *domainReconciler) mirrorsOfApp(ctx context.Context, o client.Object) []reconcile.Request {
+	return r.sites.wakeMirrors(ctx, o.GetNamespace(), o.GetName())
+}
+
 // domainsOfChild returns the Domain that controls a route or a Certificate, or those that mirror the App that does.
 func (r *domainReconciler) domainsOfChild(ctx context.Context, o client.Object) []reconcile.Request {
 	if ref := berthController(o); ref != nil && ref.Kind == "App" {
