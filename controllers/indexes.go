@@ -22,7 +22,7 @@ const (
 	// indexApp finds Domains by the App that they name, and Pods and ReplicaSets by the App that they belong to.
 	indexApp = "berth.app"
 	// indexSecret finds Apps and ReplicaSets by the Secrets that their environment names, Apps by the one with the login for their registry,
-	// and Domains by those that they name and those that their host is served with.
+	// Domains by those that they name and those that their host is served with, and Certificates by the one that cert-manager writes for them.
 	indexSecret = "berth.secret"
 	// indexController finds what cert-manager makes by the UID of what controls it.
 	indexController = "berth.controller"
@@ -42,6 +42,7 @@ func addIndexes(ctx context.Context, indexer client.FieldIndexer, baseDomain str
 		{&corev1.Pod{}, indexApp, appLabel},
 		{&appsv1.ReplicaSet{}, indexApp, appLabel},
 		{&appsv1.ReplicaSet{}, indexSecret, secretNames},
+		{&cmv1.Certificate{}, indexSecret, secretNames},
 		{&cmv1.CertificateRequest{}, indexController, controllerUID},
 		{&acmev1.Order{}, indexController, controllerUID},
 		{&acmev1.Challenge{}, indexController, controllerUID},
@@ -88,7 +89,7 @@ func domainSecrets(o client.Object) []string {
 	return append(secretNames(o), names.DomainTLSSecret(o.GetName()), names.DomainCustomSecret(o.GetName()))
 }
 
-// secretNames returns the names of the Secrets that a Domain, an App, or the environment of a ReplicaSet names.
+// secretNames returns the names of the Secrets that a Domain, an App, a Certificate, or the environment of a ReplicaSet names.
 func secretNames(o client.Object) []string {
 	var found []string
 	switch o := o.(type) {
@@ -111,6 +112,10 @@ func secretNames(o client.Object) []string {
 		}
 	case *v1alpha1.Domain:
 		found = namedByDomain(o)
+	case *cmv1.Certificate:
+		if o.Spec.SecretName != "" { // The cache doesn't hold it of others' Certificates.
+			found = []string{o.Spec.SecretName}
+		}
 	}
 	return found
 }

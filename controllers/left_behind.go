@@ -41,7 +41,7 @@ func (r *secretReconciler) isOfLiveSite(ctx context.Context, secret *corev1.Secr
 	labels := secret.GetLabels()
 	if uid, ok := labels[v1alpha1.LabelDomain]; ok {
 		var domains v1alpha1.DomainList
-		err := r.client.List(ctx, &domains, client.InNamespace(secret.GetNamespace()))
+		err := indexed(ctx, r.client, &domains, secret.GetNamespace(), indexSecret, secret.GetName())
 		return slices.ContainsFunc(domains.Items, func(d v1alpha1.Domain) bool {
 			return string(d.GetUID()) == uid && d.GetDeletionTimestamp().IsZero()
 		}), err
@@ -61,10 +61,13 @@ func (r *secretReconciler) isOfLiveSite(ctx context.Context, secret *corev1.Secr
 // finds one that has lost its owner too, of which the cache doesn't hold what it writes.
 func (r *secretReconciler) isWritten(ctx context.Context, secret *corev1.Secret) (bool, error) {
 	var certificates cmv1.CertificateList
-	err := r.client.List(ctx, &certificates, client.InNamespace(secret.GetNamespace()))
-	return slices.ContainsFunc(certificates.Items, func(c cmv1.Certificate) bool {
-		return c.Spec.SecretName == secret.GetName() || c.GetName() == secret.GetAnnotations()[cmv1.CertificateNameKey]
-	}), err
+	err := indexed(ctx, r.client, &certificates, secret.GetNamespace(), indexSecret, secret.GetName())
+	if err != nil || len(certificates.Items) > 0 {
+		return len(certificates.Items) > 0, err
+	}
+	named := client.ObjectKey{Namespace: secret.GetNamespace(), Name: secret.GetAnnotations()[cmv1.CertificateNameKey]}
+	err = r.client.Get(ctx, named, &cmv1.Certificate{})
+	return err == nil, client.IgnoreNotFound(err)
 }
 
 // issuedSecret returns the Secret that cert-manager writes for an App, a Domain or a Certificate of theirs.

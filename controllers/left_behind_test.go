@@ -14,6 +14,7 @@ import (
 
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/controllers/internal/desired"
+	"github.com/berth-dev/berth/internal/names"
 )
 
 // issuedTo makes an App and a Domain of a Namespace and returns one of the two and its Certificate, which is issued.
@@ -106,6 +107,7 @@ func TestSecretsThatAreNotLeftBehind(t *testing.T) {
 		}},
 		"OfALiveApp": {kept: true, change: func(s *corev1.Secret) { s.Labels[v1alpha1.LabelApp] = app.Name }},
 		"OfALiveDomain": {kept: true, change: func(s *corev1.Secret) {
+			s.Name = names.DomainTLSSecret(domain.Name)
 			delete(s.Labels, v1alpha1.LabelApp)
 			s.Labels[v1alpha1.LabelDomain] = string(domain.UID)
 		}},
