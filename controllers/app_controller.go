@@ -71,7 +71,7 @@ func setupApp(mgr manager.Manager, b base, o controller.Options) error {
 		Named("app").
 		WithOptions(o).
 		For(&v1alpha1.App{}, builder.WithPredicates(predicate.Or(
-			predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}))).
+			predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}, statusChanged))).
 		Watches(&appsv1.Deployment{}, child, builder.WithPredicates(ownedOrNew)).
 		Watches(&corev1.Service{}, child, builder.WithPredicates(ownedOrNew)).
 		Watches(&cmv1.Certificate{}, child, builder.WithPredicates(ownedOrNew)).
@@ -107,9 +107,13 @@ func (r *appReconciler) Reconcile(ctx context.Context, app *v1alpha1.App) (recon
 		phase.Phase[*appScope]{Name: "leftovers", Condition: v1alpha1.ConditionCertified, Run: r.leftovers},
 	)
 	recheck, statusErr := r.writeStatus(ctx, s, outcome)
+	refused := r.refused(app, outcome)
 	result, err := outcome.Result()
-	for _, after := range []time.Duration{recheck, s.serving.recheck, s.pull.recheck, r.refused(app, outcome)} {
+	if err := errors.Join(err, statusErr); err != nil {
+		return reconcile.Result{}, err
+	}
+	for _, after := range []time.Duration{recheck, s.serving.recheck, s.pull.recheck, refused} {
 		result.RequeueAfter = phase.Sooner(result.RequeueAfter, after)
 	}
-	return result, errors.Join(err, statusErr)
+	return result, nil
 }

@@ -70,7 +70,7 @@ func (o Options) setupDomain(mgr manager.Manager, b base, c controller.Options) 
 	watched := builder.ControllerManagedBy(mgr).
 		Named("domain").
 		WithOptions(c).
-		For(&v1alpha1.Domain{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		For(&v1alpha1.Domain{}, builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, statusChanged))).
 		Watches(&cmv1.Certificate{}, child, builder.WithPredicates(ownedOrNew)).
 		Watches(&networkingv1.Ingress{}, child, builder.WithPredicates(ownedOrNew)).
 		Watches(&corev1.Namespace{}, handler.EnqueueRequestsFromMapFunc(r.domainsOfNamespace), builder.WithPredicates(tokenChanged)).
@@ -115,10 +115,18 @@ func (r *domainReconciler) Reconcile(ctx context.Context, domain *v1alpha1.Domai
 		phase.Phase[*domainScope]{Name: "route", Condition: v1alpha1.ConditionRouted, Run: r.route},
 		phase.Phase[*domainScope]{Name: "leftovers", Condition: v1alpha1.ConditionCertified, Run: r.leftovers},
 	)
+	if outcome.Gate() == nil && r.organization(ctx, s) != nil {
+		// The Namespace has stopped being an organization, and its Secrets have gone from the cache meanwhile: nobody knows what is true of them.
+		return reconcile.Result{RequeueAfter: rightsAgain}, nil
+	}
 	statusErr := r.writeStatus(ctx, s, outcome)
+	refused := r.refused(domain, outcome)
 	result, err := outcome.Result()
-	for _, after := range []time.Duration{s.serving.recheck, r.refused(domain, outcome)} {
+	if err := errors.Join(err, statusErr); err != nil {
+		return reconcile.Result{}, err
+	}
+	for _, after := range []time.Duration{s.serving.recheck, refused} {
 		result.RequeueAfter = phase.Sooner(result.RequeueAfter, after)
 	}
-	return result, errors.Join(err, statusErr)
+	return result, nil
 }

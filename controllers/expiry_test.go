@@ -1,6 +1,8 @@
 package controllers
 
 import (
+	"context"
+	"encoding/json"
 	"maps"
 	"strings"
 	"testing"
@@ -8,9 +10,13 @@ import (
 
 	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
 	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/tools/events"
 	testclock "k8s.io/utils/clock/testing"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
 )
@@ -39,12 +45,12 @@ func TestCustomCertificateExpires(t *testing.T) {
 	for _, step := range steps {
 		b := testBase(t, testclock.NewFakePassiveClock(end.Add(-step.left)))
 		b.recorder = recorder
-		got := reconcileBy(t, b, domain)
+		got := reconcileAside(t, b, domain)
 		want := condition{metav1.ConditionTrue, step.reason}
 		if step.reason == v1alpha1.ReasonSucceeded {
 			want.Status = metav1.ConditionFalse
 		}
-		expect(t, domain, status.CurrentStatus, map[string]condition{
+		has(t, domain, map[string]condition{
 			v1alpha1.ConditionReady: succeeded, v1alpha1.ConditionCertified: succeeded, v1alpha1.ConditionCertificateExpiring: want,
 		})
 		if got.RequeueAfter != step.next {
@@ -54,11 +60,13 @@ func TestCustomCertificateExpires(t *testing.T) {
 
 	b := testBase(t, testclock.NewFakePassiveClock(end.Add(time.Second)))
 	b.recorder = recorder
-	reconcileBy(t, b, domain)
+	reconcileAside(t, b, domain)
 	expired := map[string]condition{v1alpha1.ConditionCertificateExpiring: {"True", v1alpha1.ReasonExpired}}
 	maps.Copy(expired, certificateInvalid)
-	expect(t, domain, status.FailedStatus, expired)
-	says(t, domain, "expired on")
+	has(t, domain, expired)
+	if got := message(domain, v1alpha1.ConditionReady); !strings.Contains(got, "expired on") {
+		t.Errorf("message %q, want it to tell when the certificate expired", got)
+	}
 	awaitServed(t, ns, domain.Name+".domain", domain.Name+".domain-custom")
 	if c := domain.Status.Certificate; c == nil || c.Type != v1alpha1.CertificateCustom || !c.NotAfter.Time.Equal(end) {
 		t.Errorf("status.certificate = %+v, want the one that ended", c)
@@ -75,6 +83,63 @@ func TestCustomCertificateExpires(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("warnings (-want +got):\n%s", diff)
+	}
+}
+
+// reconcileAside reconciles a Domain, as the test has it, by a controller of the test's own, and leaves the status that this would write in it. If it
+// were written, the controllers that run would set it right, since they know the time.
+func reconcileAside(t *testing.T, b base, domain *v1alpha1.Domain) reconcile.Result {
+	t.Helper()
+	written := &v1alpha1.Domain{Status: domain.Status}
+	b.client = asideClient{b.client, written}
+	r := &domainReconciler{base: b, sites: newSites(b)}
+	result, err := r.Reconcile(t.Context(), domain)
+	if err != nil {
+		t.Fatalf("Reconcile: %v", err)
+	}
+	domain.Status = written.Status
+	return result
+}
+
+// asideClient keeps the status that is written of a Domain.
+type asideClient struct {
+	client.Client
+	domain *v1alpha1.Domain
+}
+
+func (c asideClient) Status() client.SubResourceWriter {
+	return asideStatus{c.Client.Status(), c.domain}
+}
+
+type asideStatus struct {
+	client.SubResourceWriter
+	domain *v1alpha1.Domain
+}
+
+func (s asideStatus) Apply(ctx context.Context, want runtime.ApplyConfiguration, opts ...client.SubResourceApplyOption) error {
+	if err := s.SubResourceWriter.Apply(ctx, want, append(opts, client.DryRunAll)...); err != nil {
+		return err
+	}
+	after, err := json.Marshal(want)
+	if err != nil {
+		return err
+	}
+	var d v1alpha1.Domain
+	if err := json.Unmarshal(after, &d); err != nil {
+		return err
+	}
+	s.domain.Status = d.Status
+	return nil
+}
+
+// has says that a Domain, as the test has it, has these conditions.
+func has(t *testing.T, domain *v1alpha1.Domain, want map[string]condition) {
+	t.Helper()
+	for name, want := range want {
+		c := meta.FindStatusCondition(domain.Status.Conditions, name)
+		if c == nil || (condition{c.Status, c.Reason}) != want {
+			t.Errorf("condition %s: %+v, want %+v", name, c, want)
+		}
 	}
 }
 

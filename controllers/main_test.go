@@ -129,7 +129,10 @@ func testOptions() Options {
 func testBase(t *testing.T, c clock.PassiveClock) base {
 	t.Helper()
 	platform := testOptions().withDefaults().platform()
-	return base{client: cached, live: uncached, recorder: noEvents{}, clock: c, platform: platform, tokens: ecr.New(c), held: &sync.Map{}}
+	return base{
+		client: cached, live: uncached, recorder: noEvents{}, clock: c, platform: platform, tokens: ecr.New(c),
+		rights: &sync.Map{}, refusals: newRefusals(),
+	}
 }
 
 // traffic remembers requests.

@@ -86,11 +86,13 @@ func (r *organizationReconciler) Reconcile(ctx context.Context, req reconcile.Re
 	}
 	outcome := phase.Run(ctx, ns, r.phases(ns)...)
 	status.Complain(r.recorder, ns, outcome)
+	refused := r.refused(ns, outcome)
 	result, err := outcome.Result()
-	if len(outcome.Problems()) > 0 && err == nil {
-		result.RequeueAfter = phase.Sooner(result.RequeueAfter, complainAfter)
+	if err != nil || len(outcome.Problems()) == 0 {
+		return result, err
 	}
-	return result, err
+	result.RequeueAfter = phase.Sooner(phase.Sooner(result.RequeueAfter, complainAfter), refused)
+	return result, nil
 }
 
 // phases are the steps for an organization. Only the rights of the controllers themselves keep others from being taken.
@@ -125,6 +127,7 @@ func (r *organizationReconciler) notOurs(_ context.Context, ns *corev1.Namespace
 // retire takes everybody's rights in a Namespace that is no organization, or none any more, the controllers' own last. What else it had
 // stays: without its NetworkPolicy, the Pods that still run in it would be open to all.
 func (r *organizationReconciler) retire(ctx context.Context, name string) error {
+	r.rights.Delete(name)
 	var errs []error
 	for _, b := range slices.Backward(access.Bindings(name, r.namespace)) {
 		errs = append(errs, r.unbind(ctx, name, b.Name))

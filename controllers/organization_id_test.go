@@ -127,7 +127,7 @@ func TestExternalIDIsNotOverwritten(t *testing.T) {
 	get(t, ns)
 	stale := ns.DeepCopy()
 	patch(t, ns, func(o client.Object) { o.SetAnnotations(map[string]string{v1alpha1.AnnotationExternalID: "restored"}) })
-	r := &organizationReconciler{base: base{client: api, held: &sync.Map{}}}
+	r := &organizationReconciler{base: base{client: api, rights: &sync.Map{}, refusals: newRefusals()}}
 	if err := r.identify(t.Context(), stale); !apierrors.IsConflict(err) {
 		t.Errorf("identify: got error %v, want a conflict", err)
 	}

@@ -9,6 +9,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
@@ -44,21 +45,37 @@ func (b base) requireRights(ctx context.Context, ns *corev1.Namespace) error {
 		return &ssa.NotOwnedError{Kind: "RoleBinding", Name: binding.GetName()}
 	}
 	if b.clock.Since(binding.GetCreationTimestamp().Time) > rightsSettle {
-		b.held.Delete(binding.GetUID())
+		b.rights.Delete(ns.GetName())
 		return nil
 	}
-	if _, held := b.held.Load(binding.GetUID()); held {
-		return nil
-	}
-	allowed, err := b.mayWrite(ctx, ns.GetName())
-	if err != nil {
+	hold, err := b.rightsHold(ctx, binding)
+	if err != nil || hold {
 		return err
 	}
-	if allowed {
-		b.held.Store(binding.GetUID(), true)
-		return nil
-	}
 	return phase.Wait(rightsAgain, v1alpha1.ReasonProgressing, "Organization %s is being set up.", ns.GetName())
+}
+
+// verdict is what the API server has said of the rights that a RoleBinding gives.
+type verdict struct {
+	binding types.UID
+	hold    bool
+	at      time.Time
+}
+
+// rightsHold reports whether the rights hold that a young RoleBinding gives to the controllers. That they do is asked for until it is so, but not by
+// each of the organization's objects.
+func (b base) rightsHold(ctx context.Context, binding *rbacv1.RoleBinding) (bool, error) {
+	if said, ok := b.rights.Load(binding.GetNamespace()); ok {
+		v, _ := said.(verdict)
+		if v.binding == binding.GetUID() && (v.hold || b.clock.Since(v.at) < rightsAgain) {
+			return v.hold, nil
+		}
+	}
+	hold, err := b.mayWrite(ctx, binding.GetNamespace())
+	if err == nil {
+		b.rights.Store(binding.GetNamespace(), verdict{binding: binding.GetUID(), hold: hold, at: b.clock.Now()})
+	}
+	return hold, err
 }
 
 // mayWrite asks the API server whether the controllers' rights in an organization hold.

@@ -3,27 +3,40 @@ package controllers
 import (
 	"time"
 
-	"k8s.io/apimachinery/pkg/api/meta"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/workqueue"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
-	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/controllers/internal/phase"
-	"github.com/berth-dev/berth/controllers/internal/status"
 )
 
-// refusedAgain is the least time after which something that was refused is tried again.
-const refusedAgain = time.Second
+const (
+	// failedAgain and failedAgainAtMost are the first and the longest pause after which a reconcile that failed is tried again. Nothing tells
+	// when what it failed for has passed, such as a webhook of cert-manager's that was down, so the pauses don't grow for long.
+	failedAgain       = 5 * time.Millisecond
+	failedAgainAtMost = 30 * time.Second
+	// refusedAgain and refusedAgainAtMost are the same for what the API server refuses.
+	refusedAgain       = time.Second
+	refusedAgainAtMost = 5 * time.Minute
+)
 
-// refused returns after what time an object is looked at again that the API server refuses something, or zero if it doesn't: once that has
-// lasted as long again. The refusal may be one that only a person can mend, such as a quota's, or that of an API server which has just started
-// and doesn't know yet who may do what.
-func (b base) refused(o status.Object, outcome *phase.Outcome) time.Duration {
+// newFailures returns what says when a reconcile of a controller that failed is tried again.
+func newFailures() workqueue.TypedRateLimiter[reconcile.Request] {
+	return workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](failedAgain, failedAgainAtMost)
+}
+
+// newRefusals returns what says when an object is looked at again for which the API server refuses something.
+func newRefusals() workqueue.TypedRateLimiter[types.UID] {
+	return workqueue.NewTypedItemExponentialFailureRateLimiter[types.UID](refusedAgain, refusedAgainAtMost)
+}
+
+// refused returns after what time an object is looked at again for which the API server refuses something, or zero if it doesn't. The refusal may
+// be one that only a person can mend, such as a quota's, or that of an API server which has just started and doesn't know yet who may do what.
+func (b base) refused(o client.Object, outcome *phase.Outcome) time.Duration {
 	if !outcome.Refused() {
+		b.refusals.Forget(o.GetUID())
 		return 0
 	}
-	stalled := meta.FindStatusCondition(o.GetConditions(), v1alpha1.ConditionStalled)
-	if stalled == nil || stalled.Status != metav1.ConditionTrue {
-		return refusedAgain
-	}
-	return max(refusedAgain, b.clock.Since(stalled.LastTransitionTime.Time))
+	return b.refusals.When(o.GetUID())
 }

@@ -10,7 +10,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	clocktesting "k8s.io/utils/clock/testing"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/controllers/internal/phase"
@@ -37,33 +37,42 @@ func TestRefusalThatPasses(t *testing.T) {
 	})
 }
 
-// Something that is refused for long is tried seldom.
+// Something that is refused again and again is tried less and less often, and soon again once it was not.
 func TestRefusedIsTriedLessAndLess(t *testing.T) {
 	t.Parallel()
-	now := time.Now()
-	b := base{clock: clocktesting.NewFakePassiveClock(now)}
-	since := func(s metav1.ConditionStatus, d time.Duration) []metav1.Condition {
-		return []metav1.Condition{{Type: v1alpha1.ConditionStalled, Status: s, LastTransitionTime: metav1.NewTime(now.Add(-d))}}
+	b := base{refusals: newRefusals()}
+	app := &v1alpha1.App{ObjectMeta: metav1.ObjectMeta{UID: "one"}}
+	after := func(err error) time.Duration {
+		return b.refused(app, phase.Run(t.Context(), 0, phase.Phase[int]{Run: func(context.Context, int) error { return err }}))
 	}
 	forbidden := apierrors.NewForbidden(schema.GroupResource{}, "web", errNotYet)
-	cases := map[string]struct {
-		err        error
-		conditions []metav1.Condition
-		want       time.Duration
-	}{
-		"New":        {err: forbidden, want: time.Second},
-		"WasWell":    {err: forbidden, conditions: since(metav1.ConditionFalse, time.Hour), want: time.Second},
-		"Lasts":      {err: forbidden, conditions: since(metav1.ConditionTrue, 40*time.Second), want: 40 * time.Second},
-		"NotRefused": {err: errNotYet, conditions: since(metav1.ConditionTrue, 40*time.Second)},
+	for _, want := range []time.Duration{time.Second, 2 * time.Second, 4 * time.Second} {
+		if got := after(forbidden); got != want {
+			t.Errorf("tried again after %s, want %s", got, want)
+		}
 	}
-	for name, tc := range cases {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			app := &v1alpha1.App{Status: v1alpha1.AppStatus{Conditions: tc.conditions}}
-			o := phase.Run(t.Context(), 0, phase.Phase[int]{Run: func(context.Context, int) error { return tc.err }})
-			if got := b.refused(app, o); got != tc.want {
-				t.Errorf("tried again after %s, want %s", got, tc.want)
-			}
-		})
+	for range 20 {
+		after(forbidden)
+	}
+	if got := after(forbidden); got != refusedAgainAtMost {
+		t.Errorf("tried again after %s in the end, want %s", got, refusedAgainAtMost)
+	}
+	if got := after(errNotYet); got != 0 {
+		t.Errorf("tried again after %s though nothing is refused", got)
+	}
+	if got := after(forbidden); got != refusedAgain {
+		t.Errorf("tried again after %s the next time, want %s", got, refusedAgain)
+	}
+}
+
+// However long something has failed, it is tried again within half a minute.
+func TestFailedIsTriedAgainSoon(t *testing.T) {
+	t.Parallel()
+	failures, last := newFailures(), time.Duration(0)
+	for range 50 {
+		last = failures.When(reconcile.Request{})
+	}
+	if last != failedAgainAtMost {
+		t.Errorf("tried again after %s, want %s", last, failedAgainAtMost)
 	}
 }

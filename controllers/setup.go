@@ -19,10 +19,12 @@ import (
 	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
 	"go.opentelemetry.io/otel/trace"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	"k8s.io/apimachinery/pkg/util/validation"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/tools/events"
+	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
@@ -116,7 +118,8 @@ func SetupWithManager(ctx context.Context, mgr manager.Manager, o Options) error
 		clock:    o.Clock,
 		platform: o.platform(),
 		tokens:   ecr.New(o.Clock),
-		held:     &sync.Map{},
+		rights:   &sync.Map{},
+		refusals: newRefusals(),
 		tracer:   o.Tracer,
 	}
 	// Whoever waits to lead fills the caches meanwhile, so that there is nothing to read when its time comes.
@@ -127,6 +130,7 @@ func SetupWithManager(ctx context.Context, mgr manager.Manager, o Options) error
 		"Organization": o.setupOrganization,
 		"Secret":       setupSecret,
 	} {
+		c.RateLimiter = newFailures() // Each controller its own, since requests of several have the same names.
 		if err := setup(mgr, b, c); err != nil {
 			return fmt.Errorf("add the %s controller: %w", name, err)
 		}
@@ -145,8 +149,10 @@ type base struct {
 	platform desired.Platform
 	// tokens are those for registries of Amazon ECR, for all Apps.
 	tokens *ecr.Tokens
-	// held are the UIDs of young RoleBindings of the controllers' that the API server has said to hold.
-	held *sync.Map
+	// rights are what the API server has said last of the controllers' rights in young organizations, by Namespace; see requireRights.
+	rights *sync.Map
+	// refusals say when that for which the API server refuses something is looked at again.
+	refusals workqueue.TypedRateLimiter[types.UID]
 	// tracer is nil if nothing is traced.
 	tracer trace.Tracer
 }

@@ -2,8 +2,10 @@ package controllers
 
 import (
 	"context"
+	"slices"
 	"testing"
 
+	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -13,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/internal/testenv"
 )
 
 // controlledBy returns a Service with a controller, or without one if the kind is empty.
@@ -88,5 +91,34 @@ func TestOwnedOrNew(t *testing.T) {
 	}
 	if !ownedOrNew.Create(event.CreateEvent{Object: theirs}) || !ownedOrNew.Delete(event.DeleteEvent{Object: theirs}) {
 		t.Error("doesn't let through that others' objects come and go")
+	}
+}
+
+// What somebody else has written into a status is set right, though nothing else tells of it.
+func TestForeignStatusIsSetRight(t *testing.T) {
+	t.Parallel()
+	ns := organization(t)
+	app := running(t, ns)
+	domain := newDomain(t, ns, "www."+ns+".example.com", app.Name)
+	certify(t, ns, domain.Name+".domain")
+	for _, o := range []testenv.Object{app, domain} {
+		expect(t, o, status.CurrentStatus, map[string]condition{v1alpha1.ConditionReady: succeeded})
+		quiesce(t, ns)
+		const wrong = "It is wrong."
+		for i := range o.GetConditions() {
+			o.GetConditions()[i].Message = wrong
+		}
+		if err := api.Status().Update(t.Context(), o); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, func(ctx context.Context) error {
+			if err := api.Get(ctx, key(o), o); err != nil {
+				return err
+			}
+			if slices.ContainsFunc(o.GetConditions(), func(c metav1.Condition) bool { return c.Message == wrong }) {
+				return errNotYet
+			}
+			return nil
+		})
 	}
 }

@@ -13,7 +13,8 @@ import (
 	"github.com/berth-dev/berth/controllers/internal/ssa"
 )
 
-// recheckAfter is when a stalled object is looked at again if nothing wakes it when the cause goes: a quota that was raised, say.
+// recheckAfter is when a stalled object is looked at again if nothing wakes it when the cause goes: somebody else's
+// Secret that was in the way, say. What the API server refuses is looked at sooner at first.
 const recheckAfter = 5 * time.Minute
 
 // Problem is why a phase didn't succeed.
