@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -22,6 +23,8 @@ const (
 	image    = "registry.example.com/sample:v1"
 	// pageSize is how many Apps a page of a list has.
 	pageSize = 25
+	// firstPage and lastPage are the queries of pages.
+	firstPage, lastPage = "", "?page=last"
 
 	facadeUser   = "system:serviceaccount:berth-system:berth-facade"
 	operatorUser = "system:serviceaccount:berth-system:berth-operator"
@@ -37,7 +40,7 @@ type call struct {
 }
 
 // slug is the name of an App that is there.
-func (s *stack) slug(n int) string { return fmt.Sprintf("a%06d", n%s.apps) }
+func (s *stack) slug(n int) string { return fmt.Sprintf("a%06d", n%s.made()) }
 
 // body is what a client sends to make an App, with an environment and a Domain or not, or to set all of it.
 func body(slug, image string, env, domain bool) []byte {
@@ -93,10 +96,10 @@ func (s *stack) allCalls() []call {
 	}
 	same := func(int) string { return image }
 	return []call{
-		{report.CallList, http.StatusOK, page(""), list},
-		{report.CallListLast, http.StatusOK, page("?page=last"), nil},
+		{report.CallList, http.StatusOK, page(firstPage), list},
+		{report.CallListLast, http.StatusOK, page(lastPage), list},
 		{report.CallGet, http.StatusOK, func(n int) vegeta.Target { return s.targetOf(http.MethodGet, n, nil) }, get},
-		{report.CallUnchanged, http.StatusOK, put(same), nil},
+		{report.CallUnchanged, http.StatusOK, put(same), get},
 		{report.CallRestart, http.StatusCreated, func(n int) vegeta.Target { return s.targetOf(http.MethodPost, n, nil) }, patch},
 		{report.CallChanged, http.StatusOK, put(s.newImage), patch},
 		{report.CallCreate, http.StatusCreated, func(n int) vegeta.Target { return s.create(fmt.Sprintf("c%d-%d", s.rounds, n)) }, create},
@@ -113,6 +116,11 @@ const warm = 20
 
 // calls makes every call with every number of clients, and notes what the facade asked the API server for meanwhile.
 func (s *stack) calls(ctx context.Context) error {
+	for _, query := range []string{firstPage, lastPage} { // Its figures would be those of something else.
+		if apps, err := s.page(ctx, query); err != nil || apps != pageSize {
+			return errors.Join(err, fmt.Errorf("a page %q has %d Apps, want %d", query, apps, pageSize))
+		}
+	}
 	for _, c := range s.allCalls() {
 		for _, clients := range s.clients {
 			s.rounds++

@@ -20,8 +20,9 @@ import (
 const (
 	// convergeClients is how many clients make the Apps.
 	convergeClients = 4
-	// floorApps is how many Apps the floor makes at most: its rate doesn't depend on it.
-	floorApps = 1000
+	// floorApps is how many Apps the floor makes at most, in some seconds, and floorWarm how many before that, which don't count.
+	floorApps = 500
+	floorWarm = 50
 	// sampleSlug is the App that the floor's objects are made after; it is like no other text in them.
 	sampleSlug = "sample-for-the-floor"
 	// convergeTimeout bounds waits for the operator.
@@ -134,7 +135,11 @@ type quietness struct {
 	since      time.Time
 }
 
-// floorConverge makes Apps with all that belongs to them by a plain client, once by creates and once by applies, and removes them.
+// made is how many Apps are made by POST at once; with the single ones, they are as many as are wanted.
+func (s *stack) made() int { return s.apps - len(singles) }
+
+// floorConverge makes Apps with all that belongs to them by a plain client, by creates and by applies, and removes them. Berth works at more
+// than its clients ask for at a time, so the floor may too: the faster of two numbers of clients counts.
 func (s *stack) floorConverge(ctx context.Context) error {
 	client, err := floor.New(s.plane.Config, unknown, s.templates)
 	if err != nil {
@@ -142,22 +147,40 @@ func (s *stack) floorConverge(ctx context.Context) error {
 	}
 	c := &s.size.Converge
 	c.FloorWrites = s.templates.Writes()
-	for _, run := range []struct {
-		applies bool
-		figure  *load.Figure
-	}{{false, &c.Floor}, {true, &c.FloorApply}} {
-		client.Applies = run.applies
-		bounds := load.Bounds{Calls: min(s.apps, floorApps)}
-		*run.figure = load.Func(ctx, convergeClients, bounds, func(ctx context.Context, n int) error { return client.Complete(ctx, fmt.Sprintf("f%d", n)) })
-		if err := run.figure.Err(); err != nil {
-			return err
-		}
-		s.logf("  %.1f Apps/s of %d writes each, by apply: %t", run.figure.Rate, c.FloorWrites, run.applies)
-		if err := client.DeleteAll(ctx); err != nil {
-			return err
+	for _, clients := range []int{convergeClients, 4 * convergeClients} {
+		for _, run := range []struct {
+			applies bool
+			fastest *load.Figure
+		}{{false, &c.Floor}, {true, &c.FloorApply}} {
+			client.Applies = run.applies
+			figure, err := s.floorMake(ctx, client, clients)
+			if err != nil {
+				return err
+			}
+			s.logf("  %2d clients: %.1f Apps/s of %d writes each, by apply: %t", clients, figure.Rate, c.FloorWrites, run.applies)
+			if figure.Rate > run.fastest.Rate {
+				*run.fastest = figure
+			}
 		}
 	}
 	return nil
+}
+
+// floorMake makes Apps by a plain client, and removes them.
+func (s *stack) floorMake(ctx context.Context, client *floor.Client, clients int) (figure load.Figure, err error) {
+	complete := func(prefix string) func(ctx context.Context, n int) error {
+		return func(ctx context.Context, n int) error { return client.Complete(ctx, fmt.Sprintf("%s%d", prefix, n)) }
+	}
+	for _, run := range []struct {
+		prefix string
+		apps   int
+	}{{"w", floorWarm}, {"f", floorApps}} {
+		figure = load.Func(ctx, clients, load.Bounds{Calls: min(s.apps, run.apps)}, complete(run.prefix))
+		if err := figure.Err(); err != nil {
+			return figure, err
+		}
+	}
+	return figure, client.DeleteAll(ctx)
 }
 
 // converge makes all Apps by POST, with everything running, and waits until the operator is done with them.
@@ -183,11 +206,11 @@ func (s *stack) converge(ctx context.Context) error {
 	began := time.Now()
 	create := func(n int) vegeta.Target { return s.create(s.slug(n)) }
 	c := &s.size.Converge
-	c.Clients, c.Post = convergeClients, load.HTTP(ctx, s.client, convergeClients, load.Bounds{Calls: s.apps}, http.StatusCreated, create)
+	c.Clients, c.Post = convergeClients, load.HTTP(ctx, s.client, convergeClients, load.Bounds{Calls: s.made()}, http.StatusCreated, create)
 	if err := c.Post.Err(); err != nil {
 		return err
 	}
-	if err := s.awaitDeployments(ctx, s.apps+len(singles)); err != nil {
+	if err := s.awaitDeployments(ctx, s.apps); err != nil {
 		return err
 	}
 	c.Seconds = time.Since(began).Seconds()
@@ -199,16 +222,16 @@ func (s *stack) converge(ctx context.Context) error {
 	if err := endProfile(); err != nil {
 		return err
 	}
-	c.Reconciles = (after.reconciles - before.reconciles) / float64(s.apps)
+	c.Reconciles = (after.reconciles - before.reconciles) / float64(s.made())
 	return s.countConverge(ctx, cpu)
 }
 
 // countConverge notes what it took to make the Apps.
 func (s *stack) countConverge(ctx context.Context, before map[string]time.Duration) error {
-	c, apps := &s.size.Converge, float64(s.apps)
+	c, apps := &s.size.Converge, float64(s.made())
 	c.Rate, c.SettledRate = apps/c.Seconds, apps/c.Settled
 	var err error
-	if c.CPU, err = cpuEach(before, s.apps); err != nil {
+	if c.CPU, err = cpuEach(before, s.made()); err != nil {
 		return err
 	}
 	counts, err := s.plane.Audit.Since(ctx)

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -51,12 +52,15 @@ func parse(args []string) (*options, error) {
 	flags.Func("sizes", "with how many Apps to measure, a list (default 100,1000,5000)", numbers(&o.sizes))
 	flags.Func("clients", "with how many clients to make the calls, a list (default 1,4,16)", numbers(&o.clients))
 	flags.DurationVar(&o.duration, "duration", 2*time.Second, "how long to make each call")
-	flags.BoolVar(&o.profiles, "profiles", true, "take CPU profiles with the most Apps")
+	flags.BoolVar(&o.profiles, "profiles", true, "take profiles of CPU time and memory with the most Apps")
 	if err := flags.Parse(args); err != nil {
 		return nil, err
 	}
 	if flags.NArg() > 0 {
 		return nil, fmt.Errorf("unexpected argument %q", flags.Arg(0))
+	}
+	if slices.ContainsFunc(o.sizes, func(apps int) bool { return apps%pageSize != 0 }) {
+		return nil, fmt.Errorf("--sizes are multiples of %d, so that the last page of a list has as many Apps as the first", pageSize)
 	}
 	if o.duration <= 0 {
 		return nil, errors.New("--duration is more than nothing")

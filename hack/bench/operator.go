@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	vegeta "github.com/tsenart/vegeta/v12/lib"
@@ -14,8 +16,10 @@ import (
 )
 
 const (
-	// idleFor is for how long an operator that has nothing to do is watched.
-	idleFor = 5 * time.Second
+	// idleFor is for how long an operator that has nothing to do is watched, and idleLong that with the most Apps, so that what it does
+	// once in a while would be seen.
+	idleFor  = 5 * time.Second
+	idleLong = time.Minute
 	// changedApps is how many Apps are changed at most to see what a change costs.
 	changedApps = 100
 )
@@ -25,8 +29,12 @@ func (s *stack) idle(ctx context.Context) error {
 	if _, err := s.plane.Audit.Since(ctx); err != nil {
 		return err
 	}
+	duration := idleFor
+	if s.apps == slices.Max(s.sizes) {
+		duration = idleLong
+	}
 	select {
-	case <-time.After(idleFor):
+	case <-time.After(duration):
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -35,7 +43,7 @@ func (s *stack) idle(ctx context.Context) error {
 		return err
 	}
 	o := &s.size.Operator
-	o.IdleSeconds = idleFor.Seconds()
+	o.IdleSeconds = duration.Seconds()
 	o.IdleRequests = counts.Of(operatorUser, isCall)
 	s.logf("  %d requests but leases and watches in %.0f s", o.IdleRequests, o.IdleSeconds)
 	return nil
@@ -54,7 +62,7 @@ func (s *stack) change(ctx context.Context) error {
 	if _, err := s.plane.Audit.Since(ctx); err != nil {
 		return err
 	}
-	n := min(s.apps, changedApps)
+	n := min(s.made(), changedApps)
 	for _, image := range []string{image + "-changed", image} {
 		put := func(n int) vegeta.Target { return s.targetOf(http.MethodPut, n, body(s.slug(n), image, true, true)) }
 		if err := load.HTTP(ctx, s.client, 1, load.Bounds{Calls: n}, http.StatusOK, put).Err(); err != nil {
@@ -105,6 +113,9 @@ func (s *stack) restart(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if all := s.apps + s.made() + 1; int(q.reconciles) < all { // A Domain each, and one App of the single ones has one.
+		return fmt.Errorf("%.0f reconciles of %d Apps and Domains", q.reconciles, all)
+	}
 	o.AllReconciled = q.since.Sub(s.operator.Began).Seconds()
 	usage, err := s.operator.Usage()
 	if err != nil {
@@ -122,6 +133,9 @@ func (s *stack) restart(ctx context.Context) error {
 	o.RestartedRSS, o.PeakRSS = usage.RSS, max(usage.Peak, o.PeakRSS)
 	s.logf("  first reconcile after %.2f s, all %d after %.2f s, %d writes, %d requests, %.3f ms of CPU time each; %d MB",
 		o.FirstReconcile, o.Reconciles, o.AllReconciled, o.ResyncWrites, o.ResyncRequests, o.ReconcileCPU, o.RestartedRSS>>20)
+	if err := s.memory(ctx, "operator, memory", s.operatorProfiles); err != nil {
+		return err
+	}
 	if err := s.stopOperator(); err != nil {
 		return err
 	}

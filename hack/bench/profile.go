@@ -30,13 +30,23 @@ func (s *stack) profile(ctx context.Context, what, address string) (end func() e
 		return func() error { return nil }
 	}
 	done := make(chan error, 1)
-	go func() { done <- s.takeProfile(ctx, what, address) }()
+	go func() {
+		done <- s.takeProfile(ctx, what, fmt.Sprintf("http://%s/debug/pprof/profile?seconds=%d", address, profileSeconds))
+	}()
 	return func() error { return <-done }
 }
 
+// memory takes a profile of what a process holds after a garbage collection, if profiles are wanted.
+func (s *stack) memory(ctx context.Context, what, address string) error {
+	if !s.profiled(s.apps) {
+		return nil
+	}
+	return s.takeProfile(ctx, what, fmt.Sprintf("http://%s/debug/pprof/heap?gc=1", address))
+}
+
+// takeProfile keeps a profile that is served at an address, and the functions with the largest share of it.
 func (s *stack) takeProfile(ctx context.Context, what, address string) error {
-	url := fmt.Sprintf("http://%s/debug/pprof/profile?seconds=%d", address, profileSeconds)
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
 	if err != nil {
 		return err
 	}
@@ -58,13 +68,15 @@ func (s *stack) takeProfile(ctx context.Context, what, address string) error {
 	if err != nil {
 		return fmt.Errorf("read the profile of %s: %w", what, err)
 	}
-	_, table, _ := strings.Cut(string(top), "\nDuration")
-	_, table, _ = strings.Cut(table, "\n")
-	s.results.Profiles[what] = table
+	_, table, found := strings.Cut(string(top), "\nShowing nodes")
+	if !found {
+		return fmt.Errorf("read the profile of %s: %.200s", what, top)
+	}
+	s.results.Profiles[what] = "Showing nodes" + table
 	return nil
 }
 
-// profileCalls profiles the facade while it is busy with one call at a time.
+// profileCalls profiles the facade while it is busy with one call at a time, and its memory after that.
 func (s *stack) profileCalls(ctx context.Context) error {
 	if !s.profiled(s.apps) {
 		return nil
@@ -83,5 +95,5 @@ func (s *stack) profileCalls(ctx context.Context) error {
 			return err
 		}
 	}
-	return nil
+	return s.memory(ctx, "facade, memory", s.facadeProfiles)
 }

@@ -116,22 +116,24 @@ func (s *stack) prepare(ctx context.Context) error {
 		return err
 	}
 	var facade string
-	for _, address := range []*string{&facade, &s.operatorMetrics, &s.operatorProfiles, &s.facadeProfiles} {
-		if *address, err = freeAddress(); err != nil {
-			return err
-		}
+	if err := freeAddresses(&facade, &s.operatorMetrics, &s.operatorProfiles, &s.facadeProfiles); err != nil {
+		return err
 	}
 	s.url = "https://" + facade
 	return nil
 }
 
-// freeAddress is an address on loopback that nobody listens at.
-func freeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
+// freeAddresses sets addresses on loopback that nobody listens at, each another one.
+func freeAddresses(addresses ...*string) error {
+	for _, address := range addresses {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return err
+		}
+		defer l.Close()
+		*address = l.Addr().String()
 	}
-	return l.Addr().String(), l.Close()
+	return nil
 }
 
 // makeCertificate makes the facade's certificate and a client that trusts it.
@@ -147,7 +149,7 @@ func (s *stack) makeCertificate() error {
 	}
 	trusted := x509.NewCertPool()
 	trusted.AppendCertsFromPEM(certificate)
-	connections := slices.Max(s.clients)
+	connections := max(slices.Max(s.clients), convergeClients, profileClients)
 	s.client = &http.Client{
 		Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: trusted, MinVersion: tls.VersionTLS13}, MaxIdleConnsPerHost: connections},
 		Timeout:   time.Minute,
@@ -183,7 +185,7 @@ func (s *stack) startFacade(ctx context.Context) (err error) {
 	}
 	last := errors.New("no answer")
 	err = wait.PollUntilContextTimeout(ctx, 5*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
-		last = s.ask(ctx)
+		_, last = s.page(ctx, "")
 		return last == nil, nil
 	})
 	if err != nil {
@@ -192,22 +194,26 @@ func (s *stack) startFacade(ctx context.Context) (err error) {
 	return nil
 }
 
-// ask makes a call of the facade and wants to have a page of Apps.
-func (s *stack) ask(ctx context.Context) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url+appsPath, http.NoBody)
+// page is how many Apps a page of the list of all has.
+func (s *stack) page(ctx context.Context, query string) (int, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url+appsPath+query, http.NoBody)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	request.SetBasicAuth(s.token, "")
 	response, err := s.client.Do(request)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		return errors.New(response.Status)
+		return 0, errors.New(response.Status)
 	}
-	return nil
+	var list struct{ Results []json.RawMessage }
+	if err := json.NewDecoder(response.Body).Decode(&list); err != nil {
+		return 0, fmt.Errorf("read a page: %w", err)
+	}
+	return len(list.Results), nil
 }
 
 func stopProcess(p **process.Process) error {

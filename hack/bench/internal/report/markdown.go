@@ -23,11 +23,12 @@ func (r *Results) Markdown() string {
 			fmt.Fprintf(&b, "%s\n", t)
 		}
 	}
-	section("Targets", "Each is for two processors that the load comes from as well, with the most Apps unless said.", r.targetTable())
+	section("Targets", "Each is for two processors that the load comes from as well, with 5,000 Apps unless said, by 4 clients.", r.targetTable())
 	section("Making Apps", fmt.Sprintf("From the first POST of %d clients until the Deployment of each App is there, and until the operator has nothing "+
 		"more to do. Each App has an environment and a Domain. Requests and reconciles are for one App with its Domain.", convergeClients(r)),
 		r.convergeTable(), r.floorTable())
-	section("What a new App costs the API server", "The operator's requests for one App with its Domain, by their kinds, and the CPU time of each process (ms).",
+	section("What a new App costs the API server", "The operator's requests for one App with its Domain, by their kinds, and the CPU time of each process (ms). "+
+		"Watches, and what makes and keeps it the leader, are among them.",
 		r.kindTable(), r.cpuTable())
 	section("Single Apps", "Requests for an App that is made with nothing else going on, all reconciles included.", r.singleTable())
 	section("The operator where all is done", "", r.operatorTable())
@@ -37,7 +38,7 @@ func (r *Results) Markdown() string {
 			"CPU times are for one call, too; etcd's is in the API server's.", s.callTable(), s.callFloorTable())
 	}
 	for _, what := range slices.Sorted(maps.Keys(r.Profiles)) {
-		section("CPU profile: "+what, "```\n"+strings.TrimRight(r.Profiles[what], "\n")+"\n```")
+		section("Profile: "+what, "```\n"+strings.TrimRight(r.Profiles[what], "\n")+"\n```")
 	}
 	return strings.TrimRight(b.String(), "\n") + "\n"
 }
@@ -119,7 +120,7 @@ func (r *Results) bySize(title string, values func(s *Size) map[string]float64) 
 
 func (r *Results) singleTable() *table {
 	t := newTable("an App", "facade", "operator", "both")
-	for _, single := range r.nearest(targetConverge).Converge.Singles {
+	for _, single := range r.most().Converge.Singles {
 		t.add(single.What, strconv.Itoa(single.Facade), strconv.Itoa(single.Operator), strconv.Itoa(single.Facade+single.Operator))
 	}
 	return t

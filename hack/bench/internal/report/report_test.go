@@ -36,7 +36,7 @@ func results() *Results {
 		s.SetFloor(CallChanged, 4, true, load.Figure{Rate: 18000})
 		return s
 	}
-	return &Results{Sizes: []Size{size(100), size(5000)}, Profiles: map[string]string{"operator": "flat  main.main\n"}}
+	return &Results{Sizes: []Size{size(100), size(1000), size(5000)}, Profiles: map[string]string{"operator": "flat  main.main\n"}}
 }
 
 func TestTargets(t *testing.T) {
@@ -47,7 +47,7 @@ func TestTargets(t *testing.T) {
 			missed = append(missed, target.what)
 		}
 	}
-	if diff := cmp.Diff([]string{"facade: memory"}, missed); diff != "" || len(all) < 15 {
+	if diff := cmp.Diff([]string{"facade: memory when it has nothing to do"}, missed); diff != "" || len(all) < 15 {
 		t.Errorf("targets(): %d, missed: -want, +got:\n%s", len(all), diff)
 	}
 }

@@ -11,7 +11,7 @@ type Results struct {
 	// Seconds is how long the run took.
 	Seconds float64 `json:"seconds"`
 	Sizes   []Size  `json:"sizes"`
-	// Profiles are the functions that took most of the CPU time, as `go tool pprof -top` prints them, by what was profiled.
+	// Profiles are the functions that took most of the CPU time or memory, as `go tool pprof -top` prints them, by what was profiled.
 	Profiles map[string]string `json:"profiles,omitempty"`
 }
 
@@ -88,7 +88,8 @@ type Converge struct {
 	CPU map[string]float64 `json:"cpu"`
 	// Singles are what Apps cost that are made with nothing else going on.
 	Singles []Single `json:"singles"`
-	// Floor is how fast a plain client made the same objects with as many clients; FloorWrites is how many requests it took for an App.
+	// Floor is how fast a plain client made the same objects, with as many clients or with more if that is faster; FloorWrites is how many requests it
+	// took for an App.
 	Floor load.Figure `json:"floor"`
 	// FloorApply is the same by server-side apply, as Berth makes them.
 	FloorApply  load.Figure `json:"floorApply"`
@@ -112,7 +113,7 @@ type Operator struct {
 	// ResyncRequests are its requests meanwhile, without those that fill its caches, and ResyncWrites those among them that change something.
 	ResyncRequests int `json:"resyncRequests"`
 	ResyncWrites   int `json:"resyncWrites"`
-	// ReconcileCPU is the CPU time of each of these reconciles, in milliseconds, and ReconcileTime what they took on average.
+	// ReconcileCPU is the CPU time of each of these reconciles, in milliseconds.
 	ReconcileCPU float64 `json:"reconcileCPU"`
 	// IdleSeconds is for how long it was watched doing nothing, and IdleRequests what it asked for but leases and watches.
 	IdleSeconds  float64 `json:"idleSeconds"`

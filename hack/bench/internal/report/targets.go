@@ -19,8 +19,11 @@ const (
 // targetClients is how many clients the targets of calls are for.
 const targetClients = 4
 
-// targetConverge is how many Apps the target of making Apps is for.
-const targetConverge = 1000
+// What the targets are for: so many Apps, and so many that are made.
+const (
+	targetApps     = 5000
+	targetConverge = 1000
+)
 
 // target is a figure that is wanted.
 type target struct {
@@ -49,9 +52,13 @@ func (r *Results) most() Size {
 	return slices.MaxFunc(r.Sizes, func(a, b Size) int { return a.Apps - b.Apps })
 }
 
-// nearest is the size with the number of Apps that is nearest to one.
-func (r *Results) nearest(apps int) Size {
-	return slices.MinFunc(r.Sizes, func(a, b Size) int { return distance(a.Apps, apps) - distance(b.Apps, apps) })
+// with is the size with so many Apps; nil if that was not measured.
+func (r *Results) with(apps int) *Size {
+	at := slices.IndexFunc(r.Sizes, func(s Size) bool { return s.Apps == apps })
+	if at < 0 {
+		return nil
+	}
+	return &r.Sizes[at]
 }
 
 // call is the figures of a call with the number of clients that targets are for, or the nearest to it.
@@ -62,9 +69,31 @@ func (s *Size) call(name string) Call {
 
 func distance(a, b int) int { return max(a-b, b-a) }
 
-// targets are what is wanted, with what was got.
+// targets are what is wanted, with what was got; those for a number of Apps that was not measured are left out.
 func (r *Results) targets() []target {
-	s := r.most()
+	var all []target
+	if s := r.with(targetApps); s != nil {
+		all = append(all, s.callTargets()...)
+		all = append(all, s.processTargets()...)
+	}
+	if s := r.with(targetConverge); s != nil {
+		made := s.Converge
+		all = append(all,
+			share("Deployments of 1,000 Apps: share of the rate at which the floor makes all their objects", 0.7, made.Rate/made.Floor.Rate),
+			share("all done for 1,000 Apps: share of the same", 0.7, made.SettledRate/made.Floor.Rate),
+		)
+	}
+	for _, single := range r.most().Converge.Singles {
+		all = append(all, atMost("an App "+single.What+": requests with the whole reconcile", 8, float64(single.Facade+single.Operator)))
+	}
+	if len(r.Sizes) > 1 {
+		all = append(all, r.flat())
+	}
+	return all
+}
+
+// callTargets are those of single calls. Access reviews aren't counted: there is one of a kind in some seconds, however many calls there are.
+func (s *Size) callTargets() []target {
 	var all []target
 	for _, read := range []struct {
 		call string
@@ -72,23 +101,27 @@ func (r *Results) targets() []target {
 	}{{CallList, 2000}, {CallListLast, 2000}, {CallGet, 8000}} {
 		c := s.call(read.call)
 		all = append(all, atLeast(c.Name+": calls/s", read.rate, c.Rate), atMost(c.Name+": p99 in ms", 15, c.P99),
-			atMost(c.Name+": requests to the API server", 0, c.Requests))
+			atMost(c.Name+": requests to the API server but access reviews", 0, c.Requests))
 	}
-	create, made := s.call(CallCreate), r.nearest(targetConverge).Converge
-	all = append(all,
+	create := s.call(CallCreate)
+	return append(all,
 		atMost("put unchanged: writes", 0, s.call(CallUnchanged).Writes),
 		share("create: share of the floor's rate", 0.6, create.Ratio()),
-		atMost("create: the facade's requests", 3, create.Requests),
-		share("Deployments of 1,000 Apps: share of the floor's rate", 0.7, made.Rate/made.Floor.Rate),
-		atMost("idle operator: requests but leases and watches", 0, float64(s.Operator.IdleRequests)),
-		atMost("all reconciled once more: writes", 0, float64(s.Operator.ResyncWrites)),
-		memory("operator: memory", 250, max(s.Operator.ConvergedRSS, s.Operator.RestartedRSS)),
-		memory("facade: memory", 200, max(s.Facade.StartedRSS, s.Facade.LoadedRSS)),
+		atMost("create: the facade's requests but access reviews", 3, create.Requests),
 	)
-	for _, single := range made.Singles {
-		all = append(all, atMost("an App "+single.What+": requests with the whole reconcile", 8, float64(single.Facade+single.Operator)))
+}
+
+// processTargets are those of operator and facade as processes.
+func (s *Size) processTargets() []target {
+	o, f := s.Operator, s.Facade
+	return []target{
+		atMost(fmt.Sprintf("operator idle for %.0f s: requests but leases and watches", o.IdleSeconds), 0, float64(o.IdleRequests)),
+		atMost("all reconciled once more: writes", 0, float64(o.ResyncWrites)),
+		memory("operator: memory when it has nothing to do", 250, max(o.ConvergedRSS, o.RestartedRSS)),
+		memory("operator: memory at most", 250, o.PeakRSS),
+		memory("facade: memory when it has nothing to do", 200, max(f.StartedRSS, f.LoadedRSS)),
+		memory("facade: memory at most", 200, f.PeakRSS),
 	}
-	return append(all, r.flat())
 }
 
 // flat wants a reconcile to cost the same whatever else there is.
@@ -96,7 +129,7 @@ func (r *Results) flat() target {
 	least := slices.MinFunc(r.Sizes, func(a, b Size) int { return a.Apps - b.Apps })
 	most := r.most()
 	growth := most.Operator.ChangeCPU / least.Operator.ChangeCPU
-	return atMost(fmt.Sprintf("CPU of a change with %s Apps, by that with %s", thousands(int64(most.Apps)), thousands(int64(least.Apps))), 1.5, growth)
+	return atMost(fmt.Sprintf("CPU of a change with %s Apps, by that with %s", thousands(int64(most.Apps)), thousands(int64(least.Apps))), 1.2, growth)
 }
 
 func (r *Results) targetTable() *table {
