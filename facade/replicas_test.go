@@ -7,9 +7,9 @@ import (
 	"sync"
 	"testing"
 
-	"sigs.k8s.io/controller-runtime/pkg/client"
+	"github.com/google/go-cmp/cmp"
+	"k8s.io/client-go/rest"
 
-	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/internal/access"
 	"github.com/berth-dev/berth/internal/testenv"
 )
@@ -44,68 +44,112 @@ func lagging(slug string) map[string]any {
 	return map[string]any{"slug": slug, "location": "example.com/a"}
 }
 
-func removeApp(t *testing.T, key, app string) {
-	t.Helper()
-	call(t, key, http.MethodDelete, app, nil).want(t, http.StatusNoContent)
+// replicas are the suite's server and a second one, which can be kept from learning what the first one does.
+type replicas struct {
+	first, second string
+	late          *late
+	// asked are the requests of the second to the API server.
+	asked *requestLog
 }
 
-// TestReplicaThatLagsBehind says that a server doesn't take for there what another one has undone a moment ago.
-func TestReplicaThatLagsBehind(t *testing.T) {
+// newReplicas starts the second server; changes are made to its connection to the API server.
+func newReplicas(t *testing.T, changes ...func(*rest.Config)) *replicas {
+	t.Helper()
 	config, err := testenv.ServiceAccount(t.Context(), testenv.Config(), access.ServiceAccountFacade)
 	if err != nil {
 		t.Fatal(err)
 	}
-	lag, asked := &late{}, &requestLog{}
-	config.Wrap(lag.wrap)
-	config.Wrap(asked.wrap)
+	r := &replicas{first: suite.url, late: &late{}, asked: &requestLog{}}
+	config.Wrap(r.late.wrap)
+	config.Wrap(r.asked.wrap)
+	for _, change := range changes {
+		change(config)
+	}
 	server, stop := running(t, suite.certificates, func(o *Options) { o.Config = config })
-	defer stop()
+	t.Cleanup(stop)
+	t.Cleanup(func() { suite.url = r.first })
 	eventually(t, "the server is ready", server.Ready)
-	first, second := suite.url, "https://"+server.options.Listener.Addr().String()
-	defer func() { suite.url = first }()
-	toTesting, toProduction := map[string]any{"dataset": "testing"}, map[string]any{"dataset": "production"}
+	r.second = "https://" + server.options.Listener.Addr().String()
+	return r
+}
+
+// site makes an organization with an app that both servers know, with what body says of it.
+func (r *replicas) site(t *testing.T, body map[string]any) (org, key, app string) {
+	t.Helper()
+	suite.url = r.first
+	org, key = organization(t)
+	slug := "lags-" + strings.TrimPrefix(org, "org-")
+	made := call(t, key, http.MethodPost, appsPath(org), with(lagging(slug), body)).want(t, http.StatusCreated).json(t)
+	suite.url = r.second
+	eventually(t, "the second server knows the app", func() bool {
+		got := call(t, key, http.MethodGet, appPath(org, slug), nil)
+		return got.status == http.StatusOK && cmp.Equal(made, got.json(t))
+	})
+	return org, key, appPath(org, slug)
+}
+
+// behind lets the first server do before, and the second one do after, which learns of what the first one did only once it has asked the API
+// server about the organization.
+func (r *replicas) behind(t *testing.T, org string, before, after func()) {
+	t.Helper()
+	r.late.Lock()
+	release := sync.OnceFunc(r.late.Unlock)
+	defer release()
+	suite.url = r.first
+	before()
+	go func() {
+		_ = poll(t.Context(), func() bool { return r.asked.has("/v1alpha1/namespaces/" + org + "/") })
+		release()
+	}()
+	suite.url = r.second
+	after()
+}
+
+// TestReplicaThatLagsBehind says that a server doesn't take for there what another one has undone a moment ago.
+func TestReplicaThatLagsBehind(t *testing.T) {
+	r := newReplicas(t)
+	initial := map[string]any{"dataset": "production", "domain": "x.lags.example.org"}
+	toTesting, toHost := map[string]any{"dataset": "testing"}, map[string]any{"domain": "y.lags.example.org"}
+	elsewhere := map[string]any{"domain": initial["domain"], "location": "example.com/b"}
 	cases := map[string]struct {
-		// before is done by the first server, and then body is put by the second.
-		before func(t *testing.T, key, app string)
-		body   map[string]any
-		status int
-		want   v1alpha1.Dataset
+		// changes are put by the first server, which deletes the app if they are nil, and then body is sent by the second.
+		changes map[string]any
+		method  string
+		body    map[string]any
+		status  int
+		want    map[string]any
 	}{
-		"Changed": {
-			before: func(t *testing.T, key, app string) {
-				t.Helper()
-				call(t, key, http.MethodPut, app, toTesting).want(t, http.StatusOK)
-			},
-			body: toProduction, status: http.StatusOK, want: v1alpha1.DatasetProduction,
-		},
-		"Deleted":          {before: removeApp, body: toTesting, status: http.StatusNotFound},
-		"DeletedUnchanged": {before: removeApp, body: toProduction, status: http.StatusNotFound},
+		"Changed":       {changes: toTesting, method: http.MethodPut, body: initial, status: http.StatusOK, want: initial},
+		"Moved":         {changes: toHost, method: http.MethodPut, body: initial, status: http.StatusOK, want: initial},
+		"MovedBeside":   {changes: toHost, method: http.MethodPut, body: elsewhere, status: http.StatusOK, want: elsewhere},
+		"MovedRestart":  {changes: toHost, method: http.MethodPost, body: initial, status: http.StatusCreated, want: initial},
+		"Deleted":       {method: http.MethodPut, body: toTesting, status: http.StatusNotFound},
+		"DeletedBefore": {method: http.MethodPut, body: initial, status: http.StatusNotFound},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			suite.url = first
-			org, key := organization(t)
-			slug := "lags-" + strings.TrimPrefix(org, "org-")
-			app := appPath(org, slug)
-			call(t, key, http.MethodPost, appsPath(org), lagging(slug)).want(t, http.StatusCreated)
-			suite.url = second
-			eventually(t, "the second server knows the app", func() bool { return call(t, key, http.MethodGet, app, nil).status == http.StatusOK })
-			lag.Lock()
-			release := sync.OnceFunc(lag.Unlock)
-			defer release()
-			suite.url = first
-			tc.before(t, key, app)
-			go func() {
-				_ = poll(t.Context(), func() bool { return asked.has("/namespaces/" + org + "/apps") })
-				release()
+			org, key, app := r.site(t, initial)
+			defer func() {
+				suite.url = r.first
+				call(t, key, http.MethodDelete, app, nil)
 			}()
-			suite.url = second
-			call(t, key, http.MethodPut, app, tc.body).want(t, tc.status)
-			got := &v1alpha1.App{}
-			err := suite.cluster.Get(t.Context(), client.ObjectKey{Namespace: org, Name: slug}, got)
-			if client.IgnoreNotFound(err) != nil || got.Spec.Dataset != tc.want {
-				t.Errorf("the dataset is %q (error %v), want %q", got.Spec.Dataset, err, tc.want)
-			}
+			r.behind(t, org, func() {
+				if tc.changes == nil {
+					call(t, key, http.MethodDelete, app, nil).want(t, http.StatusNoContent)
+					return
+				}
+				call(t, key, http.MethodPut, app, tc.changes).want(t, http.StatusOK)
+			}, func() { call(t, key, tc.method, app, tc.body).want(t, tc.status) })
+			suite.url = r.first
+			eventually(t, "the first server shows what the second has answered", func() bool {
+				got := call(t, key, http.MethodGet, app, nil).json(t)
+				for name, value := range tc.want {
+					if got[name] != value {
+						return false
+					}
+				}
+				return true
+			})
 		})
 	}
 }

@@ -221,14 +221,16 @@ func convert(applied, object any) error {
 	return nil
 }
 
-// confirm makes sure that the App is what was observed if a plan doesn't write it, and its Domain if it writes neither: another facade may have
-// written a moment ago what this one's cache doesn't have yet. The error is a conflict if they aren't.
+// confirm makes sure that what a plan needs and doesn't write is what was observed: another facade may have written a moment ago what this
+// one's cache doesn't have yet. The error is a conflict if it isn't.
 func (w *writer) confirm(plan translate.Plan, observed translate.Observed) error {
-	if plan.App != nil {
-		return nil
+	if plan.NeedsApp {
+		if err := w.expect("App", observed.App); err != nil {
+			return err
+		}
 	}
-	if err := w.expect("App", observed.App); err != nil || plan.Domain != nil {
-		return err
+	if !plan.NeedsDomain {
+		return nil
 	}
 	if observed.Domain != nil {
 		return w.expect("Domain", observed.Domain)
