@@ -1,14 +1,18 @@
 package facade
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"k8s.io/client-go/rest"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/internal/access"
 	"github.com/berth-dev/berth/internal/testenv"
@@ -50,10 +54,35 @@ type replicas struct {
 	late          *late
 	// asked are the requests of the second to the API server.
 	asked *requestLog
+	// before and after are called around each of these requests, if they are set.
+	before, after atomic.Pointer[func(*http.Request)]
 }
 
-// newReplicas starts the second server; changes are made to its connection to the API server.
-func newReplicas(t *testing.T, changes ...func(*rest.Config)) *replicas {
+func (r *replicas) wrap(next http.RoundTripper) http.RoundTripper {
+	return roundTripper(func(request *http.Request) (*http.Response, error) {
+		if do := r.before.Load(); do != nil {
+			(*do)(request)
+		}
+		response, err := next.RoundTrip(request)
+		if do := r.after.Load(); do != nil {
+			(*do)(request)
+		}
+		return response, err
+	})
+}
+
+// once returns what does it at the first request by this method whose path ends so.
+func once(method, path string, do func()) *func(*http.Request) {
+	do = sync.OnceFunc(do)
+	return new(func(request *http.Request) {
+		if request.Method == method && strings.HasSuffix(request.URL.Path, path) {
+			do()
+		}
+	})
+}
+
+// newReplicas starts the second server.
+func newReplicas(t *testing.T) *replicas {
 	t.Helper()
 	config, err := testenv.ServiceAccount(t.Context(), testenv.Config(), access.ServiceAccountFacade)
 	if err != nil {
@@ -62,9 +91,7 @@ func newReplicas(t *testing.T, changes ...func(*rest.Config)) *replicas {
 	r := &replicas{first: suite.url, late: &late{}, asked: &requestLog{}}
 	config.Wrap(r.late.wrap)
 	config.Wrap(r.asked.wrap)
-	for _, change := range changes {
-		change(config)
-	}
+	config.Wrap(r.wrap)
 	server, stop := running(t, suite.certificates, func(o *Options) { o.Config = config })
 	t.Cleanup(stop)
 	t.Cleanup(func() { suite.url = r.first })
@@ -152,6 +179,41 @@ func TestReplicaThatLagsBehind(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestClientThatLeaves says that a write that has begun ends as a whole though its client has gone, also if somebody else's comes in between.
+func TestClientThatLeaves(t *testing.T) {
+	r := newReplicas(t)
+	org, key, path := r.site(t, nil)
+	slug := "lags-" + strings.TrimPrefix(org, "org-")
+	ctx, leave := context.WithCancel(t.Context())
+	r.late.Lock()
+	release := sync.OnceFunc(r.late.Unlock)
+	defer release()
+	r.before.Store(once(http.MethodPatch, "/apps/"+slug, func() {
+		app := appOf(t, org, slug)
+		patch := client.MergeFrom(app.DeepCopy())
+		metav1.SetMetaDataAnnotation(&app.ObjectMeta, "example.com/between", "")
+		if err := suite.cluster.Patch(t.Context(), app, patch); err != nil {
+			t.Error(err)
+		}
+		leave()
+		time.AfterFunc(300*time.Millisecond, release)
+	}))
+	body := strings.NewReader(`{"location": "example.com/b", "domain": "` + slug + `.example.org"}`)
+	request, err := http.NewRequestWithContext(ctx, http.MethodPut, r.second+path, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.SetBasicAuth(key, "")
+	request.Header.Set("Content-Type", "application/json")
+	if response, err := suite.client.Do(request); err == nil {
+		response.Body.Close()
+		t.Errorf("the client has got the answer %s", response.Status)
+	}
+	eventually(t, "the Domain and the App are written", func() bool {
+		return appOf(t, org, slug).Spec.Image == "example.com/b" && domainOf(t, org, slug).Spec.Host == slug+".example.org"
+	})
 }
 
 // TestDomainOfAnEarlierApp says that a new app's Domain is its own, and not one that is about to go with an earlier app of the same slug. No

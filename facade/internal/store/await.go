@@ -52,9 +52,9 @@ func (s *Store) gone(ctx context.Context, secret *corev1.Secret) bool {
 	return s.cache.Get(ctx, client.ObjectKeyFromObject(secret), &corev1.Secret{}, client.UnsafeDisableDeepCopy) != nil
 }
 
-// awaitGone waits for the caches to have seen that an App and its Domains go.
+// awaitGone waits for the caches to have seen that an App and its Domains go, as awaitSeen also for a client that has gone.
 func (s *Store) awaitGone(ctx context.Context, app *v1alpha1.App, domains []*v1alpha1.Domain) {
-	ctx, cancel := context.WithTimeout(ctx, seenTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), seenTimeout)
 	defer cancel()
 	s.AwaitGone(ctx, app)
 	s.changes.await(ctx, func() bool {

@@ -65,8 +65,8 @@ func (s *Store) Create(ctx context.Context, organization string, body wire.AppBo
 		w.undoApp(observed.App)
 		return translate.Observed{}, w.undo(err)
 	}
-	s.awaitSeen(ctx, w, observed)
-	return s.written(ctx, w, observed)
+	s.awaitSeen(w.ctx, w, observed)
+	return s.written(w, observed)
 }
 
 // Planner plans the change of an app or a Domain.
@@ -92,7 +92,7 @@ func (s *Store) change(ctx context.Context, slug string, find finder, plan Plann
 	defer done()
 	fresh := s.fresh()
 	for range attempts {
-		before, planErr := find(ctx)
+		before, planErr := find(w.ctx)
 		if planErr != nil {
 			return before, w.undo(planErr)
 		}
@@ -106,10 +106,10 @@ func (s *Store) change(ctx context.Context, slug string, find finder, plan Plann
 		case err == nil && changes.Empty():
 			return before, w.undo(nil)
 		case err == nil:
-			s.awaitSeen(ctx, w, after)
-			return s.written(ctx, w, after)
+			s.awaitSeen(w.ctx, w, after)
+			return s.written(w, after)
 		}
-		if !apierrors.IsConflict(err) || !s.awaitNewer(ctx, before, find) {
+		if !apierrors.IsConflict(err) || !s.awaitNewer(w.ctx, before, find) {
 			break
 		}
 	}
@@ -139,8 +139,8 @@ func (s *Store) attempt(w *writer, observed translate.Observed, plan translate.P
 }
 
 // written is what was written with what belongs to it now.
-func (s *Store) written(ctx context.Context, w *writer, after translate.Observed) (translate.Observed, error) {
-	observed, err := s.observe(ctx, after.App, after.Domain, after.ExternalID)
+func (s *Store) written(w *writer, after translate.Observed) (translate.Observed, error) {
+	observed, err := s.observe(w.ctx, after.App, after.Domain, after.ExternalID)
 	for _, secret := range w.made {
 		observed.Secrets[secret.Name] = secret
 	}

@@ -76,3 +76,28 @@ func TestAwaitSeenWithoutClient(t *testing.T) {
 		})
 	}
 }
+
+// TestAwaitGoneWithoutClient says that the end of an App and its Domains is waited for though its client has gone.
+func TestAwaitGoneWithoutClient(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &Store{changes: changes{happened: make(chan struct{})}}
+		app := named("cowork", "shop")
+		apps := indexHandler[*v1alpha1.App]{index: &s.apps, changes: &s.changes}
+		apps.OnAdd(app, false)
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			s.awaitGone(ctx, app, nil)
+		}()
+		synctest.Wait()
+		select {
+		case <-done:
+			t.Fatal("awaitGone(...) didn't wait")
+		default:
+		}
+		apps.OnDelete(app)
+		<-done
+	})
+}
