@@ -11,9 +11,11 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/internal/access"
 	"github.com/berth-dev/berth/internal/testenv"
 )
@@ -177,6 +179,67 @@ func TestReplicaThatLagsBehind(t *testing.T) {
 				}
 				return true
 			})
+		})
+	}
+}
+
+// TestReplicaThatHasNotSeen says that a server changes, deletes and makes anew what another one has made or deleted a moment ago, instead of
+// telling its client something else.
+func TestReplicaThatHasNotSeen(t *testing.T) {
+	r := newReplicas(t)
+	remove := func(t *testing.T, key, org, slug string) {
+		t.Helper()
+		call(t, key, http.MethodDelete, appPath(org, slug), nil).want(t, http.StatusNoContent)
+	}
+	create := func(t *testing.T, key, org, slug string) {
+		t.Helper()
+		call(t, key, http.MethodPost, appsPath(org), lagging(slug)).want(t, http.StatusCreated)
+	}
+	anew := func(t *testing.T, key, org, slug string) {
+		t.Helper()
+		remove(t, key, org, slug)
+		create(t, key, org, slug)
+	}
+	cases := map[string]struct {
+		// other says that it is about another app than the one that both servers know.
+		other  bool
+		before func(t *testing.T, key, org, slug string)
+		method string
+		path   func(org, slug string) string
+		body   func(slug string) map[string]any
+		status int
+		gone   bool
+	}{
+		"DeleteOfAnother": {before: anew, method: http.MethodDelete, path: appPath, status: http.StatusNoContent, gone: true},
+		"DeleteOfNew":     {other: true, before: create, method: http.MethodDelete, path: appPath, status: http.StatusNoContent, gone: true},
+		"PutOfAnother":    {before: anew, method: http.MethodPut, path: appPath, body: lagging, status: http.StatusOK},
+		"PutOfNew":        {other: true, before: create, method: http.MethodPut, path: appPath, body: lagging, status: http.StatusOK},
+		"RestartOfNew":    {other: true, before: create, method: http.MethodPost, path: appPath, status: http.StatusCreated},
+		"DomainOfNew":     {other: true, before: create, method: http.MethodPut, path: domainPath, status: http.StatusOK},
+		"NewDomainOfNew": {
+			other: true, before: create, method: http.MethodPost, path: func(org, _ string) string { return domainsPath(org) }, status: http.StatusCreated,
+			body: func(slug string) map[string]any { return map[string]any{"slug": slug, "domain": slug + ".example.org"} },
+		},
+		"CreateOfDeleted": {
+			before: remove, method: http.MethodPost, path: func(org, _ string) string { return appsPath(org) }, body: lagging, status: http.StatusCreated,
+		},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			org, key, _ := r.site(t, nil)
+			slug := "lags-" + strings.TrimPrefix(org, "org-")
+			if tc.other {
+				slug = "new-" + slug
+			}
+			body := map[string]any{}
+			if tc.body != nil {
+				body = tc.body(slug)
+			}
+			r.behind(t, org, func() { tc.before(t, key, org, slug) }, func() { call(t, key, tc.method, tc.path(org, slug), body).want(t, tc.status) })
+			err := suite.cluster.Get(t.Context(), client.ObjectKey{Namespace: org, Name: slug}, &v1alpha1.App{})
+			if apierrors.IsNotFound(err) != tc.gone {
+				t.Errorf("the app is gone: %t (error %v), want %t", apierrors.IsNotFound(err), err, tc.gone)
+			}
 		})
 	}
 }

@@ -55,7 +55,9 @@ func TestRequests(t *testing.T) {
 		{name: "PutOfLogin", method: http.MethodPut, path: domainPath(org, slug), body: login, want: []string{"PATCH " + domain}},
 		{name: "PutOfSameLogin", method: http.MethodPut, path: domainPath(org, slug), body: login, want: []string{"GET " + all + "domains"}},
 		{name: "Restart", method: http.MethodPost, path: appPath(org, slug), want: []string{"PATCH " + apps}},
-		{name: "Taken", method: http.MethodPost, path: appsPath(org), body: body},
+		{name: "Taken", method: http.MethodPost, path: appsPath(org), body: body, want: []string{"GET " + all + "apps"}},
+		{name: "PutOfNone", method: http.MethodPut, path: appPath(org, "no-"+slug), body: body, want: []string{"GET " + all + "apps"}},
+		{name: "PutOfNoName", method: http.MethodPut, path: appPath(org, "No.."), body: body},
 		{name: "Delete", method: http.MethodDelete, path: appPath(org, slug), want: []string{"DELETE " + apps, "DELETE " + domain}},
 	}
 	for _, step := range steps {

@@ -15,6 +15,12 @@ import (
 // checkSlug is the 400 about a slug that can't be had: it is an app's on this platform, or its default host is somebody's domain. It doesn't
 // tell whose.
 func (s *Store) checkSlug(ctx context.Context, organization, slug string) error {
+	if s.apps.get(organization, slug) != nil {
+		// Another facade may have deleted it a moment ago.
+		if err := s.catchUp(ctx, client.ObjectKey{Namespace: organization, Name: slug}); err != nil {
+			return err
+		}
+	}
 	apps := s.apps.withName(slug)
 	if len(apps) == 1 && apps[0].Namespace == organization && !apps[0].DeletionTimestamp.IsZero() {
 		return apierr.Field(wire.FieldSlug, "The app with this slug is still being deleted; try again.")
