@@ -278,23 +278,3 @@ func TestClientThatLeaves(t *testing.T) {
 		return appOf(t, org, slug).Spec.Image == "example.com/b" && domainOf(t, org, slug).Spec.Host == slug+".example.org"
 	})
 }
-
-// TestDomainOfAnEarlierApp says that a new app's Domain is its own, and not one that is about to go with an earlier app of the same slug. No
-// garbage collector runs here, so that it stays for as long as nobody deletes it.
-func TestDomainOfAnEarlierApp(t *testing.T) {
-	org, key := organization(t)
-	slug := "heir-" + strings.TrimPrefix(org, "org-")
-	body := map[string]any{"slug": slug, "location": "example.com/a", "domain": slug + ".example.org"}
-	call(t, key, http.MethodPost, appsPath(org), body).want(t, http.StatusCreated)
-	if err := suite.cluster.Delete(t.Context(), appOf(t, org, slug)); err != nil {
-		t.Fatal(err)
-	}
-	eventually(t, "the server knows that the app is gone", func() bool {
-		return call(t, key, http.MethodGet, appPath(org, slug), nil).status == http.StatusNotFound
-	})
-	call(t, key, http.MethodPost, appsPath(org), body).want(t, http.StatusCreated)
-	app, domain := appOf(t, org, slug), domainOf(t, org, slug)
-	if refs := domain.OwnerReferences; len(refs) != 1 || refs[0].UID != app.UID {
-		t.Errorf("the Domain belongs to %+v, want the App with the UID %s", refs, app.UID)
-	}
-}

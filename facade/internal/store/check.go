@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -38,14 +39,18 @@ func (s *Store) checkSlug(ctx context.Context, organization, slug string) error 
 
 func slugTaken() error { return apierr.Field(wire.FieldSlug, "This slug is taken.") }
 
-// checkDomain is the 400 about a host that is somebody else's, or the 409 about a Domain that can't be made.
-func (s *Store) checkDomain(w *writer, organization, slug string, plan translate.Plan) error {
+// checkDomain is the 400 about a host that is somebody else's, or the 409 about a Domain that can't be made. What Domains that are leaving have
+// is free.
+func (s *Store) checkDomain(w *writer, organization, slug string, plan translate.Plan, leaving []*v1alpha1.Domain) error {
 	if err := s.claim(w, plan.Host); err != nil {
 		return err
 	}
 	if plan.Host != "" {
-		itself := func(d *v1alpha1.Domain) bool { return d.Namespace == organization && d.Name == *plan.Domain.Name }
-		taken, err := s.taken(w.ctx, plan.Host, organization, slug, itself)
+		mine := func(d *v1alpha1.Domain) bool {
+			itself := d.Namespace == organization && d.Name == *plan.Domain.Name
+			return itself || slices.ContainsFunc(leaving, func(l *v1alpha1.Domain) bool { return l.UID == d.UID })
+		}
+		taken, err := s.taken(w.ctx, plan.Host, organization, slug, mine)
 		if err == nil && taken {
 			err = apierr.Field(wire.FieldDomain, "This domain is taken.")
 		}

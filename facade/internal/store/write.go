@@ -25,7 +25,8 @@ const (
 	suffixLength = 10
 )
 
-// Create makes an app. The error is a 400 that names the slug or the domain if it is taken. All of the app is made, or nothing.
+// Create makes an app. The error is a 400 that names the slug or the domain if it is taken. All of the app is made, or nothing, but for what
+// changes of a Domain that somebody has made for it before.
 func (s *Store) Create(ctx context.Context, organization string, body wire.AppBody) (translate.Observed, error) {
 	externalID, err := s.externalID(ctx, organization)
 	if err != nil {
@@ -37,8 +38,7 @@ func (s *Store) Create(ctx context.Context, organization string, body wire.AppBo
 		return translate.Observed{}, err
 	}
 	defer unlock()
-	domains := s.byApp.ofApp(organization, slug)
-	lasting := slices.DeleteFunc(slices.Clone(domains), func(d *v1alpha1.Domain) bool { return translate.Outlives("", d) })
+	leaving, lasting := s.beforeApp(organization, slug)
 	observed := translate.Observed{Domain: translate.Primary(slug, lasting), ExternalID: externalID}
 	plan, err := translate.Create(s.platform, organization, body, observed, s.fresh())
 	if err != nil {
@@ -49,25 +49,27 @@ func (s *Store) Create(ctx context.Context, organization string, body wire.AppBo
 	if err := s.checkSlug(w.ctx, organization, slug); err != nil {
 		return translate.Observed{}, err
 	}
-	if err := s.checkDomain(w, organization, slug, plan); err != nil {
+	if err := s.checkDomain(w, organization, slug, plan, leaving); err != nil {
 		return translate.Observed{}, err
 	}
-	plan.App.WithResourceVersion(absent)
-	if err := w.secrets(plan.Secrets); err != nil {
-		return translate.Observed{}, w.undo(err)
-	}
-	if err := w.app(plan, &observed); apierrors.IsConflict(err) {
-		_ = w.undo(err)
-		return translate.Observed{}, slugTaken()
-	} else if err != nil {
-		return translate.Observed{}, w.undo(err)
-	}
-	if err := w.firstDomain(plan, &observed, domains); err != nil {
-		w.undoApp(observed.App)
+	if err := w.create(plan, &observed, leaving); err != nil {
 		return translate.Observed{}, w.undo(err)
 	}
 	s.awaitSeen(w.ctx, w, observed)
 	return s.written(w, observed)
+}
+
+// beforeApp returns the Domains that name an app that isn't made yet: those of an earlier one, which the cluster is about to delete, and those
+// that stay.
+func (s *Store) beforeApp(organization, slug string) (leaving, lasting []*v1alpha1.Domain) {
+	for _, domain := range s.byApp.ofApp(organization, slug) {
+		if translate.Outlives("", domain) {
+			leaving = append(leaving, domain)
+		} else {
+			lasting = append(lasting, domain)
+		}
+	}
+	return leaving, lasting
 }
 
 // Planner plans the change of an app or a Domain.
@@ -142,7 +144,7 @@ func (s *Store) attempt(w *writer, observed translate.Observed, plan translate.P
 	if err := s.confirm(w.ctx, plan, observed); err != nil || plan.Empty() {
 		return observed, err
 	}
-	if err := s.checkDomain(w, observed.App.Namespace, observed.App.Name, plan); err != nil {
+	if err := s.checkDomain(w, observed.App.Namespace, observed.App.Name, plan, nil); err != nil {
 		return observed, err
 	}
 	if err := w.secrets(plan.Secrets); err != nil {
@@ -200,7 +202,7 @@ func (s *Store) Delete(ctx context.Context, organization, slug string) error {
 func (s *Store) deleteDomains(w *writer, app *v1alpha1.App) {
 	domains := slices.DeleteFunc(slices.Clone(s.byApp.ofApp(app.Namespace, app.Name)), func(d *v1alpha1.Domain) bool { return !translate.Owns(app, d) })
 	for _, domain := range domains {
-		w.deleteDomain(domain)
+		_ = w.deleteDomain(domain) // If that fails, the cluster does it later.
 	}
 	s.awaitGone(w.ctx, app, domains)
 }

@@ -192,16 +192,40 @@ func (w *writer) domain(plan translate.Plan, observed *translate.Observed) error
 	return convert(plan.Domain, observed.Domain)
 }
 
-// firstDomain applies the Domain of a new App. Those of an earlier App of this name, which the cluster is about to delete, it deletes first, or the
-// new App's would be one of them.
-func (w *writer) firstDomain(plan translate.Plan, observed *translate.Observed, domains []*v1alpha1.Domain) error {
-	for _, d := range domains {
-		if !translate.Outlives(observed.App.UID, d) {
-			continue
-		}
-		if err := w.client.Delete(w.ctx, d.DeepCopy(), client.Preconditions{UID: &d.UID}); client.IgnoreNotFound(err) != nil {
+// create writes the plan of a new app. A Domain that is there already comes before the App: that wakes the controllers, which write the Domain's
+// status, and the plan is made for the version before. Those of an earlier App of this name it deletes, or the new App's would be one of them.
+func (w *writer) create(plan translate.Plan, observed *translate.Observed, leaving []*v1alpha1.Domain) error {
+	if err := w.secrets(plan.Secrets); err != nil {
+		return err
+	}
+	if !plan.NewDomain {
+		if err := w.domain(plan, observed); err != nil {
 			return err
 		}
+	}
+	plan.App.WithResourceVersion(absent)
+	if err := w.app(plan, observed); apierrors.IsConflict(err) {
+		return slugTaken()
+	} else if err != nil {
+		return err
+	}
+	if err := w.inherit(plan, observed, leaving); err != nil {
+		// If that fails, the App is left, as an app that its client may delete.
+		_ = w.delete(observed.App)
+		return err
+	}
+	return nil
+}
+
+// inherit deletes the Domains of an earlier App and applies the new one, if there is one.
+func (w *writer) inherit(plan translate.Plan, observed *translate.Observed, leaving []*v1alpha1.Domain) error {
+	for _, domain := range leaving {
+		if err := w.deleteDomain(domain); err != nil {
+			return err
+		}
+	}
+	if !plan.NewDomain {
+		return nil
 	}
 	return w.domain(plan, observed)
 }
@@ -225,11 +249,12 @@ func (w *writer) delete(app *v1alpha1.App) error {
 	return client.IgnoreNotFound(err)
 }
 
-// deleteDomain deletes the Domain of an App that is gone. If that fails, the cluster does it later.
-func (w *writer) deleteDomain(domain *v1alpha1.Domain) {
+// deleteDomain deletes this Domain, and none that has its name later. One that is gone is no error.
+func (w *writer) deleteDomain(domain *v1alpha1.Domain) error {
 	named := &v1alpha1.Domain{ObjectMeta: metav1.ObjectMeta{Namespace: domain.Namespace, Name: domain.Name}}
-	_ = w.client.Delete(w.ctx, named, client.Preconditions{UID: &domain.UID})
+	err := w.client.Delete(w.ctx, named, client.Preconditions{UID: &domain.UID})
+	if apierrors.IsConflict(err) {
+		return nil
+	}
+	return client.IgnoreNotFound(err)
 }
-
-// undoApp deletes an App that was made a moment ago. If that fails, it is left, as an app that its client may delete.
-func (w *writer) undoApp(app *v1alpha1.App) { _ = w.delete(app) }
