@@ -37,7 +37,7 @@ func (s *Store) domainSeen(written *v1alpha1.Domain) bool {
 	if written == nil {
 		return true
 	}
-	domain := s.byApp.get(client.ObjectKeyFromObject(written))
+	domain := s.domains.get(client.ObjectKeyFromObject(written))
 	return domain != nil && reached(domain.ResourceVersion, written.ResourceVersion)
 }
 
@@ -59,7 +59,7 @@ func (s *Store) awaitGone(ctx context.Context, app *v1alpha1.App, domains []*v1a
 	s.AwaitGone(ctx, app)
 	s.changes.await(ctx, func() bool {
 		for _, domain := range domains {
-			if s.byApp.get(client.ObjectKeyFromObject(domain)) != nil {
+			if s.domains.get(client.ObjectKeyFromObject(domain)) != nil {
 				return false
 			}
 		}

@@ -61,23 +61,14 @@ func (s *Store) checkDomain(w *writer, organization, slug string, plan translate
 	if !plan.NewDomain {
 		return nil
 	}
-	return s.checkName(w.ctx, organization, slug, *plan.Domain.Name)
+	return s.checkName(organization, slug, *plan.Domain.Name)
 }
 
 // checkName is the 409 about a Domain for an app that can't be made, since its name is that of one for another app.
-func (s *Store) checkName(ctx context.Context, organization, slug, name string) error {
-	domain, err := s.domainNamed(ctx, organization, name)
-	if err == nil && domain != nil && domain.Spec.AppRef.Name != slug {
-		return apierr.Conflict(fmt.Sprintf("The Domain that is named %s serves the app %s and is in the way.", name, domain.Spec.AppRef.Name))
+func (s *Store) checkName(organization, slug, name string) error {
+	domain := s.domains.get(client.ObjectKey{Namespace: organization, Name: name})
+	if domain == nil || domain.Spec.AppRef.Name == slug {
+		return nil
 	}
-	return err
-}
-
-// domainNamed returns the Domain with a name, also one that is being deleted; nil if there is none.
-func (s *Store) domainNamed(ctx context.Context, organization, name string) (*v1alpha1.Domain, error) {
-	domain := &v1alpha1.Domain{}
-	if err := s.cache.Get(ctx, client.ObjectKey{Namespace: organization, Name: name}, domain, client.UnsafeDisableDeepCopy); err != nil {
-		return nil, client.IgnoreNotFound(err)
-	}
-	return domain, nil
+	return apierr.Conflict(fmt.Sprintf("The Domain that is named %s serves the app %s and is in the way.", name, domain.Spec.AppRef.Name))
 }

@@ -34,7 +34,7 @@ func (s *Store) find(ctx context.Context, organization, name string) (*v1alpha1.
 	if app := s.apps.get(organization, name); app != nil {
 		return app, s.domainFor(organization, name), nil
 	}
-	domains, err := s.domains(ctx, client.InNamespace(organization), client.MatchingFields{indexHost: name})
+	domains, err := s.liveDomains(ctx, client.InNamespace(organization), client.MatchingFields{indexHost: name})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -97,7 +97,7 @@ func (s *Store) shown(ctx context.Context, organization string) []shown {
 	apps := s.apps.inOrder(organization, func(namespace string) bool { return s.Organization(ctx, namespace) == nil })
 	all := make([]shown, 0, len(apps))
 	for _, app := range apps {
-		domains := s.byApp.ofApp(app.Namespace, app.Name)
+		domains := s.domains.ofApp(app.Namespace, app.Name)
 		if len(domains) == 0 {
 			all = append(all, shown{app: app})
 		}
@@ -110,15 +110,15 @@ func (s *Store) shown(ctx context.Context, organization string) []shown {
 
 // domainFor returns the Domain that the REST API shows with an app of this slug, or nil.
 func (s *Store) domainFor(organization, slug string) *v1alpha1.Domain {
-	domains := s.byApp.ofApp(organization, slug)
+	domains := s.domains.ofApp(organization, slug)
 	if len(domains) == 0 {
 		return nil
 	}
 	return domains[0]
 }
 
-// domains returns Domains that aren't being deleted.
-func (s *Store) domains(ctx context.Context, options ...client.ListOption) ([]*v1alpha1.Domain, error) {
+// liveDomains returns Domains that aren't being deleted.
+func (s *Store) liveDomains(ctx context.Context, options ...client.ListOption) ([]*v1alpha1.Domain, error) {
 	list := &v1alpha1.DomainList{}
 	if err := s.cache.List(ctx, list, append(options, client.UnsafeDisableDeepCopy)...); err != nil {
 		return nil, fmt.Errorf("find Domains: %w", err)

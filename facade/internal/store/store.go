@@ -51,7 +51,7 @@ type Store struct {
 	namespace string
 	platform  translate.Platform
 	apps      appIndex
-	byApp     domainIndex
+	domains   domainIndex
 	changes   changes
 	locks     locks
 	now       func() time.Time
@@ -182,7 +182,7 @@ func (s *Store) Synced() bool {
 func (s *Store) watch(ctx context.Context) error {
 	for object, handler := range map[client.Object]toolscache.ResourceEventHandler{
 		&v1alpha1.App{}:     indexHandler[*v1alpha1.App]{index: &s.apps, changes: &s.changes},
-		&v1alpha1.Domain{}:  indexHandler[*v1alpha1.Domain]{index: &s.byApp, changes: &s.changes},
+		&v1alpha1.Domain{}:  indexHandler[*v1alpha1.Domain]{index: &s.domains, changes: &s.changes},
 		&corev1.Secret{}:    s.changes.handler(),
 		&corev1.Namespace{}: s.changes.handler(),
 	} {

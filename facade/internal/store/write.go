@@ -62,7 +62,7 @@ func (s *Store) Create(ctx context.Context, organization string, body wire.AppBo
 // beforeApp returns the Domains that name an app that isn't made yet: those of an earlier one, which the cluster is about to delete, and those
 // that stay.
 func (s *Store) beforeApp(organization, slug string) (leaving, lasting []*v1alpha1.Domain) {
-	for _, domain := range s.byApp.ofApp(organization, slug) {
+	for _, domain := range s.domains.ofApp(organization, slug) {
 		if translate.Outlives("", domain) {
 			leaving = append(leaving, domain)
 		} else {
@@ -200,7 +200,7 @@ func (s *Store) Delete(ctx context.Context, organization, slug string) error {
 // deleteDomains deletes the Domains of an App that is gone, and waits for both to be seen to go. The cluster deletes what the App owned, but in
 // its own time: until then, a new app with this slug would have the old one's Domains.
 func (s *Store) deleteDomains(w *writer, app *v1alpha1.App) {
-	domains := slices.DeleteFunc(slices.Clone(s.byApp.ofApp(app.Namespace, app.Name)), func(d *v1alpha1.Domain) bool { return !translate.Owns(app, d) })
+	domains := slices.DeleteFunc(slices.Clone(s.domains.ofApp(app.Namespace, app.Name)), func(d *v1alpha1.Domain) bool { return !translate.Owns(app, d) })
 	for _, domain := range domains {
 		_ = w.deleteDomain(domain) // If that fails, the cluster does it later.
 	}

@@ -59,11 +59,7 @@ func (s *Store) CreateDomain(ctx context.Context, organization string, body wire
 		return translate.Observed{}, err
 	}
 	plan := func(platform translate.Platform, observed translate.Observed, fresh translate.Fresh) (translate.Plan, error) {
-		name, err := s.freeName(ctx, observed, body, fresh)
-		if err != nil {
-			return translate.Plan{}, err
-		}
-		return translate.CreateDomain(platform, observed, name, body, fresh)
+		return translate.CreateDomain(platform, observed, s.freeName(observed, body, fresh), body, fresh)
 	}
 	key := client.ObjectKeyFromObject(app)
 	return s.change(ctx, key, s.appFinder(key), plan)
@@ -105,18 +101,17 @@ func (s *Store) appNamed(ctx context.Context, organization, slug string) *v1alph
 
 // freeName is the name for a new Domain of an app: the app's for the first, which makes it the one that is shown with the app, and the host for
 // others. If that is another Domain's, chance makes one.
-func (s *Store) freeName(ctx context.Context, observed translate.Observed, body wire.DomainBody, fresh translate.Fresh) (string, error) {
+func (s *Store) freeName(observed translate.Observed, body wire.DomainBody, fresh translate.Fresh) string {
 	var names []string
 	if observed.Domain == nil {
 		names = append(names, observed.App.Name)
 	}
 	for _, name := range append(names, *body.Domain) {
-		domain, err := s.domainNamed(ctx, observed.App.Namespace, name)
-		if err != nil || domain == nil {
-			return name, err
+		if s.domains.get(client.ObjectKey{Namespace: observed.App.Namespace, Name: name}) == nil {
+			return name
 		}
 	}
-	return observed.App.Name + "-" + fresh.Suffix, nil
+	return observed.App.Name + "-" + fresh.Suffix
 }
 
 // KeepKey lets a private key wait for a certificate of what GetDomain finds by a name, in place of the one that waits there.
@@ -135,7 +130,7 @@ func (s *Store) KeepKey(ctx context.Context, organization, name string, key []by
 		return observed, err
 	}
 	if observed.Domain == nil {
-		if err := s.checkName(ctx, organization, observed.App.Name, observed.App.Name); err != nil {
+		if err := s.checkName(organization, observed.App.Name, observed.App.Name); err != nil {
 			return observed, err
 		}
 	}
