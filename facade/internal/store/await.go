@@ -59,7 +59,8 @@ func (s *Store) awaitGone(ctx context.Context, app *v1alpha1.App, domains []*v1a
 	s.AwaitGone(ctx, app)
 	s.changes.await(ctx, func() bool {
 		for _, domain := range domains {
-			if s.domains.get(client.ObjectKeyFromObject(domain)) != nil {
+			// Somebody else may have made another of its name by now.
+			if now := s.domains.get(client.ObjectKeyFromObject(domain)); now != nil && now.UID == domain.UID {
 				return false
 			}
 		}

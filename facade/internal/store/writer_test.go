@@ -7,6 +7,7 @@ import (
 	"slices"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -99,5 +100,20 @@ func TestAwaitGoneWithoutClient(t *testing.T) {
 		}
 		apps.OnDelete(app)
 		<-done
+	})
+}
+
+// TestAwaitGoneOfAnother says that a Domain which somebody has made under the name of a deleted one is none that is waited for.
+func TestAwaitGoneOfAnother(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &Store{changes: changes{happened: make(chan struct{})}}
+		gone, another := serving("shop", "a.test", "shop"), serving("shop", "b.test", "shop")
+		gone.UID, another.UID = "1", "2"
+		s.domains.set(another)
+		start := time.Now()
+		s.awaitGone(t.Context(), named("cowork", "shop"), []*v1alpha1.Domain{gone})
+		if took := time.Since(start); took > 0 {
+			t.Errorf("awaitGone(...) took %s", took)
+		}
 	})
 }
