@@ -144,9 +144,4 @@ func (s *Store) KeepKey(ctx context.Context, organization, name string, key []by
 }
 
 // OnlyApp is the app of an organization that has no other, or nil.
-func (s *Store) OnlyApp(organization string) *v1alpha1.App {
-	if apps := s.apps.inOrder(organization, nil); len(apps) == 1 {
-		return apps[0]
-	}
-	return nil
-}
+func (s *Store) OnlyApp(organization string) *v1alpha1.App { return s.apps.only(organization) }
