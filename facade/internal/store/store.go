@@ -42,6 +42,8 @@ type Options struct {
 
 // Store reads and writes Apps with what belongs to them.
 type Store struct {
+	listing
+
 	cache cache.Cache
 	// client writes as whoever acts in a request's context.
 	client client.Client
@@ -53,8 +55,6 @@ type Store struct {
 	changes   changes
 	locks     locks
 	now       func() time.Time
-
-	listing
 
 	registrations []toolscache.ResourceEventHandlerRegistration
 }
