@@ -17,6 +17,7 @@ type appStore interface {
 	Organization(ctx context.Context, name string) error
 	List(ctx context.Context, organization string, window func(total int) (first, end int, err error)) ([]translate.Observed, int, error)
 	Get(ctx context.Context, organization, slug string) (translate.Observed, error)
+	Exists(ctx context.Context, organization, slug string) error
 	Create(ctx context.Context, organization string, body wire.AppBody) (translate.Observed, error)
 	Change(ctx context.Context, organization, slug string, plan store.Planner) (translate.Observed, error)
 	Delete(ctx context.Context, organization, slug string) error
@@ -73,7 +74,7 @@ func (h *appHandlers) put(c *gin.Context) (any, error) { return h.change(c, fals
 func (h *appHandlers) restart(c *gin.Context) (any, error) { return h.change(c, true) }
 
 func (h *appHandlers) change(c *gin.Context, restart bool) (any, error) {
-	if _, err := h.apps.Get(c.Request.Context(), c.Param("org"), c.Param("app")); err != nil {
+	if err := h.apps.Exists(c.Request.Context(), c.Param("org"), c.Param("app")); err != nil {
 		return nil, err
 	}
 	members, err := web.Bind(c.Request)

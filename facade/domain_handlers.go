@@ -20,6 +20,7 @@ type domainStore interface {
 	Organization(ctx context.Context, name string) error
 	ListDomains(ctx context.Context, organization string, window func(total int) (first, end int, err error)) ([]translate.Observed, int, error)
 	GetDomain(ctx context.Context, organization, name string) (translate.Observed, error)
+	DomainExists(ctx context.Context, organization, name string) error
 	CreateDomain(ctx context.Context, organization string, body wire.DomainBody) (translate.Observed, error)
 	ChangeDomain(ctx context.Context, organization, name string, plan store.Planner) (translate.Observed, error)
 	KeepKey(ctx context.Context, organization, name string, key []byte) (translate.Observed, error)
@@ -74,7 +75,7 @@ func (h *domainHandlers) create(c *gin.Context) (any, error) {
 }
 
 func (h *domainHandlers) put(c *gin.Context) (any, error) {
-	if _, err := h.domains.GetDomain(c.Request.Context(), c.Param("org"), c.Param("domain")); err != nil {
+	if err := h.domains.DomainExists(c.Request.Context(), c.Param("org"), c.Param("domain")); err != nil {
 		return nil, err
 	}
 	members, err := web.Bind(c.Request)
@@ -98,7 +99,7 @@ func (h *domainHandlers) deleteCertificate(c *gin.Context) (any, error) {
 
 // newKey makes a private key, which never leaves the cluster, and answers with the request for its certificate.
 func (h *domainHandlers) newKey(c *gin.Context) (any, error) {
-	if _, err := h.domains.GetDomain(c.Request.Context(), c.Param("org"), c.Param("domain")); err != nil {
+	if err := h.domains.DomainExists(c.Request.Context(), c.Param("org"), c.Param("domain")); err != nil {
 		return nil, err
 	}
 	algorithm := certificate.Algorithm(cmp.Or(c.Query("algorithm"), string(certificate.RSA)))

@@ -1,12 +1,18 @@
 package facade
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
+	"github.com/google/go-cmp/cmp"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
@@ -44,88 +50,231 @@ func lagging(slug string) map[string]any {
 	return map[string]any{"slug": slug, "location": "example.com/a"}
 }
 
-func removeApp(t *testing.T, key, app string) {
-	t.Helper()
-	call(t, key, http.MethodDelete, app, nil).want(t, http.StatusNoContent)
+// replicas are the suite's server and a second one, which can be kept from learning what the first one does.
+type replicas struct {
+	first, second string
+	late          *late
+	// asked are the requests of the second to the API server.
+	asked *requestLog
+	// before and after are called around each of these requests, if they are set.
+	before, after atomic.Pointer[func(*http.Request)]
 }
 
-// TestReplicaThatLagsBehind says that a server doesn't take for there what another one has undone a moment ago.
-func TestReplicaThatLagsBehind(t *testing.T) {
+func (r *replicas) wrap(next http.RoundTripper) http.RoundTripper {
+	return roundTripper(func(request *http.Request) (*http.Response, error) {
+		if do := r.before.Load(); do != nil {
+			(*do)(request)
+		}
+		response, err := next.RoundTrip(request)
+		if do := r.after.Load(); do != nil {
+			(*do)(request)
+		}
+		return response, err
+	})
+}
+
+// once returns what does it at the first request by this method whose path ends so.
+func once(method, path string, do func()) *func(*http.Request) {
+	do = sync.OnceFunc(do)
+	return new(func(request *http.Request) {
+		if request.Method == method && strings.HasSuffix(request.URL.Path, path) {
+			do()
+		}
+	})
+}
+
+// newReplicas starts the second server.
+func newReplicas(t *testing.T) *replicas {
+	t.Helper()
 	config, err := testenv.ServiceAccount(t.Context(), testenv.Config(), access.ServiceAccountFacade)
 	if err != nil {
 		t.Fatal(err)
 	}
-	lag, asked := &late{}, &requestLog{}
-	config.Wrap(lag.wrap)
-	config.Wrap(asked.wrap)
+	r := &replicas{first: suite.url, late: &late{}, asked: &requestLog{}}
+	config.Wrap(r.late.wrap)
+	config.Wrap(r.asked.wrap)
+	config.Wrap(r.wrap)
 	server, stop := running(t, suite.certificates, func(o *Options) { o.Config = config })
-	defer stop()
+	t.Cleanup(stop)
+	t.Cleanup(func() { suite.url = r.first })
 	eventually(t, "the server is ready", server.Ready)
-	first, second := suite.url, "https://"+server.options.Listener.Addr().String()
-	defer func() { suite.url = first }()
-	toTesting, toProduction := map[string]any{"dataset": "testing"}, map[string]any{"dataset": "production"}
+	r.second = "https://" + server.options.Listener.Addr().String()
+	return r
+}
+
+// site makes an organization with an app that both servers know, with what body says of it.
+func (r *replicas) site(t *testing.T, body map[string]any) (org, key, app string) {
+	t.Helper()
+	suite.url = r.first
+	org, key = organization(t)
+	slug := "lags-" + strings.TrimPrefix(org, "org-")
+	made := call(t, key, http.MethodPost, appsPath(org), with(lagging(slug), body)).want(t, http.StatusCreated).json(t)
+	suite.url = r.second
+	eventually(t, "the second server knows the app", func() bool {
+		got := call(t, key, http.MethodGet, appPath(org, slug), nil)
+		return got.status == http.StatusOK && cmp.Equal(made, got.json(t))
+	})
+	return org, key, appPath(org, slug)
+}
+
+// behind lets the first server do before, and the second one do after, which learns of what the first one did only once it has asked the API
+// server about the organization.
+func (r *replicas) behind(t *testing.T, org string, before, after func()) {
+	t.Helper()
+	r.late.Lock()
+	release := sync.OnceFunc(r.late.Unlock)
+	defer release()
+	suite.url = r.first
+	before()
+	go func() {
+		_ = poll(t.Context(), func() bool { return r.asked.has("/v1alpha1/namespaces/" + org + "/") })
+		release()
+	}()
+	suite.url = r.second
+	after()
+}
+
+// TestReplicaThatLagsBehind says that a server doesn't take for there what another one has undone a moment ago.
+func TestReplicaThatLagsBehind(t *testing.T) {
+	r := newReplicas(t)
+	initial := map[string]any{"dataset": "production", "domain": "x.lags.example.org"}
+	toTesting, toHost := map[string]any{"dataset": "testing"}, map[string]any{"domain": "y.lags.example.org"}
+	elsewhere := map[string]any{"domain": initial["domain"], "location": "example.com/b"}
 	cases := map[string]struct {
-		// before is done by the first server, and then body is put by the second.
-		before func(t *testing.T, key, app string)
-		body   map[string]any
-		status int
-		want   v1alpha1.Dataset
+		// changes are put by the first server, which deletes the app if they are nil, and then body is sent by the second.
+		changes map[string]any
+		method  string
+		body    map[string]any
+		status  int
+		want    map[string]any
 	}{
-		"Changed": {
-			before: func(t *testing.T, key, app string) {
-				t.Helper()
-				call(t, key, http.MethodPut, app, toTesting).want(t, http.StatusOK)
-			},
-			body: toProduction, status: http.StatusOK, want: v1alpha1.DatasetProduction,
-		},
-		"Deleted":          {before: removeApp, body: toTesting, status: http.StatusNotFound},
-		"DeletedUnchanged": {before: removeApp, body: toProduction, status: http.StatusNotFound},
+		"Changed":       {changes: toTesting, method: http.MethodPut, body: initial, status: http.StatusOK, want: initial},
+		"Moved":         {changes: toHost, method: http.MethodPut, body: initial, status: http.StatusOK, want: initial},
+		"MovedBeside":   {changes: toHost, method: http.MethodPut, body: elsewhere, status: http.StatusOK, want: elsewhere},
+		"MovedRestart":  {changes: toHost, method: http.MethodPost, body: initial, status: http.StatusCreated, want: initial},
+		"Deleted":       {method: http.MethodPut, body: toTesting, status: http.StatusNotFound},
+		"DeletedBefore": {method: http.MethodPut, body: initial, status: http.StatusNotFound},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			suite.url = first
-			org, key := organization(t)
-			slug := "lags-" + strings.TrimPrefix(org, "org-")
-			app := appPath(org, slug)
-			call(t, key, http.MethodPost, appsPath(org), lagging(slug)).want(t, http.StatusCreated)
-			suite.url = second
-			eventually(t, "the second server knows the app", func() bool { return call(t, key, http.MethodGet, app, nil).status == http.StatusOK })
-			lag.Lock()
-			release := sync.OnceFunc(lag.Unlock)
-			defer release()
-			suite.url = first
-			tc.before(t, key, app)
-			go func() {
-				_ = poll(t.Context(), func() bool { return asked.has("/namespaces/" + org + "/apps") })
-				release()
+			org, key, app := r.site(t, initial)
+			defer func() {
+				suite.url = r.first
+				call(t, key, http.MethodDelete, app, nil)
 			}()
-			suite.url = second
-			call(t, key, http.MethodPut, app, tc.body).want(t, tc.status)
-			got := &v1alpha1.App{}
-			err := suite.cluster.Get(t.Context(), client.ObjectKey{Namespace: org, Name: slug}, got)
-			if client.IgnoreNotFound(err) != nil || got.Spec.Dataset != tc.want {
-				t.Errorf("the dataset is %q (error %v), want %q", got.Spec.Dataset, err, tc.want)
+			r.behind(t, org, func() {
+				if tc.changes == nil {
+					call(t, key, http.MethodDelete, app, nil).want(t, http.StatusNoContent)
+					return
+				}
+				call(t, key, http.MethodPut, app, tc.changes).want(t, http.StatusOK)
+			}, func() { call(t, key, tc.method, app, tc.body).want(t, tc.status) })
+			suite.url = r.first
+			eventually(t, "the first server shows what the second has answered", func() bool {
+				got := call(t, key, http.MethodGet, app, nil).json(t)
+				for name, value := range tc.want {
+					if got[name] != value {
+						return false
+					}
+				}
+				return true
+			})
+		})
+	}
+}
+
+// TestReplicaThatHasNotSeen says that a server changes, deletes and makes anew what another one has made or deleted a moment ago, instead of
+// telling its client something else.
+func TestReplicaThatHasNotSeen(t *testing.T) {
+	r := newReplicas(t)
+	remove := func(t *testing.T, key, org, slug string) {
+		t.Helper()
+		call(t, key, http.MethodDelete, appPath(org, slug), nil).want(t, http.StatusNoContent)
+	}
+	create := func(t *testing.T, key, org, slug string) {
+		t.Helper()
+		call(t, key, http.MethodPost, appsPath(org), lagging(slug)).want(t, http.StatusCreated)
+	}
+	anew := func(t *testing.T, key, org, slug string) {
+		t.Helper()
+		remove(t, key, org, slug)
+		create(t, key, org, slug)
+	}
+	cases := map[string]struct {
+		// other says that it is about another app than the one that both servers know.
+		other  bool
+		before func(t *testing.T, key, org, slug string)
+		method string
+		path   func(org, slug string) string
+		body   func(slug string) map[string]any
+		status int
+		gone   bool
+	}{
+		"DeleteOfAnother": {before: anew, method: http.MethodDelete, path: appPath, status: http.StatusNoContent, gone: true},
+		"DeleteOfNew":     {other: true, before: create, method: http.MethodDelete, path: appPath, status: http.StatusNoContent, gone: true},
+		"PutOfAnother":    {before: anew, method: http.MethodPut, path: appPath, body: lagging, status: http.StatusOK},
+		"PutOfNew":        {other: true, before: create, method: http.MethodPut, path: appPath, body: lagging, status: http.StatusOK},
+		"RestartOfNew":    {other: true, before: create, method: http.MethodPost, path: appPath, status: http.StatusCreated},
+		"DomainOfNew":     {other: true, before: create, method: http.MethodPut, path: domainPath, status: http.StatusOK},
+		"NewDomainOfNew": {
+			other: true, before: create, method: http.MethodPost, path: func(org, _ string) string { return domainsPath(org) }, status: http.StatusCreated,
+			body: func(slug string) map[string]any { return map[string]any{"slug": slug, "domain": slug + ".example.org"} },
+		},
+		"CreateOfDeleted": {
+			before: remove, method: http.MethodPost, path: func(org, _ string) string { return appsPath(org) }, body: lagging, status: http.StatusCreated,
+		},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			org, key, _ := r.site(t, nil)
+			slug := "lags-" + strings.TrimPrefix(org, "org-")
+			if tc.other {
+				slug = "new-" + slug
+			}
+			body := map[string]any{}
+			if tc.body != nil {
+				body = tc.body(slug)
+			}
+			r.behind(t, org, func() { tc.before(t, key, org, slug) }, func() { call(t, key, tc.method, tc.path(org, slug), body).want(t, tc.status) })
+			err := suite.cluster.Get(t.Context(), client.ObjectKey{Namespace: org, Name: slug}, &v1alpha1.App{})
+			if apierrors.IsNotFound(err) != tc.gone {
+				t.Errorf("the app is gone: %t (error %v), want %t", apierrors.IsNotFound(err), err, tc.gone)
 			}
 		})
 	}
 }
 
-// TestDomainOfAnEarlierApp says that a new app's Domain is its own, and not one that is about to go with an earlier app of the same slug. No
-// garbage collector runs here, so that it stays for as long as nobody deletes it.
-func TestDomainOfAnEarlierApp(t *testing.T) {
-	org, key := organization(t)
-	slug := "heir-" + strings.TrimPrefix(org, "org-")
-	body := map[string]any{"slug": slug, "location": "example.com/a", "domain": slug + ".example.org"}
-	call(t, key, http.MethodPost, appsPath(org), body).want(t, http.StatusCreated)
-	if err := suite.cluster.Delete(t.Context(), appOf(t, org, slug)); err != nil {
+// TestClientThatLeaves says that a write that has begun ends as a whole though its client has gone, also if somebody else's comes in between.
+func TestClientThatLeaves(t *testing.T) {
+	r := newReplicas(t)
+	org, key, path := r.site(t, nil)
+	slug := "lags-" + strings.TrimPrefix(org, "org-")
+	ctx, leave := context.WithCancel(t.Context())
+	r.late.Lock()
+	release := sync.OnceFunc(r.late.Unlock)
+	defer release()
+	r.before.Store(once(http.MethodPatch, "/apps/"+slug, func() {
+		app := appOf(t, org, slug)
+		patch := client.MergeFrom(app.DeepCopy())
+		metav1.SetMetaDataAnnotation(&app.ObjectMeta, "example.com/between", "")
+		if err := suite.cluster.Patch(t.Context(), app, patch); err != nil {
+			t.Error(err)
+		}
+		leave()
+		time.AfterFunc(300*time.Millisecond, release)
+	}))
+	body := strings.NewReader(`{"location": "example.com/b", "domain": "` + slug + `.example.org"}`)
+	request, err := http.NewRequestWithContext(ctx, http.MethodPut, r.second+path, body)
+	if err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the server knows that the app is gone", func() bool {
-		return call(t, key, http.MethodGet, appPath(org, slug), nil).status == http.StatusNotFound
-	})
-	call(t, key, http.MethodPost, appsPath(org), body).want(t, http.StatusCreated)
-	app, domain := appOf(t, org, slug), domainOf(t, org, slug)
-	if refs := domain.OwnerReferences; len(refs) != 1 || refs[0].UID != app.UID {
-		t.Errorf("the Domain belongs to %+v, want the App with the UID %s", refs, app.UID)
+	request.SetBasicAuth(key, "")
+	request.Header.Set("Content-Type", "application/json")
+	if response, err := suite.client.Do(request); err == nil {
+		response.Body.Close()
+		t.Errorf("the client has got the answer %s", response.Status)
 	}
+	eventually(t, "the Domain and the App are written", func() bool {
+		return appOf(t, org, slug).Spec.Image == "example.com/b" && domainOf(t, org, slug).Spec.Host == slug+".example.org"
+	})
 }

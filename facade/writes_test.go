@@ -26,7 +26,7 @@ func TestRequests(t *testing.T) {
 	all := "/apis/berth.dev/v1alpha1/namespaces/" + org + "/"
 	apps, secrets := all+"apps/"+slug, "/api/v1/namespaces/"+org+"/secrets"
 	domain := all + "domains/" + slug
-	otherSender := map[string]any{"from_email": "a@b"}
+	otherSender, login := map[string]any{"from_email": "a@b"}, map[string]any{"authentication": 1}
 	steps := []struct {
 		name, method, path string
 		body               any
@@ -37,9 +37,27 @@ func TestRequests(t *testing.T) {
 		{name: "List", method: http.MethodGet, path: appsPath(org)},
 		{name: "PutOfTheSame", method: http.MethodPut, path: appPath(org, slug), body: body, want: []string{"GET " + all + "apps", "GET " + all + "domains"}},
 		{name: "PutOfLocation", method: http.MethodPut, path: appPath(org, slug), body: map[string]any{"location": "example.com/b"}, want: []string{"PATCH " + apps}},
-		{name: "PutOfDomain", method: http.MethodPut, path: appPath(org, slug), body: otherSender, want: []string{"GET " + all + "apps", "PATCH " + domain}},
+		{name: "PutOfDomain", method: http.MethodPut, path: appPath(org, slug), body: otherSender, want: []string{"PATCH " + domain}},
+		{
+			name: "PutOfAllButDomain", method: http.MethodPut, path: appPath(org, slug), body: map[string]any{"location": "example.com/b"},
+			want: []string{"GET " + all + "apps"},
+		},
+		{
+			name: "PutOfDomainBeside", method: http.MethodPut, path: appPath(org, slug),
+			body: map[string]any{"location": "example.com/b", "from_email": "c@d"},
+			want: []string{"GET " + all + "apps", "PATCH " + domain},
+		},
+		{
+			name: "PutOfLocationBeside", method: http.MethodPut, path: appPath(org, slug),
+			body: map[string]any{"location": "example.com/c", "from_email": "c@d"},
+			want: []string{"GET " + all + "domains", "PATCH " + apps},
+		},
+		{name: "PutOfLogin", method: http.MethodPut, path: domainPath(org, slug), body: login, want: []string{"PATCH " + domain}},
+		{name: "PutOfSameLogin", method: http.MethodPut, path: domainPath(org, slug), body: login, want: []string{"GET " + all + "domains"}},
 		{name: "Restart", method: http.MethodPost, path: appPath(org, slug), want: []string{"PATCH " + apps}},
-		{name: "Taken", method: http.MethodPost, path: appsPath(org), body: body},
+		{name: "Taken", method: http.MethodPost, path: appsPath(org), body: body, want: []string{"GET " + all + "apps"}},
+		{name: "PutOfNone", method: http.MethodPut, path: appPath(org, "no-"+slug), body: body, want: []string{"GET " + all + "apps"}},
+		{name: "PutOfNoName", method: http.MethodPut, path: appPath(org, "No.."), body: body},
 		{name: "Delete", method: http.MethodDelete, path: appPath(org, slug), want: []string{"DELETE " + apps, "DELETE " + domain}},
 	}
 	for _, step := range steps {

@@ -1,10 +1,11 @@
 package store
 
 import (
-	"maps"
 	"slices"
 	"strings"
 	"sync"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
 )
@@ -19,7 +20,7 @@ type appIndex struct {
 	named map[string][]*v1alpha1.App
 }
 
-func (i *appIndex) set(app *v1alpha1.App) {
+func (i *appIndex) set(app *v1alpha1.App) []client.ObjectKey {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.forget(app)
@@ -27,18 +28,19 @@ func (i *appIndex) set(app *v1alpha1.App) {
 		i.live, i.named = map[string][]*v1alpha1.App{}, map[string][]*v1alpha1.App{}
 	}
 	i.named[app.Name] = append(i.named[app.Name], app)
-	if !app.DeletionTimestamp.IsZero() {
-		return
+	if app.DeletionTimestamp.IsZero() {
+		apps := i.live[app.Namespace]
+		at, _ := slices.BinarySearchFunc(apps, app.Name, compareName)
+		i.live[app.Namespace] = slices.Insert(apps, at, app)
 	}
-	apps := i.live[app.Namespace]
-	at, _ := slices.BinarySearchFunc(apps, app.Name, compareName)
-	i.live[app.Namespace] = slices.Insert(apps, at, app)
+	return []client.ObjectKey{client.ObjectKeyFromObject(app)}
 }
 
-func (i *appIndex) remove(app *v1alpha1.App) {
+func (i *appIndex) remove(app *v1alpha1.App) []client.ObjectKey {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.forget(app)
+	return []client.ObjectKey{client.ObjectKeyFromObject(app)}
 }
 
 // forget removes what is there of an App's name and Namespace; mu is held.
@@ -92,20 +94,14 @@ func (i *appIndex) page(namespace string, window func(total int) (first, end int
 	return slices.Clone(apps[first:end]), len(apps), nil
 }
 
-// inOrder returns the Apps of a Namespace by name, or if it is empty those of all that are wanted, by Namespace.
-func (i *appIndex) inOrder(namespace string, wanted func(namespace string) bool) []*v1alpha1.App {
+// only returns the App of a Namespace that has no other, or nil.
+func (i *appIndex) only(namespace string) *v1alpha1.App {
 	i.mu.RLock()
 	defer i.mu.RUnlock()
-	if namespace != "" {
-		return slices.Clone(i.live[namespace])
+	if apps := i.live[namespace]; len(apps) == 1 {
+		return apps[0]
 	}
-	var all []*v1alpha1.App
-	for _, name := range slices.Sorted(maps.Keys(i.live)) {
-		if wanted(name) {
-			all = append(all, i.live[name]...)
-		}
-	}
-	return all
+	return nil
 }
 
 func compareName(app *v1alpha1.App, name string) int { return strings.Compare(app.Name, name) }

@@ -94,8 +94,9 @@ func TestAppIndex(t *testing.T) {
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			index := &appIndex{}
-			tc.events(indexHandler[*v1alpha1.App]{index: index, changes: &changes{happened: make(chan struct{})}})
+			all := &listing{}
+			index := &all.apps
+			tc.events(indexHandler[*v1alpha1.App]{index: index, listing: all, changes: &changes{happened: make(chan struct{})}})
 			got := want{Live: namesOf(t, index, "cowork"), Named: len(index.withName("a"))}
 			if diff := cmp.Diff(tc.want, got); diff != "" {
 				t.Errorf("\n%s\n-want, +got:\n%s", tc.reason, diff)
@@ -123,32 +124,6 @@ func TestPageIsACopy(t *testing.T) {
 	index.remove(named("cowork", "b"))
 	if page[0].Name != "b" || page[1].Name != "c" {
 		t.Errorf("the page became %s, %s", page[0].Name, page[1].Name)
-	}
-}
-
-func TestInOrder(t *testing.T) {
-	index := &appIndex{}
-	for _, app := range []*v1alpha1.App{named("cowork", "b"), named("acme", "z"), named("cowork", "a"), named("default", "a"), leaving(named("acme", "a"))} {
-		index.set(app)
-	}
-	cases := map[string]struct {
-		namespace string
-		want      []string
-	}{
-		"One":  {namespace: "cowork", want: []string{"cowork/a", "cowork/b"}},
-		"None": {namespace: "nobody"},
-		"All":  {want: []string{"acme/z", "cowork/a", "cowork/b"}},
-	}
-	for name, tc := range cases {
-		t.Run(name, func(t *testing.T) {
-			var got []string
-			for _, app := range index.inOrder(tc.namespace, func(namespace string) bool { return namespace != "default" }) {
-				got = append(got, app.Namespace+"/"+app.Name)
-			}
-			if diff := cmp.Diff(tc.want, got); diff != "" {
-				t.Errorf("inOrder(...): -want, +got:\n%s", diff)
-			}
-		})
 	}
 }
 

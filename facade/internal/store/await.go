@@ -37,7 +37,7 @@ func (s *Store) domainSeen(written *v1alpha1.Domain) bool {
 	if written == nil {
 		return true
 	}
-	domain := s.byApp.get(client.ObjectKeyFromObject(written))
+	domain := s.domains.get(client.ObjectKeyFromObject(written))
 	return domain != nil && reached(domain.ResourceVersion, written.ResourceVersion)
 }
 
@@ -52,14 +52,15 @@ func (s *Store) gone(ctx context.Context, secret *corev1.Secret) bool {
 	return s.cache.Get(ctx, client.ObjectKeyFromObject(secret), &corev1.Secret{}, client.UnsafeDisableDeepCopy) != nil
 }
 
-// awaitGone waits for the caches to have seen that an App and its Domains go.
+// awaitGone waits for the caches to have seen that an App and its Domains go, as awaitSeen also for a client that has gone.
 func (s *Store) awaitGone(ctx context.Context, app *v1alpha1.App, domains []*v1alpha1.Domain) {
-	ctx, cancel := context.WithTimeout(ctx, seenTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), seenTimeout)
 	defer cancel()
 	s.AwaitGone(ctx, app)
 	s.changes.await(ctx, func() bool {
 		for _, domain := range domains {
-			if s.byApp.get(client.ObjectKeyFromObject(domain)) != nil {
+			// Somebody else may have made another of its name by now.
+			if now := s.domains.get(client.ObjectKeyFromObject(domain)); now != nil && now.UID == domain.UID {
 				return false
 			}
 		}

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -15,6 +16,12 @@ import (
 // checkSlug is the 400 about a slug that can't be had: it is an app's on this platform, or its default host is somebody's domain. It doesn't
 // tell whose.
 func (s *Store) checkSlug(ctx context.Context, organization, slug string) error {
+	if s.apps.get(organization, slug) != nil {
+		// Another facade may have deleted it a moment ago.
+		if err := s.catchUp(ctx, client.ObjectKey{Namespace: organization, Name: slug}); err != nil {
+			return err
+		}
+	}
 	apps := s.apps.withName(slug)
 	if len(apps) == 1 && apps[0].Namespace == organization && !apps[0].DeletionTimestamp.IsZero() {
 		return apierr.Field(wire.FieldSlug, "The app with this slug is still being deleted; try again.")
@@ -32,14 +39,18 @@ func (s *Store) checkSlug(ctx context.Context, organization, slug string) error 
 
 func slugTaken() error { return apierr.Field(wire.FieldSlug, "This slug is taken.") }
 
-// checkDomain is the 400 about a host that is somebody else's, or the 409 about a Domain that can't be made.
-func (s *Store) checkDomain(w *writer, organization, slug string, plan translate.Plan) error {
+// checkDomain is the 400 about a host that is somebody else's, or the 409 about a Domain that can't be made. What Domains that are leaving have
+// is free.
+func (s *Store) checkDomain(w *writer, organization, slug string, plan translate.Plan, leaving []*v1alpha1.Domain) error {
 	if err := s.claim(w, plan.Host); err != nil {
 		return err
 	}
 	if plan.Host != "" {
-		itself := func(d *v1alpha1.Domain) bool { return d.Namespace == organization && d.Name == *plan.Domain.Name }
-		taken, err := s.taken(w.ctx, plan.Host, organization, slug, itself)
+		mine := func(d *v1alpha1.Domain) bool {
+			itself := d.Namespace == organization && d.Name == *plan.Domain.Name
+			return itself || slices.ContainsFunc(leaving, func(l *v1alpha1.Domain) bool { return l.UID == d.UID })
+		}
+		taken, err := s.taken(w.ctx, plan.Host, organization, slug, mine)
 		if err == nil && taken {
 			err = apierr.Field(wire.FieldDomain, "This domain is taken.")
 		}
@@ -50,23 +61,14 @@ func (s *Store) checkDomain(w *writer, organization, slug string, plan translate
 	if !plan.NewDomain {
 		return nil
 	}
-	return s.checkName(w.ctx, organization, slug, *plan.Domain.Name)
+	return s.checkName(organization, slug, *plan.Domain.Name)
 }
 
 // checkName is the 409 about a Domain for an app that can't be made, since its name is that of one for another app.
-func (s *Store) checkName(ctx context.Context, organization, slug, name string) error {
-	domain, err := s.domainNamed(ctx, organization, name)
-	if err == nil && domain != nil && domain.Spec.AppRef.Name != slug {
-		return apierr.Conflict(fmt.Sprintf("The Domain that is named %s serves the app %s and is in the way.", name, domain.Spec.AppRef.Name))
+func (s *Store) checkName(organization, slug, name string) error {
+	domain := s.domains.get(client.ObjectKey{Namespace: organization, Name: name})
+	if domain == nil || domain.Spec.AppRef.Name == slug {
+		return nil
 	}
-	return err
-}
-
-// domainNamed returns the Domain with a name, also one that is being deleted; nil if there is none.
-func (s *Store) domainNamed(ctx context.Context, organization, name string) (*v1alpha1.Domain, error) {
-	domain := &v1alpha1.Domain{}
-	if err := s.cache.Get(ctx, client.ObjectKey{Namespace: organization, Name: name}, domain, client.UnsafeDisableDeepCopy); err != nil {
-		return nil, client.IgnoreNotFound(err)
-	}
-	return domain, nil
+	return apierr.Conflict(fmt.Sprintf("The Domain that is named %s serves the app %s and is in the way.", name, domain.Spec.AppRef.Name))
 }

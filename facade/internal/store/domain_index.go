@@ -21,10 +21,10 @@ type domainIndex struct {
 	live map[client.ObjectKey][]*v1alpha1.Domain
 }
 
-func (i *domainIndex) set(domain *v1alpha1.Domain) {
+func (i *domainIndex) set(domain *v1alpha1.Domain) []client.ObjectKey {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	i.forget(domain)
+	touched := i.forget(domain)
 	if i.all == nil {
 		i.all, i.live = map[client.ObjectKey]*v1alpha1.Domain{}, map[client.ObjectKey][]*v1alpha1.Domain{}
 	}
@@ -32,30 +32,33 @@ func (i *domainIndex) set(domain *v1alpha1.Domain) {
 	if domain.DeletionTimestamp.IsZero() {
 		app := appOfDomain(domain)
 		i.live[app] = inOrder(app.Name, append(slices.Clone(i.live[app]), domain))
+		touched = append(touched, app)
 	}
+	return touched
 }
 
-func (i *domainIndex) remove(domain *v1alpha1.Domain) {
+func (i *domainIndex) remove(domain *v1alpha1.Domain) []client.ObjectKey {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	i.forget(domain)
+	return i.forget(domain)
 }
 
-// forget removes what is there of a Domain's name and Namespace; mu is held.
-func (i *domainIndex) forget(domain *v1alpha1.Domain) {
+// forget removes what is there of a Domain's name and Namespace, and returns the App that it named; mu is held.
+func (i *domainIndex) forget(domain *v1alpha1.Domain) []client.ObjectKey {
 	key := client.ObjectKeyFromObject(domain)
 	old := i.all[key]
 	if old == nil {
-		return
+		return nil
 	}
 	delete(i.all, key)
 	app := appOfDomain(old)
 	left := slices.DeleteFunc(slices.Clone(i.live[app]), func(d *v1alpha1.Domain) bool { return d == old })
 	if len(left) == 0 {
 		delete(i.live, app)
-		return
+	} else {
+		i.live[app] = inOrder(app.Name, left)
 	}
-	i.live[app] = inOrder(app.Name, left)
+	return []client.ObjectKey{app}
 }
 
 // get returns the Domain with a name, also one that is being deleted, or nil.

@@ -74,8 +74,9 @@ func TestDomainIndex(t *testing.T) {
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			index := &domainIndex{}
-			tc.events(indexHandler[*v1alpha1.Domain]{index: index, changes: &changes{happened: make(chan struct{})}})
+			list := &listing{}
+			index := &list.domains
+			tc.events(indexHandler[*v1alpha1.Domain]{index: index, listing: list, changes: &changes{happened: make(chan struct{})}})
 			got := want{Shop: namesOfDomains(index, "shop"), Blog: namesOfDomains(index, "blog"), All: len(index.all)}
 			if diff := cmp.Diff(tc.want, got); diff != "" {
 				t.Errorf("\n%s\n-want, +got:\n%s", tc.reason, diff)

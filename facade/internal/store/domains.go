@@ -34,7 +34,7 @@ func (s *Store) find(ctx context.Context, organization, name string) (*v1alpha1.
 	if app := s.apps.get(organization, name); app != nil {
 		return app, s.domainFor(organization, name), nil
 	}
-	domains, err := s.domains(ctx, client.InNamespace(organization), client.MatchingFields{indexHost: name})
+	domains, err := s.liveDomains(ctx, client.InNamespace(organization), client.MatchingFields{indexHost: name})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -61,64 +61,48 @@ func (s *Store) defaultHostOf(host string) string {
 	return slug
 }
 
-// shown is an app with one of its Domains, or without one.
-type shown struct {
-	app    *v1alpha1.App
-	domain *v1alpha1.Domain
-}
-
 // ListDomains returns the Domains of an organization, or of all if it is empty, that window picks out of their number, and the number. They are
 // in the order of the organizations and their apps; of an app, the one that the REST API shows with it comes first and the others by host. An
 // app without a Domain counts as one. The error is the 404 if there is no such organization, or what window says.
 func (s *Store) ListDomains(ctx context.Context, organization string, window func(total int) (first, end int, err error)) ([]translate.Observed, int, error) {
-	if organization != "" {
-		if err := s.Organization(ctx, organization); err != nil {
-			return nil, 0, err
-		}
-	}
-	all := s.shown(ctx, organization)
-	first, end, err := window(len(all))
+	organizations, err := s.organizations(ctx, organization)
 	if err != nil {
 		return nil, 0, err
 	}
-	page := make([]translate.Observed, 0, end-first)
-	for _, one := range all[first:end] {
+	page, total, err := s.listing.page(organizations, window)
+	if err != nil {
+		return nil, 0, err
+	}
+	all := make([]translate.Observed, 0, len(page))
+	for _, one := range page {
 		observed, err := s.observe(ctx, one.app, one.domain, "")
 		if err != nil {
 			return nil, 0, err
 		}
-		page = append(page, observed)
+		all = append(all, observed)
 	}
-	return page, len(all), nil
+	return all, total, nil
 }
 
-// shown is what a list is made of. It goes once through what is in memory and copies none of it.
-func (s *Store) shown(ctx context.Context, organization string) []shown {
-	apps := s.apps.inOrder(organization, func(namespace string) bool { return s.Organization(ctx, namespace) == nil })
-	all := make([]shown, 0, len(apps))
-	for _, app := range apps {
-		domains := s.byApp.ofApp(app.Namespace, app.Name)
-		if len(domains) == 0 {
-			all = append(all, shown{app: app})
-		}
-		for _, domain := range domains {
-			all = append(all, shown{app: app, domain: domain})
-		}
+// organizations are the one of a name, or all if it is empty. The error is the 404 if there is none.
+func (s *Store) organizations(ctx context.Context, name string) ([]string, error) {
+	if name == "" {
+		return s.Organizations(ctx)
 	}
-	return all
+	return []string{name}, s.Organization(ctx, name)
 }
 
 // domainFor returns the Domain that the REST API shows with an app of this slug, or nil.
 func (s *Store) domainFor(organization, slug string) *v1alpha1.Domain {
-	domains := s.byApp.ofApp(organization, slug)
+	domains := s.domains.ofApp(organization, slug)
 	if len(domains) == 0 {
 		return nil
 	}
 	return domains[0]
 }
 
-// domains returns Domains that aren't being deleted.
-func (s *Store) domains(ctx context.Context, options ...client.ListOption) ([]*v1alpha1.Domain, error) {
+// liveDomains returns Domains that aren't being deleted.
+func (s *Store) liveDomains(ctx context.Context, options ...client.ListOption) ([]*v1alpha1.Domain, error) {
 	list := &v1alpha1.DomainList{}
 	if err := s.cache.List(ctx, list, append(options, client.UnsafeDisableDeepCopy)...); err != nil {
 		return nil, fmt.Errorf("find Domains: %w", err)

@@ -42,16 +42,16 @@ type Options struct {
 
 // Store reads and writes Apps with what belongs to them.
 type Store struct {
+	listing
+
 	cache cache.Cache
 	// client writes as whoever acts in a request's context.
 	client client.Client
-	// own writes as the facade itself: what is about API keys.
+	// own acts as the facade itself: it writes what is about API keys, and asks for metadata where the cache may be behind.
 	own       client.Client
 	uses      uses
 	namespace string
 	platform  translate.Platform
-	apps      appIndex
-	byApp     domainIndex
 	changes   changes
 	locks     locks
 	now       func() time.Time
@@ -181,8 +181,8 @@ func (s *Store) Synced() bool {
 // watch sets up what is kept in memory beside the objects themselves.
 func (s *Store) watch(ctx context.Context) error {
 	for object, handler := range map[client.Object]toolscache.ResourceEventHandler{
-		&v1alpha1.App{}:     indexHandler[*v1alpha1.App]{index: &s.apps, changes: &s.changes},
-		&v1alpha1.Domain{}:  indexHandler[*v1alpha1.Domain]{index: &s.byApp, changes: &s.changes},
+		&v1alpha1.App{}:     indexHandler[*v1alpha1.App]{index: &s.apps, listing: &s.listing, changes: &s.changes},
+		&v1alpha1.Domain{}:  indexHandler[*v1alpha1.Domain]{index: &s.domains, listing: &s.listing, changes: &s.changes},
 		&corev1.Secret{}:    s.changes.handler(),
 		&corev1.Namespace{}: s.changes.handler(),
 	} {

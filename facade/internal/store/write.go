@@ -8,6 +8,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/util/rand"
 	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/facade/internal/translate"
@@ -24,7 +25,8 @@ const (
 	suffixLength = 10
 )
 
-// Create makes an app. The error is a 400 that names the slug or the domain if it is taken. All of the app is made, or nothing.
+// Create makes an app. The error is a 400 that names the slug or the domain if it is taken. All of the app is made, or nothing, but for what
+// changes of a Domain that somebody has made for it before.
 func (s *Store) Create(ctx context.Context, organization string, body wire.AppBody) (translate.Observed, error) {
 	externalID, err := s.externalID(ctx, organization)
 	if err != nil {
@@ -36,37 +38,38 @@ func (s *Store) Create(ctx context.Context, organization string, body wire.AppBo
 		return translate.Observed{}, err
 	}
 	defer unlock()
-	domains := s.byApp.ofApp(organization, slug)
-	lasting := slices.DeleteFunc(slices.Clone(domains), func(d *v1alpha1.Domain) bool { return translate.Outlives("", d) })
+	leaving, lasting := s.beforeApp(organization, slug)
 	observed := translate.Observed{Domain: translate.Primary(slug, lasting), ExternalID: externalID}
 	plan, err := translate.Create(s.platform, organization, body, observed, s.fresh())
 	if err != nil {
 		return translate.Observed{}, err
 	}
-	if err := s.checkSlug(ctx, organization, slug); err != nil {
-		return translate.Observed{}, err
-	}
 	w, done := s.begin(ctx)
 	defer done()
-	if err := s.checkDomain(w, organization, slug, plan); err != nil {
+	if err := s.checkSlug(w.ctx, organization, slug); err != nil {
 		return translate.Observed{}, err
 	}
-	plan.App.WithResourceVersion(absent)
-	if err := w.secrets(plan.Secrets); err != nil {
+	if err := s.checkDomain(w, organization, slug, plan, leaving); err != nil {
+		return translate.Observed{}, err
+	}
+	if err := w.create(plan, &observed, leaving); err != nil {
 		return translate.Observed{}, w.undo(err)
 	}
-	if err := w.app(plan, &observed); apierrors.IsConflict(err) {
-		_ = w.undo(err)
-		return translate.Observed{}, slugTaken()
-	} else if err != nil {
-		return translate.Observed{}, w.undo(err)
+	s.awaitSeen(w.ctx, w, observed)
+	return s.written(w, observed)
+}
+
+// beforeApp returns the Domains that name an app that isn't made yet: those of an earlier one, which the cluster is about to delete, and those
+// that stay.
+func (s *Store) beforeApp(organization, slug string) (leaving, lasting []*v1alpha1.Domain) {
+	for _, domain := range s.domains.ofApp(organization, slug) {
+		if translate.Outlives("", domain) {
+			leaving = append(leaving, domain)
+		} else {
+			lasting = append(lasting, domain)
+		}
 	}
-	if err := w.firstDomain(plan, &observed, domains); err != nil {
-		w.undoApp(observed.App)
-		return translate.Observed{}, w.undo(err)
-	}
-	s.awaitSeen(ctx, w, observed)
-	return s.written(ctx, w, observed)
+	return leaving, lasting
 }
 
 // Planner plans the change of an app or a Domain.
@@ -75,15 +78,19 @@ type Planner func(platform translate.Platform, observed translate.Observed, fres
 // finder finds what is to change, as it is now.
 type finder func(ctx context.Context) (translate.Observed, error)
 
+func (s *Store) appFinder(app client.ObjectKey) finder {
+	return func(ctx context.Context) (translate.Observed, error) { return s.Get(ctx, app.Namespace, app.Name) }
+}
+
 // Change changes an app as plan says, which is asked again if somebody else's change came in between. The error is the 404 if there is no such
 // app, a 400 if a host is taken, or a 409 that names who else has set a field.
 func (s *Store) Change(ctx context.Context, organization, slug string, plan Planner) (translate.Observed, error) {
-	find := func(ctx context.Context) (translate.Observed, error) { return s.Get(ctx, organization, slug) }
-	return s.change(ctx, slug, find, plan)
+	app := client.ObjectKey{Namespace: organization, Name: slug}
+	return s.change(ctx, app, s.appFinder(app), plan)
 }
 
-func (s *Store) change(ctx context.Context, slug string, find finder, plan Planner) (translate.Observed, error) {
-	unlock, err := s.locks.lock(ctx, slug)
+func (s *Store) change(ctx context.Context, app client.ObjectKey, find finder, plan Planner) (translate.Observed, error) {
+	unlock, err := s.locks.lock(ctx, app.Name)
 	if err != nil {
 		return translate.Observed{}, err
 	}
@@ -92,7 +99,7 @@ func (s *Store) change(ctx context.Context, slug string, find finder, plan Plann
 	defer done()
 	fresh := s.fresh()
 	for range attempts {
-		before, planErr := find(ctx)
+		before, planErr := s.latest(w.ctx, app, find)
 		if planErr != nil {
 			return before, w.undo(planErr)
 		}
@@ -106,23 +113,38 @@ func (s *Store) change(ctx context.Context, slug string, find finder, plan Plann
 		case err == nil && changes.Empty():
 			return before, w.undo(nil)
 		case err == nil:
-			s.awaitSeen(ctx, w, after)
-			return s.written(ctx, w, after)
+			s.awaitSeen(w.ctx, w, after)
+			return s.written(w, after)
 		}
-		if !apierrors.IsConflict(err) || !s.awaitNewer(ctx, before, find) {
+		if !apierrors.IsConflict(err) || !s.awaitNewer(w.ctx, before, find) {
 			break
 		}
 	}
 	return translate.Observed{}, w.undo(err)
 }
 
+// latest finds what a write is about, also if another facade has made the App a moment ago.
+func (s *Store) latest(ctx context.Context, app client.ObjectKey, find finder) (translate.Observed, error) {
+	if err := s.settle(ctx, app); err != nil {
+		return translate.Observed{}, err
+	}
+	return find(ctx)
+}
+
+// Exists is nil if there is an app to change, and the 404 if not.
+func (s *Store) Exists(ctx context.Context, organization, slug string) error {
+	app := client.ObjectKey{Namespace: organization, Name: slug}
+	_, err := s.latest(ctx, app, s.appFinder(app))
+	return err
+}
+
 // attempt writes a plan. The Domain comes before the App, since it is what can still be refused: what the App is to be has been looked at
 // already.
 func (s *Store) attempt(w *writer, observed translate.Observed, plan translate.Plan) (translate.Observed, error) {
-	if err := w.confirm(plan, observed); err != nil || plan.Empty() {
+	if err := s.confirm(w.ctx, plan, observed); err != nil || plan.Empty() {
 		return observed, err
 	}
-	if err := s.checkDomain(w, observed.App.Namespace, observed.App.Name, plan); err != nil {
+	if err := s.checkDomain(w, observed.App.Namespace, observed.App.Name, plan, nil); err != nil {
 		return observed, err
 	}
 	if err := w.secrets(plan.Secrets); err != nil {
@@ -139,8 +161,8 @@ func (s *Store) attempt(w *writer, observed translate.Observed, plan translate.P
 }
 
 // written is what was written with what belongs to it now.
-func (s *Store) written(ctx context.Context, w *writer, after translate.Observed) (translate.Observed, error) {
-	observed, err := s.observe(ctx, after.App, after.Domain, after.ExternalID)
+func (s *Store) written(w *writer, after translate.Observed) (translate.Observed, error) {
+	observed, err := s.observe(w.ctx, after.App, after.Domain, after.ExternalID)
 	for _, secret := range w.made {
 		observed.Secrets[secret.Name] = secret
 	}
@@ -154,22 +176,35 @@ func (s *Store) Delete(ctx context.Context, organization, slug string) error {
 		return err
 	}
 	defer unlock()
-	observed, err := s.Get(ctx, organization, slug)
-	if err != nil {
-		return err
-	}
 	w, done := s.begin(ctx)
 	defer done()
-	if err := w.delete(observed.App); err != nil {
-		return err
+	app := client.ObjectKey{Namespace: organization, Name: slug}
+	find := s.appFinder(app)
+	for range attempts {
+		observed, findErr := s.latest(w.ctx, app, find)
+		if findErr != nil {
+			return findErr
+		}
+		if err = w.delete(observed.App); err == nil {
+			s.deleteDomains(w, observed.App)
+			return nil
+		}
+		// The app is there, but anew.
+		if !apierrors.IsConflict(err) || !s.awaitNewer(w.ctx, observed, find) {
+			break
+		}
 	}
-	// The cluster deletes what the App owns, but in its own time: until then, a new app with this slug would have the old one's Domains.
-	domains := slices.DeleteFunc(slices.Clone(s.byApp.ofApp(organization, slug)), func(d *v1alpha1.Domain) bool { return !translate.Owns(observed.App, d) })
+	return err
+}
+
+// deleteDomains deletes the Domains of an App that is gone, and waits for both to be seen to go. The cluster deletes what the App owned, but in
+// its own time: until then, a new app with this slug would have the old one's Domains.
+func (s *Store) deleteDomains(w *writer, app *v1alpha1.App) {
+	domains := slices.DeleteFunc(slices.Clone(s.domains.ofApp(app.Namespace, app.Name)), func(d *v1alpha1.Domain) bool { return !translate.Owns(app, d) })
 	for _, domain := range domains {
-		w.deleteDomain(domain)
+		_ = w.deleteDomain(domain) // If that fails, the cluster does it later.
 	}
-	s.awaitGone(ctx, observed.App, domains)
-	return nil
+	s.awaitGone(w.ctx, app, domains)
 }
 
 func (s *Store) fresh() translate.Fresh {

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/facade/internal/apierr"
 	"github.com/berth-dev/berth/facade/internal/translate"
@@ -13,12 +15,32 @@ import (
 
 // ChangeDomain changes what GetDomain finds by a name, as Change does an app.
 func (s *Store) ChangeDomain(ctx context.Context, organization, name string, plan Planner) (translate.Observed, error) {
-	find := func(ctx context.Context) (translate.Observed, error) { return s.GetDomain(ctx, organization, name) }
-	now, err := find(ctx)
+	find := s.domainFinder(organization, name)
+	now, err := s.latest(ctx, s.appCalled(organization, name), find)
 	if err != nil {
 		return translate.Observed{}, err
 	}
-	return s.change(ctx, now.App.Name, find, plan)
+	return s.change(ctx, client.ObjectKeyFromObject(now.App), find, plan)
+}
+
+// DomainExists is nil if GetDomain finds something to change by a name, and the 404 if not.
+func (s *Store) DomainExists(ctx context.Context, organization, name string) error {
+	_, err := s.latest(ctx, s.appCalled(organization, name), s.domainFinder(organization, name))
+	return err
+}
+
+func (s *Store) domainFinder(organization, name string) finder {
+	return func(ctx context.Context) (translate.Observed, error) { return s.GetDomain(ctx, organization, name) }
+}
+
+// appCalled is the App that would be meant by a name for GetDomain if no Domain is: by its slug or default host. Its name is empty if none can
+// be.
+func (s *Store) appCalled(organization, name string) client.ObjectKey {
+	slug := wire.Host(name)
+	if strings.Contains(slug, ".") {
+		slug = s.defaultHostOf(slug)
+	}
+	return client.ObjectKey{Namespace: organization, Name: slug}
 }
 
 // CreateDomain makes a Domain for an app of an organization, or of any if it is empty. The error is a 400 that names the slug if the body
@@ -27,19 +49,20 @@ func (s *Store) CreateDomain(ctx context.Context, organization string, body wire
 	if body.Domain == nil {
 		return translate.Observed{}, apierr.Field(wire.FieldDomain, "This field is required.")
 	}
+	if organization != "" && body.Slug != nil {
+		if err := s.settle(ctx, client.ObjectKey{Namespace: organization, Name: *body.Slug}); err != nil {
+			return translate.Observed{}, err
+		}
+	}
 	app, err := s.appOf(ctx, organization, body)
 	if err != nil {
 		return translate.Observed{}, err
 	}
-	find := func(ctx context.Context) (translate.Observed, error) { return s.Get(ctx, app.Namespace, app.Name) }
 	plan := func(platform translate.Platform, observed translate.Observed, fresh translate.Fresh) (translate.Plan, error) {
-		name, err := s.freeName(ctx, observed, body, fresh)
-		if err != nil {
-			return translate.Plan{}, err
-		}
-		return translate.CreateDomain(platform, observed, name, body, fresh)
+		return translate.CreateDomain(platform, observed, s.freeName(observed, body, fresh), body, fresh)
 	}
-	return s.change(ctx, app.Name, find, plan)
+	key := client.ObjectKeyFromObject(app)
+	return s.change(ctx, key, s.appFinder(key), plan)
 }
 
 // appOf is the app that a new Domain is for: the one that the body names, or whose slug is the first label of the host, or the only one of the
@@ -78,18 +101,17 @@ func (s *Store) appNamed(ctx context.Context, organization, slug string) *v1alph
 
 // freeName is the name for a new Domain of an app: the app's for the first, which makes it the one that is shown with the app, and the host for
 // others. If that is another Domain's, chance makes one.
-func (s *Store) freeName(ctx context.Context, observed translate.Observed, body wire.DomainBody, fresh translate.Fresh) (string, error) {
+func (s *Store) freeName(observed translate.Observed, body wire.DomainBody, fresh translate.Fresh) string {
 	var names []string
 	if observed.Domain == nil {
 		names = append(names, observed.App.Name)
 	}
 	for _, name := range append(names, *body.Domain) {
-		domain, err := s.domainNamed(ctx, observed.App.Namespace, name)
-		if err != nil || domain == nil {
-			return name, err
+		if s.domains.get(client.ObjectKey{Namespace: observed.App.Namespace, Name: name}) == nil {
+			return name
 		}
 	}
-	return observed.App.Name + "-" + fresh.Suffix, nil
+	return observed.App.Name + "-" + fresh.Suffix
 }
 
 // KeepKey lets a private key wait for a certificate of what GetDomain finds by a name, in place of the one that waits there.
@@ -108,7 +130,7 @@ func (s *Store) KeepKey(ctx context.Context, organization, name string, key []by
 		return observed, err
 	}
 	if observed.Domain == nil {
-		if err := s.checkName(ctx, organization, observed.App.Name, observed.App.Name); err != nil {
+		if err := s.checkName(organization, observed.App.Name, observed.App.Name); err != nil {
 			return observed, err
 		}
 	}
@@ -122,9 +144,4 @@ func (s *Store) KeepKey(ctx context.Context, organization, name string, key []by
 }
 
 // OnlyApp is the app of an organization that has no other, or nil.
-func (s *Store) OnlyApp(organization string) *v1alpha1.App {
-	if apps := s.apps.inOrder(organization, nil); len(apps) == 1 {
-		return apps[0]
-	}
-	return nil
-}
+func (s *Store) OnlyApp(organization string) *v1alpha1.App { return s.apps.only(organization) }

@@ -13,7 +13,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -31,8 +30,6 @@ const absent = "1"
 type writer struct {
 	ctx    context.Context //nolint:containedctx // It lives as long as the write that the writer is made for.
 	client client.Client
-	// own reads as the facade itself.
-	own client.Reader
 	// made are the Secrets that the writer has made.
 	made []*corev1.Secret
 	// spent is the Secret that the writer has deleted; nil if none.
@@ -45,7 +42,7 @@ type writer struct {
 // begin returns a writer for who acts in ctx, and what ends its time and its turn.
 func (s *Store) begin(ctx context.Context) (*writer, func()) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
-	w := &writer{ctx: ctx, client: s.client, own: s.own}
+	w := &writer{ctx: ctx, client: s.client}
 	return w, func() {
 		cancel()
 		w.leave()
@@ -195,16 +192,40 @@ func (w *writer) domain(plan translate.Plan, observed *translate.Observed) error
 	return convert(plan.Domain, observed.Domain)
 }
 
-// firstDomain applies the Domain of a new App. Those of an earlier App of this name, which the cluster is about to delete, it deletes first, or the
-// new App's would be one of them.
-func (w *writer) firstDomain(plan translate.Plan, observed *translate.Observed, domains []*v1alpha1.Domain) error {
-	for _, d := range domains {
-		if !translate.Outlives(observed.App.UID, d) {
-			continue
-		}
-		if err := w.client.Delete(w.ctx, d.DeepCopy(), client.Preconditions{UID: &d.UID}); client.IgnoreNotFound(err) != nil {
+// create writes the plan of a new app. A Domain that is there already comes before the App: that wakes the controllers, which write the Domain's
+// status, and the plan is made for the version before. Those of an earlier App of this name it deletes, or the new App's would be one of them.
+func (w *writer) create(plan translate.Plan, observed *translate.Observed, leaving []*v1alpha1.Domain) error {
+	if err := w.secrets(plan.Secrets); err != nil {
+		return err
+	}
+	if !plan.NewDomain {
+		if err := w.domain(plan, observed); err != nil {
 			return err
 		}
+	}
+	plan.App.WithResourceVersion(absent)
+	if err := w.app(plan, observed); apierrors.IsConflict(err) {
+		return slugTaken()
+	} else if err != nil {
+		return err
+	}
+	if err := w.inherit(plan, observed, leaving); err != nil {
+		// If that fails, the App is left, as an app that its client may delete.
+		_ = w.delete(observed.App)
+		return err
+	}
+	return nil
+}
+
+// inherit deletes the Domains of an earlier App and applies the new one, if there is one.
+func (w *writer) inherit(plan translate.Plan, observed *translate.Observed, leaving []*v1alpha1.Domain) error {
+	for _, domain := range leaving {
+		if err := w.deleteDomain(domain); err != nil {
+			return err
+		}
+	}
+	if !plan.NewDomain {
+		return nil
 	}
 	return w.domain(plan, observed)
 }
@@ -221,61 +242,19 @@ func convert(applied, object any) error {
 	return nil
 }
 
-// confirm makes sure that the App is what was observed if a plan doesn't write it, and its Domain if it writes neither: another facade may have
-// written a moment ago what this one's cache doesn't have yet. The error is a conflict if they aren't.
-func (w *writer) confirm(plan translate.Plan, observed translate.Observed) error {
-	if plan.App != nil {
-		return nil
-	}
-	if err := w.expect("App", observed.App); err != nil || plan.Domain != nil {
-		return err
-	}
-	if observed.Domain != nil {
-		return w.expect("Domain", observed.Domain)
-	}
-	return w.expect("Domain", &v1alpha1.Domain{ObjectMeta: metav1.ObjectMeta{Namespace: observed.App.Namespace, Name: observed.App.Name}})
-}
-
-// expect makes sure that an object is what the cache has; one without a UID isn't there. The error is a conflict if it isn't. The facade asks as
-// itself, and by a list, which is all that it may do.
-func (w *writer) expect(kind string, want client.Object) error {
-	list := &metav1.PartialObjectMetadataList{}
-	list.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind(kind + "List"))
-	err := w.own.List(w.ctx, list, client.InNamespace(want.GetNamespace()), client.MatchingFields{metav1.ObjectNameField: want.GetName()})
-	if err != nil {
-		return err
-	}
-	found := &metav1.PartialObjectMetadata{}
-	if len(list.Items) > 0 {
-		found = &list.Items[0]
-	}
-	if alike(found, want) {
-		return nil
-	}
-	resource := schema.GroupResource{Group: v1alpha1.GroupVersion.Group, Resource: kind}
-	return apierrors.NewConflict(resource, want.GetName(), errors.New("it isn't what the cache has"))
-}
-
-// alike tells whether two are the same object as far as clients have a say in it: its status leaves that as it is.
-func alike(a, b client.Object) bool {
-	return a.GetUID() == b.GetUID() && a.GetGeneration() == b.GetGeneration() && maps.Equal(a.GetAnnotations(), b.GetAnnotations())
-}
-
-// delete deletes this App, and none that has its name later. One that is gone is no error.
+// delete deletes this App, and none that has its name later, which is a conflict. One that is gone is no error.
 func (w *writer) delete(app *v1alpha1.App) error {
 	named := &v1alpha1.App{ObjectMeta: metav1.ObjectMeta{Namespace: app.Namespace, Name: app.Name}}
 	err := w.client.Delete(w.ctx, named, client.Preconditions{UID: &app.UID}, client.PropagationPolicy(metav1.DeletePropagationBackground))
-	if apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
+	return client.IgnoreNotFound(err)
+}
+
+// deleteDomain deletes this Domain, and none that has its name later. One that is gone is no error.
+func (w *writer) deleteDomain(domain *v1alpha1.Domain) error {
+	named := &v1alpha1.Domain{ObjectMeta: metav1.ObjectMeta{Namespace: domain.Namespace, Name: domain.Name}}
+	err := w.client.Delete(w.ctx, named, client.Preconditions{UID: &domain.UID})
+	if apierrors.IsConflict(err) {
 		return nil
 	}
-	return err
+	return client.IgnoreNotFound(err)
 }
-
-// deleteDomain deletes the Domain of an App that is gone. If that fails, the cluster does it later.
-func (w *writer) deleteDomain(domain *v1alpha1.Domain) {
-	named := &v1alpha1.Domain{ObjectMeta: metav1.ObjectMeta{Namespace: domain.Namespace, Name: domain.Name}}
-	_ = w.client.Delete(w.ctx, named, client.Preconditions{UID: &domain.UID})
-}
-
-// undoApp deletes an App that was made a moment ago. If that fails, it is left, as an app that its client may delete.
-func (w *writer) undoApp(app *v1alpha1.App) { _ = w.delete(app) }

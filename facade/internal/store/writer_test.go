@@ -7,6 +7,7 @@ import (
 	"slices"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -69,10 +70,50 @@ func TestAwaitSeenWithoutClient(t *testing.T) {
 				default:
 				}
 				if written {
-					indexHandler[*v1alpha1.App]{index: &s.apps, changes: &s.changes}.OnAdd(app, false)
+					indexHandler[*v1alpha1.App]{index: &s.apps, listing: &s.listing, changes: &s.changes}.OnAdd(app, false)
 				}
 				<-done
 			})
 		})
 	}
+}
+
+// TestAwaitGoneWithoutClient says that the end of an App and its Domains is waited for though its client has gone.
+func TestAwaitGoneWithoutClient(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &Store{changes: changes{happened: make(chan struct{})}}
+		app := named("cowork", "shop")
+		apps := indexHandler[*v1alpha1.App]{index: &s.apps, listing: &s.listing, changes: &s.changes}
+		apps.OnAdd(app, false)
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			s.awaitGone(ctx, app, nil)
+		}()
+		synctest.Wait()
+		select {
+		case <-done:
+			t.Fatal("awaitGone(...) didn't wait")
+		default:
+		}
+		apps.OnDelete(app)
+		<-done
+	})
+}
+
+// TestAwaitGoneOfAnother says that a Domain which somebody has made under the name of a deleted one is none that is waited for.
+func TestAwaitGoneOfAnother(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &Store{changes: changes{happened: make(chan struct{})}}
+		gone, another := serving("shop", "a.test", "shop"), serving("shop", "b.test", "shop")
+		gone.UID, another.UID = "1", "2"
+		s.domains.set(another)
+		start := time.Now()
+		s.awaitGone(t.Context(), named("cowork", "shop"), []*v1alpha1.Domain{gone})
+		if took := time.Since(start); took > 0 {
+			t.Errorf("awaitGone(...) took %s", took)
+		}
+	})
 }

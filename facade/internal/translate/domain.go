@@ -68,7 +68,7 @@ func CreateDomain(platform Platform, o Observed, name string, body wire.DomainBo
 // DeleteCertificate plans that a Domain has a certificate of the platform's.
 func DeleteCertificate(_ Platform, o Observed, _ Fresh) (Plan, error) {
 	if customSecretOf(o.Domain) == nil {
-		return Plan{}, nil
+		return Plan{NeedsApp: o.Domain == nil, NeedsDomain: true}, nil
 	}
 	others, err := ownersOf(&o.Domain.ObjectMeta)
 	if err != nil {
@@ -95,8 +95,9 @@ func (c *domainChange) finish(body wire.DomainBody) (Plan, error) {
 			return Plan{}, err
 		}
 	}
+	c.plan.NeedsApp = c.observed.Domain == nil
 	if !c.changed {
-		return Plan{}, nil
+		return Plan{NeedsApp: c.plan.NeedsApp, NeedsDomain: true}, nil
 	}
 	if c.observed.Domain == nil {
 		c.spec().WithHost(c.host).WithAppRef(ac.AppRef().WithName(c.observed.App.Name))

@@ -35,6 +35,9 @@ type Plan struct {
 	NewDomain bool
 	// Host is the host name that Domain claims anew; empty if it claims none.
 	Host string
+	// NeedsApp and NeedsDomain say that the App and its Domain, or that it has none, must be as they were observed, though the plan doesn't write
+	// them. What is written needs no such word: it names the version that it was made from.
+	NeedsApp, NeedsDomain bool
 	// Force lets the apply of App take fields over that others have set. It is set only after a look at who owns what, which the resource
 	// version of App must hold to.
 	Force bool
@@ -94,5 +97,13 @@ func Change(platform Platform, o Observed, body wire.AppBody, restart bool, fres
 		c.plan.App = desired.WithUID(o.App.UID).WithResourceVersion(o.App.ResourceVersion)
 	}
 	err = c.domain(platform, body)
+	c.plan.needs(body)
 	return c.plan, err
+}
+
+// needs notes what the plan of a change by this body takes to be as it was observed. A new Domain belongs to the App.
+func (p *Plan) needs(body wire.AppBody) {
+	p.NeedsDomain = p.Domain == nil && (body.Domain != nil || body.FromEmail != nil)
+	body.Domain, body.FromEmail = nil, nil
+	p.NeedsApp = p.App == nil && (p.Domain == nil || p.NewDomain || body != (wire.AppBody{}))
 }

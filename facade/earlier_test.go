@@ -1,0 +1,69 @@
+package facade
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/berth-dev/berth/api/v1alpha1"
+)
+
+// TestDomainOfAnEarlierApp says that a new app's Domain is its own, and not one that is about to go with an earlier app of the same slug. No
+// garbage collector runs here, so that it stays for as long as nobody deletes it.
+func TestDomainOfAnEarlierApp(t *testing.T) {
+	org, key := organization(t)
+	slug := "heir-" + strings.TrimPrefix(org, "org-")
+	body := map[string]any{"slug": slug, "location": "example.com/a", "domain": slug + ".example.org"}
+	call(t, key, http.MethodPost, appsPath(org), body).want(t, http.StatusCreated)
+	if err := suite.cluster.Delete(t.Context(), appOf(t, org, slug)); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the server knows that the app is gone", func() bool {
+		return call(t, key, http.MethodGet, appPath(org, slug), nil).status == http.StatusNotFound
+	})
+	call(t, key, http.MethodPost, appsPath(org), body).want(t, http.StatusCreated)
+	app, domain := appOf(t, org, slug), domainOf(t, org, slug)
+	if refs := domain.OwnerReferences; len(refs) != 1 || refs[0].UID != app.UID {
+		t.Errorf("the Domain belongs to %+v, want the App with the UID %s", refs, app.UID)
+	}
+	// What an earlier app had by another name is as free as the rest.
+	www := "www." + slug + ".example.org"
+	call(t, key, http.MethodPost, domainsPath(org), map[string]any{"slug": slug, "domain": www}).want(t, http.StatusCreated)
+	if err := suite.cluster.Delete(t.Context(), app); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the server knows that the app is gone", func() bool {
+		return call(t, key, http.MethodGet, appPath(org, slug), nil).status == http.StatusNotFound
+	})
+	call(t, key, http.MethodPost, appsPath(org), with(body, map[string]any{"domain": www})).want(t, http.StatusCreated)
+	domains := &v1alpha1.DomainList{}
+	if err := suite.cluster.List(t.Context(), domains, client.InNamespace(org)); err != nil || len(domains.Items) != 1 || domains.Items[0].Spec.Host != www {
+		t.Errorf("the organization has the Domains %+v (error %v), want the one of %s alone", domains.Items, err, www)
+	}
+}
+
+// TestCreateWithDomainThatIsThere says that the controllers, which notice a new app at once and write what they see of its Domain, don't keep the
+// app from being made.
+func TestCreateWithDomainThatIsThere(t *testing.T) {
+	r := newReplicas(t)
+	org, key, _ := r.site(t, nil)
+	slug := "there-" + strings.TrimPrefix(org, "org-")
+	host := slug + ".example.org"
+	addDomain(t, org, slug, host, slug)
+	eventually(t, "the second server knows the Domain", func() bool {
+		return call(t, key, http.MethodPost, appsPath(org), with(lagging("no-"+slug), map[string]any{"domain": host})).status == http.StatusBadRequest
+	})
+	r.after.Store(once(http.MethodPatch, "/apps/"+slug, func() {
+		domain := domainOf(t, org, slug)
+		domain.Status.Conditions = conditions(domain.Generation, v1alpha1.ConditionReconciling)
+		if err := suite.cluster.Status().Update(t.Context(), domain); err != nil {
+			t.Error(err)
+		}
+	}))
+	call(t, key, http.MethodPost, appsPath(org), with(lagging(slug), map[string]any{"domain": host, "from_email": "a@b"})).want(t, http.StatusCreated)
+	if got := domainOf(t, org, slug); got.Spec.Mail == nil || got.Spec.Mail.From != "a@b" {
+		t.Errorf("the mail of the Domain is %+v", got.Spec.Mail)
+	}
+}

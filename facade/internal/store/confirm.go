@@ -1,0 +1,106 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"maps"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/validation"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/facade/internal/translate"
+)
+
+// confirm makes sure that what a plan needs and doesn't write is what was observed: another facade may have written a moment ago what this
+// one's cache doesn't have yet. The error is a conflict if it isn't.
+func (s *Store) confirm(ctx context.Context, plan translate.Plan, observed translate.Observed) error {
+	if plan.NeedsApp {
+		if err := s.expect(ctx, "App", observed.App); err != nil {
+			return err
+		}
+	}
+	if !plan.NeedsDomain {
+		return nil
+	}
+	if observed.Domain != nil {
+		return s.expect(ctx, "Domain", observed.Domain)
+	}
+	return s.expect(ctx, "Domain", &v1alpha1.Domain{ObjectMeta: metav1.ObjectMeta{Namespace: observed.App.Namespace, Name: observed.App.Name}})
+}
+
+// expect makes sure that an object is what the cache has; one without a UID isn't there. The error is a conflict if it isn't.
+func (s *Store) expect(ctx context.Context, kind string, want client.Object) error {
+	found, err := s.lookUp(ctx, kind, client.ObjectKeyFromObject(want))
+	if err == nil && !alike(found, want) {
+		err = stale(kind, want.GetName())
+	}
+	return err
+}
+
+// lookUp returns the metadata of an object as the API server has it; without a UID if there is none. The facade asks as itself, and by a list,
+// which is all that it may do.
+func (s *Store) lookUp(ctx context.Context, kind string, key client.ObjectKey) (*metav1.PartialObjectMetadata, error) {
+	list := &metav1.PartialObjectMetadataList{}
+	list.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind(kind + "List"))
+	err := s.own.List(ctx, list, client.InNamespace(key.Namespace), client.MatchingFields{metav1.ObjectNameField: key.Name})
+	if err != nil || len(list.Items) == 0 {
+		return &metav1.PartialObjectMetadata{}, err
+	}
+	return &list.Items[0], nil
+}
+
+// stale is the conflict about an object that the cache has otherwise than the API server.
+func stale(kind, name string) error {
+	resource, _ := meta.UnsafeGuessKindToResource(v1alpha1.GroupVersion.WithKind(kind))
+	return apierrors.NewConflict(resource.GroupResource(), name, errors.New("it isn't what the cache has"))
+}
+
+// alike tells whether two are the same object as far as clients have a say in it: its status leaves that as it is.
+func alike(a, b client.Object) bool {
+	return a.GetUID() == b.GetUID() && a.GetGeneration() == b.GetGeneration() && maps.Equal(a.GetAnnotations(), b.GetAnnotations())
+}
+
+// settle lets the cache catch up if it lacks an App that a write is about: another facade may have made it a moment ago. Only what is likely to
+// be refused costs a request.
+func (s *Store) settle(ctx context.Context, app client.ObjectKey) error {
+	if len(validation.IsDNS1123Label(app.Name)) > 0 || s.apps.get(app.Namespace, app.Name) != nil || s.Organization(ctx, app.Namespace) != nil {
+		return nil
+	}
+	return s.catchUp(ctx, app)
+}
+
+// catchUp asks the API server once which App has a name, and if the cache has another one or none, waits for that to change. The error is a
+// conflict if it doesn't.
+func (s *Store) catchUp(ctx context.Context, app client.ObjectKey) error {
+	before := s.uidOf(app)
+	found, err := s.lookUp(ctx, "App", app)
+	if err != nil {
+		return err
+	}
+	now := found.UID
+	if found.DeletionTimestamp != nil {
+		now = ""
+	}
+	if now == before {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, seenTimeout)
+	defer cancel()
+	if !s.changes.await(ctx, func() bool { return s.uidOf(app) != before }) {
+		return stale("App", app.Name)
+	}
+	return nil
+}
+
+// uidOf is the UID of the App with a name in the cache; empty if there is none or it is being deleted.
+func (s *Store) uidOf(app client.ObjectKey) types.UID {
+	if found := s.apps.get(app.Namespace, app.Name); found != nil {
+		return found.UID
+	}
+	return ""
+}
