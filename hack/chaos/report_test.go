@@ -19,7 +19,7 @@ type figures struct {
 	Faults int `json:"faults"`
 	// Objects is how many organizations, Apps or tokens went through them.
 	Objects int `json:"objects"`
-	// Lost is how many things that were promised aren't there.
+	// Lost is how many things aren't as they were promised.
 	Lost int `json:"lost"`
 	// Diverged is how many aren't in the end as without a fault, or took more rollouts.
 	Diverged int `json:"diverged"`
@@ -115,7 +115,7 @@ What becomes of Apps and Domains when operator, facade, API server and etcd fail
 cert-manager are played.
 
 *Faults* are requests that failed, streams that were cut, processes that were killed, or jumps of the clock. *Lost* is what was answered with a
-success and isn't there in the end. *Diverged* is what differs in the end from a run without faults, has an owner that is gone, or was rolled out
+success and isn't so in the end. *Diverged* is what differs in the end from a run without faults, has an owner that is gone, or was rolled out
 more often than it was changed. A case that *FAILED* may have broken off before it has counted everything.
 
 | Case | Faults | Objects | Lost | Diverged | Seconds |
