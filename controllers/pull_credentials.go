@@ -49,7 +49,7 @@ func (r *appReconciler) pullCredentials(ctx context.Context, s *appScope) error 
 }
 
 // pullByRole keeps a token in the Secret that the role of the App gets from Amazon ECR. How old the one is that is there is told by the
-// Secret, so that a restart asks AWS for nothing.
+// Secret, so that a restart asks AWS for nothing. One that was dated by a clock that was ahead is replaced.
 func (r *appReconciler) pullByRole(ctx context.Context, s *appScope, have *corev1.Secret) error {
 	role, err := r.role(ctx, s.app)
 	if err != nil {
@@ -69,7 +69,7 @@ func (r *appReconciler) pullByRole(ctx context.Context, s *appScope, have *corev
 		refused = held.issued
 	}
 	now := r.clock.Now()
-	if !denied && now.Before(held.refresh) {
+	if !denied && now.Before(held.refresh) && !held.issued.After(now) {
 		s.pull.recheck = held.refresh.Sub(now)
 		return nil
 	}

@@ -13,7 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
@@ -32,7 +32,16 @@ type ledger struct {
 	// password is that of the app's login for its registry; empty if it has none.
 	password string
 	// versions is how many different versions there may have been of the app since it was made: one for each request that may have rolled it out.
-	versions int
+	versions int64
+	// restarted is when the last restart was asked for that the client was told of; zero if none was.
+	restarted time.Time
+	// deleted is which App the last one was that was made and deleted.
+	deleted types.UID
+}
+
+// key is where the App is.
+func (l *ledger) key() client.ObjectKey {
+	return client.ObjectKey{Namespace: l.organization, Name: l.slug}
 }
 
 // caller is one that makes, changes, restarts and deletes one app after another, and does everything again until it is told that it is done.
@@ -41,8 +50,10 @@ type caller struct {
 	key    string
 	chance *rand.Rand
 	app    *ledger
-	// sent is how many requests it has sent, and made how many apps it was told are there.
-	sent, made int
+	// sent is how many requests it has sent, answered how many of them were, and made how many apps it was told are there.
+	sent, answered, made int
+	// lost are promises that weren't kept, as far as the client itself has seen that.
+	lost []string
 	// unsure is how many requests had an answer that doesn't say whether they were done.
 	unsure *atomic.Int64
 }
@@ -104,19 +115,23 @@ func (c *caller) create(number int) error {
 		login = map[string]any{"role_name": "ann", "external_id": fmt.Sprint("password", number)}
 	}
 	maps.Copy(body, login)
-	c.app.versions = 0
+	c.app.versions, c.app.restarted = 0, time.Time{}
 	path := "/api/containers/" + c.app.organization + "/apps/"
-	return c.until(func(int) (bool, error) {
-		c.app.versions++
+	return c.until(func(attempt int) (bool, error) {
+		c.app.versions++ // Once for both requests: one that is told that the app is there has changed nothing.
 		status, said, err := c.call(http.MethodPost, path, body)
 		switch {
 		case err != nil:
 			return false, err
 		case status == http.StatusBadRequest: // An earlier attempt may have made it, or the facade doesn't know yet that an older one is gone.
-			c.app.versions++
-			status, said, err = c.call(http.MethodPut, path+c.app.slug+"/", body)
+			status, said, err = c.call(http.MethodPut, c.path(), body)
 			if err != nil || status != http.StatusOK {
-				return false, cmpError(err, status, said)
+				return false, failure(err, status, said)
+			}
+			if attempt == 0 && c.app.deleted != "" {
+				if err := c.checkDeleted(); err != nil {
+					return false, err
+				}
 			}
 		case status != http.StatusCreated:
 			return false, fmt.Errorf("%d %s", status, said)
@@ -131,20 +146,33 @@ func (c *caller) create(number int) error {
 	})
 }
 
-func cmpError(err error, status int, said string) error {
+// failure is what went wrong with a request that wasn't answered as it should be.
+func failure(err error, status int, said string) error {
 	if err != nil {
 		return err
 	}
 	return fmt.Errorf("%d %s", status, said)
 }
 
-// put changes the app.
+// checkDeleted says that an app is lost whose deletion was promised, if it is the one that a new request finds there.
+func (c *caller) checkDeleted() error {
+	app := &v1alpha1.App{}
+	err := suite.api.Get(context.Background(), c.app.key(), app)
+	if err == nil && app.UID == c.app.deleted {
+		c.lost = append(c.lost, "the App was deleted, and is still there")
+	}
+	return client.IgnoreNotFound(err)
+}
+
+// put changes the app. Neither its dataset nor its domain concerns the Pods.
 func (c *caller) put(body map[string]any) error {
 	return c.until(func(int) (bool, error) {
-		c.app.versions++
+		if body["location"] != nil || body["env"] != nil {
+			c.app.versions++
+		}
 		status, said, err := c.call(http.MethodPut, c.path(), body)
 		if err != nil || status != http.StatusOK {
-			return false, cmpError(err, status, said)
+			return false, failure(err, status, said)
 		}
 		maps.Copy(c.app.values, body)
 		return true, nil
@@ -155,24 +183,38 @@ func (c *caller) put(body map[string]any) error {
 func (c *caller) restart() error {
 	return c.until(func(int) (bool, error) {
 		c.app.versions++
+		begun := time.Now()
 		status, said, err := c.call(http.MethodPost, c.path(), nil)
-		return err == nil && status == http.StatusCreated, cmpError(err, status, said)
+		if err != nil || status != http.StatusCreated {
+			return false, failure(err, status, said)
+		}
+		c.app.restarted = begun
+		return true, nil
 	})
 }
 
 // delete deletes the app. That there is none is what a second attempt hopes to hear, and a facade that lags behind says: only the API server
-// knows.
+// knows. If it is gone before any attempt may have deleted it, it is lost.
 func (c *caller) delete() error {
-	return c.until(func(attempt int) (bool, error) {
-		status, said, err := c.call(http.MethodDelete, c.path(), nil)
-		if err == nil && status == http.StatusNotFound && attempt > 0 {
-			key := client.ObjectKey{Namespace: c.app.organization, Name: c.app.slug}
-			err = suite.api.Get(context.Background(), key, &v1alpha1.App{})
-			c.app.exists = !apierrors.IsNotFound(err)
-			return !c.app.exists, err
+	asked := false
+	return c.until(func(int) (bool, error) {
+		app := &v1alpha1.App{}
+		err := suite.api.Get(context.Background(), c.app.key(), app)
+		if client.IgnoreNotFound(err) != nil {
+			return false, err
 		}
+		if err != nil {
+			if !asked {
+				c.lost = append(c.lost, "the App was made, and is gone though nobody has deleted it")
+			}
+			c.app.exists = false
+			return true, nil
+		}
+		c.app.deleted = app.UID
+		status, said, err := c.call(http.MethodDelete, c.path(), nil)
+		asked = asked || status != http.StatusNotFound
 		c.app.exists = err != nil || status != http.StatusNoContent
-		return !c.app.exists, cmpError(err, status, said)
+		return !c.app.exists, failure(err, status, said)
 	})
 }
 
@@ -218,5 +260,8 @@ func (c *caller) call(method, path string, body any) (status int, said string, e
 		return 0, "", err
 	}
 	content, err := io.ReadAll(response.Body)
+	if err == nil {
+		c.answered++
+	}
 	return response.StatusCode, string(content), errors.Join(err, response.Body.Close())
 }

@@ -97,8 +97,8 @@ func (d *doors) open(t *testing.T, wrap func(http.RoundTripper) http.RoundTrippe
 		cancel()
 		t.Fatal(err)
 	}
-	wait := started(ctx, "a facade", server.Run)
-	stop = sync.OnceFunc(func() { cancel(); wait() })
+	ended := started(ctx, "a facade", server.Run)
+	stop = sync.OnceFunc(func() { cancel(); <-ended })
 	t.Cleanup(stop)
 	d.add(listener.Addr().String())
 	return stop

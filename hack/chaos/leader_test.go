@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -27,10 +28,10 @@ type candidate struct {
 }
 
 // newCandidate starts an operator that leads if no other does. It believes in that for long, though the API server doesn't answer it.
-func newCandidate(t *testing.T) *candidate {
+func newCandidate(t *testing.T, s *storm) *candidate {
 	t.Helper()
 	c := &candidate{}
-	c.operator = startOperator(t, through(c.wrap), func(o *operatorOptions) {
+	c.operator = s.operate(t, through(c.wrap), func(o *operatorOptions) {
 		m := &o.manager
 		m.LeaderElection, m.LeaderElectionID, m.LeaderElectionNamespace = true, leaseName, testenv.Namespace
 		m.LeaseDuration, m.RenewDeadline, m.RetryPeriod = new(20*time.Second), new(10*time.Second), new(100*time.Millisecond)
@@ -49,10 +50,10 @@ func (c *candidate) wrap(next http.RoundTripper) http.RoundTripper {
 	})
 }
 
-// leads tells whether the candidate works.
-func (c *candidate) leads() bool {
+// isClosed tells whether a channel is, that of a candidate's election or end.
+func isClosed(c <-chan struct{}) bool {
 	select {
-	case <-c.mgr.Elected():
+	case <-c:
 		return true
 	default:
 		return false
@@ -62,28 +63,27 @@ func (c *candidate) leads() bool {
 // TestTwoLeaders lets a second operator lead while the first still believes that it does, since nobody answers it about the Lease.
 func TestTwoLeaders(t *testing.T) {
 	s := newStorm(t, "two operators that both believe they lead", "two")
-	leader := newCandidate(t)
+	leader, chance := newCandidate(t, s), chance(t.Name())
 	s.doors.open(t, nil)
 	s.rage(t, 10*time.Second, func(ctx context.Context) int {
 		faults := 0
 		for ctx.Err() == nil {
-			next := newCandidate(t)
+			next := newCandidate(t, s)
 			leader.deaf.Store(true)
 			lease := &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: testenv.Namespace, Name: leaseName}}
 			if err := suite.api.Delete(context.WithoutCancel(ctx), lease); client.IgnoreNotFound(err) != nil {
 				t.Error(err)
 			}
-			eventually(t, patience, func(context.Context) error {
-				if !next.leads() {
-					return errNotYet
+			eventually(t, func(context.Context) error {
+				if !isClosed(next.mgr.Elected()) {
+					return errors.New("the second operator doesn't lead")
 				}
 				return nil
 			})
 			faults++
-			both := chance(t.Name()).Int64N(int64(time.Second))
-			time.Sleep(2*time.Second + time.Duration(both))
-			if !leader.leads() {
-				t.Error("the first operator has given up: they never worked at the same time")
+			pause(context.WithoutCancel(ctx), chance, 2*time.Second, 3*time.Second)
+			if isClosed(leader.ended) {
+				t.Error("the first operator has given up: they haven't worked at the same time for long")
 			}
 			leader.stop()
 			leader = next

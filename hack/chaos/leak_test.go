@@ -2,10 +2,8 @@ package chaos
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -20,10 +18,9 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/hack/chaos/fault"
+	"github.com/berth-dev/berth/internal/testenv"
 )
-
-// errNotYet says that something hasn't happened yet.
-var errNotYet = errors.New("not yet")
 
 // followers is how many clients follow the log of an app.
 const followers = 32
@@ -48,71 +45,37 @@ func (n *node) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// run makes a Pod of an app that runs on the node.
+// run makes a Pod of an app that runs on the node, which serves until the test ends.
 func (n *node) run(t *testing.T, organization, app string) {
 	t.Helper()
-	server := httptest.NewTLSServer(n)
-	t.Cleanup(server.Close)
-	var port int32
-	if _, err := fmt.Sscanf(server.Listener.Addr().String(), loopback+":%d", &port); err != nil {
-		t.Fatal(err)
-	}
-	machine := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "chaos"}}
-	if err := suite.api.Create(t.Context(), machine); err != nil {
-		t.Fatal(err)
-	}
-	machine.Status.Addresses = []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: loopback}}
-	machine.Status.DaemonEndpoints.KubeletEndpoint.Port = port
-	if err := suite.api.Status().Update(t.Context(), machine); err != nil {
-		t.Fatal(err)
-	}
 	pod := &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Namespace: organization, Name: "talks", Labels: map[string]string{v1alpha1.LabelApp: app}},
-		Spec:       corev1.PodSpec{NodeName: machine.Name, Containers: []corev1.Container{{Name: "app", Image: "example.com/a"}}},
+		Spec: corev1.PodSpec{
+			NodeName: testenv.StartKubelet(t, suite.api, n), Containers: []corev1.Container{{Name: "app", Image: "example.com/a"}},
+		},
 	}
 	if err := suite.api.Create(t.Context(), pod); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// TestNothingLeaks counts what is left of operator, facades and followers of a log after they have ended: goroutines here, watches and
+// TestNothingLeaks counts what is left of operator, facades, clients and followers of a log after they have ended: goroutines here, watches and
 // streams at the API server.
 func TestNothingLeaks(t *testing.T) {
 	f := begin(t, "goroutines, watches and streams after the end")
 	f.Objects = 1
-	s := &storm{figures: f, doors: newDoors(t)}
-	before := watches(t)
+	before := steadyWatches(t)
 	known := goleak.IgnoreCurrent()
-	operator := startOperator(t)
-	stops := []func(){s.doors.open(t, nil), s.doors.open(t, nil)}
-	s.enter(t, "leaks")
-	s.awaitOpen(t)
-	asking := &caller{doors: s.doors, key: s.key, app: &ledger{organization: "leaks", slug: "leaks"}, unsure: &s.unsure, chance: chance(t.Name())}
-	if err := asking.create(1); err != nil {
-		t.Fatal(err)
+	// What a test closes in the end is closed before the count.
+	if !t.Run("Work", func(t *testing.T) { workAndEnd(t, f, before) }) {
+		return
 	}
-	n := &node{}
-	n.run(t, "leaks", "leaks")
-	f.Faults += followers
-	follow(t, s, asking, n)
-	eventually(t, patience, func(context.Context) error {
-		if open := n.open.Load(); open > 0 {
-			return fmt.Errorf("%d streams of logs are open though nobody follows", open)
-		}
-		return nil
-	})
-	for _, stop := range append(stops, operator.stop) {
-		stop()
-	}
-	s.doors.client.CloseIdleConnections()
-	// The test's own server, and connections to the API server: client-go keeps them for whoever comes next, with the same key as before. What is
-	// still asked for on them, the API server counts.
-	if err := goleak.Find(known, goleak.IgnoreAnyFunction("net/http/httptest.(*Server).goServe.func1"),
-		goleak.IgnoreAnyFunction("net/http.(*conn).serve"), goleak.IgnoreAnyFunction("testing.(*T).Run"),
-		goleak.IgnoreAnyFunction("golang.org/x/net/http2.(*clientConnReadLoop).run")); err != nil {
+	// Connections to the API server client-go keeps for whoever comes next, with the same key as before. What is still asked for on them, the API
+	// server counts.
+	if err := goleak.Find(known, goleak.IgnoreAnyFunction("golang.org/x/net/http2.(*clientConnReadLoop).run")); err != nil {
 		f.diverged(t, "%v", err)
 	}
-	if err := poll(t.Context(), patience, func(context.Context) error {
+	if err := soon(t, func(context.Context) error {
 		if after := watches(t); after > before {
 			return fmt.Errorf("the API server serves %.0f watches, %.0f before", after, before)
 		}
@@ -122,8 +85,61 @@ func TestNothingLeaks(t *testing.T) {
 	}
 }
 
-// follow has many clients follow the log of an app, through all facades, and leave while it goes on.
-func follow(t *testing.T, s *storm, asking *caller, n *node) {
+// workAndEnd has an operator, facades, a client and followers work, undisturbed and with faults, and end.
+func workAndEnd(t *testing.T, f *figures, before float64) {
+	s := &storm{figures: f, doors: newDoors(t)}
+	failures, cuts := &fault.Failures{Chance: chance(t.Name()), Rate: 0.08}, &fault.Cuts{}
+	wrap := func(next http.RoundTripper) http.RoundTripper { return failures.Wrap(cuts.Wrap(next)) }
+	s.operate(t, through(wrap))
+	s.doors.open(t, wrap)
+	s.doors.open(t, wrap)
+	s.enter(t, "leaks")
+	s.awaitOpen(t)
+	if now := watches(t); now <= before {
+		t.Errorf("the API server serves %.0f watches with an operator and two facades, %.0f before", now, before)
+	}
+	app := &ledger{organization: "leaks", slug: "leaks"}
+	asking := &caller{doors: s.doors, key: s.key, app: app, unsure: &s.unsure, chance: chance(app.slug)}
+	if err := asking.create(1); err != nil {
+		t.Fatal(err)
+	}
+	n := &node{}
+	n.run(t, "leaks", "leaks")
+	f.Faults += followers
+	follow(t, s, asking, n, func() {
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		defer cancel()
+		f.Faults += disturb(ctx, t, asking, failures, cuts)
+	})
+	eventually(t, func(context.Context) error {
+		if open := n.open.Load(); open > 0 {
+			return fmt.Errorf("%d streams of logs are open though nobody follows", open)
+		}
+		return nil
+	})
+}
+
+// disturb lets requests fail and watches be cut while a client works, until ctx ends, and returns how many did.
+func disturb(ctx context.Context, t *testing.T, asking *caller, failures *fault.Failures, cuts *fault.Cuts) int {
+	t.Helper()
+	chance := chance(t.Name() + " cuts")
+	failures.Enable(true)
+	var working sync.WaitGroup
+	working.Go(func() {
+		if err := asking.work(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	for pause(ctx, chance, 20*time.Millisecond, 200*time.Millisecond) {
+		cuts.Cut(func() bool { return chance.IntN(3) == 0 })
+	}
+	failures.Enable(false)
+	working.Wait()
+	return failures.Made() + cuts.Made()
+}
+
+// follow has many clients follow the log of an app, through all facades, and leave while it goes on, after something was done meanwhile.
+func follow(t *testing.T, s *storm, asking *caller, n *node, meanwhile func()) {
 	t.Helper()
 	ctx, leave := context.WithCancel(t.Context())
 	defer leave()
@@ -145,14 +161,32 @@ func follow(t *testing.T, s *storm, asking *caller, n *node) {
 			}
 		})
 	}
-	eventually(t, patience, func(context.Context) error {
+	eventually(t, func(context.Context) error {
 		if open := n.open.Load(); open < followers {
 			return fmt.Errorf("%d streams of logs are open, want %d", open, followers)
 		}
 		return nil
 	})
+	meanwhile()
 	leave()
 	reading.Wait()
+}
+
+// steadyWatches waits until the API server serves the same number of watches for a second, when those of the tests before have ended, and returns
+// it.
+func steadyWatches(t *testing.T) float64 {
+	t.Helper()
+	number, since := watches(t), time.Now()
+	eventually(t, func(context.Context) error {
+		if now := watches(t); now != number {
+			number, since = now, time.Now()
+		}
+		if time.Since(since) < time.Second {
+			return fmt.Errorf("the API server has served %.0f watches only for a moment", number)
+		}
+		return nil
+	})
+	return number
 }
 
 // watches is how many watches the API server serves.
@@ -176,13 +210,16 @@ func watches(t *testing.T) float64 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sum := 0.0
+	sum := 0.0 // The stand-ins always watch something: without any, it isn't there that they are counted.
 	for _, m := range families["apiserver_longrunning_requests"].GetMetric() {
 		for _, label := range m.GetLabel() {
 			if label.GetName() == "verb" && strings.EqualFold(label.GetValue(), "watch") {
 				sum += m.GetGauge().GetValue()
 			}
 		}
+	}
+	if sum == 0 {
+		t.Fatal("the API server doesn't tell how many watches it serves")
 	}
 	return sum
 }

@@ -25,10 +25,10 @@ import (
 )
 
 var (
-	seed    = flag.Uint64("seed", 0, "what chance begins with; 0 for another one each time")
-	long    = flag.Bool("long", false, "go through more of everything")
-	verbose = flag.Bool("logs", false, "show what operator and facade log")
-	written = flag.String("report", "", "a file, Markdown or JSON by its name, for the table")
+	seed       = flag.Uint64("seed", 0, "what chance begins with; 0 for another one each time")
+	long       = flag.Bool("long", false, "go through more of everything")
+	verbose    = flag.Bool("logs", false, "show what operator and facade log")
+	reportFile = flag.String("report", "", "a file, Markdown or JSON by its name, for the table")
 )
 
 // suite is what all cases share: a control plane with what it hasn't played by stand-ins.
@@ -82,7 +82,7 @@ func run(m *testing.M) (code int, err error) {
 	}
 	begun := time.Now()
 	code = m.Run()
-	return code, suite.report.write(*written, *seed, *long, time.Since(begun))
+	return code, suite.report.write(*reportFile, *seed, *long, time.Since(begun))
 }
 
 // setLogs has the libraries say nothing: faults are what is wanted.

@@ -29,6 +29,10 @@ type operator struct {
 	stop func()
 	// mgr is what it runs in.
 	mgr manager.Manager
+	// ended is closed when it has ended, by itself or not.
+	ended <-chan struct{}
+	// reconciles are what it has done.
+	reconciles *reconciles
 }
 
 // operatorOptions are what tests change of an operator.
@@ -60,35 +64,38 @@ func startOperator(t *testing.T, changes ...func(*operatorOptions)) *operator {
 		BaseDomain: baseDomain, Issuer: controllers.Issuer{Name: "local-ca"}, IngressClass: "traefik", Namespace: testenv.Namespace,
 		RouterNamespaces: []string{"traefik"}, RouterNetworks: []netip.Prefix{netip.MustParsePrefix("192.0.2.7/32")}, Concurrency: 4,
 	}}
+	op := &operator{reconciles: newReconciles()}
+	o.controllers.Tracer = op.reconciles
 	o.manager.Metrics = server.Options{BindAddress: "0"}
 	o.manager.Controller.SkipNameValidation = new(true)
 	for _, change := range changes {
 		change(&o)
 	}
-	mgr, err := ctrl.NewManager(o.config, o.manager)
-	if err != nil {
+	var err error
+	if op.mgr, err = ctrl.NewManager(o.config, o.manager); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
-	if err := controllers.SetupWithManager(ctx, mgr, o.controllers); err != nil {
+	if err := controllers.SetupWithManager(ctx, op.mgr, o.controllers); err != nil {
 		cancel()
 		t.Fatal(err)
 	}
-	wait := started(ctx, "an operator", mgr.Start)
-	op := &operator{mgr: mgr, stop: sync.OnceFunc(func() { cancel(); wait() })}
+	op.ended = started(ctx, "an operator", op.mgr.Start)
+	op.stop = sync.OnceFunc(func() { cancel(); <-op.ended })
 	t.Cleanup(op.stop)
 	return op
 }
 
-// started runs something until ctx ends, and returns what waits for its end.
-func started(ctx context.Context, what string, run func(context.Context) error) (wait func()) {
-	var running sync.WaitGroup
-	running.Go(func() {
+// started runs something until ctx ends. The channel is closed when it has ended.
+func started(ctx context.Context, what string, run func(context.Context) error) <-chan struct{} {
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
 		if err := run(ctx); err != nil && ctx.Err() == nil {
 			fmt.Fprintln(os.Stderr, what, "ended:", err)
 		}
-	})
-	return running.Wait
+	}()
+	return ended
 }
 
 // severalRegistry takes what one process of each replica would register once: here, several replicas live in a process.
@@ -106,25 +113,16 @@ func (r severalRegistry) Register(c prometheus.Collector) error {
 	return err
 }
 
-// eventually waits until the check finds nothing to complain about.
-func eventually(t *testing.T, patience time.Duration, check func(ctx context.Context) error) {
+// eventually waits until the check finds nothing to complain about, and fails the test with its last complaint if that takes too long.
+func eventually(t *testing.T, check func(ctx context.Context) error) {
 	t.Helper()
-	if err := poll(t.Context(), patience, check); err != nil {
+	if err := soon(t, check); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// poll waits until the check finds nothing to complain about, and returns its complaint if that takes too long.
-func poll(ctx context.Context, patience time.Duration, check func(ctx context.Context) error) error {
-	deadline := time.Now().Add(patience)
-	for {
-		err := check(ctx)
-		if err == nil || ctx.Err() != nil {
-			return errors.Join(err, ctx.Err())
-		}
-		if time.Now().After(deadline) {
-			return fmt.Errorf("after %s: %w", patience, err)
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
+// soon does the same for who counts what is complained about.
+func soon(t *testing.T, check func(ctx context.Context) error) error {
+	t.Helper()
+	return testenv.Await(t.Context(), patience, check)
 }

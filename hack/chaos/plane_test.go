@@ -2,14 +2,16 @@ package chaos
 
 import (
 	"context"
-	"crypto/rand"
+	cryptorand "crypto/rand"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -45,7 +47,7 @@ func startPlane(ctx context.Context, dir, assets string) (*plane, error) {
 		return nil, err
 	}
 	p := &plane{
-		dir: dir, assets: assets, etcd: "http://" + ports[0], api: ports[1], token: rand.Text(), processes: map[string]*exec.Cmd{},
+		dir: dir, assets: assets, etcd: "http://" + ports[0], api: ports[1], token: cryptorand.Text(), processes: map[string]*exec.Cmd{},
 	}
 	if err := p.prepare(); err != nil {
 		return nil, err
@@ -58,21 +60,42 @@ func startPlane(ctx context.Context, dir, assets string) (*plane, error) {
 	return p, p.awaitReady(ctx)
 }
 
-// freePorts returns addresses that nobody listens at.
+// firstPort is the first one that a program may get.
+const firstPort = 10000
+
+// freePorts returns addresses that nobody listens at. They lie below the ports that the kernel gives to outgoing connections, one of which might
+// otherwise have the port of a program that is to start again.
 func freePorts(number int) ([]string, error) {
+	const file = "/proc/sys/net/ipv4/ip_local_port_range"
+	content, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	var end int
+	if _, err := fmt.Sscan(string(content), &end); err != nil {
+		return nil, fmt.Errorf("read %s: %w", file, err)
+	}
+	if end < firstPort+1000 {
+		return nil, fmt.Errorf("%s leaves too few ports from %d on: %s", file, firstPort, content)
+	}
 	var found []string
 	var open []net.Listener
-	for range number {
-		l, err := net.Listen("tcp", loopback+":0")
+	for range 100 {
+		l, err := net.Listen("tcp", net.JoinHostPort(loopback, strconv.Itoa(firstPort+rand.IntN(end-firstPort))))
 		if err != nil {
-			return nil, err
+			continue // Somebody has it.
 		}
 		open = append(open, l)
-		found = append(found, l.Addr().String())
+		if found = append(found, l.Addr().String()); len(found) == number {
+			break
+		}
 	}
 	var errs []error
 	for _, l := range open { // Only now, so that the addresses differ.
 		errs = append(errs, l.Close())
+	}
+	if len(found) < number {
+		errs = append(errs, fmt.Errorf("%d ports are free of 100 tried, want %d", len(found), number))
 	}
 	return found, errors.Join(errs...)
 }

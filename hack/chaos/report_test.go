@@ -19,10 +19,12 @@ type figures struct {
 	Faults int `json:"faults"`
 	// Objects is how many organizations, Apps or tokens went through them.
 	Objects int `json:"objects"`
-	// Lost is how many things that were promised aren't there.
+	// Lost is how many things aren't as they were promised.
 	Lost int `json:"lost"`
 	// Diverged is how many aren't in the end as without a fault, or took more rollouts.
 	Diverged int `json:"diverged"`
+	// Failed says that something is lost or diverged, or that the case has broken off: what it would have found isn't in the figures then.
+	Failed bool `json:"failed"`
 	// Seconds is how long it took.
 	Seconds float64 `json:"seconds"`
 }
@@ -39,12 +41,21 @@ func begin(t *testing.T, name string) *figures {
 	f := &figures{Case: name}
 	begun := time.Now()
 	t.Cleanup(func() {
+		f.Failed = t.Failed()
 		f.Seconds = time.Since(begun).Round(100 * time.Millisecond).Seconds()
 		suite.report.mu.Lock()
 		defer suite.report.mu.Unlock()
 		suite.report.rows = append(suite.report.rows, f)
 	})
 	return f
+}
+
+// title is what a row begins with.
+func (f *figures) title() string {
+	if f.Failed {
+		return "FAILED: " + f.Case
+	}
+	return f.Case
 }
 
 // lost tells of something that was promised and isn't there.
@@ -68,7 +79,7 @@ func (r *report) write(file string, seed uint64, long bool, took time.Duration) 
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(w, "case\tfaults\tobjects\tlost\tdiverged\tseconds\t")
 	for _, f := range r.rows {
-		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\t%.1f\t\n", f.Case, f.Faults, f.Objects, f.Lost, f.Diverged, f.Seconds)
+		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\t%.1f\t\n", f.title(), f.Faults, f.Objects, f.Lost, f.Diverged, f.Seconds)
 	}
 	if err := w.Flush(); err != nil || file == "" {
 		return err
@@ -91,7 +102,7 @@ func (r *report) markdown(seed uint64, long bool, took time.Duration) []byte {
 	}
 	fmt.Fprintf(&page, chaosPage, how, took.Round(time.Second))
 	for _, f := range r.rows {
-		fmt.Fprintf(&page, "| %s | %d | %d | %d | %d | %.1f |\n", f.Case, f.Faults, f.Objects, f.Lost, f.Diverged, f.Seconds)
+		fmt.Fprintf(&page, "| %s | %d | %d | %d | %d | %.1f |\n", f.title(), f.Faults, f.Objects, f.Lost, f.Diverged, f.Seconds)
 	}
 	return []byte(strings.TrimSuffix(page.String(), "\n"))
 }
@@ -104,8 +115,8 @@ What becomes of Apps and Domains when operator, facade, API server and etcd fail
 cert-manager are played.
 
 *Faults* are requests that failed, streams that were cut, processes that were killed, or jumps of the clock. *Lost* is what was answered with a
-success and isn't there in the end. *Diverged* is what differs in the end from a run without faults, has an owner that is gone, or was rolled out
-more often than it was changed.
+success and isn't so in the end. *Diverged* is what differs in the end from a run without faults, has an owner that is gone, or was rolled out
+more often than it was changed. A case that *FAILED* may have broken off before it has counted everything.
 
 | Case | Faults | Objects | Lost | Diverged | Seconds |
 | --- | ---: | ---: | ---: | ---: | ---: |

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -91,7 +90,7 @@ func (s site) change(ctx context.Context) error {
 		}
 	}
 	err = edit(ctx, &v1alpha1.App{ObjectMeta: s.named("")}, func(a *v1alpha1.App) {
-		a.Annotations = maps.Clone(map[string]string{v1alpha1.AnnotationRestartedAt: "2026-01-02T03:04:05Z"})
+		metav1.SetMetaDataAnnotation(&a.ObjectMeta, v1alpha1.AnnotationRestartedAt, "2026-01-02T03:04:05Z")
 		a.Spec.Image, a.Spec.Env, a.Spec.Registry = "registry.example.com/shop/web:v2", s.env("-2"), s.registry("-2")
 	})
 	return errors.Join(err, edit(ctx, &v1alpha1.Domain{ObjectMeta: s.named("")}, func(d *v1alpha1.Domain) {

@@ -2,6 +2,7 @@ package testenv
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -24,14 +25,24 @@ const (
 // Eventually waits until the check finds nothing to complain about, and fails the test with its last complaint if that takes longer than Patience.
 func Eventually(t *testing.T, check func(ctx context.Context) error) {
 	t.Helper()
-	deadline := time.Now().Add(Patience)
+	if err := Await(t.Context(), Patience, check); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Await waits until the check finds nothing to complain about, and returns its last complaint if that takes longer than patience or than ctx lasts.
+func Await(ctx context.Context, patience time.Duration, check func(ctx context.Context) error) error {
+	deadline := time.Now().Add(patience)
 	for {
-		err := check(t.Context())
+		err := check(ctx)
 		if err == nil {
-			return
+			return nil
+		}
+		if ctx.Err() != nil {
+			return errors.Join(err, ctx.Err())
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("after %s: %v", Patience, err)
+			return fmt.Errorf("after %s: %w", patience, err)
 		}
 		time.Sleep(Poll)
 	}

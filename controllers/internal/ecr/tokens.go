@@ -143,7 +143,9 @@ func (t *Tokens) known(role Role, refused time.Time) (Token, error, bool) { //no
 		failure.RetryAfter = e.retryAt.Sub(now)
 		return e.holding(now), &failure, true
 	}
-	fresh := e.token.IssuedAt.After(refused) || now.Before(e.token.IssuedAt.Add(e.demandPause()))
+	// One that was issued by a clock that was ahead would count as too young to be replaced until that time has come.
+	ahead := e.token.IssuedAt.After(now)
+	fresh := !ahead && (e.token.IssuedAt.After(refused) || now.Before(e.token.IssuedAt.Add(e.demandPause())))
 	if e.failure == nil && fresh && now.Before(e.token.RefreshAt) {
 		return e.token, nil, true
 	}

@@ -111,6 +111,21 @@ func TestTokenIsTakenByTheRegistry(t *testing.T) {
 	}
 }
 
+// A token that was issued by a clock that was ahead is replaced once the clock is right.
+func TestTokenOfAClockAhead(t *testing.T) {
+	w := newWorld(t)
+	w.pass(7 * time.Hour)
+	w.mustGet(t, time.Time{})
+	w.pass(-7 * time.Hour)
+	if token := w.mustGet(t, time.Time{}); token.IssuedAt.After(w.clock.Now()) {
+		t.Errorf("the token was issued at %s, and it is %s", token.IssuedAt, w.clock.Now())
+	}
+	calls := len(w.aws.Calls())
+	if w.mustGet(t, time.Time{}); len(w.aws.Calls()) != calls {
+		t.Error("the new token is replaced once more")
+	}
+}
+
 func TestOneCallServesAll(t *testing.T) {
 	w := newWorld(t, testaws.Fault{Action: testaws.AssumeRole, Times: 1, Delay: 200})
 	var all sync.WaitGroup

@@ -64,7 +64,7 @@ type Death struct {
 }
 
 // Deaths let one client die many deaths: for each organization, at another of its writes. For one that it has died for, it writes nothing more.
-// It is ready to use once Deaths is set.
+// The zero value is ready to use; a client dies nowhere until Plan says so.
 type Deaths struct {
 	mu    sync.Mutex
 	lives map[string]*life

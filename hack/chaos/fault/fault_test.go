@@ -100,31 +100,44 @@ func TestFailures(t *testing.T) {
 }
 
 func TestCuts(t *testing.T) {
-	left := make(chan struct{})
+	left := make(chan string, 3)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, "first\n")
 		_ = http.NewResponseController(w).Flush()
 		<-r.Context().Done()
-		close(left)
+		left <- r.URL.Path
 	}))
 	defer server.Close()
 	cuts := &Cuts{}
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+"?watch=true", http.NoBody)
-	if err != nil {
-		t.Fatal(err)
+	through := cuts.Wrap(http.DefaultTransport)
+	var open []*bufio.Reader
+	for _, name := range []string{"/1", "/2", "/3"} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+name+"?watch=true", http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response, err := through.RoundTrip(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer response.Body.Close()
+		lines := bufio.NewReader(response.Body)
+		if _, err := lines.ReadString('\n'); err != nil {
+			t.Fatal(err)
+		}
+		open = append(open, lines)
 	}
-	response, err := cuts.Wrap(http.DefaultTransport).RoundTrip(r)
-	if err != nil {
-		t.Fatal(err)
+	asked := 0
+	second := func() bool { asked++; return asked == 2 }
+	cuts.Cut(second)
+	if _, err := open[1].ReadString('\n'); err == nil || cuts.Made() != 1 {
+		t.Errorf("the second watch goes on; %d were cut", cuts.Made())
 	}
-	defer response.Body.Close()
-	lines := bufio.NewReader(response.Body)
-	if _, err := lines.ReadString('\n'); err != nil {
-		t.Fatal(err)
+	if got := <-left; got != "/2" || asked != 3 {
+		t.Errorf("the watch that ended is %s, want the second of those in order; %d were asked for, want 3", got, asked)
 	}
-	cuts.Cut(func(int) bool { return true })
-	if _, err := lines.ReadString('\n'); err == nil || cuts.Made() != 1 {
-		t.Errorf("the watch goes on; %d were cut", cuts.Made())
+	cuts.Cut(func() bool { asked++; return false })
+	if asked != 5 {
+		t.Errorf("%d watches were asked for after the cut, want 2", asked-3)
 	}
-	<-left
 }

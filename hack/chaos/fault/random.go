@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"sync"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -113,8 +114,9 @@ func timeout(next http.RoundTripper, r *http.Request) (*http.Response, error) {
 
 // Cuts cut watches. The zero value is ready to use.
 type Cuts struct {
-	mu      sync.Mutex
-	streams map[*stream]bool
+	mu sync.Mutex
+	// streams are those that are open, in the order in which they were opened, so that the same chance cuts the same ones.
+	streams []*stream
 	made    int
 }
 
@@ -125,19 +127,18 @@ func (c *Cuts) Made() int {
 	return c.made
 }
 
-// Cut cuts the watches that chosen says, which is asked for each one.
-func (c *Cuts) Cut(chosen func(number int) bool) {
+// Cut cuts the watches that chosen says, which is asked for each one in the order in which they were opened.
+func (c *Cuts) Cut(chosen func() bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	number := 0
-	for s := range c.streams {
-		if chosen(number) {
-			delete(c.streams, s)
-			c.made++
-			_ = s.ReadCloser.Close()
+	c.streams = slices.DeleteFunc(c.streams, func(s *stream) bool {
+		if !chosen() {
+			return false
 		}
-		number++
-	}
+		c.made++
+		_ = s.ReadCloser.Close()
+		return true
+	})
 }
 
 // Wrap is for rest.Config.Wrap.
@@ -151,10 +152,7 @@ func (c *Cuts) Wrap(next http.RoundTripper) http.RoundTripper {
 		response.Body = s
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		if c.streams == nil {
-			c.streams = map[*stream]bool{}
-		}
-		c.streams[s] = true
+		c.streams = append(c.streams, s)
 		return response, nil
 	})
 }
@@ -168,7 +166,7 @@ type stream struct {
 // Close closes the body, which can't be cut any more.
 func (s *stream) Close() error {
 	s.cuts.mu.Lock()
-	delete(s.cuts.streams, s)
+	s.cuts.streams = slices.DeleteFunc(s.cuts.streams, func(open *stream) bool { return open == s })
 	s.cuts.mu.Unlock()
 	return s.ReadCloser.Close()
 }
