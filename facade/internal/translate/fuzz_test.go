@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	gocmp "github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
@@ -26,6 +27,9 @@ func FuzzRoundTrip(f *testing.F) {
 	f.Add("example.com:5000/a/b__c@sha256:"+"0123456789abcdef0123456789abcdef", "robot$pull", "t", "_a1", "é\n \"$(X) ", "WWW.example.com.", "x@y", "production")
 	f.Add(" a", " ann ", " t ", "A", " \t", " a.b", " x@y ", " testing")
 	f.Fuzz(func(t *testing.T, location, role, token, name, value, host, from, dataset string) {
+		if !utf8.ValidString(location + role + token + name + value + host + from + dataset) {
+			return // No body has other text.
+		}
 		body, err := wire.ParseApp(map[string]any{
 			"slug": "shop", "location": location, "role_name": role, "external_id": token, "domain": host, "from_email": from, "dataset": dataset,
 			"env": []any{map[string]any{"name": "FIRST", "value": "1"}, map[string]any{"name": name, "value": value}},
@@ -100,6 +104,9 @@ func FuzzDomainRoundTrip(f *testing.F) {
 	mail := Mail{From: "hello@example.com", Host: "mail.example.com", Port: 587, User: "postmaster@example.com"}
 	withMail := Platform{BaseDomain: "apps.example.com", Mail: mail}
 	f.Fuzz(func(t *testing.T, host, server, port, user, password, from, login string) {
+		if !utf8.ValidString(host + server + port + user + password + from + login) {
+			return // No body has other text.
+		}
 		members := map[string]any{
 			"domain": host, "email_host": server, "email_port": port, "email_host_user": user, "email_host_password": password, "from_email": from,
 			"authentication": login,
