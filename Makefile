@@ -67,12 +67,13 @@ FUZZTIME := 10s
 .PHONY: fuzz
 fuzz: ## fuzz every target of `go test -fuzz`, each for FUZZTIME=10s
 	@failed=; for folder in $$(grep -rl --include=*_test.go '^func Fuzz' . | xargs -n 1 dirname | sort -u); do \
-		for target in $$(go test -list '^Fuzz' $$folder | grep '^Fuzz'); do \
+		targets=$$(go test -list '^Fuzz' $$folder) || { echo "$$targets"; failed="$$failed $$folder"; continue; }; \
+		for target in $$(echo "$$targets" | grep '^Fuzz'); do \
 			echo "$$folder $$target"; \
 			go test -run='^$$' -fuzz="^$$target\$$" -fuzztime=$(FUZZTIME) $$folder || failed="$$failed $$target"; \
 		done; \
 	done; \
-	if [ -n "$$failed" ]; then echo "These targets failed:$$failed. What broke them is in testdata/fuzz beside each: keep it there as a seed."; exit 1; fi
+	if [ -n "$$failed" ]; then echo "These failed:$$failed. What broke a target is in testdata/fuzz beside it: keep it there as a seed."; exit 1; fi
 
 .PHONY: slow-clients
 slow-clients: cluster ## measure how others are served beside slow clients, into docs/performance/slow-clients.md

@@ -11,12 +11,14 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
 	"golang.org/x/sync/errgroup"
 )
 
 const (
-	// slack is how many goroutines and open files may be more after than before, which are the API server's client's and the like.
-	slack = 40
+	// slack is how many open files may be more after than before, which are connections to the API server. It is less than what is left of clients of
+	// any kind, of which unread logs are the fewest.
+	slack = unreadLogs - 2
 	// heapSlack is how many bytes of memory may be in use more: what has been written meanwhile is in the caches.
 	heapSlack = 96 << 20
 	// longest is how long anything that the facade ends by a time limit may take on a busy machine.
@@ -26,25 +28,26 @@ const (
 // TestClients has all kinds of clients at once: those that send what the contract makes up, and those that are as slow as they can be. All others
 // are served meanwhile, the slow ones are ended by the facade's own limits, and nothing is left of them.
 func TestClients(t *testing.T) {
-	allowFiles(t)
-	k, node := startKubelet(t)
-	for _, name := range []string{"followed", "flood"} {
-		if err := newLog(t.Context(), name, node); err != nil {
+	idleNumber := allowIdle(t)
+	before := used(t)
+	known := goleak.IgnoreCurrent()
+	t.Run("All", func(t *testing.T) { // With its end, the kubelet is gone.
+		k, node := startKubelet(t)
+		for _, name := range []string{"followed", "flood"} {
+			if err := newLog(t.Context(), name, node); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := newPod(t.Context(), "printing", "shop-0", node); err != nil { // For requests for its log, when there is such an App.
 			t.Fatal(err)
 		}
-	}
-	if err := newPod(t.Context(), "printing", "shop-0", node); err != nil { // For requests for its log, when there is such an App.
-		t.Fatal(err)
-	}
-	before := used(t)
-	t.Run("All", func(t *testing.T) {
 		t.Run("Requests", func(t *testing.T) {
 			t.Parallel()
 			sendRequests(t)
 		})
 		t.Run("Slow", func(t *testing.T) {
 			t.Parallel()
-			beSlow(t, k)
+			beSlow(t, k, idleNumber)
 		})
 	})
 	// What was written to the log is no leak.
@@ -52,16 +55,24 @@ func TestClients(t *testing.T) {
 	var after usage
 	if err := poll(t.Context(), func() bool {
 		after = used(t)
-		return after.goroutines <= before.goroutines+slack && after.files <= before.files+slack && after.heap <= before.heap+heapSlack
+		return after.files <= before.files+slack && after.heap <= before.heap+heapSlack
 	}); err != nil {
 		t.Errorf("in use before: %+v, and after: %+v", before, after)
+	}
+	var left error
+	if err := poll(t.Context(), func() bool {
+		// Connections to the API server are kept for whoever comes next.
+		left = goleak.Find(known, goleak.IgnoreAnyFunction("golang.org/x/net/http2.(*clientConnReadLoop).run"))
+		return left == nil
+	}); err != nil {
+		t.Errorf("left are %v", left)
 	}
 }
 
 // usage is what this process, which is the facade's too, uses.
 type usage struct {
-	goroutines, files int
-	heap              uint64
+	files int
+	heap  uint64
 }
 
 func used(t *testing.T) usage {
@@ -73,15 +84,15 @@ func used(t *testing.T) usage {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return usage{goroutines: runtime.NumGoroutine(), files: len(files), heap: memory.HeapAlloc}
+	return usage{files: len(files), heap: memory.HeapAlloc}
 }
 
 // beSlow has every kind of slow client at once.
-func beSlow(t *testing.T, k *kubelet) {
+func beSlow(t *testing.T, k *kubelet, idleNumber int) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), longest)
 	defer cancel()
-	closeIdle, err := idle(ctx, idleClients)
+	closeIdle, err := idle(ctx, idleNumber)
 	defer closeIdle()
 	if err != nil {
 		t.Errorf("idle connections: %v", err)
@@ -109,7 +120,7 @@ func beSlow(t *testing.T, k *kubelet) {
 	}
 }
 
-// serveOthers asks for something else again and again, until ctx ends. The error is that it wasn't served once.
+// serveOthers asks for something else again and again, until ctx ends. The error is that it wasn't served once, or not within getTimeout.
 func serveOthers(ctx context.Context) error {
 	transport := newTransport(true)
 	defer transport.CloseIdleConnections()

@@ -35,63 +35,90 @@ type figure struct {
 }
 
 // BenchmarkSlowClients measures how long others wait for their answers while slow clients hang on the facade: beside each kind of them, and all.
-// It is run by hand, and says whether the bound holds; the machine's other work is in it, since this process is the facade, its slow clients and
+// It is run by hand, and fails if the bound doesn't hold; the machine's other work is in it, since this process is the facade, its slow clients and
 // those that are measured.
 func BenchmarkSlowClients(b *testing.B) {
-	allowFiles(b)
+	idleNumber := allowIdle(b)
 	k, node := startKubelet(b)
 	for _, name := range []string{"followed", "flood"} {
 		if err := newLog(b.Context(), name, node); err != nil {
 			b.Fatal(err)
 		}
 	}
-	kinds := []struct {
-		name  string
-		start func(ctx context.Context) (stop func())
-	}{
-		{"none", func(context.Context) func() { return func() {} }},
-		{fmt.Sprintf("%d that send headers, a byte each %s", slowSenders, pause), many(slowSenders, slowHeaders)},
-		{fmt.Sprintf("%d that send bodies so", slowSenders), many(slowSenders, slowBody)},
-		{fmt.Sprintf("%d that follow a log and don't read", unreadLogs), many(unreadLogs, func(ctx context.Context) error { return unread(ctx, "flood", false) })},
-		{fmt.Sprintf("%d that follow one log, of 10 lines a second", manyFollowers), followers(k)},
-		{fmt.Sprintf("%d idle connections", idleClients), idlers(b)},
-	}
+	all := slowKinds(b, k, idleNumber)
 	var figures []figure
 	for range b.N {
-		for _, kind := range kinds {
-			figures = append(figures, beside(b, kind.name, kind.start))
+		beside(b, none) // The first to come find everything cold.
+		figures = append(figures, beside(b, none))
+		for _, each := range all {
+			figures = append(figures, beside(b, each))
 		}
-		figures = append(figures, beside(b, "all of these", func(ctx context.Context) func() {
-			stops := make([]func(), 0, len(kinds))
-			for _, kind := range kinds {
-				stops = append(stops, kind.start(ctx))
-			}
-			return func() {
-				for _, stop := range stops {
-					stop()
-				}
-			}
-		}))
+		figures = append(figures, beside(b, together(all)), beside(b, none))
 	}
-	page := report(figures)
+	page, holds := report(figures)
 	b.Log("\n" + page)
-	if *reportFlag == "" {
-		return
+	if *reportFlag != "" {
+		if err := os.WriteFile(*reportFlag, []byte(page), 0o644); err != nil {
+			b.Fatal(err)
+		}
 	}
-	if err := os.WriteFile(*reportFlag, []byte(page), 0o600); err != nil {
-		b.Fatal(err)
+	if !holds {
+		b.Errorf("others were not served within %d times their normal time", bound)
 	}
 }
 
+// kind is one of slow clients.
+type kind struct {
+	name  string
+	start func(ctx context.Context) (stop func())
+}
+
+var none = kind{"none", func(context.Context) func() { return func() {} }}
+
+func slowKinds(b *testing.B, k *kubelet, idleNumber int) []kind {
+	b.Helper()
+	unreadBy := func(http2 bool) func(ctx context.Context) error {
+		return func(ctx context.Context) error { return unread(ctx, "flood", http2) }
+	}
+	return []kind{
+		{fmt.Sprintf("%d that send headers, a byte each %s", slowSenders, pause), many(b, slowSenders, slowHeaders)},
+		{fmt.Sprintf("%d that send bodies so", slowSenders), many(b, slowSenders, slowBody)},
+		{fmt.Sprintf("%d that send bodies so over HTTP/2", slowSenders), many(b, slowSenders, slowBody2)},
+		{fmt.Sprintf("%d that follow a log and don't read", unreadLogs), many(b, unreadLogs, unreadBy(false))},
+		{fmt.Sprintf("%d that do so over HTTP/2", unreadLogs), many(b, unreadLogs, unreadBy(true))},
+		{fmt.Sprintf("%d that follow one log, of 10 lines a second", manyFollowers), followers(b, k)},
+		{fmt.Sprintf("%d idle connections", idleNumber), idlers(b, idleNumber)},
+	}
+}
+
+// together is all kinds at once.
+func together(kinds []kind) kind {
+	return kind{"all of these", func(ctx context.Context) func() {
+		stops := make([]func(), 0, len(kinds))
+		for _, each := range kinds {
+			stops = append(stops, each.start(ctx))
+		}
+		return func() {
+			for _, stop := range stops {
+				stop()
+			}
+		}
+	}}
+}
+
 // many starts so many clients again and again, as the facade ends them.
-func many(number int, client func(ctx context.Context) error) func(ctx context.Context) func() {
+func many(b *testing.B, number int, client func(ctx context.Context) error) func(ctx context.Context) func() {
+	b.Helper()
 	return func(ctx context.Context) func() {
 		ctx, cancel := context.WithCancel(ctx)
 		var running sync.WaitGroup
 		for range number {
 			running.Go(func() {
-				for ctx.Err() == nil {
-					_ = client(ctx) // One that was ended comes again.
+				for ctx.Err() == nil { // One that was ended comes again.
+					if err := client(ctx); err != nil && ctx.Err() == nil {
+						b.Errorf("a slow client: %v", err)
+						return
+					}
 				}
 			})
 		}
@@ -102,8 +129,9 @@ func many(number int, client func(ctx context.Context) error) func(ctx context.C
 	}
 }
 
-func followers(k *kubelet) func(ctx context.Context) func() {
-	all := many(manyFollowers, func(ctx context.Context) error {
+func followers(b *testing.B, k *kubelet) func(ctx context.Context) func() {
+	b.Helper()
+	all := many(b, manyFollowers, func(ctx context.Context) error {
 		return followLines(ctx, "followed", false, func(string) bool { return true })
 	})
 	return func(ctx context.Context) func() {
@@ -122,10 +150,10 @@ func followers(k *kubelet) func(ctx context.Context) func() {
 	}
 }
 
-func idlers(b *testing.B) func(ctx context.Context) func() {
+func idlers(b *testing.B, number int) func(ctx context.Context) func() {
 	b.Helper()
 	return func(ctx context.Context) func() {
-		stop, err := idle(ctx, idleClients)
+		stop, err := idle(ctx, number)
 		if err != nil {
 			b.Errorf("idle connections: %v", err)
 		}
@@ -137,9 +165,9 @@ func idlers(b *testing.B) func(ctx context.Context) func() {
 const settle = 2 * time.Second
 
 // beside measures others while some slow clients are there.
-func beside(b *testing.B, name string, start func(ctx context.Context) (stop func())) figure {
+func beside(b *testing.B, slow kind) figure {
 	b.Helper()
-	stop := start(b.Context())
+	stop := slow.start(b.Context())
 	defer stop()
 	time.Sleep(settle)
 	var mu sync.Mutex
@@ -165,33 +193,34 @@ func beside(b *testing.B, name string, start func(ctx context.Context) (stop fun
 	}
 	asking.Wait()
 	slices.Sort(took)
-	return figure{beside: name, requests: len(took), p50: took[len(took)/2], p99: took[len(took)*99/100], failed: failed}
+	return figure{beside: slow.name, requests: len(took), p50: took[len(took)/2], p99: took[len(took)*99/100], failed: failed}
 }
 
-// report is the figures as a page.
-func report(figures []figure) string {
-	var page strings.Builder
-	fmt.Fprintf(&page, `# Slow clients
+// report is the figures as a page, and whether the bound holds. Normal is the better of the times that were measured beside none, first and last.
+func report(figures []figure) (page string, holds bool) {
+	var text strings.Builder
+	fmt.Fprintf(&text, `# Slow clients
 
 %d clients list the apps of an organization over HTTP/2, one request after another, while others are as slow as they can be. Their answers should
 take at most %d times as long as normally, at the 99th percentile. Facade, slow clients, kubelet and those that are measured are one process, beside
-kube-apiserver and etcd, on %d processors.
+kube-apiserver and etcd, on %d processors. What is normal is measured first and last, and the lower of the two counts.
 
 | Beside | Requests | Failed | p50 | p99 | p99, of the normal |
 | --- | ---: | ---: | ---: | ---: | ---: |
 `, measuring, bound, runtime.NumCPU())
-	holds := true
+	normal := min(figures[0].p99, figures[len(figures)-1].p99)
+	holds = true
 	for _, f := range figures {
-		ratio := float64(f.p99) / float64(figures[0].p99)
-		holds = holds && ratio <= bound && f.failed == 0
-		fmt.Fprintf(&page, "| %s | %d | %d | %s | %s | %.2f |\n", f.beside, f.requests, f.failed, milliseconds(f.p50), milliseconds(f.p99), ratio)
+		ratio := float64(f.p99) / float64(normal)
+		holds = holds && (ratio <= bound || f.beside == none.name) && f.failed == 0
+		fmt.Fprintf(&text, "| %s | %d | %d | %s | %s | %.2f |\n", f.beside, f.requests, f.failed, milliseconds(f.p50), milliseconds(f.p99), ratio)
 	}
 	verdict := "The bound holds."
 	if !holds {
 		verdict = "The bound does not hold."
 	}
-	fmt.Fprintf(&page, "\n%s To repeat it: `make slow-clients`, which writes this page.\n", verdict)
-	return page.String()
+	fmt.Fprintf(&text, "\n%s To repeat it: `make slow-clients`, which writes this page.\n", verdict)
+	return text.String(), holds
 }
 
 func milliseconds(d time.Duration) string {

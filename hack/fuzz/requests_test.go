@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/pb33f/libopenapi/datamodel/high/v3"
+	"k8s.io/utils/ptr"
 
 	"github.com/berth-dev/berth/internal/testrandom"
 )
@@ -213,7 +214,7 @@ func (g *generator) body(o *operation, r *request) {
 		return
 	}
 	content, found := described.Content.Get(typeJSON)
-	if !found || g.IntN(12) == 0 && !*orFalse(described.Required) {
+	if !found || g.IntN(12) == 0 && !ptr.Deref(described.Required, false) {
 		return
 	}
 	members := g.valid("", content.Schema.Schema())
@@ -267,11 +268,4 @@ func (g *generator) login(object map[string]any) {
 	if user, _ := object["role_name"].(string); user != "" && !strings.HasPrefix(user, "arn:") {
 		object["external_id"] = canaryLogin + testrandom.Matching(g.Rand, `^[a-z]{20}$`)
 	}
-}
-
-func orFalse(value *bool) *bool {
-	if value == nil {
-		return new(bool)
-	}
-	return value
 }

@@ -23,7 +23,7 @@ import (
 
 var (
 	requestsFlag = flag.Int("requests", 10_000, "how many requests TestClients sends")
-	seedFlag     = flag.Uint64("seed", 0, "what TestClients makes its requests up from; 0 for another one at each run, which it prints")
+	seedFlag     = flag.Uint64("seed", 0, "what TestClients makes its requests up from, certificates excepted; 0 for another at each run, which it prints")
 	onlyFlag     = flag.Int64("only", -1, "the number of the one request that TestClients sends, as a failure says it; all if negative")
 )
 

@@ -20,7 +20,7 @@ import (
 // pause is how long a slow client waits after each byte.
 const pause = 100 * time.Millisecond
 
-// How many slow clients of each kind there are.
+// How many slow clients of each kind there are; of idle ones, at most.
 const (
 	slowSenders   = 50
 	unreadLogs    = 8
@@ -28,21 +28,28 @@ const (
 	idleClients   = 5000
 )
 
-// allowFiles lets this process have as many open files as its idle connections take, both their ends.
-func allowFiles(tb testing.TB) {
+// The facade's limits, before which it ends no slow client.
+const (
+	headersLimit = 10 * time.Second
+	bodyLimit    = time.Minute
+)
+
+// allowIdle lets this process have as many open files as its idle connections take, both their ends, or as many as it may, and returns how many
+// such connections there can be.
+func allowIdle(tb testing.TB) int {
 	tb.Helper()
-	const wanted = 2*idleClients + 4096
+	const others, wanted = 1024, 2*idleClients + 1024
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
 		tb.Fatal(err)
 	}
-	if limit.Cur >= wanted {
-		return
-	}
-	limit.Cur, limit.Max = wanted, max(limit.Max, wanted)
+	limit.Cur = min(max(limit.Cur, wanted), limit.Max)
 	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
-		tb.Fatalf("%d open files are wanted and the limit can't be raised from %d: %v", wanted, limit.Cur, err)
+		tb.Fatal(err)
 	}
+	number := max(0, (int(min(limit.Cur, wanted))-others)/2)
+	tb.Logf("%d idle connections, as %d files can be open", number, limit.Cur)
+	return number
 }
 
 // dial opens a TLS connection to the facade for HTTP/1.1, with a small window so that what isn't read is soon felt.
@@ -70,18 +77,27 @@ func authorization() string {
 
 // slowHeaders sends a request's headers, which have no end, a byte at a time until the facade ends the connection or ctx does.
 func slowHeaders(ctx context.Context) error {
-	return trickle(ctx, "GET /api/ HTTP/1.1\r\n", "X-A: a\r\n")
+	return trickle(ctx, headersLimit, "GET /api/ HTTP/1.1\r\n", "X-A: a\r\n")
 }
 
 // slowBody does so with the body of a request whose headers came at once.
 func slowBody(ctx context.Context) error {
 	head := "PUT /api/containers/" + orgOne + "/apps/followed/ HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 1000000\r\n"
-	return trickle(ctx, head+authorization()+"\r\n", " ")
+	return trickle(ctx, bodyLimit, head+authorization()+"\r\n", " ")
+}
+
+// notBefore is the error that a client was ended before a limit that began when it did.
+func notBefore(limit time.Duration, began time.Time) error {
+	if took := time.Since(began); took < limit {
+		return fmt.Errorf("a slow client was ended after %s, and not by the limit of %s", took, limit)
+	}
+	return nil
 }
 
 // trickle sends what comes first at once, and then the rest again and again, a byte at a time, until the facade ends the connection. The error is
-// that of ctx if it ends before.
-func trickle(ctx context.Context, first, rest string) error {
+// that of ctx if it ends before, or that the connection ends before a limit.
+func trickle(ctx context.Context, limit time.Duration, first, rest string) error {
+	began := time.Now()
 	conn, err := dial(ctx)
 	if err != nil {
 		return err
@@ -98,13 +114,13 @@ func trickle(ctx context.Context, first, rest string) error {
 	for i := 0; ; i = (i + 1) % len(rest) {
 		select {
 		case <-ended:
-			return nil
+			return notBefore(limit, began)
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-time.After(pause):
 		}
 		if _, err := io.WriteString(conn, rest[i:i+1]); err != nil {
-			return nil // The facade has ended the connection, which is what it should.
+			return notBefore(limit, began) // The facade has ended the connection, which is what it should.
 		}
 	}
 }
@@ -133,14 +149,19 @@ func slowBody2(ctx context.Context) error {
 	}
 	request.SetBasicAuth(suite.keys[keyManager], "")
 	request.Header.Set("Content-Type", "application/json")
+	began := time.Now()
 	response, err := transport.RoundTrip(request)
-	if err != nil {
-		return ctx.Err() // The facade has ended the stream, unless ctx has.
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil: // The facade has ended the stream.
+		return notBefore(bodyLimit, began)
+	default:
+		return errors.Join(notBefore(bodyLimit, began), response.Body.Close())
 	}
-	return response.Body.Close()
 }
 
-// unread follows the log of an app and reads nothing but the headers, until ctx ends.
+// unread follows the log of an app and reads no more than that it may, until ctx ends.
 func unread(ctx context.Context, app string, http2 bool) error {
 	if http2 {
 		transport := newTransport(true)
@@ -160,6 +181,10 @@ func unread(ctx context.Context, app string, http2 bool) error {
 	defer func() { _ = conn.Close() }()
 	if _, err := io.WriteString(conn, "GET "+logsPath(app)+"?follow=true HTTP/1.1\r\nHost: localhost\r\n"+authorization()+"\r\n"); err != nil {
 		return err
+	}
+	status, err := bufio.NewReader(conn).ReadString('\n')
+	if err != nil || !strings.HasPrefix(status, "HTTP/1.1 200 ") {
+		return errors.Join(err, fmt.Errorf("following answers %q", status))
 	}
 	<-ctx.Done()
 	return nil

@@ -51,7 +51,8 @@ const (
 var suite struct {
 	// url is where the facade answers, without a path.
 	url string
-	// roots have signed its certificate.
+	// dir is the folder with its certificate; roots have signed that.
+	dir   string
 	roots *x509.CertPool
 	// keys are the tokens of API keys, by whose they are.
 	keys map[string]string
@@ -61,7 +62,18 @@ var suite struct {
 	log *testlog.Buffer
 }
 
-func TestMain(m *testing.M) { os.Exit(testenv.Run(m, setup)) }
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+// run runs the tests, with a folder for the facade's certificate as long as they last.
+func run(m *testing.M) int {
+	var err error
+	if suite.dir, err = os.MkdirTemp("", "berth-fuzz-"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(suite.dir)
+	return testenv.Run(m, setup)
+}
 
 func setup(ctx context.Context, config *rest.Config) error {
 	if err := v1alpha1.AddToScheme(clientgoscheme.Scheme); err != nil {
@@ -123,14 +135,11 @@ func newKeys(ctx context.Context) error {
 
 // serve runs a facade until ctx ends, and returns when it serves.
 func serve(ctx context.Context, config *rest.Config) error {
-	dir, err := os.MkdirTemp("", "fuzz")
-	if err != nil {
+	var err error
+	if suite.roots, err = writeCertificate(suite.dir, "localhost"); err != nil {
 		return err
 	}
-	if suite.roots, err = writeCertificate(dir, "localhost"); err != nil {
-		return err
-	}
-	certificate, err := certwatcher.New(filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key"))
+	certificate, err := certwatcher.New(filepath.Join(suite.dir, "tls.crt"), filepath.Join(suite.dir, "tls.key"))
 	if err != nil {
 		return err
 	}
@@ -171,8 +180,13 @@ func knows(ctx context.Context, key, organization string) bool {
 	return err == nil && status == http.StatusOK
 }
 
-// get asks the facade for something, and reads all of the answer.
+// getTimeout is how long get waits: far longer than any answer takes that waits for nothing.
+const getTimeout = 10 * time.Second
+
+// get asks the facade for something, and reads all of the answer. The error is also that this takes longer than getTimeout.
 func get(ctx context.Context, transport *http.Transport, key, path string) (status int, body []byte, err error) {
+	ctx, cancel := context.WithTimeout(ctx, getTimeout)
+	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, suite.url+path, http.NoBody)
 	if err != nil {
 		return 0, nil, err

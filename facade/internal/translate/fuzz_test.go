@@ -2,12 +2,17 @@ package translate
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
 	"testing"
+	"unicode/utf8"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
@@ -15,16 +20,93 @@ import (
 	"github.com/berth-dev/berth/facade/internal/wire"
 )
 
+// FuzzRoundTrip says that whatever a client may write of an app, it reads.
+func FuzzRoundTrip(f *testing.F) {
+	f.Add("https://01.dk.ecr.us-west-2.amazon.com/cowork:master", "arn:aws:iam::01:cowork-deploy", "id", "DEBUG", "0", "cowork.example.com", "a@b", "testing")
+	f.Add("a", "", "", "A", "", "", "", "production")
+	f.Add("example.com:5000/a/b__c@sha256:"+"0123456789abcdef0123456789abcdef", "robot$pull", "t", "_a1", "é\n \"$(X) ", "WWW.example.com.", "x@y", "production")
+	f.Add(" a", " ann ", " t ", "A", " \t", " a.b", " x@y ", " testing")
+	f.Fuzz(func(t *testing.T, location, role, token, name, value, host, from, dataset string) {
+		if !utf8.ValidString(location + role + token + name + value + host + from + dataset) {
+			return // No body has other text.
+		}
+		body, err := wire.ParseApp(map[string]any{
+			"slug": "shop", "location": location, "role_name": role, "external_id": token, "domain": host, "from_email": from, "dataset": dataset,
+			"env": []any{map[string]any{"name": "FIRST", "value": "1"}, map[string]any{"name": name, "value": value}},
+		})
+		if err != nil {
+			checkRefusal(t, err, map[string]bool{"slug": true, "env": plainName.MatchString(name) && plainText(value)})
+			return
+		}
+		plan, err := Create(platform, "cowork", body, Observed{ExternalID: "id"}, fresh)
+		if e, ok := errors.AsType[*apierr.Error](err); ok && (e.Fields[wire.FieldRole] != nil || e.Fields[wire.FieldExternalID] != nil) {
+			return // A user without a password, or the other way round.
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		observed := applied(t, plan)
+		observed.ExternalID = "id"
+		want := wire.App{
+			Slug: "shop", Dataset: strings.TrimSpace(dataset), Location: strings.TrimSpace(location), RoleName: strings.TrimSpace(role),
+			Env:        []wire.EnvVar{{Name: "FIRST", Value: "1"}, {Name: name, Value: value}},
+			ExternalID: "id", Domain: cmp.Or(hostOf(host), "shop.apps.example.com"), FromEmail: cmp.Or(strings.TrimSpace(from), "hello@example.com"),
+		}
+		if diff := gocmp.Diff(want, ToWire(platform, observed)); diff != "" {
+			t.Errorf("-written, +read:\n%s", diff)
+		}
+		for _, secret := range plan.Secrets {
+			if password, isLogin := secret.Data[corev1.BasicAuthPasswordKey]; isLogin && string(password) != token {
+				t.Errorf("the password is %q, want %q", password, token)
+			}
+		}
+		body.ExternalID = new("id") // As it is read.
+		again, err := Change(platform, observed, body, false, fresh)
+		if err != nil || !again.Empty() {
+			t.Errorf("writing the same again: got %v and %+v, want nothing to do", err, again)
+		}
+	})
+}
+
+// plainName is of variables that nothing is wrong with.
+var plainName = regexp.MustCompile(`^[A-EG-Z_][A-Za-z0-9_]{0,99}$`)
+
+// plainText tells whether nothing is wrong with a text, as a value or a password.
+func plainText(text string) bool { return len(text) <= 4096 && !strings.Contains(text, "\x00") }
+
+// hostOf is how a host is read.
+func hostOf(written string) string {
+	return strings.ToLower(strings.TrimSuffix(strings.TrimSpace(written), "."))
+}
+
+// checkRefusal fails the test unless an error is a 400 that names fields, none of them one that is known to be right.
+func checkRefusal(t *testing.T, err error, right map[string]bool) {
+	t.Helper()
+	e, ok := errors.AsType[*apierr.Error](err)
+	if !ok || e.Status != http.StatusBadRequest || len(e.Fields) == 0 {
+		t.Fatalf("got %v, want a 400 that names fields", err)
+	}
+	for name, reasons := range e.Fields {
+		if right[name] {
+			t.Errorf("%s is right and refused: %q", name, reasons)
+		}
+	}
+}
+
 // FuzzDomainRoundTrip says that whatever a client writes of a domain, it reads; that what it read is no change; and that no secret is in the
 // Domain.
 func FuzzDomainRoundTrip(f *testing.F) {
 	f.Add("cowork.example.com", "smtp.example.com", "587", "ann@example.com", "a-password-of-one's-own", "support@example.com", "1")
 	f.Add("shop.apps.example.com", "", "", "", "", "", "0")
 	f.Add("www.example.com", "::1", "465", "ann", "", "", "2")
+	f.Add("a.b", "smtp.a.b", " 25 ", " ann ", " a password with space around it ", " x@y ", " 1")
 	f.Add("WWW.Example.com.", "MAIL.example.com", "", "postmaster@example.com", "", "postmaster@example.com", "")
 	mail := Mail{From: "hello@example.com", Host: "mail.example.com", Port: 587, User: "postmaster@example.com"}
 	withMail := Platform{BaseDomain: "apps.example.com", Mail: mail}
 	f.Fuzz(func(t *testing.T, host, server, port, user, password, from, login string) {
+		if !utf8.ValidString(host + server + port + user + password + from + login) {
+			return // No body has other text.
+		}
 		members := map[string]any{
 			"domain": host, "email_host": server, "email_port": port, "email_host_user": user, "email_host_password": password, "from_email": from,
 			"authentication": login,
@@ -34,6 +116,7 @@ func FuzzDomainRoundTrip(f *testing.F) {
 		}
 		body, err := wire.ParseDomain(members)
 		if err != nil {
+			checkRefusal(t, err, map[string]bool{"email_host_password": plainText(password)})
 			return
 		}
 		for _, platform := range []Platform{platform, withMail} {
@@ -46,12 +129,12 @@ func FuzzDomainRoundTrip(f *testing.F) {
 				continue
 			}
 			observed = withPlan(t, observed, plan)
-			checkDomain(t, body, ToDomain(platform, observed))
+			shown := ToDomain(platform, observed)
+			checkDomain(t, platform, members, shown)
 			if got, found := Password(observed); plan.NewDomain && (got != password || !found) {
 				t.Errorf("the password is another, or %t", found)
 			}
 			checkHidden(t, plan, password)
-			shown := ToDomain(platform, observed)
 			again, err := ChangeDomain(platform, observed, asRead(t, shown), fresh)
 			if err != nil || !again.Empty() {
 				t.Errorf("writing what was read: got %v and %+v, want nothing to do", err, again)
@@ -82,24 +165,27 @@ func withPlan(t *testing.T, observed Observed, plan Plan) Observed {
 }
 
 // checkDomain fails the test if what a client wrote reads differently; what it left empty is the platform's.
-func checkDomain(t *testing.T, written wire.DomainBody, read wire.Domain) {
+func checkDomain(t *testing.T, platform Platform, written map[string]any, read wire.Domain) {
 	t.Helper()
-	want := read
-	for _, field := range []struct {
-		to      *string
-		written *string
-	}{{&want.Domain, written.Domain}, {&want.EmailHost, written.EmailHost}, {&want.EmailHostUser, written.EmailHostUser}, {&want.FromEmail, written.FromEmail}} {
-		if field.written != nil && *field.written != "" {
-			*field.to = *field.written
+	said := func(name string) string {
+		text, _ := written[name].(string)
+		return strings.TrimSpace(text)
+	}
+	number := func(name string) int {
+		n, err := strconv.Atoi(cmp.Or(said(name), "0"))
+		if err != nil {
+			t.Errorf("%s is %q, and was taken for a number", name, said(name))
 		}
+		return n
 	}
-	if port := written.EmailPort; port != nil && *port != 0 {
-		want.EmailPort = *port
-	}
-	if written.Authentication != nil {
-		want.Authentication = *written.Authentication
-	}
-	if diff := cmp.Diff(want, read); diff != "" {
+	want := read
+	want.Domain, want.URL = hostOf(said("domain")), "https://"+hostOf(said("domain"))
+	want.EmailHost = cmp.Or(said("email_host"), platform.Mail.Host)
+	want.EmailPort = int32(cmp.Or(number("email_port"), int(platform.Mail.Port), defaultMailPort)) //nolint:gosec // A port has 16 bits.
+	want.EmailHostUser = cmp.Or(said("email_host_user"), want.EmailHostUser)
+	want.FromEmail = cmp.Or(said("from_email"), want.FromEmail)
+	want.Authentication = number("authentication")
+	if diff := gocmp.Diff(want, read); diff != "" {
 		t.Errorf("-written, +read:\n%s", diff)
 	}
 }

@@ -2,7 +2,6 @@ package translate
 
 import (
 	"encoding/json"
-	"errors"
 	"testing"
 	"time"
 
@@ -11,7 +10,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
-	"github.com/berth-dev/berth/facade/internal/apierr"
 	"github.com/berth-dev/berth/facade/internal/wire"
 )
 
@@ -136,47 +134,4 @@ func applied(t *testing.T, plan Plan) Observed {
 		observed.Secrets[secret.Name] = secret
 	}
 	return observed
-}
-
-// FuzzRoundTrip says that whatever a client may write, it reads.
-func FuzzRoundTrip(f *testing.F) {
-	f.Add("https://01.dk.ecr.us-west-2.amazon.com/cowork:master", "arn:aws:iam::01:cowork-deploy", "id", "DEBUG", "0", "cowork.example.com", "a@b", "testing")
-	f.Add("a", "", "", "A", "", "", "", "production")
-	f.Add("example.com:5000/a/b__c@sha256:"+"0123456789abcdef0123456789abcdef", "robot$pull", "t", "_a1", "é\n \"$(X)", "WWW.example.com.", "x@y", "production")
-	f.Fuzz(func(t *testing.T, location, role, token, name, value, host, from, dataset string) {
-		body, err := wire.ParseApp(map[string]any{
-			"slug": "shop", "location": location, "role_name": role, "external_id": token, "domain": host, "from_email": from, "dataset": dataset,
-			"env": []any{map[string]any{"name": "FIRST", "value": "1"}, map[string]any{"name": name, "value": value}},
-		})
-		if err != nil {
-			return
-		}
-		plan, err := Create(platform, "cowork", body, Observed{ExternalID: "id"}, fresh)
-		if e, ok := errors.AsType[*apierr.Error](err); ok && (e.Fields[wire.FieldRole] != nil || e.Fields[wire.FieldExternalID] != nil) {
-			return // A user without a password, or the other way round.
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		observed := applied(t, plan)
-		observed.ExternalID = "id"
-		want := wire.App{
-			Slug: "shop", Dataset: *body.Dataset, Location: *body.Location, RoleName: *body.RoleName, Env: *body.Env,
-			ExternalID: "id", Domain: *body.Domain, FromEmail: *body.FromEmail,
-		}
-		if want.Domain == "" {
-			want.Domain = "shop.apps.example.com"
-		}
-		if want.FromEmail == "" {
-			want.FromEmail = "hello@example.com"
-		}
-		if diff := cmp.Diff(want, ToWire(platform, observed)); diff != "" {
-			t.Errorf("-written, +read:\n%s", diff)
-		}
-		body.ExternalID = new("id") // As it is read.
-		again, err := Change(platform, observed, body, false, fresh)
-		if err != nil || !again.Empty() {
-			t.Errorf("writing the same again: got %v and %+v, want nothing to do", err, again)
-		}
-	})
 }

@@ -10,6 +10,7 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/url"
+	"slices"
 	"unicode/utf8"
 
 	"github.com/berth-dev/berth/facade/internal/apierr"
@@ -140,8 +141,9 @@ func upload(header *multipart.FileHeader) (wire.Upload, error) {
 // fromForm makes members of a form's values.
 func fromForm(values map[string][]string) (map[string]any, error) {
 	members, lists := map[string]any{}, lists{}
-	for name, all := range values {
-		value := all[len(all)-1]
+	// In an order of their own, since two names can be of the same member of a list.
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		value := values[name][len(values[name])-1]
 		if !utf8.ValidString(name) || !utf8.ValidString(value) {
 			return nil, apierr.BadRequest("Form parse error: the body is not valid UTF-8.")
 		}

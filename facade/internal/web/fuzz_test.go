@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
+	"strings"
 	"testing"
 	"unicode/utf8"
 
@@ -24,24 +26,32 @@ func post(t *testing.T, contentType string, body []byte) *http.Request {
 	return r
 }
 
-// FuzzBind says that whatever a body is, it has members or is the client's mistake, and that the members are text that can be written again.
+// FuzzBind says that whatever a body is, it has the members that it says or is the client's mistake, and that they are text that can be written
+// again.
 func FuzzBind(f *testing.F) {
-	f.Add("application/json", []byte(`{"slug": "shop", "env": [{"name": "A", "value": 1e2}], "dataset": null}`))
+	f.Add(typeJSON, []byte(`{"slug": "shop", "env": [{"name": "A", "value": 1e2}], "dataset": null}`))
 	f.Add("application/json; charset=utf-8", []byte(`{"a": "\ud800", "a": {"b": [[]]}} `))
-	f.Add("application/x-www-form-urlencoded", []byte("env[0]name=A&env[0][value]=1&slug=a+b%20c&slug=d"))
+	f.Add(typeForm, []byte("env[0]name=A&env[0][value]=1&slug=a+b%20c&slug=d"))
+	f.Add(typeForm, []byte("env[0]name=A&env[0][name]=B&env[00].name=C&env=D"))
 	f.Add("multipart/form-data; boundary=B", []byte(multipartForm))
 	f.Add(`multipart/form-data; boundary="a b"`, []byte("--a b\r\nContent-Disposition: form-data; name=a; filename=b\r\n\r\nc\r\n--a b--"))
 	f.Add("text/plain", []byte("slug=a"))
 	f.Fuzz(func(t *testing.T, contentType string, body []byte) {
+		mediaType, want := written(contentType, body)
 		members, err := Bind(post(t, contentType, body))
 		if err != nil {
 			if e, ok := errors.AsType[*apierr.Error](err); !ok || e.Status < 400 || e.Status > 499 || !utf8.ValidString(e.Detail) {
 				t.Fatalf("got %v, want a mistake of the client's", err)
 			}
+			deep := bytes.Count(body, []byte("["))+bytes.Count(body, []byte("{")) > maxDepth
+			if mediaType == typeJSON && want != nil && json.Valid(body) && utf8.Valid(body) && !deep {
+				t.Errorf("an object is refused: %v", err)
+			}
 			return
 		}
-		if members == nil {
-			t.Fatal("got no members, want none of them")
+		checkMembers(t, mediaType, want, members)
+		if again, err := Bind(post(t, contentType, body)); err != nil || !cmp.Equal(members, again) {
+			t.Errorf("read again: %v; -first, +second:\n%s", err, cmp.Diff(members, again))
 		}
 		for name := range members {
 			if _, uploaded := members[name].(wire.Upload); uploaded {
@@ -52,7 +62,7 @@ func FuzzBind(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		again, err := Bind(post(t, "application/json", encoded))
+		again, err := Bind(post(t, typeJSON, encoded))
 		if err != nil {
 			t.Fatalf("written again: %v", err)
 		}
@@ -78,7 +88,11 @@ func FuzzForms(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want, wantErr := parse(t, "application/json", encoded)
+		want, wantErr := parse(t, typeJSON, encoded)
+		raw := []wire.EnvVar{{Name: nameOne, Value: valueOne}, {Name: nameTwo, Value: valueTwo}}
+		if wantErr == nil && (*want.Location != strings.TrimSpace(location) || !slices.Equal(*want.Env, raw)) {
+			t.Errorf("%q and %v became %q and %v", location, raw, *want.Location, *want.Env)
+		}
 		text, err := json.Marshal(env)
 		if err != nil {
 			t.Fatal(err)
@@ -88,7 +102,7 @@ func FuzzForms(f *testing.F) {
 			{"location": {location}, "env[0]name": {nameOne}, "env[0]value": {valueOne}, "env[1]name": {nameTwo}, "env[1]value": {valueTwo}},
 			{"location": {"x", location}, "env[3][name]": {nameOne}, "env[3][value]": {valueOne}, "env[20].name": {nameTwo}, "env[20].value": {valueTwo}},
 		} {
-			got, err := parse(t, "application/x-www-form-urlencoded", []byte(form.Encode()))
+			got, err := parse(t, typeForm, []byte(form.Encode()))
 			if diff := cmp.Diff(want, got); diff != "" || (err == nil) != (wantErr == nil) {
 				t.Errorf("a form: got %v, as JSON %v; -JSON, +form:\n%s", err, wantErr, diff)
 			}

@@ -241,8 +241,15 @@ func (b *DomainBody) validate(errors apierr.Fields) {
 	check(errors, FieldPassword, b.EmailHostPassword, validMailPassword, "A password has at most 4096 bytes.")
 }
 
-// Host writes a host name in the one way that names it.
-func Host(name string) string { return strings.TrimSuffix(strings.ToLower(name), ".") }
+// Host writes a host name in the one way that names it. What is no letter of a host name isn't made one: lower case makes an i of İ, too.
+func Host(name string) string { return strings.TrimSuffix(strings.Map(lowerLetter, name), ".") }
+
+func lowerLetter(char rune) rune {
+	if 'A' <= char && char <= 'Z' {
+		return char + 'a' - 'A'
+	}
+	return char
+}
 
 // IsAddress tells whether a text is an e-mail address.
 func IsAddress(text string) bool { return text != "" && validFromEmail(text) }
