@@ -42,16 +42,12 @@ func (s *Store) expect(ctx context.Context, kind string, want client.Object) err
 	return err
 }
 
-// lookUp returns the metadata of an object as the API server has it; without a UID if there is none. The facade asks as itself, and by a list,
-// which is all that it may do.
+// lookUp returns the metadata of an object as the API server has it; without a UID if there is none. The facade asks as itself. It doesn't list, which
+// the API server does from a cache of its own, after it has waited up to a tenth of a second for that to be up to date.
 func (s *Store) lookUp(ctx context.Context, kind string, key client.ObjectKey) (*metav1.PartialObjectMetadata, error) {
-	list := &metav1.PartialObjectMetadataList{}
-	list.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind(kind + "List"))
-	err := s.own.List(ctx, list, client.InNamespace(key.Namespace), client.MatchingFields{metav1.ObjectNameField: key.Name})
-	if err != nil || len(list.Items) == 0 {
-		return &metav1.PartialObjectMetadata{}, err
-	}
-	return &list.Items[0], nil
+	found := &metav1.PartialObjectMetadata{}
+	found.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind(kind))
+	return found, client.IgnoreNotFound(s.own.Get(ctx, key, found))
 }
 
 // stale is the conflict about an object that the cache has otherwise than the API server.

@@ -19,7 +19,7 @@ const (
 	indexHash = "data.sha256"
 )
 
-// +kubebuilder:rbac:groups=berth.dev,resources=apps;domains,verbs=list;watch
+// +kubebuilder:rbac:groups=berth.dev,resources=apps;domains,verbs=get;list;watch
 // +kubebuilder:rbac:groups="",resources=namespaces,verbs=list;watch
 
 func (s *Store) addIndexes(ctx context.Context) error {
