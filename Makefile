@@ -45,7 +45,7 @@ stop: ## end what `make run` began; nothing is left
 	@if [ -x $(RUN)/dev ]; then $(RUN)/dev down --dir=$(RUN) --cluster=$(CLUSTER); fi
 
 .PHONY: test
-test: test-unit test-fuzz test-release test-cluster test-e2e ## test everything
+test: test-unit test-fuzz chaos test-release test-cluster test-e2e ## test everything
 
 .PHONY: test-unit
 test-unit: cluster ## test the packages, against a real API server where one is needed
@@ -107,15 +107,15 @@ test-cluster test-e2e:
 	@echo "$@ needs root for a node that runs Pods: left out"
 endif
 
-# A seed that was printed lets the same requests fail once more. The long form writes its table into the documentation.
+# A seed that was printed lets the same requests fail once more.
 .PHONY: chaos
-chaos: cluster ## kill, cut and confuse what runs, in two minutes; with LONG=1 in an hour at most; SEED=… as last time
+chaos: cluster ## kill, cut and confuse what runs; SEED=… as last time, LONG=1 for longer, REPORT=FILE for the table
 	@$(CLUSTER) doctor
 	KUBEBUILDER_ASSETS="$$($(CLUSTER) assets)" go test -count=1 -timeout=60m -v ./hack/chaos -args -seed=$(or $(SEED),0) \
-		$(if $(LONG),-long -report=$(CURDIR)/docs/performance/chaos.md)
+		$(if $(LONG),-long) $(if $(REPORT),-report=$(CURDIR)/$(REPORT))
 
 .PHONY: bench
-bench: cluster ## measure Berth beside a plain client of the API server, in 15 minutes; BENCH="--sizes=100 --duration=1s" for less
+bench: cluster ## measure Berth beside a plain client of the API server, in 20 minutes; BENCH="--sizes=100 --duration=1s" for less
 	@$(CLUSTER) doctor
 	KUBEBUILDER_ASSETS="$$($(CLUSTER) assets)" go -C hack/bench run . --root=$(CURDIR) --out=$(CURDIR)/docs/performance $(BENCH)
 

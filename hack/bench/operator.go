@@ -113,7 +113,7 @@ func (s *stack) restart(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if all := s.apps + s.made() + 1; int(q.reconciles) < all { // A Domain each, and one App of the single ones has one.
+	if all := s.apps + s.made(); int(q.reconciles) < all { // Each of the Apps that were made at once has a Domain.
 		return fmt.Errorf("%.0f reconciles of %d Apps and Domains", q.reconciles, all)
 	}
 	o.AllReconciled = q.since.Sub(s.operator.Began).Seconds()

@@ -120,7 +120,7 @@ func (r *Results) bySize(title string, values func(s *Size) map[string]float64) 
 
 func (r *Results) singleTable() *table {
 	t := newTable("an App", "facade", "operator", "both")
-	for _, single := range r.most().Converge.Singles {
+	for _, single := range r.singles() {
 		t.add(single.What, strconv.Itoa(single.Facade), strconv.Itoa(single.Operator), strconv.Itoa(single.Facade+single.Operator))
 	}
 	return t

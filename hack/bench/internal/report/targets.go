@@ -83,7 +83,7 @@ func (r *Results) targets() []target {
 			share("all done for 1,000 Apps: share of the same", 0.7, made.SettledRate/made.Floor.Rate),
 		)
 	}
-	for _, single := range r.most().Converge.Singles {
+	for _, single := range r.singles() {
 		all = append(all, atMost("an App "+single.What+": requests with the whole reconcile", 8, float64(single.Facade+single.Operator)))
 	}
 	if len(r.Sizes) > 1 {
@@ -122,6 +122,14 @@ func (s *Size) processTargets() []target {
 		memory("facade: memory when it has nothing to do", 200, max(f.StartedRSS, f.LoadedRSS)),
 		memory("facade: memory at most", 200, f.PeakRSS),
 	}
+}
+
+// singles are what single Apps cost, with as many Apps as are made for the target or, if that was not measured, with the most.
+func (r *Results) singles() []Single {
+	if s := r.with(targetConverge); s != nil {
+		return s.Converge.Singles
+	}
+	return r.most().Converge.Singles
 }
 
 // flat wants a reconcile to cost the same whatever else there is.
