@@ -13,6 +13,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	clocktesting "k8s.io/utils/clock/testing"
@@ -117,16 +118,20 @@ func (s timed) begin(t *testing.T) {
 	eventually(t, s.right)
 }
 
-// wake sets the clock and has the operator look at App and Domain, which a change of the App wakes too.
+// wake sets the clock and has the operator look at the App, and at the Domain, which a change of its route wakes.
 func (s timed) wake(t *testing.T, now time.Time) {
 	t.Helper()
 	s.clock.SetTime(now)
 	seen := []func(context.Context) error{
 		s.operator.reconciles.anew(of("App", string(s.site), string(s.site))), s.operator.reconciles.anew(of("Domain", string(s.site), string(s.site))),
 	}
-	err := edit(t.Context(), &v1alpha1.App{ObjectMeta: s.named("")}, func(a *v1alpha1.App) {
-		metav1.SetMetaDataAnnotation(&a.ObjectMeta, "example.com/touched", time.Now().Format(time.RFC3339Nano))
-	})
+	touch := func(o *metav1.ObjectMeta) {
+		metav1.SetMetaDataAnnotation(o, "example.com/touched", time.Now().Format(time.RFC3339Nano))
+	}
+	err := errors.Join(
+		edit(t.Context(), &v1alpha1.App{ObjectMeta: s.named("")}, func(a *v1alpha1.App) { touch(&a.ObjectMeta) }),
+		edit(t.Context(), &networkingv1.Ingress{ObjectMeta: s.named(".domain")}, func(i *networkingv1.Ingress) { touch(&i.ObjectMeta) }),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -66,6 +66,10 @@ func run(m *testing.M) (code int, err error) {
 	if err != nil {
 		return 0, err
 	}
+	// Or AWS's library asks the cloud that this may run in, and keeps connections there.
+	if err := os.Setenv("AWS_EC2_METADATA_DISABLED", "true"); err != nil {
+		return 0, err
+	}
 	metrics.Registry = severalRegistry{metrics.Registry}
 	setLogs()
 	ctx, cancel := context.WithCancel(context.Background())
