@@ -37,6 +37,11 @@ func (b base) requireOrganization(ctx context.Context, o status.Object) error {
 	return b.requireRights(ctx, &ns)
 }
 
+// isInOrganization reports whether the Namespace of an object is an organization that the controllers may write in.
+func (b base) isInOrganization(ctx context.Context, o status.Object) bool {
+	return b.requireOrganization(ctx, o) == nil
+}
+
 // missing stalls an object for the lack of something else, but lets it wait for that at first: both may have been written together, and
 // what is gone may be about to be replaced.
 func (b base) missing(o status.Object, reason, format string, args ...any) error {

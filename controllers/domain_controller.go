@@ -115,8 +115,8 @@ func (r *domainReconciler) Reconcile(ctx context.Context, domain *v1alpha1.Domai
 		phase.Phase[*domainScope]{Name: "route", Condition: v1alpha1.ConditionRouted, Run: r.route},
 		phase.Phase[*domainScope]{Name: "leftovers", Condition: v1alpha1.ConditionCertified, Run: r.leftovers},
 	)
-	if outcome.Gate() == nil && r.organization(ctx, s) != nil {
-		// The Namespace has stopped being an organization, and its Secrets have gone from the cache meanwhile: nobody knows what is true of them.
+	if outcome.Gate() == nil && !r.isInOrganization(ctx, domain) {
+		// That has ended, and the Secrets have gone from the cache meanwhile: nobody knows what is true of them.
 		return reconcile.Result{RequeueAfter: rightsAgain}, nil
 	}
 	statusErr := r.writeStatus(ctx, s, outcome)

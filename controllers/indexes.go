@@ -103,18 +103,24 @@ func secretNames(o client.Object) []string {
 			found = append(found, r.CredentialsSecretRef.Name)
 		}
 	case *appsv1.ReplicaSet:
-		for _, c := range o.Spec.Template.Spec.Containers {
-			for _, e := range c.Env {
-				if e.ValueFrom != nil && e.ValueFrom.SecretKeyRef != nil {
-					found = append(found, e.ValueFrom.SecretKeyRef.Name)
-				}
-			}
-		}
+		found = namedByPods(&o.Spec.Template.Spec)
 	case *v1alpha1.Domain:
 		found = namedByDomain(o)
 	case *cmv1.Certificate:
 		if o.Spec.SecretName != "" { // The cache doesn't hold it of others' Certificates.
 			found = []string{o.Spec.SecretName}
+		}
+	}
+	return found
+}
+
+func namedByPods(spec *corev1.PodSpec) []string {
+	var found []string
+	for _, c := range spec.Containers {
+		for _, e := range c.Env {
+			if e.ValueFrom != nil && e.ValueFrom.SecretKeyRef != nil {
+				found = append(found, e.ValueFrom.SecretKeyRef.Name)
+			}
 		}
 	}
 	return found

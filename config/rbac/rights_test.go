@@ -82,6 +82,7 @@ var operatorOrganization = []right{
 // facade is what the facade may do in every Namespace, and outside of them.
 var facade = []right{
 	{"list watch", "berth.dev/apps berth.dev/domains", "what REST clients read"},
+	{"get", "berth.dev/apps berth.dev/domains", "whether its cache is up to date, before it says that nothing changes"},
 	{"list watch", "namespaces", "which are organizations"},
 	{"create", "authorization.k8s.io/subjectaccessreviews", "to ask what a caller may do"},
 	{"impersonate:user-info", "authentication.k8s.io/users authentication.k8s.io/groups", "to act as the caller, in nothing but what follows"},

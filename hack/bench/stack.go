@@ -124,16 +124,19 @@ func (s *stack) prepare(ctx context.Context) error {
 }
 
 // freeAddresses sets addresses on loopback that nobody listens at, each another one.
-func freeAddresses(addresses ...*string) error {
+func freeAddresses(addresses ...*string) (err error) {
+	var taken []net.Listener
 	for _, address := range addresses {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return err
+		l, listenErr := net.Listen("tcp", "127.0.0.1:0")
+		if err = listenErr; err != nil {
+			break
 		}
-		defer l.Close()
-		*address = l.Addr().String()
+		taken, *address = append(taken, l), l.Addr().String()
 	}
-	return nil
+	for _, l := range taken {
+		err = errors.Join(err, l.Close())
+	}
+	return err
 }
 
 // makeCertificate makes the facade's certificate and a client that trusts it.

@@ -39,7 +39,8 @@ func (w world) hosts(organization string) map[string][]string {
 		case "Ingress":
 			rules, _, _ := unstructured.NestedSlice(o.Object, "spec", "rules")
 			for _, rule := range rules {
-				hosts = append(hosts, fmt.Sprint(rule.(map[string]any)["host"]))
+				of, _ := rule.(map[string]any)
+				hosts = append(hosts, fmt.Sprint(of["host"]))
 			}
 		}
 		if len(hosts) > 0 {

@@ -87,6 +87,7 @@ func TestNothingLeaks(t *testing.T) {
 
 // workAndEnd has an operator, facades, a client and followers work, undisturbed and with faults, and end.
 func workAndEnd(t *testing.T, f *figures, before float64) {
+	t.Helper()
 	s := &storm{figures: f, doors: newDoors(t)}
 	failures, cuts := &fault.Failures{Chance: chance(t.Name()), Rate: 0.08}, &fault.Cuts{}
 	wrap := func(next http.RoundTripper) http.RoundTripper { return failures.Wrap(cuts.Wrap(next)) }

@@ -71,7 +71,7 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	defer os.RemoveAll(suite.dir)
+	defer func() { _ = os.RemoveAll(suite.dir) }() // It lies where what is temporary does.
 	return testenv.Run(m, setup)
 }
 

@@ -121,7 +121,8 @@ func TestTokenOfAClockAhead(t *testing.T) {
 		t.Errorf("the token was issued at %s, and it is %s", token.IssuedAt, w.clock.Now())
 	}
 	calls := len(w.aws.Calls())
-	if w.mustGet(t, time.Time{}); len(w.aws.Calls()) != calls {
+	w.mustGet(t, time.Time{})
+	if len(w.aws.Calls()) != calls {
 		t.Error("the new token is replaced once more")
 	}
 }

@@ -64,8 +64,11 @@ func alike(a, b client.Object) bool {
 // settle lets the cache catch up if it lacks an App that a write is about: another facade may have made it a moment ago. Only what is likely to
 // be refused costs a request.
 func (s *Store) settle(ctx context.Context, app client.ObjectKey) error {
-	if len(validation.IsDNS1123Label(app.Name)) > 0 || s.apps.get(app.Namespace, app.Name) != nil || s.Organization(ctx, app.Namespace) != nil {
+	if s.apps.get(app.Namespace, app.Name) != nil || len(validation.IsDNS1123Label(app.Name)) > 0 {
 		return nil
+	}
+	if s.Organization(ctx, app.Namespace) != nil {
+		return nil //nolint:nilerr // Whoever writes is told of that by what comes next.
 	}
 	return s.catchUp(ctx, app)
 }

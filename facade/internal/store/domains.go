@@ -69,7 +69,7 @@ func (s *Store) ListDomains(ctx context.Context, organization string, window fun
 	if err != nil {
 		return nil, 0, err
 	}
-	page, total, err := s.listing.page(organizations, window)
+	page, total, err := s.page(organizations, window)
 	if err != nil {
 		return nil, 0, err
 	}

@@ -181,7 +181,7 @@ func checkDomain(t *testing.T, platform Platform, written map[string]any, read w
 	want := read
 	want.Domain, want.URL = hostOf(said("domain")), "https://"+hostOf(said("domain"))
 	want.EmailHost = cmp.Or(said("email_host"), platform.Mail.Host)
-	want.EmailPort = int32(cmp.Or(number("email_port"), int(platform.Mail.Port), defaultMailPort)) //nolint:gosec // A port has 16 bits.
+	want.EmailPort = int32(cmp.Or(number("email_port"), int(platform.Mail.Port), defaultMailPort))
 	want.EmailHostUser = cmp.Or(said("email_host_user"), want.EmailHostUser)
 	want.FromEmail = cmp.Or(said("from_email"), want.FromEmail)
 	want.Authentication = number("authentication")

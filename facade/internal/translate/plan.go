@@ -44,7 +44,7 @@ type Plan struct {
 }
 
 // Empty tells that there is nothing to write.
-func (p Plan) Empty() bool { return p.App == nil && p.Domain == nil }
+func (p *Plan) Empty() bool { return p.App == nil && p.Domain == nil }
 
 // Create plans a new App. observed is what there is beside it: the external id of the organization, and the Domain that somebody has made for
 // it already, or nil. The error is a 400 that names the field that the body lacks or has wrong.

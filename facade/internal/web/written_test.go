@@ -110,7 +110,8 @@ func checkMembers(t *testing.T, mediaType string, written, members map[string]an
 			t.Errorf("%q is %v, and was not written", name, read)
 		}
 		for _, item := range list {
-			for _, value := range item.(map[string]any) {
+			fields, _ := item.(map[string]any)
+			for _, value := range fields {
 				if !slices.Contains(values, value) {
 					t.Errorf("%q has %v, which was not written", name, value)
 				}

@@ -161,9 +161,12 @@ func FuzzParseApp(f *testing.F) {
 			return
 		}
 		fields := []field{
-			{name: FieldSlug, read: body.Slug, shows: trimmed}, {name: "location", read: body.Location, shows: trimmed},
-			{name: FieldRole, read: body.RoleName, shows: trimmed}, {name: FieldExternalID, read: body.ExternalID, shows: verbatim, nilIfEmpty: true},
-			{name: "dataset", read: body.Dataset, shows: defaultDataset}, {name: FieldDomain, read: body.Domain, shows: sameHost},
+			{name: FieldSlug, read: body.Slug, shows: trimmed},
+			{name: "location", read: body.Location, shows: trimmed},
+			{name: FieldRole, read: body.RoleName, shows: trimmed},
+			{name: FieldExternalID, read: body.ExternalID, shows: verbatim, nilIfEmpty: true},
+			{name: "dataset", read: body.Dataset, shows: defaultDataset},
+			{name: FieldDomain, read: body.Domain, shows: sameHost},
 			{name: FieldFrom, read: body.FromEmail, shows: trimmed},
 		}
 		for _, f := range fields {
@@ -201,10 +204,14 @@ func FuzzParseDomain(f *testing.F) {
 			return
 		}
 		fields := []field{
-			{name: FieldSlug, read: body.Slug, shows: trimmed, nilIfEmpty: true}, {name: FieldDomain, read: body.Domain, shows: sameHost},
-			{name: FieldFrom, read: body.FromEmail, shows: trimmed}, {name: FieldHost, read: body.EmailHost, shows: trimmed},
-			{name: FieldUser, read: body.EmailHostUser, shows: trimmed}, {name: FieldPassword, read: body.EmailHostPassword, shows: verbatim},
-			{name: FieldPort, read: numberText(body.EmailPort), shows: sameNumber}, {name: FieldLogin, read: numberText(body.Authentication), shows: sameNumber},
+			{name: FieldSlug, read: body.Slug, shows: trimmed, nilIfEmpty: true},
+			{name: FieldDomain, read: body.Domain, shows: sameHost},
+			{name: FieldFrom, read: body.FromEmail, shows: trimmed},
+			{name: FieldHost, read: body.EmailHost, shows: trimmed},
+			{name: FieldUser, read: body.EmailHostUser, shows: trimmed},
+			{name: FieldPassword, read: body.EmailHostPassword, shows: verbatim},
+			{name: FieldPort, read: numberText(body.EmailPort), shows: sameNumber},
+			{name: FieldLogin, read: numberText(body.Authentication), shows: sameNumber},
 		}
 		for _, f := range fields {
 			f.check(t, sent)

@@ -120,7 +120,7 @@ func TestCuts(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer response.Body.Close()
+		t.Cleanup(func() { _ = response.Body.Close() })
 		lines := bufio.NewReader(response.Body)
 		if _, err := lines.ReadString('\n'); err != nil {
 			t.Fatal(err)
