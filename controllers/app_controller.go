@@ -2,8 +2,6 @@ package controllers
 
 import (
 	"context"
-	"errors"
-	"time"
 
 	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
 	appsv1 "k8s.io/api/apps/v1"
@@ -107,13 +105,5 @@ func (r *appReconciler) Reconcile(ctx context.Context, app *v1alpha1.App) (recon
 		phase.Phase[*appScope]{Name: "leftovers", Condition: v1alpha1.ConditionCertified, Run: r.leftovers},
 	)
 	recheck, statusErr := r.writeStatus(ctx, s, outcome)
-	refused := r.refused(app, outcome)
-	result, err := outcome.Result()
-	if err := errors.Join(err, statusErr); err != nil {
-		return reconcile.Result{}, err
-	}
-	for _, after := range []time.Duration{recheck, s.serving.recheck, s.pull.recheck, refused} {
-		result.RequeueAfter = phase.Sooner(result.RequeueAfter, after)
-	}
-	return result, nil
+	return r.result(app, outcome, statusErr, recheck, s.serving.recheck, s.pull.recheck)
 }

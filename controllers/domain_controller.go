@@ -2,8 +2,6 @@ package controllers
 
 import (
 	"context"
-	"errors"
-	"time"
 
 	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -120,13 +118,5 @@ func (r *domainReconciler) Reconcile(ctx context.Context, domain *v1alpha1.Domai
 		return reconcile.Result{RequeueAfter: rightsAgain}, nil
 	}
 	statusErr := r.writeStatus(ctx, s, outcome)
-	refused := r.refused(domain, outcome)
-	result, err := outcome.Result()
-	if err := errors.Join(err, statusErr); err != nil {
-		return reconcile.Result{}, err
-	}
-	for _, after := range []time.Duration{s.serving.recheck, refused} {
-		result.RequeueAfter = phase.Sooner(result.RequeueAfter, after)
-	}
-	return result, nil
+	return r.result(domain, outcome, statusErr, s.serving.recheck)
 }

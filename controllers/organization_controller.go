@@ -86,13 +86,10 @@ func (r *organizationReconciler) Reconcile(ctx context.Context, req reconcile.Re
 	}
 	outcome := phase.Run(ctx, ns, r.phases(ns)...)
 	status.Complain(r.recorder, ns, outcome)
-	refused := r.refused(ns, outcome)
-	result, err := outcome.Result()
-	if err != nil || len(outcome.Problems()) == 0 {
-		return result, err
+	if len(outcome.Problems()) == 0 {
+		return r.result(ns, outcome, nil)
 	}
-	result.RequeueAfter = phase.Sooner(phase.Sooner(result.RequeueAfter, complainAfter), refused)
-	return result, nil
+	return r.result(ns, outcome, nil, complainAfter)
 }
 
 // phases are the steps for an organization. Only the rights of the controllers themselves keep others from being taken.

@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"errors"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -29,6 +30,20 @@ func newFailures() workqueue.TypedRateLimiter[reconcile.Request] {
 // newRefusals returns what says when an object is looked at again for which the API server refuses something.
 func newRefusals() workqueue.TypedRateLimiter[types.UID] {
 	return workqueue.NewTypedItemExponentialFailureRateLimiter[types.UID](refusedAgain, refusedAgainAtMost)
+}
+
+// result returns what the reconcile of an object ends with: an error if a phase or the write of its status failed, or else the soonest of the times
+// after which its problems, what the API server refuses, or others want to look at it again; of these, zero is none.
+func (b base) result(o client.Object, outcome *phase.Outcome, statusErr error, others ...time.Duration) (reconcile.Result, error) {
+	refused := b.refused(o, outcome) // Also if it failed, so that it is known how often.
+	result, err := outcome.Result()
+	if err := errors.Join(err, statusErr); err != nil {
+		return reconcile.Result{}, err
+	}
+	for _, after := range append(others, refused) {
+		result.RequeueAfter = phase.Sooner(result.RequeueAfter, after)
+	}
+	return result, nil
 }
 
 // refused returns after what time an object is looked at again for which the API server refuses something, or zero if it doesn't. The refusal may

@@ -66,17 +66,19 @@ func claimed(o client.Object) [4]string {
 // statusChanged lets through that what is said of an App or a Domain changes. Mostly its own controller has said so, and finds nothing to do; but it
 // may have been one whose answer was lost, or that had led before, and then nobody else would set it right.
 var statusChanged = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
-	switch before := e.ObjectOld.(type) {
-	case *v1alpha1.App:
-		after, ok := e.ObjectNew.(*v1alpha1.App)
-		return ok && !equality.Semantic.DeepEqual(before.Status, after.Status)
-	case *v1alpha1.Domain:
-		after, ok := e.ObjectNew.(*v1alpha1.Domain)
-		return ok && !equality.Semantic.DeepEqual(before.Status, after.Status)
-	default:
-		return false
-	}
+	return !equality.Semantic.DeepEqual(statusOf(e.ObjectOld), statusOf(e.ObjectNew))
 }}
+
+func statusOf(o client.Object) any {
+	switch o := o.(type) {
+	case *v1alpha1.App:
+		return o.Status
+	case *v1alpha1.Domain:
+		return o.Status
+	default:
+		return nil
+	}
+}
 
 // tokenChanged lets through that organizations come and go, and that one gets a token to prove by that a host is its own.
 var tokenChanged = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {

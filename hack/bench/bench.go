@@ -83,4 +83,7 @@ func (b *bench) measureSize(ctx context.Context, apps int) (_ report.Size, err e
 }
 
 // profiled tells whether profiles are taken with this number of Apps.
-func (b *bench) profiled(apps int) bool { return b.profiles && apps == slices.Max(b.sizes) }
+func (b *bench) profiled(apps int) bool { return b.profiles && b.isLargest(apps) }
+
+// isLargest tells whether there is no size with more Apps.
+func (b *bench) isLargest(apps int) bool { return apps == slices.Max(b.sizes) }

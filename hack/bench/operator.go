@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"slices"
 	"time"
 
 	vegeta "github.com/tsenart/vegeta/v12/lib"
@@ -30,7 +29,7 @@ func (s *stack) idle(ctx context.Context) error {
 		return err
 	}
 	duration := idleFor
-	if s.apps == slices.Max(s.sizes) {
+	if s.isLargest(s.apps) {
 		duration = idleLong
 	}
 	select {
