@@ -107,7 +107,7 @@ func TestCuts(t *testing.T) {
 		<-r.Context().Done()
 		left <- r.URL.Path
 	}))
-	defer server.Close()
+	t.Cleanup(server.Close) // After the watches have ended, for which it waits.
 	cuts := &Cuts{}
 	through := cuts.Wrap(http.DefaultTransport)
 	var open []*bufio.Reader
