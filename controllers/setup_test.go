@@ -9,8 +9,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/event"
-
-	"github.com/berth-dev/berth/api/v1alpha1"
 )
 
 func TestSetupNeedsOptions(t *testing.T) {
@@ -49,39 +47,6 @@ func TestOptionsDefaults(t *testing.T) {
 				t.Errorf("issuer (-want +got):\n%s", diff)
 			}
 		})
-	}
-}
-
-// What the cache keeps of others' objects doesn't grow with them.
-func TestCacheKeepsLittleOfOthers(t *testing.T) {
-	t.Parallel()
-	service := func(kind string) *corev1.Service {
-		return &corev1.Service{
-			ObjectMeta: metav1.ObjectMeta{
-				Name: "web", Labels: map[string]string{"a": "b"},
-				OwnerReferences: []metav1.OwnerReference{{APIVersion: kind, Kind: "App", Controller: new(true)}},
-				ManagedFields: []metav1.ManagedFieldsEntry{
-					{Manager: "kubectl", Operation: metav1.ManagedFieldsOperationApply},
-					{Manager: v1alpha1.FieldOwner, Operation: metav1.ManagedFieldsOperationApply},
-					{Manager: v1alpha1.FieldOwner, Operation: metav1.ManagedFieldsOperationUpdate},
-				},
-			},
-			Spec: corev1.ServiceSpec{ClusterIP: "10.0.0.1"},
-		}
-	}
-	ours, theirs := service("berth.dev/v1alpha1"), service("example.com/v1")
-	wantOurs, wantTheirs := ours.DeepCopy(), &corev1.Service{
-		ObjectMeta: metav1.ObjectMeta{Name: "web", OwnerReferences: theirs.OwnerReferences},
-	}
-	wantOurs.ManagedFields = wantOurs.ManagedFields[1:2]
-	for want, in := range map[*corev1.Service]*corev1.Service{wantOurs: ours, wantTheirs: theirs} {
-		got, err := keepOurs(in)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(any(want), got); diff != "" {
-			t.Errorf("kept (-want +got):\n%s", diff)
-		}
 	}
 }
 

@@ -43,8 +43,13 @@ func mustBeSame(t *testing.T, object *unstructured.Unstructured, want *apiac.App
 	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, &app); err != nil {
 		t.Fatal(err)
 	}
-	same, err := Same(&app, want, apiac.ExtractAppStatus)
-	if err != nil || same != wantSame {
-		t.Errorf("got the same: %t, want %t (error: %v)", same, wantSame, err)
+	for _, digest := range []bool{false, true} {
+		if digest {
+			Digest(&app, apiac.ExtractAppStatus)
+		}
+		same, err := Same(&app, want, apiac.ExtractAppStatus)
+		if err != nil || same != wantSame {
+			t.Errorf("got the same: %t, want %t (error: %v; digested: %t)", same, wantSame, err, digest)
+		}
 	}
 }

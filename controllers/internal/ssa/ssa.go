@@ -2,7 +2,8 @@
 // else is never touched, and what is no longer wanted is deleted only if it is the owner's own.
 //
 // It reads through the client it is given and takes its answers for the truth, so that client has to read its own writes from its
-// cache (client.CacheOptions.EnableReadYourWritesConsistency), and the cache has to hold the managed fields of v1alpha1.FieldOwner.
+// cache (client.CacheOptions.EnableReadYourWritesConsistency), and the cache has to hold the managed fields of v1alpha1.FieldOwner, or what Digest
+// makes of them.
 package ssa
 
 import (
@@ -13,7 +14,6 @@ import (
 	"slices"
 	"time"
 
-	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -125,7 +125,7 @@ func Prune(ctx context.Context, c client.Client, owner metav1.Object, obj client
 // as Berth has it. Its fractions of a second are cut off.
 func AppliedAt(obj client.Object) time.Time {
 	for _, f := range obj.GetManagedFields() {
-		if f.Manager == v1alpha1.FieldOwner && f.Operation == metav1.ManagedFieldsOperationApply && f.Subresource == "" && f.Time != nil {
+		if isOurs(&f) && f.Subresource == "" && f.Time != nil {
 			return f.Time.Time
 		}
 	}
@@ -135,11 +135,29 @@ func AppliedAt(obj client.Object) time.Time {
 // Same reports whether an object's fields of Berth's are what want says. A field that somebody else has changed is no longer
 // Berth's, so it makes a difference too.
 func Same[O client.Object, C any](obj O, want C, extract Extract[O, C]) (bool, error) {
+	wanted, err := digestOf(want)
+	if err != nil {
+		return false, err
+	}
+	digested := false
+	for _, f := range obj.GetManagedFields() {
+		if !isOurs(&f) || !isDigest(f.FieldsV1) {
+			continue
+		}
+		digested = true
+		if f.FieldsV1.GetRawString() == wanted {
+			return true, nil
+		}
+	}
+	if digested {
+		return false, nil
+	}
 	have, err := extract(obj, v1alpha1.FieldOwner)
 	if err != nil {
-		return false, nil //nolint:nilerr // The record speaks of fields that aren't there, as of an object restored without its status; an apply mends it.
+		return false, nil //nolint:nilerr // See noDigest.
 	}
-	return equality.Semantic.DeepEqual(have, want), nil
+	got, err := digestOf(have)
+	return got == wanted, err
 }
 
 // create applies without force, so that an object that somebody made since the cache was read answers with a conflict for the fields

@@ -1,0 +1,204 @@
+package controllers
+
+import (
+	"maps"
+	"slices"
+
+	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/controllers/internal/ssa"
+	"github.com/berth-dev/berth/internal/certificate"
+)
+
+// keepOurFields keeps, of the managed fields, those that the controllers have applied: what is written is compared with them.
+func keepOurFields(in any) (any, error) {
+	if o, err := meta.Accessor(in); err == nil {
+		keepManaged(o)
+	}
+	return in, nil
+}
+
+func keepManaged(o metav1.Object) {
+	o.SetManagedFields(slices.DeleteFunc(o.GetManagedFields(), func(f metav1.ManagedFieldsEntry) bool {
+		return f.Manager != v1alpha1.FieldOwner || f.Operation != metav1.ManagedFieldsOperationApply
+	}))
+}
+
+// transform is what a cache does to an object before it keeps it. What the cache can't tell the last state of comes as something else, and is
+// kept as it is.
+type transform = func(in any) (any, error)
+
+// kept is a pointer to a T that is an object with metadata.
+type kept[T any] interface {
+	object[T]
+	metav1.ObjectMetaAccessor
+}
+
+// keepWhole keeps an object but for the managed fields, of which it keeps the digest of what the controllers have applied.
+func keepWhole[O client.Object, C any](extract ssa.Extract[O, C]) transform {
+	return func(in any) (any, error) {
+		o, ok := in.(O)
+		if !ok {
+			return in, nil
+		}
+		keepManaged(o)
+		ssa.Digest(o, extract)
+		return o, nil
+	}
+}
+
+// keepOurs keeps of others' objects only who they are and who controls them. Of Berth's own it keeps the digest of what the controllers have
+// applied too, and what keep copies: of the rest, nothing is ever read.
+func keepOurs[T any, O kept[T], C any](extract ssa.Extract[O, C], keep func(from, to O)) transform {
+	return func(in any) (any, error) {
+		from, ok := in.(O)
+		if !ok {
+			return in, nil
+		}
+		to := O(new(T))
+		meta, ok := to.GetObjectMeta().(*metav1.ObjectMeta)
+		if !ok {
+			return in, nil
+		}
+		*meta = bare(from)
+		if !isOurs(from) {
+			return to, nil
+		}
+		keepManaged(from)
+		ssa.Digest(from, extract)
+		meta.Generation, meta.ManagedFields = from.GetGeneration(), from.GetManagedFields()
+		keep(from, to)
+		return to, nil
+	}
+}
+
+func nothing[O any](O, O) {}
+
+// keepOfDeployment keeps how many Pods there are to be, and how far a rollout is.
+func keepOfDeployment(from, to *appsv1.Deployment) {
+	if revision, ok := from.Annotations[revisionAnnotation]; ok {
+		to.Annotations = map[string]string{revisionAnnotation: revision}
+	}
+	to.Spec.Replicas, to.Status = from.Spec.Replicas, from.Status
+}
+
+// keepOfCertificate keeps where a certificate is written, and how far that is.
+func keepOfCertificate(from, to *cmv1.Certificate) {
+	to.Spec.SecretName, to.Status = from.Spec.SecretName, from.Status
+}
+
+// keepOfIngress keeps which certificates a route serves.
+func keepOfIngress(from, to *networkingv1.Ingress) { to.Spec.TLS = from.Spec.TLS }
+
+var keepService = keepOurs(corev1ac.ExtractService, nothing[*corev1.Service])
+
+// keepOfService keeps of others' Services only who they are, but of the API server's its addresses too.
+func keepOfService(in any) (any, error) {
+	service, ok := in.(*corev1.Service)
+	if !ok || !isAPIServer(service) {
+		return keepService(in)
+	}
+	return &corev1.Service{ObjectMeta: bare(service), Spec: corev1.ServiceSpec{ClusterIPs: service.Spec.ClusterIPs}}, nil
+}
+
+// keepOfNode keeps of a Node the addresses that it has.
+func keepOfNode(in any) (any, error) {
+	node, ok := in.(*corev1.Node)
+	if !ok {
+		return in, nil
+	}
+	return &corev1.Node{
+		ObjectMeta: bare(node), Spec: corev1.NodeSpec{PodCIDRs: node.Spec.PodCIDRs}, Status: corev1.NodeStatus{Addresses: node.Status.Addresses},
+	}, nil
+}
+
+// bare returns who an object is and who controls it.
+func bare(o metav1.Object) metav1.ObjectMeta {
+	return metav1.ObjectMeta{
+		Name: o.GetName(), Namespace: o.GetNamespace(), UID: o.GetUID(), ResourceVersion: o.GetResourceVersion(),
+		CreationTimestamp: o.GetCreationTimestamp(), DeletionTimestamp: o.GetDeletionTimestamp(), OwnerReferences: o.GetOwnerReferences(),
+	}
+}
+
+// keepOfReplicaSet keeps of a ReplicaSet which version of what it is and which Secrets its environment names.
+func keepOfReplicaSet(in any) (any, error) {
+	set, ok := in.(*appsv1.ReplicaSet)
+	if !ok {
+		return in, nil
+	}
+	var containers []corev1.Container
+	for _, c := range set.Spec.Template.Spec.Containers {
+		env := slices.DeleteFunc(c.Env, func(e corev1.EnvVar) bool { return e.ValueFrom == nil || e.ValueFrom.SecretKeyRef == nil })
+		containers = append(containers, corev1.Container{Name: c.Name, Env: env})
+	}
+	set.SetManagedFields(nil)
+	set.Spec = appsv1.ReplicaSetSpec{Template: corev1.PodTemplateSpec{Spec: corev1.PodSpec{Containers: containers}}}
+	set.Status = appsv1.ReplicaSetStatus{}
+	return set, nil
+}
+
+// keepOfPod keeps of a Pod whose it is, of which version, what its containers run, and how it is doing.
+func keepOfPod(in any) (any, error) {
+	pod, ok := in.(*corev1.Pod)
+	if !ok {
+		return in, nil
+	}
+	pod.SetManagedFields(nil)
+	pod.SetAnnotations(nil)
+	for i, c := range pod.Spec.Containers {
+		pod.Spec.Containers[i] = corev1.Container{Name: c.Name, Image: c.Image}
+	}
+	pod.Spec = corev1.PodSpec{Containers: pod.Spec.Containers}
+	pod.Status = corev1.PodStatus{Phase: pod.Status.Phase, Conditions: pod.Status.Conditions, ContainerStatuses: pod.Status.ContainerStatuses}
+	for i := range pod.Status.Conditions {
+		pod.Status.Conditions[i].LastProbeTime = metav1.Time{}
+	}
+	return pod, nil
+}
+
+// keptAnnotations are those of Secrets that are kept.
+var keptAnnotations = []string{
+	cmv1.CertificateNameKey, v1alpha1.AnnotationCredentialsFrom, v1alpha1.AnnotationIssuedAt, v1alpha1.AnnotationRefreshAt,
+	v1alpha1.AnnotationExpiresAt,
+}
+
+// keepOfSecret keeps of a Secret which keys it has, which Certificate it was written for, what the login in it was made from, and of one with
+// a certificate the chain and the public half of its key. Nothing that is secret ever enters the cache.
+func keepOfSecret(in any) (any, error) {
+	secret, ok := in.(*corev1.Secret)
+	if !ok {
+		return in, nil
+	}
+	strip(secret)
+	maps.DeleteFunc(secret.GetAnnotations(), func(key, _ string) bool { return !slices.Contains(keptAnnotations, key) })
+	keepManaged(secret)
+	ssa.Digest(secret, corev1ac.ExtractSecret)
+	return secret, nil
+}
+
+func strip(secret *corev1.Secret) {
+	certified := holdsCertificate(secret)
+	for key, value := range secret.Data {
+		switch {
+		case certified && key == corev1.TLSCertKey:
+			secret.Data[key] = certificate.KeepChain(value)
+		case certified && key == corev1.TLSPrivateKeyKey:
+			secret.Data[key] = certificate.KeepKey(value)
+		default:
+			secret.Data[key] = nil
+		}
+	}
+}
+
+func holdsCertificate(secret *corev1.Secret) bool {
+	label := secret.GetLabels()[v1alpha1.LabelSecret]
+	return label == v1alpha1.SecretTLS || label == v1alpha1.SecretCertificate
+}
