@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -118,11 +120,19 @@ func cacheOptions(scheme *runtime.Scheme) cache.Options {
 		Scheme:                      scheme,
 		ReaderFailOnMissingInformer: true,
 		ByObject: map[client.Object]cache.ByObject{
-			&v1alpha1.App{}:     {},
-			&v1alpha1.Domain{}:  {},
+			&v1alpha1.App{}:     {Transform: keepSetters},
+			&v1alpha1.Domain{}:  {Transform: keepSetters},
 			&corev1.Namespace{}: {Label: mustSelect(v1alpha1.LabelOrganization, selection.Exists), Transform: stripped},
 		},
 	}
+}
+
+// keepSetters leaves out of memory who has set which field of a status: that is asked only of what the facade may set as well.
+func keepSetters(object any) (any, error) {
+	if o, err := meta.Accessor(object); err == nil {
+		o.SetManagedFields(slices.DeleteFunc(o.GetManagedFields(), func(entry metav1.ManagedFieldsEntry) bool { return entry.Subresource != "" }))
+	}
+	return object, nil
 }
 
 // secretOptions say what is kept of Secrets: those with Berth's label in organizations, and in Berth's own Namespace, which has the API keys.
