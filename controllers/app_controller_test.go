@@ -66,8 +66,7 @@ func TestAppBecomesReady(t *testing.T) {
 	}
 }
 
-// A new App takes one request for each object and one for the status, and one for whether cert-manager may write the App's Secret: if that
-// is a user's, it isn't in the cache.
+// A new App takes one request for each object and one for the status.
 func TestNewAppTakesFewRequests(t *testing.T) {
 	t.Parallel()
 	ns := organization(t)
@@ -83,7 +82,7 @@ func TestNewAppTakesFewRequests(t *testing.T) {
 	}
 	want := []string{
 		"PATCH secrets/" + secret.Name, "PATCH deployments/" + app.Name, "PATCH services/" + app.Name,
-		"GET secrets/" + app.Name + "-tls", "PATCH certificates/" + app.Name, "PATCH ingresses/" + app.Name, "PATCH apps/" + app.Name + "/status",
+		"PATCH certificates/" + app.Name, "PATCH ingresses/" + app.Name, "PATCH apps/" + app.Name + "/status",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("requests (-want +got):\n%s", diff)

@@ -7,7 +7,6 @@ import (
 	cmmeta "github.com/cert-manager/cert-manager/pkg/apis/meta/v1"
 	cmv1ac "github.com/cert-manager/cert-manager/pkg/client/applyconfigurations/certmanager/v1"
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -36,9 +35,6 @@ func (s sites) certify(ctx context.Context, owner status.Object, v *serving) err
 
 // issue makes cert-manager get the certificate of a site, and the Secret that it is written to go with the owner.
 func (s sites) issue(ctx context.Context, owner metav1.Object, v *serving) error {
-	if err := s.free(ctx, owner, v.site); err != nil {
-		return err
-	}
 	want := desired.Certificate(v.site)
 	if err := ssa.Apply(ctx, s.client, owner, want, &v.certificate, cmv1ac.ExtractCertificate); err != nil {
 		return err
@@ -51,36 +47,16 @@ func (s sites) issue(ctx context.Context, owner metav1.Object, v *serving) error
 	return err
 }
 
-// free says whether cert-manager may write the Secret of a site: it would overwrite one that somebody else has made. That one needn't be in
-// the cache, so it is looked for past it before the Certificate is made. Once that is there, the Secret is cert-manager's.
-func (s sites) free(ctx context.Context, owner metav1.Object, site desired.Site) error {
-	err := s.client.Get(ctx, client.ObjectKey{Namespace: site.Namespace, Name: site.Name}, &cmv1.Certificate{})
-	if !apierrors.IsNotFound(err) {
-		return err
-	}
-	secret := &metav1.PartialObjectMetadata{} // Nothing secret needs to be read.
-	secret.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Secret"))
-	err = s.live.Get(ctx, client.ObjectKey{Namespace: site.Namespace, Name: site.TLSSecret}, secret)
-	if err != nil {
-		return client.IgnoreNotFound(err)
-	}
-	if !isOfSite(secret, owner, site) {
-		return &ssa.NotOwnedError{Kind: "Secret", Name: site.TLSSecret}
-	}
-	return nil
-}
-
-// isOfSite reports whether a Secret is a site's owner's, or cert-manager has written it for the site.
-func isOfSite(secret, owner metav1.Object, site desired.Site) bool {
-	return metav1.IsControlledBy(secret, owner) || secret.GetAnnotations()[cmv1.CertificateNameKey] == site.Name
-}
-
-// adoptIssued makes the Secret that cert-manager has written for a site go with the owner.
+// adoptIssued makes the Secret that cert-manager has written for a site go with the owner. One of its name that somebody else has made is left
+// alone.
 func (s sites) adoptIssued(ctx context.Context, owner metav1.Object, site desired.Site) error {
 	secret := &corev1.Secret{}
 	err := s.client.Get(ctx, client.ObjectKey{Namespace: site.Namespace, Name: site.TLSSecret}, secret)
-	if err != nil || !isOfSite(secret, owner, site) {
+	if err != nil {
 		return client.IgnoreNotFound(err)
+	}
+	if !metav1.IsControlledBy(secret, owner) && secret.GetAnnotations()[cmv1.CertificateNameKey] != site.Name {
+		return nil
 	}
 	return ssa.Adopt(ctx, s.client, owner, desired.CertificateSecret(site), secret, corev1ac.ExtractSecret)
 }

@@ -3,7 +3,6 @@ package controllers
 import (
 	"context"
 	"fmt"
-	"strings"
 	"testing"
 
 	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
@@ -41,7 +40,7 @@ func TestIssuerOfADomain(t *testing.T) {
 	})
 	awaitIssuer(t, ns, name, "other")
 	expect(t, domain, status.InProgressStatus, map[string]condition{v1alpha1.ConditionCertified: working, v1alpha1.ConditionRouted: succeeded})
-	awaitServed(t, ns, name, name+"-tls")
+	awaitServed(t, ns, name, tlsSecret(domain).Name)
 	if domain.Status.Certificate == nil {
 		t.Error("the status says that no certificate is served")
 	}
@@ -54,7 +53,7 @@ func TestRenewedCertificate(t *testing.T) {
 	t.Parallel()
 	ns := organization(t)
 	domain := newServedDomain(t, ns)
-	secret := &corev1.Secret{ObjectMeta: named(ns, domain.Name+".domain-tls")}
+	secret := tlsSecret(domain)
 	patch(t, secret, func(client.Object) {
 		renewed := pairFor{host: domain.Spec.Host, notAfter: domain.Status.Certificate.NotAfter.AddDate(0, 2, 0)}
 		secret.Data[corev1.TLSCertKey], secret.Data[corev1.TLSPrivateKeyKey] = newPair(t, renewed)
@@ -62,59 +61,29 @@ func TestRenewedCertificate(t *testing.T) {
 	awaitCertificate(t, domain, v1alpha1.CertificateDefault, secret)
 }
 
-// A Secret that a user has made is never cert-manager's to write, nor Berth's to delete, whether the caches know it or not.
-func TestSecretOfAUserInTheWayOfACertificate(t *testing.T) {
-	t.Parallel()
-	cases := map[string]struct {
-		labels, annotations map[string]string
-	}{
-		"Unlabelled":           {},
-		"Certificate":          {labels: map[string]string{v1alpha1.LabelSecret: v1alpha1.SecretCertificate}},
-		"OfAnotherCertificate": {annotations: map[string]string{cmv1.CertificateNameKey: "mine"}},
-	}
-	for name, tc := range cases {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			ns := organization(t)
-			newSecret := func(certificate string) *corev1.Secret {
-				secret := &corev1.Secret{ObjectMeta: named(ns, certificate+"-tls"), Data: map[string][]byte{"mine": []byte("yes")}}
-				secret.Labels, secret.Annotations = tc.labels, tc.annotations
-				create(t, secret)
-				return secret
-			}
-			name := "app-" + ns[len(ns)-5:]
-			secrets := []*corev1.Secret{newSecret("www.domain"), newSecret(name)}
-			app := newApp(t, ns)
-			domain := &v1alpha1.Domain{ObjectMeta: named(ns, "www")}
-			domain.Spec.Host, domain.Spec.AppRef.Name = "www."+ns+".example.com", name
-			create(t, domain)
-			for i, owner := range []hasConditions{domain, app} {
-				expect(t, owner, status.FailedStatus, map[string]condition{
-					v1alpha1.ConditionCertified: failing(v1alpha1.ReasonNotOwned),
-					v1alpha1.ConditionStalled:   {"True", v1alpha1.ReasonNotOwned},
-				})
-				says(t, owner, "Secret "+secrets[i].Name)
-				remove(t, owner)
-			}
-			quiesce(t, ns)
-			for _, secret := range secrets {
-				unchanged(t, secret)
-				absent(t, &cmv1.Certificate{ObjectMeta: named(ns, strings.TrimSuffix(secret.Name, "-tls"))})
-			}
-		})
-	}
-}
-
-// The Secret that cert-manager wrote for a Certificate that is gone is written anew for the one that comes after it.
-func TestSecretOfAnEarlierCertificate(t *testing.T) {
+// A Secret that a user has made is in the way of no certificate, however alike the names are: nobody writes or deletes it.
+func TestSecretOfAUserWithANameLikeACertificates(t *testing.T) {
 	t.Parallel()
 	ns := organization(t)
 	name := "app-" + ns[len(ns)-5:]
-	secret := &corev1.Secret{ObjectMeta: named(ns, name+"-tls")}
-	secret.Annotations = map[string]string{cmv1.CertificateNameKey: name}
-	create(t, secret)
-	expect(t, newApp(t, ns), status.InProgressStatus, map[string]condition{v1alpha1.ConditionCertified: working})
-	get(t, &cmv1.Certificate{ObjectMeta: named(ns, name)})
+	var secrets []*corev1.Secret
+	for _, certificate := range []string{name, "www.domain"} {
+		for _, suffix := range []string{"-tls", "-tls-00000000"} {
+			secrets = append(secrets, newCertificateSecret(t, ns, certificate+suffix, pairFor{host: "mine.example.com"}))
+		}
+	}
+	app := running(t, ns)
+	domain := &v1alpha1.Domain{ObjectMeta: named(ns, "www")}
+	domain.Spec.Host, domain.Spec.AppRef.Name = "www."+ns+".example.com", name
+	create(t, domain)
+	certify(t, ns, "www.domain")
+	expect(t, domain, status.CurrentStatus, ready)
+	remove(t, domain)
+	remove(t, app)
+	quiesce(t, ns)
+	for _, secret := range secrets {
+		unchanged(t, secret)
+	}
 }
 
 // A labelled Secret of a user's is not adopted either if the Certificate is there already.
@@ -123,7 +92,7 @@ func TestSecretOfAUserIsNotAdopted(t *testing.T) {
 	ns := organization(t)
 	app := newApp(t, ns)
 	awaitStatus(t, app)
-	secret := newCertificateSecret(t, ns, app.Name+"-tls", pairFor{host: app.Name + "." + baseDomain})
+	secret := newCertificateSecret(t, ns, tlsSecret(app).Name, pairFor{host: app.Name + "." + baseDomain})
 	eventually(t, func(ctx context.Context) error { return cached.Get(ctx, key(secret), &corev1.Secret{}) })
 	reportReady(t, &cmv1.Certificate{ObjectMeta: named(ns, app.Name)})
 	expect(t, app, status.InProgressStatus, map[string]condition{v1alpha1.ConditionCertified: succeeded})

@@ -99,9 +99,9 @@ func TestPrivateKeysStaySecret(t *testing.T) {
 	})
 	expect(t, domain, status.FailedStatus, certificateInvalid)
 	secrets := map[string][]string{ // Which keys are kept, and how they begin.
-		"bought":          {"-----BEGIN PROBLEM-----", "-----BEGIN PUBLIC HALF-----"},
-		route + "-custom": {"-----BEGIN CERTIFICATE-----", "-----BEGIN PUBLIC HALF-----"},
-		route + "-tls":    {"-----BEGIN CERTIFICATE-----", "-----BEGIN PUBLIC HALF-----"},
+		"bought":               {"-----BEGIN PROBLEM-----", "-----BEGIN PUBLIC HALF-----"},
+		route + "-custom":      {"-----BEGIN CERTIFICATE-----", "-----BEGIN PUBLIC HALF-----"},
+		tlsSecret(domain).Name: {"-----BEGIN CERTIFICATE-----", "-----BEGIN PUBLIC HALF-----"},
 	}
 	for name, want := range secrets {
 		got := &corev1.Secret{}

@@ -79,10 +79,10 @@ func TestCustomCertificateThatIsInvalid(t *testing.T) {
 			}
 
 			// Nothing that is served has changed, and its renewals go on.
-			awaitServed(t, ns, route, route+"-tls")
+			awaitServed(t, ns, route, tlsSecret(domain).Name)
 			reconcileLater(t, domain, later)
 			get(t, &cmv1.Certificate{ObjectMeta: named(ns, route)})
-			awaitServed(t, ns, route, route+"-tls")
+			awaitServed(t, ns, route, tlsSecret(domain).Name)
 			absent(t, &corev1.Secret{ObjectMeta: named(ns, route+"-custom")})
 
 			patch(t, source, func(client.Object) { source.Data = whole.Data })
@@ -112,7 +112,7 @@ func TestCustomCertificateThatIsMissing(t *testing.T) {
 	wantCustom(t, domain, source.Name)
 	expect(t, domain, status.FailedStatus, missing)
 	reconcileLater(t, domain, later)
-	awaitServed(t, ns, route, route+"-tls")
+	awaitServed(t, ns, route, tlsSecret(domain).Name)
 	patch(t, source, func(client.Object) {
 		source.Labels = map[string]string{v1alpha1.LabelSecret: v1alpha1.SecretCertificate}
 	})

@@ -155,7 +155,7 @@ func TestCustomCertificate(t *testing.T) {
 	domain := newServedDomain(t, ns)
 	name, host := domain.Name+".domain", domain.Spec.Host
 	issued := &cmv1.Certificate{ObjectMeta: named(ns, name)}
-	issuedSecret := &corev1.Secret{ObjectMeta: named(ns, name+"-tls")}
+	issuedSecret := tlsSecret(domain)
 	guard(t, ns, name)
 	get(t, issuedSecret)
 	awaitCertificate(t, domain, v1alpha1.CertificateDefault, issuedSecret)
@@ -219,7 +219,7 @@ func TestCustomCertificate(t *testing.T) {
 	get(t, custom)
 	certify(t, ns, name)
 	expect(t, domain, status.CurrentStatus, ready)
-	awaitServed(t, ns, name, name+"-tls")
+	awaitServed(t, ns, name, tlsSecret(domain).Name)
 	get(t, issuedSecret)
 	awaitCertificate(t, domain, v1alpha1.CertificateDefault, issuedSecret)
 	get(t, custom)
@@ -252,5 +252,5 @@ func TestCustomCertificateStaysUntilTheOtherCoversTheHost(t *testing.T) {
 	get(t, c)
 	issue(t, c)
 	expect(t, domain, status.CurrentStatus, ready)
-	awaitServed(t, ns, name, name+"-tls")
+	awaitServed(t, ns, name, tlsSecret(domain).Name)
 }

@@ -79,7 +79,7 @@ func TestDefaultHostIsTheAppsOwn(t *testing.T) {
 		o.SetName(served.Name + ".domain")
 		awaitAbsent(t, o)
 	}
-	awaitAbsent(t, &corev1.Secret{ObjectMeta: named(other, served.Name+".domain-tls")})
+	awaitAbsent(t, tlsSecret(served))
 	get(t, served)
 	served.Status.URL = "https://" + host
 	if err := api.Status().Update(t.Context(), served); err != nil {
@@ -115,7 +115,7 @@ func TestTwoDomainsOfAnApp(t *testing.T) {
 	certify(t, ns, second.Name+".domain")
 	expect(t, second, status.CurrentStatus, ready)
 	guard(t, ns, first.Name+".domain")
-	awaitServed(t, ns, second.Name+".domain", second.Name+".domain-tls")
+	awaitServed(t, ns, second.Name+".domain", tlsSecret(second).Name)
 
 	// One Secret may be for both, if it covers both.
 	both := newCertificateSecret(t, ns, "both", pairFor{host: "*." + ns + ".example.com"})
@@ -140,7 +140,7 @@ func TestCustomCertificateOfAnotherHost(t *testing.T) {
 	route := domain.Name + ".domain"
 	patch(t, domain, func(client.Object) { domain.Spec.Host = "shop." + ns + ".example.com" })
 	expect(t, domain, status.FailedStatus, certificateInvalid)
-	awaitServed(t, ns, route, route+"-tls")
+	awaitServed(t, ns, route, tlsSecret(domain).Name)
 	if domain.Status.Certificate != nil {
 		t.Errorf("the certificate is %+v, want none", domain.Status.Certificate)
 	}

@@ -86,7 +86,7 @@ func appLabel(o client.Object) []string {
 
 // domainSecrets returns the names of the Secrets that a Domain names and of those that its host is served with.
 func domainSecrets(o client.Object) []string {
-	return append(secretNames(o), names.DomainTLSSecret(o.GetName()), names.DomainCustomSecret(o.GetName()))
+	return append(secretNames(o), names.DomainTLSSecret(o.GetName(), o.GetUID()), names.DomainCustomSecret(o.GetName()))
 }
 
 // secretNames returns the names of the Secrets that a Domain, an App, a Certificate, or the environment of a ReplicaSet names.

@@ -36,7 +36,8 @@ func (r *secretReconciler) deleteLeftBehind(ctx context.Context, secret *corev1.
 	return r.delete(ctx, secret)
 }
 
-// isOfLiveSite reports whether the App or Domain that a Secret's labels name is there to stay. A Secret that names none might be for any.
+// isOfLiveSite reports whether the App or Domain that a Secret was written for is there to stay, and wasn't made anew since. A Secret whose
+// labels name none might be for any.
 func (r *secretReconciler) isOfLiveSite(ctx context.Context, secret *corev1.Secret) (bool, error) {
 	labels := secret.GetLabels()
 	if uid, ok := labels[v1alpha1.LabelDomain]; ok {
@@ -54,7 +55,7 @@ func (r *secretReconciler) isOfLiveSite(ctx context.Context, secret *corev1.Secr
 	if err := r.client.Get(ctx, client.ObjectKey{Namespace: secret.GetNamespace(), Name: name}, &app); err != nil {
 		return false, client.IgnoreNotFound(err)
 	}
-	return app.GetDeletionTimestamp().IsZero(), nil
+	return secret.GetName() == names.TLSSecret(name, app.GetUID()) && app.GetDeletionTimestamp().IsZero(), nil
 }
 
 // isWritten reports whether there is a Certificate that cert-manager writes a Secret for, and would make it anew. The name in the annotation
@@ -66,17 +67,18 @@ func (r *secretReconciler) isWritten(ctx context.Context, secret *corev1.Secret)
 		return len(certificates.Items) > 0, err
 	}
 	named := client.ObjectKey{Namespace: secret.GetNamespace(), Name: secret.GetAnnotations()[cmv1.CertificateNameKey]}
-	err = r.client.Get(ctx, named, &cmv1.Certificate{})
-	return err == nil, client.IgnoreNotFound(err)
+	var certificate cmv1.Certificate
+	err = r.client.Get(ctx, named, &certificate)
+	return err == nil && certificate.Spec.SecretName == "", client.IgnoreNotFound(err)
 }
 
 // issuedSecret returns the Secret that cert-manager writes for an App, a Domain or a Certificate of theirs.
 func issuedSecret(_ context.Context, o client.Object) []reconcile.Request {
 	switch o := o.(type) {
 	case *v1alpha1.App:
-		return request(o.GetNamespace(), names.TLSSecret(o.GetName()))
+		return request(o.GetNamespace(), names.TLSSecret(o.GetName(), o.GetUID()))
 	case *v1alpha1.Domain:
-		return request(o.GetNamespace(), names.DomainTLSSecret(o.GetName()))
+		return request(o.GetNamespace(), names.DomainTLSSecret(o.GetName(), o.GetUID()))
 	case *cmv1.Certificate:
 		if name := o.Spec.SecretName; name != "" { // The cache doesn't hold it of others' Certificates.
 			return request(o.GetNamespace(), name)

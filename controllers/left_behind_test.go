@@ -14,7 +14,6 @@ import (
 
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/controllers/internal/desired"
-	"github.com/berth-dev/berth/internal/names"
 )
 
 // issuedTo makes an App and a Domain of a Namespace and returns one of the two and its Certificate, which is issued.
@@ -105,9 +104,12 @@ func TestSecretsThatAreNotLeftBehind(t *testing.T) {
 			delete(s.Labels, v1alpha1.LabelApp)
 			s.Labels[v1alpha1.LabelDomain] = "6f1e6b0e-0000-4000-8000-000000000000"
 		}},
-		"OfALiveApp": {kept: true, change: func(s *corev1.Secret) { s.Labels[v1alpha1.LabelApp] = app.Name }},
+		"LeftByAnEarlierApp": {change: func(s *corev1.Secret) {
+			s.Labels[v1alpha1.LabelApp], s.Annotations[cmv1.CertificateNameKey] = app.Name, app.Name
+		}},
+		"OfALiveApp": {kept: true, change: func(s *corev1.Secret) { s.Name, s.Labels[v1alpha1.LabelApp] = tlsSecret(app).Name, app.Name }},
 		"OfALiveDomain": {kept: true, change: func(s *corev1.Secret) {
-			s.Name = names.DomainTLSSecret(domain.Name)
+			s.Name = tlsSecret(domain).Name
 			delete(s.Labels, v1alpha1.LabelApp)
 			s.Labels[v1alpha1.LabelDomain] = string(domain.UID)
 		}},

@@ -33,7 +33,7 @@ func TestMirroredCustomCertificate(t *testing.T) {
 	ns := organization(t)
 	app := running(t, ns)
 	host := app.Name + "." + baseDomain
-	issued, issuedSecret := &cmv1.Certificate{ObjectMeta: named(ns, app.Name)}, &corev1.Secret{ObjectMeta: named(ns, app.Name+"-tls")}
+	issued, issuedSecret := &cmv1.Certificate{ObjectMeta: named(ns, app.Name)}, tlsSecret(app)
 	custom := &corev1.Secret{ObjectMeta: named(ns, app.Name+"-custom")}
 	guard(t, ns, app.Name)
 	domain := newDomain(t, ns, host, app.Name)
@@ -101,7 +101,7 @@ func TestTwoMirrorsOfAnApp(t *testing.T) {
 		v1alpha1.ConditionRouted:    succeeded,
 	})
 	says(t, second, "Domain "+first.Name)
-	awaitServed(t, ns, app.Name, app.Name+"-tls")
+	awaitServed(t, ns, app.Name, tlsSecret(app).Name)
 	remove(t, first)
 	expect(t, second, status.CurrentStatus, ready)
 	awaitServed(t, ns, app.Name, app.Name+"-custom")

@@ -1,9 +1,8 @@
 // Package controllers holds the controllers of Berth: they make the cluster hold what Apps and Domains ask for, and write into their
 // status what came of it.
 //
-// Each reconcile is an ordered list of phases over a scope. It reads from caches alone, but for a private key or a login that it has to copy
-// and for whether a Secret that cert-manager is to make is somebody else's, and writes nothing when nothing has to change.
-// It ends in one of three outcomes: waiting, stalled or failed; see package phase.
+// Each reconcile is an ordered list of phases over a scope. It reads from caches alone, but for a private key or a login that it has to copy,
+// and writes nothing when nothing has to change. It ends in one of three outcomes: waiting, stalled or failed; see package phase.
 package controllers
 
 import (

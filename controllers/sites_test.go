@@ -100,7 +100,7 @@ func TestHostGivenUp(t *testing.T) {
 	wantCustom(t, younger, "")
 	certify(t, ns, name)
 	expect(t, younger, status.CurrentStatus, ready)
-	certificate, secret := &cmv1.Certificate{ObjectMeta: named(ns, name)}, &corev1.Secret{ObjectMeta: named(ns, name+"-tls")}
+	certificate, secret := &cmv1.Certificate{ObjectMeta: named(ns, name)}, tlsSecret(younger)
 	awaitOwned(t, secret, younger)
 	patch(t, older, func(client.Object) { older.Spec.Host = younger.Spec.Host })
 	expect(t, older, status.FailedStatus, conflict)
@@ -166,7 +166,7 @@ func TestDomainIsNeverBare(t *testing.T) {
 		if err := api.Get(ctx, key(ingress), ingress); err != nil {
 			return err
 		}
-		if got, want := ingress.Spec.TLS[0].SecretName, domain.Name+".domain-tls"; got != want {
+		if got, want := ingress.Spec.TLS[0].SecretName, tlsSecret(domain).Name; got != want {
 			return fmt.Errorf("the route names the Secret %q, want %q", got, want)
 		}
 		return nil
@@ -256,7 +256,7 @@ func TestCertificateSecretHasAnOwner(t *testing.T) {
 	ns := organization(t)
 	app := running(t, ns)
 	domain := newDomain(t, ns, "www."+ns+".example.com", app.Name)
-	awaitOwned(t, &corev1.Secret{ObjectMeta: named(ns, app.Name+"-tls")}, app)
+	awaitOwned(t, tlsSecret(app), app)
 
 	second := newApp(t, ns, func(a *v1alpha1.App) { a.Name += "2" })
 	for name, owner := range map[string]hasConditions{domain.Name + ".domain": domain, second.Name: second} {

@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/internal/names"
 )
 
 // The world around the controllers, played by the tests: what the Deployment controller, kubelets and cert-manager write.
@@ -100,6 +101,15 @@ func awaitStatus(t *testing.T, app *v1alpha1.App) {
 		}
 		return nil
 	})
+}
+
+// tlsSecret is the Secret that cert-manager writes for an App or a Domain.
+func tlsSecret(owner client.Object) *corev1.Secret {
+	name := names.TLSSecret(owner.GetName(), owner.GetUID())
+	if _, ok := owner.(*v1alpha1.Domain); ok {
+		name = names.DomainTLSSecret(owner.GetName(), owner.GetUID())
+	}
+	return &corev1.Secret{ObjectMeta: named(owner.GetNamespace(), name)}
 }
 
 // certify plays cert-manager: it issues a Certificate and writes its Secret.

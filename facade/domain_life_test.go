@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/internal/names"
 )
 
 // newSite makes an organization with one app, whose slug begins with name.
@@ -264,7 +265,7 @@ func TestIssuedCertificate(t *testing.T) {
 	if err := suite.cluster.Status().Update(t.Context(), app); err != nil {
 		t.Fatal(err)
 	}
-	shows(issue(slug+"-tls", slug+"."+baseDomain), "ready")
+	shows(issue(names.TLSSecret(slug, app.UID), slug+"."+baseDomain), "ready")
 
 	call(t, key, http.MethodPut, domainPath(org, slug), map[string]any{"domain": host}).want(t, http.StatusOK)
 	domain := domainOf(t, org, slug)
@@ -272,7 +273,7 @@ func TestIssuedCertificate(t *testing.T) {
 	if err := suite.cluster.Status().Update(t.Context(), domain); err != nil {
 		t.Fatal(err)
 	}
-	issued := issue(slug+".domain-tls", host)
+	issued := issue(names.DomainTLSSecret(slug, domain.UID), host)
 	shows(issued, "failed")
 	read := call(t, key, http.MethodGet, domainPath(org, slug), nil).json(t)
 	if writes := suite.requests.writes(org, func() { call(t, key, http.MethodPut, domainPath(org, slug), read).want(t, http.StatusOK) }); len(writes) > 0 {

@@ -20,6 +20,7 @@ import (
 
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/controllers"
+	"github.com/berth-dev/berth/internal/names"
 )
 
 // TestWildcardCertificate has the default host of an App go from a certificate of its own to the platform's wildcard certificate and back, each
@@ -29,24 +30,28 @@ func TestWildcardCertificate(t *testing.T) {
 	ns, _ := organization(t)
 	app := &v1alpha1.App{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: appIn(ns)}}
 	domain := newDomain(t, ns, app.Name+"."+baseDomain)
+	if err := api.Get(t.Context(), client.ObjectKeyFromObject(app), app); err != nil {
+		t.Fatal(err)
+	}
 	certify(t, ns, app.Name)
-	awaitCertified(t, app, app.Name+"-tls")
+	awaitCertified(t, app, names.TLSSecret(app.Name, app.UID))
 	stop()
 
 	stop = startWith(t, func(o *controllers.Options) { o.WildcardCertificate = true })
 	awaitCertified(t, app, "")
 	awaitDomainCertified(t, domain)
 	// The router may not have seen the route yet.
-	mustBeThere(t, ns, app.Name)
-	young, _ := organization(t)
-	awaitCertified(t, &v1alpha1.App{ObjectMeta: metav1.ObjectMeta{Namespace: young, Name: appIn(young)}}, "")
-	if err := wantNone(t.Context(), young, appIn(young)); err != nil {
+	mustBeThere(t, app)
+	other, _ := organization(t)
+	young := &v1alpha1.App{ObjectMeta: metav1.ObjectMeta{Namespace: other, Name: appIn(other)}}
+	awaitCertified(t, young, "")
+	if err := wantNone(t.Context(), young); err != nil {
 		t.Errorf("an App that began with the wildcard certificate: %v", err)
 	}
 	stop()
 	clock := testclock.NewFakePassiveClock(time.Now().Add(2 * time.Minute))
 	stop = startWith(t, func(o *controllers.Options) { o.WildcardCertificate, o.Clock = true, clock })
-	eventually(t, func(ctx context.Context) error { return wantNone(ctx, ns, app.Name) })
+	eventually(t, func(ctx context.Context) error { return wantNone(ctx, app) })
 	awaitCertified(t, app, "")
 	stop()
 
@@ -58,21 +63,21 @@ func TestWildcardCertificate(t *testing.T) {
 		t.Errorf("before the certificate is issued, the route names %q, %v", got, err)
 	}
 	certify(t, ns, app.Name)
-	awaitCertified(t, app, app.Name+"-tls")
+	awaitCertified(t, app, names.TLSSecret(app.Name, app.UID))
 	awaitDomainCertified(t, domain)
 }
 
 // certificateObjects are what there is for a certificate of an App's own.
-func certificateObjects(ns, name string) []client.Object {
+func certificateObjects(app *v1alpha1.App) []client.Object {
 	return []client.Object{
-		&cmv1.Certificate{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: name}},
-		&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: name + "-tls"}},
+		&cmv1.Certificate{ObjectMeta: metav1.ObjectMeta{Namespace: app.Namespace, Name: app.Name}},
+		&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: app.Namespace, Name: names.TLSSecret(app.Name, app.UID)}},
 	}
 }
 
 // wantNone says what there still is for a certificate of an App's own.
-func wantNone(ctx context.Context, ns, name string) error {
-	for _, o := range certificateObjects(ns, name) {
+func wantNone(ctx context.Context, app *v1alpha1.App) error {
+	for _, o := range certificateObjects(app) {
 		if err := api.Get(ctx, client.ObjectKeyFromObject(o), o); err == nil {
 			return fmt.Errorf("there is a %T", o)
 		} else if !apierrors.IsNotFound(err) {
@@ -82,9 +87,9 @@ func wantNone(ctx context.Context, ns, name string) error {
 	return nil
 }
 
-func mustBeThere(t *testing.T, ns, name string) {
+func mustBeThere(t *testing.T, app *v1alpha1.App) {
 	t.Helper()
-	for _, o := range certificateObjects(ns, name) {
+	for _, o := range certificateObjects(app) {
 		if err := api.Get(t.Context(), client.ObjectKeyFromObject(o), o); err != nil {
 			t.Errorf("%T: %v", o, err)
 		}

@@ -7,16 +7,18 @@ package names
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"strings"
 
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/validation"
 )
 
 const (
-	tlsSuffix          = "-tls"
+	tlsSuffix          = "-tls-"
 	customSuffix       = "-custom"
 	pullSuffix         = "-pull"
 	domainSuffix       = ".domain"
-	domainTLSSuffix    = ".domain-tls"
+	domainTLSSuffix    = ".domain-tls-"
 	domainCustomSuffix = ".domain-custom"
 	newCertSuffix      = ".newcert"
 )
@@ -24,9 +26,10 @@ const (
 // OrganizationObject is the name of the NetworkPolicy, the LimitRange and the ResourceQuota of every organization.
 const OrganizationObject = "berth"
 
-// TLSSecret returns the name of the Secret with the certificate that an issuer signed for an App's default host.
-func TLSSecret(app string) string {
-	return app + tlsSuffix
+// TLSSecret returns the name of the Secret with the certificate that an issuer signed for an App's default host. The UID is the App's: with a
+// part of it, nobody can have taken the name before the App was there, and so cert-manager overwrites nothing of anybody's.
+func TLSSecret(app string, uid types.UID) string {
+	return app + tlsSuffix + start(uid)
 }
 
 // CustomSecret returns the name of the Secret with the copy of a custom certificate for an App's default host.
@@ -44,9 +47,9 @@ func DomainObject(domain string) string {
 	return child(domain, domainSuffix)
 }
 
-// DomainTLSSecret returns the name of the Secret with the certificate that an issuer signed for a Domain.
-func DomainTLSSecret(domain string) string {
-	return child(domain, domainTLSSuffix)
+// DomainTLSSecret returns the name of the Secret with the certificate that an issuer signed for a Domain, which has the UID.
+func DomainTLSSecret(domain string, uid types.UID) string {
+	return child(domain, domainTLSSuffix+start(uid))
 }
 
 // DomainCustomSecret returns the name of the Secret with the copy of a Domain's custom certificate.
@@ -58,6 +61,12 @@ func DomainCustomSecret(domain string) string {
 // taken for one that has its name.
 func NewCertSecret(domain string) string {
 	return child(domain, newCertSuffix)
+}
+
+// start returns the first part of a UID: eight random digits.
+func start(uid types.UID) string {
+	first, _, _ := strings.Cut(string(uid), "-")
+	return first
 }
 
 // child appends the suffix to the name. Where the whole would be too long for a name, the end of the name gives way to a hash of it.

@@ -11,6 +11,7 @@ func TestNames(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("a", validation.DNS1123SubdomainMaxLength-len(".example.com")) + ".example.com"
 	almost := "b" + long[1:]
+	const uid, again = "1a2b3c4d-0000-4000-8000-000000000000", "4d3c2b1a-0000-4000-8000-000000000000"
 	names := map[string]string{}
 	for _, n := range []struct{ of, name string }{
 		{"App x", "x"},
@@ -18,9 +19,13 @@ func TestNames(t *testing.T) {
 		{"Domain x.domain", DomainObject("x.domain")},
 		{"long Domain", DomainObject(long)},
 		{"another long Domain", DomainObject(almost)},
-		{"Secret of App x", TLSSecret("x")},
-		{"Secret of Domain x", DomainTLSSecret("x")},
-		{"Secret of long Domain", DomainTLSSecret(long)},
+		{"Secret of App x", TLSSecret("x", uid)},
+		{"Secret of App x, made anew", TLSSecret("x", again)},
+		{"Secret of Domain x", DomainTLSSecret("x", uid)},
+		{"Secret of Domain x, made anew", DomainTLSSecret("x", again)},
+		{"Secret of long Domain", DomainTLSSecret(long, uid)},
+		{"Secret of long Domain, made anew", DomainTLSSecret(long, again)},
+		{"Secret of another long Domain", DomainTLSSecret(almost, uid)},
 		{"copy of App x", CustomSecret("x")},
 		{"pull Secret of App x", PullSecret("x")},
 		{"copy of Domain x", DomainCustomSecret("x")},

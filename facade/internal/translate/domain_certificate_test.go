@@ -18,6 +18,7 @@ import (
 	"github.com/berth-dev/berth/facade/internal/apierr"
 	"github.com/berth-dev/berth/facade/internal/wire"
 	"github.com/berth-dev/berth/internal/certificate"
+	"github.com/berth-dev/berth/internal/names"
 )
 
 // issue makes a private key and a certificate of it for a host, signed by itself.
@@ -93,8 +94,8 @@ func TestEarlierCertificate(t *testing.T) {
 		c.NotBefore, c.NotAfter = fresh.Now.Add(-2*time.Hour), fresh.Now.Add(-time.Hour)
 	}
 	secrets := map[string]*corev1.Secret{
-		"shop-tls":     secret(v1alpha1.SecretTLS, map[string]string{corev1.TLSCertKey: string(shown.PEM())}),
-		"shop.newcert": tlsSecret(t, v1alpha1.SecretNewCertKey, shown, waiting),
+		names.TLSSecret("shop", "uid-of-shop"): secret(v1alpha1.SecretTLS, map[string]string{corev1.TLSCertKey: string(shown.PEM())}),
+		names.NewCertSecret("shop"):            tlsSecret(t, v1alpha1.SecretNewCertKey, shown, waiting),
 	}
 	secrets["shop.newcert"].OwnerReferences = []metav1.OwnerReference{{UID: "uid-of-shop"}}
 	cases := map[string]struct {

@@ -85,9 +85,9 @@ func customSecretOf(domain *v1alpha1.Domain) *v1alpha1.SecretRef {
 // where a Domain names it.
 func (p Platform) tlsSecretOf(o Observed) string {
 	if p.hostOf(o) == p.DefaultHost(o.App.Name) {
-		return names.TLSSecret(o.App.Name)
+		return names.TLSSecret(o.App.Name, o.App.UID)
 	}
-	return names.DomainTLSSecret(o.Domain.Name)
+	return names.DomainTLSSecret(o.Domain.Name, o.Domain.UID)
 }
 
 // waitingSecretOf is the name of the Secret with the private key that waits for its certificate.

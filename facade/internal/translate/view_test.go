@@ -17,9 +17,11 @@ func TestToDomain(t *testing.T) {
 	damaged := tlsSecret(t, v1alpha1.SecretCertificate, custom, customKey)
 	damaged.Data[corev1.TLSCertKey] = append(damaged.Data[corev1.TLSCertKey], damaged.Data[corev1.TLSPrivateKeyKey]...)
 	secrets := map[string]*corev1.Secret{
-		"shop-tls": tlsSecret(t, v1alpha1.SecretTLS, issued, issuedKey), "web.domain-tls": tlsSecret(t, v1alpha1.SecretTLS, issued, issuedKey),
-		"mine": tlsSecret(t, v1alpha1.SecretCertificate, custom, customKey), "damaged": damaged,
-		"unlabeled": tlsSecret(t, v1alpha1.SecretEnv, custom, customKey),
+		"shop-tls-1a2b3c4d":       tlsSecret(t, v1alpha1.SecretTLS, issued, issuedKey),
+		"web.domain-tls-5e6f7a8b": tlsSecret(t, v1alpha1.SecretTLS, issued, issuedKey),
+		"mine":                    tlsSecret(t, v1alpha1.SecretCertificate, custom, customKey),
+		"damaged":                 damaged,
+		"unlabeled":               tlsSecret(t, v1alpha1.SecretEnv, custom, customKey),
 	}
 	ref := func(name string) *v1alpha1.DomainTLS {
 		return &v1alpha1.DomainTLS{SecretRef: &v1alpha1.SecretRef{Name: name}}
@@ -73,8 +75,10 @@ func TestToDomain(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			observed := Observed{App: app("shop", v1alpha1.AppSpec{}), Secrets: map[string]*corev1.Secret{}}
+			observed.App.UID = "1a2b3c4d-0000-4000-8000-000000000000"
 			if tc.domain != nil {
 				observed.Domain = domain("web", 0, *tc.domain)
+				observed.Domain.UID = "5e6f7a8b-0000-4000-8000-000000000000"
 			}
 			for _, name := range SecretNames(platform, observed) {
 				observed.Secrets[name] = secrets[name]
