@@ -48,17 +48,22 @@ func TestIssuerOfADomain(t *testing.T) {
 	expect(t, domain, status.CurrentStatus, ready)
 }
 
-// A renewal that cert-manager makes by itself is seen in the status.
+// A renewal that cert-manager makes by itself is seen in the status, also if the Secret has lost its label since it was adopted.
 func TestRenewedCertificate(t *testing.T) {
 	t.Parallel()
 	ns := organization(t)
 	domain := newServedDomain(t, ns)
 	secret := tlsSecret(domain)
-	patch(t, secret, func(client.Object) {
-		renewed := pairFor{host: domain.Spec.Host, notAfter: domain.Status.Certificate.NotAfter.AddDate(0, 2, 0)}
-		secret.Data[corev1.TLSCertKey], secret.Data[corev1.TLSPrivateKeyKey] = newPair(t, renewed)
-	})
-	awaitCertificate(t, domain, v1alpha1.CertificateDefault, secret)
+	for range 2 {
+		patch(t, secret, func(client.Object) {
+			renewed := pairFor{host: domain.Spec.Host, notAfter: domain.Status.Certificate.NotAfter.AddDate(0, 2, 0)}
+			secret.Data[corev1.TLSCertKey], secret.Data[corev1.TLSPrivateKeyKey] = newPair(t, renewed)
+		})
+		awaitCertificate(t, domain, v1alpha1.CertificateDefault, secret)
+		awaitOwned(t, secret, domain)
+		patch(t, secret, func(client.Object) { delete(secret.Labels, v1alpha1.LabelDomain) })
+		quiesce(t, ns)
+	}
 }
 
 // A Secret that a user has made is in the way of no certificate, however alike the names are: nobody writes or deletes it.

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -45,6 +46,24 @@ func TestCustomCertificateWhoseCopyIsNotOwned(t *testing.T) {
 	if err := holds(after, theirs); err != nil {
 		t.Error(err)
 	}
+}
+
+// The copy of a Domain that was deleted is in the way of the one that is made anew only until it goes.
+func TestCustomCertificateOfADomainMadeAnew(t *testing.T) {
+	t.Parallel()
+	ns := organization(t)
+	domain, source := newCustomDomain(t, ns)
+	copied := awaitCopy(t, domain, source)
+	remove(t, domain)
+	again := &v1alpha1.Domain{ObjectMeta: named(ns, domain.Name), Spec: domain.Spec}
+	create(t, again)
+	// The garbage collector, which the tests have not, would delete this one too.
+	remove(t, &networkingv1.Ingress{ObjectMeta: named(ns, domain.Name+".domain")})
+	expect(t, again, status.FailedStatus, map[string]condition{v1alpha1.ConditionCertified: failing(v1alpha1.ReasonNotOwned)})
+	quiesce(t, ns)
+	remove(t, copied)
+	expect(t, again, status.CurrentStatus, ready)
+	awaitCopy(t, again, source)
 }
 
 func TestIdleDomainAsksForNothing(t *testing.T) {

@@ -12,7 +12,6 @@ import (
 
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/controllers/internal/desired"
-	"github.com/berth-dev/berth/internal/names"
 )
 
 // Indexes of the cache, by which objects are found without looking at all of them.
@@ -21,9 +20,11 @@ const (
 	indexHost = "berth.host"
 	// indexApp finds Domains by the App that they name, and Pods and ReplicaSets by the App that they belong to.
 	indexApp = "berth.app"
-	// indexSecret finds Apps and ReplicaSets by the Secrets that their environment names, Apps by the one with the login for their registry,
-	// Domains by those that they name and those that their host is served with, and Certificates by the one that cert-manager writes for them.
+	// indexSecret finds Apps and ReplicaSets by the Secrets that their environment names, Apps by the one with the login for their registry, and
+	// Domains by those that they name.
 	indexSecret = "berth.secret"
+	// indexUID finds the Domain that a label names.
+	indexUID = "berth.uid"
 	// indexController finds what cert-manager makes by the UID of what controls it.
 	indexController = "berth.controller"
 )
@@ -37,12 +38,12 @@ func addIndexes(ctx context.Context, indexer client.FieldIndexer, baseDomain str
 		{&v1alpha1.App{}, indexHost, func(o client.Object) []string { return []string{desired.Host(o.GetName(), baseDomain)} }},
 		{&v1alpha1.App{}, indexSecret, secretNames},
 		{&v1alpha1.Domain{}, indexHost, byDomain(func(s v1alpha1.DomainSpec) string { return s.Host })},
-		{&v1alpha1.Domain{}, indexSecret, domainSecrets},
+		{&v1alpha1.Domain{}, indexSecret, secretNames},
+		{&v1alpha1.Domain{}, indexUID, func(o client.Object) []string { return []string{string(o.GetUID())} }},
 		{&v1alpha1.Domain{}, indexApp, byDomain(func(s v1alpha1.DomainSpec) string { return s.AppRef.Name })},
 		{&corev1.Pod{}, indexApp, appLabel},
 		{&appsv1.ReplicaSet{}, indexApp, appLabel},
 		{&appsv1.ReplicaSet{}, indexSecret, secretNames},
-		{&cmv1.Certificate{}, indexSecret, secretNames},
 		{&cmv1.CertificateRequest{}, indexController, controllerUID},
 		{&acmev1.Order{}, indexController, controllerUID},
 		{&acmev1.Challenge{}, indexController, controllerUID},
@@ -84,12 +85,7 @@ func appLabel(o client.Object) []string {
 	return nil
 }
 
-// domainSecrets returns the names of the Secrets that a Domain names and of those that its host is served with.
-func domainSecrets(o client.Object) []string {
-	return append(secretNames(o), names.DomainTLSSecret(o.GetName(), o.GetUID()), names.DomainCustomSecret(o.GetName()))
-}
-
-// secretNames returns the names of the Secrets that a Domain, an App, a Certificate, or the environment of a ReplicaSet names.
+// secretNames returns the names of the Secrets that a Domain, an App, or the environment of a ReplicaSet names.
 func secretNames(o client.Object) []string {
 	var found []string
 	switch o := o.(type) {
@@ -106,10 +102,6 @@ func secretNames(o client.Object) []string {
 		found = namedByPods(&o.Spec.Template.Spec)
 	case *v1alpha1.Domain:
 		found = namedByDomain(o)
-	case *cmv1.Certificate:
-		if o.Spec.SecretName != "" { // The cache doesn't hold it of others' Certificates.
-			found = []string{o.Spec.SecretName}
-		}
 	}
 	return found
 }

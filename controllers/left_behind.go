@@ -42,10 +42,8 @@ func (r *secretReconciler) isOfLiveSite(ctx context.Context, secret *corev1.Secr
 	labels := secret.GetLabels()
 	if uid, ok := labels[v1alpha1.LabelDomain]; ok {
 		var domains v1alpha1.DomainList
-		err := indexed(ctx, r.client, &domains, secret.GetNamespace(), indexSecret, secret.GetName())
-		return slices.ContainsFunc(domains.Items, func(d v1alpha1.Domain) bool {
-			return string(d.GetUID()) == uid && d.GetDeletionTimestamp().IsZero()
-		}), err
+		err := indexed(ctx, r.client, &domains, secret.GetNamespace(), indexUID, uid)
+		return slices.ContainsFunc(domains.Items, func(d v1alpha1.Domain) bool { return d.GetDeletionTimestamp().IsZero() }), err
 	}
 	name, ok := labels[v1alpha1.LabelApp]
 	if !ok {
@@ -58,18 +56,17 @@ func (r *secretReconciler) isOfLiveSite(ctx context.Context, secret *corev1.Secr
 	return secret.GetName() == names.TLSSecret(name, app.GetUID()) && app.GetDeletionTimestamp().IsZero(), nil
 }
 
-// isWritten reports whether there is a Certificate that cert-manager writes a Secret for, and would make it anew. The name in the annotation
-// finds one that has lost its owner too, of which the cache doesn't hold what it writes.
+// isWritten reports whether cert-manager writes a Secret for the Certificate that it has last written it for, and would make it anew. There is
+// no other one, as nobody else's names a Secret with a part of a UID by chance. Of a Certificate that has lost its owner, the cache doesn't
+// hold what it writes, so that is taken to be the Secret.
 func (r *secretReconciler) isWritten(ctx context.Context, secret *corev1.Secret) (bool, error) {
-	var certificates cmv1.CertificateList
-	err := indexed(ctx, r.client, &certificates, secret.GetNamespace(), indexSecret, secret.GetName())
-	if err != nil || len(certificates.Items) > 0 {
-		return len(certificates.Items) > 0, err
-	}
-	named := client.ObjectKey{Namespace: secret.GetNamespace(), Name: secret.GetAnnotations()[cmv1.CertificateNameKey]}
 	var certificate cmv1.Certificate
-	err = r.client.Get(ctx, named, &certificate)
-	return err == nil && certificate.Spec.SecretName == "", client.IgnoreNotFound(err)
+	key := client.ObjectKey{Namespace: secret.GetNamespace(), Name: secret.GetAnnotations()[cmv1.CertificateNameKey]}
+	if err := r.client.Get(ctx, key, &certificate); err != nil {
+		return false, client.IgnoreNotFound(err)
+	}
+	writes := certificate.Spec.SecretName
+	return writes == "" || writes == secret.GetName(), nil
 }
 
 // issuedSecret returns the Secret that cert-manager writes for an App, a Domain or a Certificate of theirs.

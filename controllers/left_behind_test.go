@@ -92,7 +92,11 @@ func TestSecretsThatAreNotLeftBehind(t *testing.T) {
 	orphan := &cmv1.Certificate{ObjectMeta: named(ns, "orphan"), Spec: cmv1.CertificateSpec{SecretName: "orphan-tls", IssuerRef: testIssuer}}
 	orphan.Spec.DNSNames = []string{"orphan.example.com"}
 	create(t, orphan)
-	for _, o := range []client.Object{app, domain, orphan} {
+	ours := &cmv1.Certificate{ObjectMeta: named(ns, "ours"), Spec: *orphan.Spec.DeepCopy()}
+	ours.Spec.SecretName = "written"
+	ours.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(app, v1alpha1.GroupVersion.WithKind("App"))}
+	create(t, ours)
+	for _, o := range []client.Object{app, domain, orphan, ours, &cmv1.Certificate{ObjectMeta: named(ns, app.Name)}} {
 		eventually(t, func(ctx context.Context) error { return cached.Get(ctx, key(o), o) })
 	}
 	cases := map[string]struct {
@@ -109,7 +113,6 @@ func TestSecretsThatAreNotLeftBehind(t *testing.T) {
 		}},
 		"OfALiveApp": {kept: true, change: func(s *corev1.Secret) { s.Name, s.Labels[v1alpha1.LabelApp] = tlsSecret(app).Name, app.Name }},
 		"OfALiveDomain": {kept: true, change: func(s *corev1.Secret) {
-			s.Name = tlsSecret(domain).Name
 			delete(s.Labels, v1alpha1.LabelApp)
 			s.Labels[v1alpha1.LabelDomain] = string(domain.UID)
 		}},
@@ -117,7 +120,9 @@ func TestSecretsThatAreNotLeftBehind(t *testing.T) {
 		"Users":     {kept: true, change: func(s *corev1.Secret) { delete(s.Labels, desired.LabelManagedBy) }},
 		"Others":    {kept: true, change: func(s *corev1.Secret) { s.Labels[desired.LabelManagedBy] = "Helm" }},
 		"Unwritten": {kept: true, change: func(s *corev1.Secret) { s.Annotations = nil }},
-		"Written":   {kept: true, change: func(s *corev1.Secret) { s.Annotations[cmv1.CertificateNameKey] = orphan.Name }},
+		"Written":   {kept: true, change: func(s *corev1.Secret) { s.Annotations[cmv1.CertificateNameKey] = ours.Name }},
+		"Orphans":   {kept: true, change: func(s *corev1.Secret) { s.Annotations[cmv1.CertificateNameKey] = orphan.Name }},
+		"Overdue":   {change: func(s *corev1.Secret) { s.Annotations[cmv1.CertificateNameKey] = ours.Name }},
 		"Owned": {kept: true, change: func(s *corev1.Secret) {
 			s.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(domain, v1alpha1.GroupVersion.WithKind("Domain"))}
 		}},

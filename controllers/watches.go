@@ -178,7 +178,7 @@ func (r *domainReconciler) domainsOfNamespace(ctx context.Context, o client.Obje
 
 // domainsOfApp returns the Domains that name an App.
 func (r *domainReconciler) domainsOfApp(ctx context.Context, o client.Object) []reconcile.Request {
-	return requests(ctx, r.client, &v1alpha1.DomainList{}, o.GetNamespace(), client.MatchingFields{indexApp: o.GetName()})
+	return r.domainsBy(ctx, o, indexApp, o.GetName())
 }
 
 // mirrorsOfApp returns the Domains that mirror an App, which are all that its spec and its status concern.
@@ -194,13 +194,24 @@ func (r *domainReconciler) domainsOfChild(ctx context.Context, o client.Object) 
 	return toDomain(ctx, o)
 }
 
-// domainsOfSecret returns the Domains that name a Secret, or whose host is served with what it holds.
+// domainsOfSecret returns the Domains that name a Secret, or whose host is served with what it holds or is to be. That one is known by the
+// label that cert-manager gives a Secret when it makes it, or by the owner that the Secret gets then: an owner's name also finds a Domain that
+// was made anew while the Secret was still there.
 func (r *domainReconciler) domainsOfSecret(ctx context.Context, o client.Object) []reconcile.Request {
-	all := requests(ctx, r.client, &v1alpha1.DomainList{}, o.GetNamespace(), client.MatchingFields{indexSecret: o.GetName()})
-	if app, ok := o.GetLabels()[v1alpha1.LabelApp]; ok && o.GetLabels()[v1alpha1.LabelSecret] == v1alpha1.SecretTLS {
+	all := append(toDomain(ctx, o), r.domainsBy(ctx, o, indexSecret, o.GetName())...)
+	labels := o.GetLabels()
+	if uid, ok := labels[v1alpha1.LabelDomain]; ok {
+		all = append(all, r.domainsBy(ctx, o, indexUID, uid)...)
+	}
+	if app, ok := labels[v1alpha1.LabelApp]; ok && labels[v1alpha1.LabelSecret] == v1alpha1.SecretTLS {
 		all = append(all, r.sites.wakeMirrors(ctx, o.GetNamespace(), app)...)
 	}
 	return all
+}
+
+// domainsBy returns the Domains in the Namespace of an object that an index has under a key.
+func (r *domainReconciler) domainsBy(ctx context.Context, o client.Object, index, key string) []reconcile.Request {
+	return requests(ctx, r.client, &v1alpha1.DomainList{}, o.GetNamespace(), client.MatchingFields{index: key})
 }
 
 // domainsOfHost returns the Domains that ask for the same host as an App or a Domain.
