@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/util/rand"
 	"k8s.io/utils/ptr"
@@ -33,6 +34,9 @@ func (s *Store) Create(ctx context.Context, organization string, body wire.AppBo
 		return translate.Observed{}, err
 	}
 	slug := ptr.Deref(body.Slug, "")
+	if err := s.readable(ctx, organization); err != nil {
+		return translate.Observed{}, err
+	}
 	unlock, err := s.locks.lock(ctx, slug)
 	if err != nil {
 		return translate.Observed{}, err
@@ -57,6 +61,13 @@ func (s *Store) Create(ctx context.Context, organization string, body wire.AppBo
 	}
 	s.awaitSeen(w.ctx, w, observed)
 	return s.written(w, observed)
+}
+
+// readable is nil if the Secrets of an organization can be read. In a young one they can't yet: what was written then could not be shown, and
+// the client would be told that it wasn't.
+func (s *Store) readable(ctx context.Context, organization string) error {
+	one := client.ObjectKey{Namespace: organization, Name: "any"}
+	return client.IgnoreNotFound(s.cache.Get(ctx, one, &corev1.Secret{}, client.UnsafeDisableDeepCopy))
 }
 
 // beforeApp returns the Domains that name an app that isn't made yet: those of an earlier one, which the cluster is about to delete, and those

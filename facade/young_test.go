@@ -1,0 +1,76 @@
+package facade
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/facade/apikey"
+	"github.com/berth-dev/berth/internal/access"
+)
+
+// TestCreateInAYoungOrganization says that an app isn't made while the server can't read the Secrets of its organization: it would have to say
+// that it isn't there.
+func TestCreateInAYoungOrganization(t *testing.T) {
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
+		GenerateName: "org-", Labels: map[string]string{v1alpha1.LabelOrganization: ""},
+	}}
+	if err := suite.cluster.Create(t.Context(), namespace); err != nil {
+		t.Fatal(err)
+	}
+	rest := grantAllButSecrets(t, namespace.Name)
+	key := member(t, apikey.RoleManager, namespace.Name)
+	slug := "young-" + strings.TrimPrefix(namespace.Name, "org-")
+	body := map[string]any{"slug": slug, "location": "example.com/a"}
+	call(t, key, http.MethodPost, appsPath(namespace.Name), body).want(t, http.StatusServiceUnavailable)
+	err := suite.cluster.Get(t.Context(), client.ObjectKey{Namespace: namespace.Name, Name: slug}, &v1alpha1.App{})
+	if !apierrors.IsNotFound(err) {
+		t.Errorf("find the app that was answered with 503: %v, want that it isn't there", err)
+	}
+	bind(t, namespace.Name, "rest", "ClusterRole", rest)
+	eventually(t, "the app can be made", func() bool {
+		return call(t, key, http.MethodPost, appsPath(namespace.Name), body).status == http.StatusCreated
+	})
+}
+
+// grantAllButSecrets makes the RoleBindings of an organization, but that the server may not read Secrets, and returns the one that lets it.
+func grantAllButSecrets(t *testing.T, organization string) (rest access.Binding) {
+	t.Helper()
+	for _, binding := range access.Bindings(organization, systemSpace) {
+		kind := "ClusterRole"
+		if binding.Name == access.ServiceAccountFacade {
+			role := &rbacv1.ClusterRole{}
+			if err := suite.cluster.Get(t.Context(), client.ObjectKey{Name: binding.ClusterRole}, role); err != nil {
+				t.Fatal(err)
+			}
+			rules := slices.DeleteFunc(role.Rules, func(r rbacv1.PolicyRule) bool { return slices.Contains(r.Resources, "secrets") })
+			less := &rbacv1.Role{ObjectMeta: metav1.ObjectMeta{Namespace: organization, Name: binding.ClusterRole}, Rules: rules}
+			if err := suite.cluster.Create(t.Context(), less); err != nil {
+				t.Fatal(err)
+			}
+			kind, rest = "Role", binding
+		}
+		bind(t, organization, binding.Name, kind, binding)
+	}
+	return rest
+}
+
+func bind(t *testing.T, organization, name, kind string, binding access.Binding) {
+	t.Helper()
+	made := &rbacv1.RoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Namespace: organization, Name: name},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: kind, Name: binding.ClusterRole},
+		Subjects:   binding.Subjects,
+	}
+	if err := suite.cluster.Create(t.Context(), made); err != nil {
+		t.Fatal(err)
+	}
+}
