@@ -29,7 +29,10 @@ func Digest[O client.Object, C any](obj O, extract Extract[O, C]) {
 		if have, err := extract(obj, v1alpha1.FieldOwner); err == nil {
 			digest, _ = digestOf(have)
 		}
-		fields[i].FieldsV1 = metav1.NewFieldsV1(digest)
+		fields[i] = metav1.ManagedFieldsEntry{
+			Manager: v1alpha1.FieldOwner, Operation: metav1.ManagedFieldsOperationApply, Subresource: fields[i].Subresource,
+			Time: fields[i].Time, FieldsV1: metav1.NewFieldsV1(digest),
+		}
 	}
 	obj.SetManagedFields(fields)
 }
