@@ -1,9 +1,9 @@
 package controllers
 
 import (
+	"fmt"
 	"maps"
 	"slices"
-	"unique"
 
 	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
 	appsv1 "k8s.io/api/apps/v1"
@@ -12,10 +12,10 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/controllers/internal/ssa"
-	"github.com/berth-dev/berth/controllers/internal/status"
 	"github.com/berth-dev/berth/internal/certificate"
 )
 
@@ -44,7 +44,7 @@ type kept[T any] interface {
 }
 
 // keepWhole keeps an object but for the managed fields, of which it keeps the digest of what the controllers have applied.
-func keepWhole[O status.Object, C any](extract ssa.Extract[O, C]) transform {
+func keepWhole[O client.Object, C any](extract ssa.Extract[O, C]) transform {
 	return func(in any) (any, error) {
 		o, ok := in.(O)
 		if !ok {
@@ -52,21 +52,9 @@ func keepWhole[O status.Object, C any](extract ssa.Extract[O, C]) transform {
 		}
 		keepManaged(o)
 		ssa.Digest(o, extract)
-		share(o.GetConditions())
 		return o, nil
 	}
 }
-
-// share has conditions hold their texts in common with all others that say the same, which most do. It changes them as they are.
-func share(conditions []metav1.Condition) {
-	for i := range conditions {
-		c := &conditions[i]
-		c.Type, c.Status, c.Reason, c.Message = shared(c.Type), shared(c.Status), shared(c.Reason), shared(c.Message)
-	}
-}
-
-// shared returns a text that is in memory once, however many hold it.
-func shared[T ~string](text T) T { return unique.Make(text).Value() }
 
 // keepOurs keeps of others' objects only who they are and who controls them. Of Berth's own it keeps the digest of what the controllers have
 // applied too, and what keep copies: of the rest, nothing is ever read.
@@ -77,17 +65,17 @@ func keepOurs[T any, O kept[T], C any](extract ssa.Extract[O, C], keep func(from
 			return in, nil
 		}
 		to := O(new(T))
-		meta, ok := to.GetObjectMeta().(*metav1.ObjectMeta)
+		known, ok := to.GetObjectMeta().(*metav1.ObjectMeta)
 		if !ok {
-			return in, nil
+			return nil, fmt.Errorf("keep what is Berth's of a %T: it has no ObjectMeta", in)
 		}
-		*meta = bare(from)
+		*known = bare(from)
 		if !isOurs(from) {
 			return to, nil
 		}
 		keepManaged(from)
 		ssa.Digest(from, extract)
-		meta.Generation, meta.ManagedFields = from.GetGeneration(), from.GetManagedFields()
+		known.Generation, known.ManagedFields = from.GetGeneration(), from.GetManagedFields()
 		keep(from, to)
 		return to, nil
 	}
@@ -135,13 +123,9 @@ func keepOfNode(in any) (any, error) {
 
 // bare returns who an object is and who controls it.
 func bare(o metav1.Object) metav1.ObjectMeta {
-	owners := o.GetOwnerReferences()
-	for i := range owners {
-		owners[i].APIVersion, owners[i].Kind = shared(owners[i].APIVersion), shared(owners[i].Kind)
-	}
 	return metav1.ObjectMeta{
-		Name: o.GetName(), Namespace: shared(o.GetNamespace()), UID: o.GetUID(), ResourceVersion: o.GetResourceVersion(),
-		CreationTimestamp: o.GetCreationTimestamp(), DeletionTimestamp: o.GetDeletionTimestamp(), OwnerReferences: owners,
+		Name: o.GetName(), Namespace: o.GetNamespace(), UID: o.GetUID(), ResourceVersion: o.GetResourceVersion(),
+		CreationTimestamp: o.GetCreationTimestamp(), DeletionTimestamp: o.GetDeletionTimestamp(), OwnerReferences: o.GetOwnerReferences(),
 	}
 }
 

@@ -196,7 +196,7 @@ func (r *domainReconciler) domainsOfChild(ctx context.Context, o client.Object) 
 
 // domainsOfSecret returns the Domains that name a Secret, or whose host is served with what it holds or is to be. That one is known by the
 // label that cert-manager gives a Secret when it makes it, or by the owner that the Secret gets then: an owner's name also finds a Domain that
-// was made anew while the Secret was still there.
+// was made anew while the Secret was still there. What a user has put in the way of a copy isn't: the Domain is looked at again after a while.
 func (r *domainReconciler) domainsOfSecret(ctx context.Context, o client.Object) []reconcile.Request {
 	all := append(toDomain(ctx, o), r.domainsBy(ctx, o, indexSecret, o.GetName())...)
 	labels := o.GetLabels()

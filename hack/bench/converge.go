@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strconv"
+	"strings"
 	"time"
 
 	vegeta "github.com/tsenart/vegeta/v12/lib"
@@ -75,15 +77,17 @@ func (s *stack) sample(ctx context.Context) error {
 }
 
 // makeFirst makes the very first App. It may come before the facade or the operator can read the Secrets of the new organization, which makes the one
-// ask for patience and the other look more than once, so it doesn't count.
+// answer 503 and the other look more than once, so it doesn't count.
 func (s *stack) makeFirst(ctx context.Context) error {
-	var last error
 	err := wait.PollUntilContextTimeout(ctx, 100*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
-		_, last = s.makeSingle(ctx, body(firstSlug, image, false, false), firstSlug)
-		return last == nil, nil
+		_, err := s.makeSingle(ctx, body(firstSlug, image, false, false), firstSlug)
+		if err != nil && strings.Contains(err.Error(), strconv.Itoa(http.StatusServiceUnavailable)) {
+			return false, nil
+		}
+		return err == nil, err
 	})
 	if err != nil {
-		return fmt.Errorf("make the first App: %w: %w", err, last)
+		return fmt.Errorf("make the first App: %w", err)
 	}
 	return nil
 }

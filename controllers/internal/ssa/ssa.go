@@ -140,6 +140,7 @@ func Same[O client.Object, C any](obj O, want C, extract Extract[O, C]) (bool, e
 		return false, err
 	}
 	digested := false
+	// An object has a digest for each part that Berth applies. That of another part is of other fields, and never like what is wanted of this one.
 	for _, f := range obj.GetManagedFields() {
 		if !isOurs(&f) || !isDigest(f.FieldsV1) {
 			continue

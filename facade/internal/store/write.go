@@ -34,9 +34,6 @@ func (s *Store) Create(ctx context.Context, organization string, body wire.AppBo
 		return translate.Observed{}, err
 	}
 	slug := ptr.Deref(body.Slug, "")
-	if err := s.readable(ctx, organization); err != nil {
-		return translate.Observed{}, err
-	}
 	unlock, err := s.locks.lock(ctx, slug)
 	if err != nil {
 		return translate.Observed{}, err
@@ -54,6 +51,9 @@ func (s *Store) Create(ctx context.Context, organization string, body wire.AppBo
 		return translate.Observed{}, err
 	}
 	if err := s.checkDomain(w, organization, slug, plan, leaving); err != nil {
+		return translate.Observed{}, err
+	}
+	if err := s.readable(w.ctx, organization); err != nil {
 		return translate.Observed{}, err
 	}
 	if err := w.create(plan, &observed, leaving); err != nil {
