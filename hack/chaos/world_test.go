@@ -76,7 +76,7 @@ func (w world) state(organization string) map[string]any {
 			state[o.GetKind()] = number + 1
 			continue
 		}
-		name := strings.ReplaceAll(o.GetKind()+" "+o.GetName(), organization, "ORG")
+		name := tlsSecret.ReplaceAllString(strings.ReplaceAll(o.GetKind()+" "+o.GetName(), organization, "ORG"), "${1}UID")
 		state[name] = normal(o, organization)
 	}
 	return state
@@ -85,6 +85,8 @@ func (w world) state(organization string) map[string]any {
 var (
 	uid     = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
 	version = regexp.MustCompile(`UID \d+`)
+	// tlsSecret is the end of the name of a certificate's Secret, which has a part of a UID.
+	tlsSecret = regexp.MustCompile(`(ORG(?:\.domain)?-tls-)[0-9a-f]{8}\b`)
 )
 
 // normal is an object without what chance, time and its organization's name have made of it.
@@ -116,6 +118,7 @@ func normal(o *unstructured.Unstructured, organization string) any {
 		panic(err) // It came as JSON.
 	}
 	plain := uid.ReplaceAllString(strings.ReplaceAll(string(text), organization, "ORG"), "UID")
+	plain = tlsSecret.ReplaceAllString(plain, "${1}UID")
 	var value any
 	if err := json.Unmarshal([]byte(version.ReplaceAllString(plain, "UID VERSION")), &value); err != nil {
 		panic(err)
