@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -8,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/util/rand"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -20,6 +22,8 @@ const (
 	// writeTimeout bounds all the requests of one write. A write that has begun isn't ended by its client's going away, which would leave half
 	// of it.
 	writeTimeout = 30 * time.Second
+	// youngTimeout bounds the wait for the Secrets of a young organization, and youngInterval is how often they are looked for.
+	youngTimeout, youngInterval = 10 * time.Second, 100 * time.Millisecond
 	// attempts is how often a change is planned since somebody else's came in between.
 	attempts = 20
 	// suffixLength is that of the chance part of a Secret's name.
@@ -63,11 +67,16 @@ func (s *Store) Create(ctx context.Context, organization string, body wire.AppBo
 	return s.written(w, observed)
 }
 
-// readable is nil if the Secrets of an organization can be read. In a young one they can't yet: what was written then could not be shown, and
-// the client would be told that it wasn't.
+// readable is nil once the Secrets of an organization can be read. In a young one they can't yet: what was written then could not be shown, and
+// the client would be told that it wasn't. The RoleBinding that lets them be read is on its way, so it is waited for.
 func (s *Store) readable(ctx context.Context, organization string) error {
 	one := client.ObjectKey{Namespace: organization, Name: "any"}
-	return client.IgnoreNotFound(s.cache.Get(ctx, one, &corev1.Secret{}, client.UnsafeDisableDeepCopy))
+	var last error
+	err := wait.PollUntilContextTimeout(ctx, youngInterval, youngTimeout, true, func(ctx context.Context) (bool, error) {
+		last = client.IgnoreNotFound(s.cache.Get(ctx, one, &corev1.Secret{}, client.UnsafeDisableDeepCopy))
+		return !apierrors.IsServiceUnavailable(last), nil
+	})
+	return cmp.Or(last, err)
 }
 
 // beforeApp returns the Domains that name an app that isn't made yet: those of an earlier one, which the cluster is about to delete, and those
