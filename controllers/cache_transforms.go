@@ -22,15 +22,9 @@ import (
 // keepOurFields keeps, of the managed fields, those that the controllers have applied: what is written is compared with them.
 func keepOurFields(in any) (any, error) {
 	if o, err := meta.Accessor(in); err == nil {
-		keepManaged(o)
+		ssa.KeepOurs(o)
 	}
 	return in, nil
-}
-
-func keepManaged(o metav1.Object) {
-	o.SetManagedFields(slices.DeleteFunc(o.GetManagedFields(), func(f metav1.ManagedFieldsEntry) bool {
-		return f.Manager != v1alpha1.FieldOwner || f.Operation != metav1.ManagedFieldsOperationApply
-	}))
 }
 
 // transform is what a cache does to an object before it keeps it. What the cache can't tell the last state of comes as something else, and is
@@ -50,7 +44,6 @@ func keepWhole[O client.Object, C any](extract ssa.Extract[O, C]) transform {
 		if !ok {
 			return in, nil
 		}
-		keepManaged(o)
 		ssa.Digest(o, extract)
 		return o, nil
 	}
@@ -73,7 +66,6 @@ func keepOurs[T any, O kept[T], C any](extract ssa.Extract[O, C], keep func(from
 		if !isOurs(from) {
 			return to, nil
 		}
-		keepManaged(from)
 		ssa.Digest(from, extract)
 		known.Generation, known.ManagedFields = from.GetGeneration(), from.GetManagedFields()
 		keep(from, to)
@@ -180,7 +172,6 @@ func keepOfSecret(in any) (any, error) {
 	}
 	strip(secret)
 	maps.DeleteFunc(secret.GetAnnotations(), func(key, _ string) bool { return !slices.Contains(keptAnnotations, key) })
-	keepManaged(secret)
 	ssa.Digest(secret, corev1ac.ExtractSecret)
 	return secret, nil
 }

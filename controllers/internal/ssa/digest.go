@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -18,11 +19,12 @@ const digestSize = 16
 
 // Digest is for an object that is about to be kept in memory: it has the record of the fields that Berth applied give way to a digest of them
 // and their values, by which Same judges as well. The record is often larger than the fields are, to read it costs more than all else in a reconcile
-// that finds nothing to do, and what it speaks of needn't be kept once that is done.
+// that finds nothing to do, and what it speaks of needn't be kept once that is done. Those of others go.
 func Digest[O client.Object, C any](obj O, extract Extract[O, C]) {
+	KeepOurs(obj)
 	fields := obj.GetManagedFields()
 	for i := range fields {
-		if !isOurs(&fields[i]) || isDigest(fields[i].FieldsV1) {
+		if isDigest(fields[i].FieldsV1) {
 			continue
 		}
 		digest := noDigest
@@ -35,6 +37,11 @@ func Digest[O client.Object, C any](obj O, extract Extract[O, C]) {
 		}
 	}
 	obj.SetManagedFields(fields)
+}
+
+// KeepOurs removes from the managed fields of an object those that anybody but Berth has set, and those that Berth has set otherwise than by an apply.
+func KeepOurs(obj metav1.Object) {
+	obj.SetManagedFields(slices.DeleteFunc(obj.GetManagedFields(), func(f metav1.ManagedFieldsEntry) bool { return !isOurs(&f) }))
 }
 
 // noDigest is that of a record that speaks of fields that aren't there, as of an object restored without its status: nothing is like it, and an
