@@ -102,7 +102,8 @@ func newReplicas(t *testing.T) *replicas {
 	return r
 }
 
-// site makes an organization with an app that both servers know, with what body says of it.
+// site makes an organization with an app that both servers know, with what body says of it. They have seen the Secrets of the organization, too: a
+// Domain isn't shown without.
 func (r *replicas) site(t *testing.T, body map[string]any) (org, key, app string) {
 	t.Helper()
 	suite.url = r.first
@@ -112,7 +113,8 @@ func (r *replicas) site(t *testing.T, body map[string]any) (org, key, app string
 	suite.url = r.second
 	eventually(t, "the second server knows the app", func() bool {
 		got := call(t, key, http.MethodGet, appPath(org, slug), nil)
-		return got.status == http.StatusOK && cmp.Equal(made, got.json(t))
+		return got.status == http.StatusOK && cmp.Equal(made, got.json(t)) &&
+			call(t, key, http.MethodGet, domainPath(org, slug), nil).status == http.StatusOK
 	})
 	return org, key, appPath(org, slug)
 }

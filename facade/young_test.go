@@ -35,10 +35,33 @@ func TestCreateInAYoungOrganization(t *testing.T) {
 	if !apierrors.IsNotFound(err) {
 		t.Errorf("find the app that was answered with 503: %v, want that it isn't there", err)
 	}
+	readInAYoungOrganization(t, key, namespace.Name)
 	bind(t, namespace.Name, "rest", "ClusterRole", rest)
 	eventually(t, "the app can be made", func() bool {
 		return call(t, key, http.MethodPost, appsPath(namespace.Name), body).status == http.StatusCreated
 	})
+}
+
+// readInAYoungOrganization says that an app is shown that has nothing in a Secret, and that nothing is shown with a part of it missing.
+func readInAYoungOrganization(t *testing.T, key, organization string) {
+	t.Helper()
+	suffix := strings.TrimPrefix(organization, "org-")
+	plain := &v1alpha1.App{ObjectMeta: metav1.ObjectMeta{Namespace: organization, Name: "plain-" + suffix}, Spec: v1alpha1.AppSpec{Image: "example.com/a"}}
+	secretive := &v1alpha1.App{ObjectMeta: metav1.ObjectMeta{Namespace: organization, Name: "secretive-" + suffix}, Spec: plain.Spec}
+	secretive.Spec.Env = []v1alpha1.EnvVar{{Name: "A", ValueFrom: &v1alpha1.EnvVarSource{SecretKeyRef: &v1alpha1.KeyRef{Name: "a", Key: "a"}}}}
+	appears := func(app *v1alpha1.App, status int) {
+		t.Helper()
+		if err := suite.cluster.Create(t.Context(), app); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "the app is read", func() bool {
+			return call(t, key, http.MethodGet, appsPath(organization)+app.Name+"/", nil).status == status
+		})
+	}
+	appears(plain, http.StatusOK)
+	call(t, key, http.MethodGet, appsPath(organization), nil).want(t, http.StatusOK)
+	appears(secretive, http.StatusServiceUnavailable)
+	call(t, key, http.MethodGet, appsPath(organization), nil).want(t, http.StatusServiceUnavailable)
 }
 
 // grantAllButSecrets makes the RoleBindings of an organization, but that the server may not read Secrets, and returns the one that lets it.

@@ -7,9 +7,7 @@ import (
 	"strings"
 
 	"github.com/gin-gonic/gin"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
-	"github.com/berth-dev/berth/facade/internal/apierr"
 	"github.com/berth-dev/berth/facade/internal/signin"
 	"github.com/berth-dev/berth/facade/internal/web"
 	"github.com/berth-dev/berth/facade/internal/wire"
@@ -54,8 +52,8 @@ func (p *Pages) indexView(c *gin.Context, session signin.Session) (indexView, er
 		shown.Form, shown.Open = p.newForm(session), len(found) == 1
 		view.Organizations = append(view.Organizations, shown)
 	}
-	if view.Notice, err = p.notice(ctx, c.Query("revoked")); err != nil || view.Query != "" {
-		return view, err
+	if view.Notice = p.notice(c.Query("revoked")); view.Query != "" {
+		return view, nil
 	}
 	view.Others, err = p.others(ctx, r, all)
 	return view, err
@@ -99,12 +97,8 @@ func links(c *gin.Context, person signin.Person, names []string) (page wire.Page
 
 // others are the person's keys that hold in none of their organizations.
 func (p *Pages) others(ctx context.Context, r *rights, mine []string) ([]keyView, error) {
-	keys, err := p.options.Store.KeysOfOwner(ctx, r.person.Address)
-	if err != nil {
-		return nil, err
-	}
 	var views []keyView
-	for _, key := range slices.Backward(keys) {
+	for _, key := range slices.Backward(p.options.Store.KeysOfOwner(r.person.Address)) {
 		if slices.ContainsFunc(key.Organizations, func(name string) bool { return slices.Contains(mine, name) }) {
 			continue
 		}
@@ -118,16 +112,12 @@ func (p *Pages) others(ctx context.Context, r *rights, mine []string) ([]keyView
 }
 
 // notice says that a key was revoked, if there is none with this id: what a link says, whoever made it, may be wrong.
-func (p *Pages) notice(ctx context.Context, revoked string) (string, error) {
+func (p *Pages) notice(revoked string) string {
 	if !keyIDs.MatchString(revoked) {
-		return "", nil
+		return ""
 	}
-	_, err := p.options.Store.KeyByID(ctx, revoked)
-	if err == nil {
-		return "", nil
+	if _, err := p.options.Store.KeyByID(revoked); err == nil {
+		return ""
 	}
-	if apierr.From(err).Status != http.StatusNotFound && !apierrors.IsNotFound(err) {
-		return "", err
-	}
-	return "The key " + revoked + " is revoked: it works no more.", nil
+	return "The key " + revoked + " is revoked: it works no more."
 }

@@ -153,14 +153,14 @@ func (p *Pages) rotate(c *gin.Context, session signin.Session) error {
 	}
 	id := p.keyID(session, nonce, old.ID)
 	if !rotatable(old, p.options.Now()) {
-		return p.notRotatable(c, id)
+		return p.notRotatable(id)
 	}
 	key, token, err := p.options.Store.RotateKey(ctx, old, id, overlap)
 	if err != nil {
 		return shownAlready(err)
 	}
 	view := p.madeView(key, token)
-	if now, err := p.options.Store.KeyByID(ctx, old.ID); err == nil {
+	if now, err := p.options.Store.KeyByID(old.ID); err == nil {
 		view.Old, view.OldEnds = &now, now.End()
 	}
 	p.showTo(c, session, http.StatusCreated, pageMade, "Your new key", view)
@@ -168,8 +168,8 @@ func (p *Pages) rotate(c *gin.Context, session signin.Session) error {
 }
 
 // notRotatable is why a key can't be replaced: this very form has done it, with a key that has the id, or somebody else, or it has expired.
-func (p *Pages) notRotatable(c *gin.Context, id string) error {
-	if _, err := p.options.Store.KeyByID(c.Request.Context(), id); err == nil {
+func (p *Pages) notRotatable(id string) error {
+	if _, err := p.options.Store.KeyByID(id); err == nil {
 		return errShown()
 	}
 	return errNotRotatable()
@@ -193,7 +193,7 @@ func (p *Pages) write(c *gin.Context, session signin.Session, verb, organization
 // writeKey is write for a form that is about the key that the path names, and returns that as well. The error is the 404 if the person may not
 // know of it.
 func (p *Pages) writeKey(c *gin.Context, session signin.Session, verb string) (apikey.Key, string, error) {
-	key, err := p.options.Store.KeyByID(c.Request.Context(), c.Param("key"))
+	key, err := p.options.Store.KeyByID(c.Param("key"))
 	organization := ""
 	if len(key.Organizations) > 0 {
 		organization = key.Organizations[0]
@@ -220,7 +220,7 @@ func (*Pages) known(c *gin.Context, r *rights, key apikey.Key) error {
 // ask returns what a page shows that asks about the key that the path names.
 func (p *Pages) ask(c *gin.Context, session signin.Session) (askView, error) {
 	ctx, r := c.Request.Context(), p.rights(session.Person)
-	key, err := p.options.Store.KeyByID(ctx, c.Param("key"))
+	key, err := p.options.Store.KeyByID(c.Param("key"))
 	if err != nil {
 		return askView{}, err
 	}

@@ -32,11 +32,11 @@ type Store interface {
 	// Organizations are the names of all organizations, sorted.
 	Organizations(ctx context.Context) ([]string, error)
 	// Keys are the API keys that hold in an organization by its name.
-	Keys(ctx context.Context, organization string) ([]apikey.Key, error)
+	Keys(organization string) []apikey.Key
 	// KeysOfOwner are the API keys with this owner.
-	KeysOfOwner(ctx context.Context, owner string) ([]apikey.Key, error)
+	KeysOfOwner(owner string) []apikey.Key
 	// KeyByID returns the key with this id, or the 404.
-	KeyByID(ctx context.Context, id string) (apikey.Key, error)
+	KeyByID(id string) (apikey.Key, error)
 	// CreateKey writes a key; apierrors.IsAlreadyExists tells whether there is one with its id.
 	CreateKey(ctx context.Context, key apikey.Key) error
 	// RevokeKey deletes a key.

@@ -80,17 +80,14 @@ func roleIn(person signin.Person, organization string) string {
 // organizationView shows an organization.
 func (p *Pages) organizationView(ctx context.Context, r *rights, name string) (organizationView, error) {
 	view := organizationView{Name: name, Role: roleIn(r.person, name), Expiries: expiries}
-	keys, err := p.options.Store.Keys(ctx, name)
-	if err != nil {
-		return view, err
-	}
+	var err error
 	if view.All, err = r.may(ctx, "list", "", name); err != nil {
 		return view, err
 	}
 	if view.Roles, err = r.grantable(ctx, name); err != nil {
 		return view, err
 	}
-	for _, key := range slices.Backward(keys) { // The newest first.
+	for _, key := range slices.Backward(p.options.Store.Keys(name)) { // The newest first.
 		if !view.All && !r.person.Owns(key.Owner) {
 			continue
 		}

@@ -23,14 +23,16 @@ func (s *Store) GetDomain(ctx context.Context, organization, name string) (trans
 	if err != nil {
 		return translate.Observed{}, err
 	}
-	app, domain, err := s.find(ctx, organization, wire.Host(name))
+	app, domain, err := s.called(ctx, organization, wire.Host(name))
 	if err != nil {
 		return translate.Observed{}, err
 	}
-	return s.observe(ctx, app, domain, externalID)
+	observed := observe(app, domain, externalID)
+	return observed, s.addSecrets(ctx, observed, translate.SecretNames(s.platform, observed))
 }
 
-func (s *Store) find(ctx context.Context, organization, name string) (*v1alpha1.App, *v1alpha1.Domain, error) {
+// called returns what GetDomain finds by a name.
+func (s *Store) called(ctx context.Context, organization, name string) (*v1alpha1.App, *v1alpha1.Domain, error) {
 	if app := s.apps.get(organization, name); app != nil {
 		return app, s.domainFor(organization, name), nil
 	}
@@ -75,8 +77,8 @@ func (s *Store) ListDomains(ctx context.Context, organization string, window fun
 	}
 	all := make([]translate.Observed, 0, len(page))
 	for _, one := range page {
-		observed, err := s.observe(ctx, one.app, one.domain, "")
-		if err != nil {
+		observed := observe(one.app, one.domain, "")
+		if err := s.addSecrets(ctx, observed, translate.SecretNames(s.platform, observed)); err != nil {
 			return nil, 0, err
 		}
 		all = append(all, observed)

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
@@ -11,43 +10,20 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/facade/apikey"
 	"github.com/berth-dev/berth/facade/internal/apierr"
 )
 
-// keyHashes are the hashes that a Secret is found by: that of the key that it stands for.
-func (s *Store) keyHashes(secret *corev1.Secret) []string {
-	if secret.Namespace != s.namespace {
-		return nil
-	}
-	key, err := apikey.FromSecret(secret)
-	if err != nil {
-		return nil
-	}
-	return []string{key.Hash}
-}
-
 // KeyByHash finds an API key by apikey.Hash of its token. One that has expired isn't found.
-func (s *Store) KeyByHash(ctx context.Context, hash string) (apikey.Key, bool) {
-	secrets := &corev1.SecretList{}
-	err := s.cache.List(ctx, secrets, client.InNamespace(s.namespace), client.MatchingFields{indexHash: hash}, client.UnsafeDisableDeepCopy)
-	if err != nil || len(secrets.Items) == 0 {
-		return apikey.Key{}, false
-	}
-	key, err := apikey.FromSecret(&secrets.Items[0])
-	return key, err == nil && !key.Expired(s.now())
+func (s *Store) KeyByHash(hash string) (apikey.Key, bool) {
+	now := s.now()
+	return s.keys.withHash(hash, func(key apikey.Key) bool { return !key.Expired(now) })
 }
 
 // KeyByID returns the API key with this id, also one that has expired; the error is the 404 if there is none.
-func (s *Store) KeyByID(ctx context.Context, id string) (apikey.Key, error) {
-	secret := &corev1.Secret{}
-	name := client.ObjectKey{Namespace: s.namespace, Name: apikey.SecretName(id)}
-	if err := s.cache.Get(ctx, name, secret, client.UnsafeDisableDeepCopy); err != nil {
-		return apikey.Key{}, err
-	}
-	key, err := apikey.FromSecret(secret)
-	if err != nil {
+func (s *Store) KeyByID(id string) (apikey.Key, error) {
+	key, found := s.keys.get(id)
+	if !found {
 		return apikey.Key{}, apierr.NotFound()
 	}
 	return key, nil
@@ -55,29 +31,13 @@ func (s *Store) KeyByID(ctx context.Context, id string) (apikey.Key, error) {
 
 // Keys returns the API keys that hold in an organization by its name, the oldest first; those that have expired are among them, those of host
 // staff are not.
-func (s *Store) Keys(ctx context.Context, organization string) ([]apikey.Key, error) {
-	return s.keysThat(ctx, func(key apikey.Key) bool { return slices.Contains(key.Organizations, organization) })
+func (s *Store) Keys(organization string) []apikey.Key {
+	return s.keys.that(func(key apikey.Key) bool { return slices.Contains(key.Organizations, organization) })
 }
 
 // KeysOfOwner returns the API keys that have this owner, as apikey.SameOwner tells, the oldest first; those that have expired are among them.
-func (s *Store) KeysOfOwner(ctx context.Context, owner string) ([]apikey.Key, error) {
-	return s.keysThat(ctx, func(key apikey.Key) bool { return apikey.SameOwner(key.Owner, owner) })
-}
-
-func (s *Store) keysThat(ctx context.Context, wanted func(apikey.Key) bool) ([]apikey.Key, error) {
-	secrets := &corev1.SecretList{}
-	labelled := client.MatchingLabels{v1alpha1.LabelSecret: v1alpha1.SecretAPIKey}
-	if err := s.cache.List(ctx, secrets, client.InNamespace(s.namespace), labelled, client.UnsafeDisableDeepCopy); err != nil {
-		return nil, fmt.Errorf("list the API keys: %w", err)
-	}
-	var keys []apikey.Key
-	for i := range secrets.Items {
-		if key, err := apikey.FromSecret(&secrets.Items[i]); err == nil && wanted(key) {
-			keys = append(keys, key)
-		}
-	}
-	slices.SortFunc(keys, apikey.Older)
-	return keys, nil
+func (s *Store) KeysOfOwner(owner string) []apikey.Key {
+	return s.keys.that(func(key apikey.Key) bool { return apikey.SameOwner(key.Owner, owner) })
 }
 
 // CreateKey writes a key that apikey.New has made. apierrors.IsAlreadyExists tells whether the error says that there is one with its id. As the
@@ -125,7 +85,7 @@ func (s *Store) awaitKey(ctx context.Context, id string, seen func(now apikey.Ke
 	ctx, cancel := context.WithTimeout(ctx, seenTimeout)
 	defer cancel()
 	s.changes.await(ctx, func() bool {
-		now, err := s.KeyByID(ctx, id)
+		now, err := s.KeyByID(id)
 		return seen(now, err == nil)
 	})
 }
@@ -133,7 +93,7 @@ func (s *Store) awaitKey(ctx context.Context, id string, seen func(now apikey.Ke
 // AwaitRevoked returns when the API key with this id is gone or has expired, or ctx ends.
 func (s *Store) AwaitRevoked(ctx context.Context, id string) {
 	for ctx.Err() == nil {
-		key, err := s.KeyByID(ctx, id)
+		key, err := s.KeyByID(id)
 		if err != nil || key.Expired(s.now()) {
 			return
 		}
@@ -149,7 +109,7 @@ func (s *Store) awaitEnd(ctx context.Context, key apikey.Key) {
 		ctx = limited
 	}
 	s.changes.await(ctx, func() bool {
-		now, err := s.KeyByID(ctx, key.ID)
+		now, err := s.KeyByID(key.ID)
 		return err != nil || now.UID != key.UID || !now.End().Equal(key.End())
 	})
 }

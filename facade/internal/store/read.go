@@ -13,40 +13,24 @@ import (
 	"github.com/berth-dev/berth/facade/internal/translate"
 )
 
-// Indexes of the cache.
-const (
-	indexHost = "spec.host"
-	indexHash = "data.sha256"
-)
+// indexHost is an index of the cache.
+const indexHost = "spec.host"
 
 // +kubebuilder:rbac:groups=berth.dev,resources=apps;domains,verbs=get;list;watch
 // +kubebuilder:rbac:groups="",resources=namespaces,verbs=list;watch
 
 func (s *Store) addIndexes(ctx context.Context) error {
-	for _, index := range []struct {
-		object client.Object
-		field  string
-		values client.IndexerFunc
-	}{
-		{&v1alpha1.Domain{}, indexHost, valuesOf(func(d *v1alpha1.Domain) []string { return []string{d.Spec.Host} })},
-		{&corev1.Secret{}, indexHash, valuesOf(s.keyHashes)},
-	} {
-		if err := s.cache.IndexField(ctx, index.object, index.field, index.values); err != nil {
-			return fmt.Errorf("index %T by %s: %w", index.object, index.field, err)
-		}
-	}
-	return nil
-}
-
-// valuesOf makes an indexer's function of one for objects of a type.
-func valuesOf[T client.Object](values func(T) []string) client.IndexerFunc {
-	return func(object client.Object) []string {
-		typed, ok := object.(T)
+	hosts := func(object client.Object) []string {
+		domain, ok := object.(*v1alpha1.Domain)
 		if !ok {
 			return nil
 		}
-		return values(typed)
+		return []string{domain.Spec.Host}
 	}
+	if err := s.cache.IndexField(ctx, &v1alpha1.Domain{}, indexHost, hosts); err != nil {
+		return fmt.Errorf("index Domains by %s: %w", indexHost, err)
+	}
+	return nil
 }
 
 // Organization is nil if there is an organization of this name, and the 404 if not.
@@ -69,8 +53,26 @@ func (s *Store) Organizations(ctx context.Context) ([]string, error) {
 	return names, nil
 }
 
-// Get returns an app with what belongs to it; the error is the 404 if there is none.
+// Get returns an app with what translate.ToWire shows of it; the error is the 404 if there is none.
 func (s *Store) Get(ctx context.Context, organization, slug string) (translate.Observed, error) {
+	observed, err := s.bare(ctx, organization, slug)
+	if err != nil {
+		return translate.Observed{}, err
+	}
+	return observed, s.addSecrets(ctx, observed, translate.AppSecretNames(observed))
+}
+
+// whole returns an app with all that belongs to it; the error is the 404 if there is none.
+func (s *Store) whole(ctx context.Context, organization, slug string) (translate.Observed, error) {
+	observed, err := s.bare(ctx, organization, slug)
+	if err != nil {
+		return translate.Observed{}, err
+	}
+	return observed, s.addSecrets(ctx, observed, translate.SecretNames(s.platform, observed))
+}
+
+// bare returns an app without Secrets; the error is the 404 if there is none.
+func (s *Store) bare(ctx context.Context, organization, slug string) (translate.Observed, error) {
 	externalID, err := s.externalID(ctx, organization)
 	if err != nil {
 		return translate.Observed{}, err
@@ -79,11 +81,11 @@ func (s *Store) Get(ctx context.Context, organization, slug string) (translate.O
 	if app == nil {
 		return translate.Observed{}, apierr.NotFound()
 	}
-	return s.observe(ctx, app, s.domainFor(organization, slug), externalID)
+	return observe(app, s.domainFor(organization, slug), externalID), nil
 }
 
-// List returns the apps of an organization that window picks out of their number, by slug, and the number. The error is the 404 if there is no
-// such organization, or what window says.
+// List returns the apps of an organization that window picks out of their number, by slug, as Get does, and the number. The error is the 404 if
+// there is no such organization, or what window says.
 func (s *Store) List(ctx context.Context, organization string, window func(total int) (first, end int, err error)) ([]translate.Observed, int, error) {
 	externalID, err := s.externalID(ctx, organization)
 	if err != nil {
@@ -95,8 +97,8 @@ func (s *Store) List(ctx context.Context, organization string, window func(total
 	}
 	all := make([]translate.Observed, 0, len(apps))
 	for _, app := range apps {
-		observed, err := s.observe(ctx, app, s.domainFor(organization, app.Name), externalID)
-		if err != nil {
+		observed := observe(app, s.domainFor(organization, app.Name), externalID)
+		if err := s.addSecrets(ctx, observed, translate.AppSecretNames(observed)); err != nil {
 			return nil, 0, err
 		}
 		all = append(all, observed)
@@ -121,18 +123,25 @@ func (s *Store) AwaitGone(ctx context.Context, app *v1alpha1.App) {
 	})
 }
 
-// observe returns an App and one of its Domains, or none, with what belongs to them.
-func (s *Store) observe(ctx context.Context, app *v1alpha1.App, domain *v1alpha1.Domain, externalID string) (translate.Observed, error) {
-	observed := translate.Observed{App: app, Domain: domain, ExternalID: externalID, Secrets: map[string]*corev1.Secret{}}
-	for _, name := range translate.SecretNames(s.platform, observed) {
+// observe returns an App and one of its Domains, or none, without Secrets.
+func observe(app *v1alpha1.App, domain *v1alpha1.Domain, externalID string) translate.Observed {
+	return translate.Observed{App: app, Domain: domain, ExternalID: externalID, Secrets: map[string]*corev1.Secret{}}
+}
+
+// addSecrets adds to what is observed the Secrets with these names that are there.
+func (s *Store) addSecrets(ctx context.Context, observed translate.Observed, names []string) error {
+	for _, name := range names {
+		if observed.Secrets[name] != nil {
+			continue
+		}
 		secret := &corev1.Secret{}
-		err := s.cache.Get(ctx, client.ObjectKey{Namespace: app.Namespace, Name: name}, secret, client.UnsafeDisableDeepCopy)
+		err := s.cache.Get(ctx, client.ObjectKey{Namespace: observed.App.Namespace, Name: name}, secret, client.UnsafeDisableDeepCopy)
 		if client.IgnoreNotFound(err) != nil {
-			return observed, fmt.Errorf("find the Secrets of %s: %w", app.Name, err)
+			return fmt.Errorf("find the Secrets of %s: %w", observed.App.Name, err)
 		}
 		if err == nil {
 			observed.Secrets[name] = secret
 		}
 	}
-	return observed, nil
+	return nil
 }

@@ -52,6 +52,7 @@ type Store struct {
 	// own acts as the facade itself: it writes what is about API keys, and asks for metadata where the cache may be behind.
 	own       client.Client
 	uses      uses
+	keys      keyIndex
 	namespace string
 	platform  translate.Platform
 	changes   changes
@@ -77,6 +78,7 @@ func New(ctx context.Context, options Options) (*Store, error) {
 		client:    writer,
 		own:       own,
 		uses:      newUses(options.Log),
+		keys:      keyIndex{namespace: options.Namespace},
 		namespace: options.Namespace,
 		platform:  options.Platform,
 		changes:   changes{happened: make(chan struct{})},
@@ -193,7 +195,7 @@ func (s *Store) watch(ctx context.Context) error {
 	for object, handler := range map[client.Object]toolscache.ResourceEventHandler{
 		&v1alpha1.App{}:     indexHandler[*v1alpha1.App]{index: &s.apps, listing: &s.listing, changes: &s.changes},
 		&v1alpha1.Domain{}:  indexHandler[*v1alpha1.Domain]{index: &s.domains, listing: &s.listing, changes: &s.changes},
-		&corev1.Secret{}:    s.changes.handler(),
+		&corev1.Secret{}:    keyHandler{keys: &s.keys, changes: &s.changes},
 		&corev1.Namespace{}: s.changes.handler(),
 	} {
 		informer, err := s.cache.GetInformer(ctx, object)

@@ -99,7 +99,12 @@ type Planner func(platform translate.Platform, observed translate.Observed, fres
 type finder func(ctx context.Context) (translate.Observed, error)
 
 func (s *Store) appFinder(app client.ObjectKey) finder {
-	return func(ctx context.Context) (translate.Observed, error) { return s.Get(ctx, app.Namespace, app.Name) }
+	return func(ctx context.Context) (translate.Observed, error) { return s.whole(ctx, app.Namespace, app.Name) }
+}
+
+// bareFinder finds an app without its Secrets.
+func (s *Store) bareFinder(app client.ObjectKey) finder {
+	return func(ctx context.Context) (translate.Observed, error) { return s.bare(ctx, app.Namespace, app.Name) }
 }
 
 // Change changes an app as plan says, which is asked again if somebody else's change came in between. The error is the 404 if there is no such
@@ -154,7 +159,7 @@ func (s *Store) latest(ctx context.Context, app client.ObjectKey, find finder) (
 // Exists is nil if there is an app to change, and the 404 if not.
 func (s *Store) Exists(ctx context.Context, organization, slug string) error {
 	app := client.ObjectKey{Namespace: organization, Name: slug}
-	_, err := s.latest(ctx, app, s.appFinder(app))
+	_, err := s.latest(ctx, app, s.bareFinder(app))
 	return err
 }
 
@@ -182,7 +187,8 @@ func (s *Store) attempt(w *writer, observed translate.Observed, plan translate.P
 
 // written is what was written with what belongs to it now.
 func (s *Store) written(w *writer, after translate.Observed) (translate.Observed, error) {
-	observed, err := s.observe(w.ctx, after.App, after.Domain, after.ExternalID)
+	observed := observe(after.App, after.Domain, after.ExternalID)
+	err := s.addSecrets(w.ctx, observed, translate.SecretNames(s.platform, observed))
 	for _, secret := range w.made {
 		observed.Secrets[secret.Name] = secret
 	}
@@ -199,7 +205,7 @@ func (s *Store) Delete(ctx context.Context, organization, slug string) error {
 	w, done := s.begin(ctx)
 	defer done()
 	app := client.ObjectKey{Namespace: organization, Name: slug}
-	find := s.appFinder(app)
+	find := s.bareFinder(app)
 	for range attempts {
 		observed, findErr := s.latest(w.ctx, app, find)
 		if findErr != nil {

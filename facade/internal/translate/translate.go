@@ -31,7 +31,7 @@ type Observed struct {
 	App *v1alpha1.App
 	// Domain is the one that the REST API shows with the app, by Primary; nil without one.
 	Domain *v1alpha1.Domain
-	// Secrets are those of SecretNames that are there, by name.
+	// Secrets are those of SecretNames that are there, by name; for ToWire, those of AppSecretNames do.
 	Secrets map[string]*corev1.Secret
 	// ExternalID is the organization's; empty until it has one.
 	ExternalID string
@@ -68,15 +68,9 @@ func Primary(slug string, domains []*v1alpha1.Domain) *v1alpha1.Domain {
 	})
 }
 
-// SecretNames are the names of the Secrets that what is shown of an App and its Domain is made of. A name can be there twice.
-func SecretNames(platform Platform, o Observed) []string {
-	all := []string{platform.tlsSecretOf(o), waitingSecretOf(o)}
-	if ref := customSecretOf(o.Domain); ref != nil {
-		all = append(all, ref.Name)
-	}
-	if ref := mailOf(o.Domain).PasswordSecretRef; ref != nil {
-		all = append(all, ref.Name)
-	}
+// AppSecretNames are the names of the Secrets that ToWire shows something of. A name can be there twice.
+func AppSecretNames(o Observed) []string {
+	var all []string
 	if registry := o.App.Spec.Registry; registry != nil && registry.CredentialsSecretRef != nil {
 		all = append(all, registry.CredentialsSecretRef.Name)
 	}
@@ -84,6 +78,19 @@ func SecretNames(platform Platform, o Observed) []string {
 		if ref := secretRef(&o.App.Spec.Env[i]); ref != nil {
 			all = append(all, ref.Name)
 		}
+	}
+	return all
+}
+
+// SecretNames are the names of all the Secrets that what is shown of an App and its Domain is made of, or that a change looks at. A name can be
+// there twice.
+func SecretNames(platform Platform, o Observed) []string {
+	all := append(AppSecretNames(o), platform.tlsSecretOf(o), waitingSecretOf(o))
+	if ref := customSecretOf(o.Domain); ref != nil {
+		all = append(all, ref.Name)
+	}
+	if ref := mailOf(o.Domain).PasswordSecretRef; ref != nil {
+		all = append(all, ref.Name)
 	}
 	return all
 }

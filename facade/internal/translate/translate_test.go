@@ -2,6 +2,8 @@ package translate
 
 import (
 	"encoding/json"
+	"maps"
+	"slices"
 	"testing"
 	"time"
 
@@ -65,6 +67,8 @@ func TestToWire(t *testing.T) {
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
+			named := AppSecretNames(tc.observed)
+			maps.DeleteFunc(tc.observed.Secrets, func(name string, _ *corev1.Secret) bool { return !slices.Contains(named, name) })
 			if diff := cmp.Diff(tc.want, ToWire(platform, tc.observed)); diff != "" {
 				t.Errorf("\n%s\nToWire(...): -want, +got:\n%s", tc.reason, diff)
 			}
