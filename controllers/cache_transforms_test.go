@@ -4,11 +4,17 @@ import (
 	"testing"
 	"time"
 
+	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
+	cmmeta "github.com/cert-manager/cert-manager/pkg/apis/meta/v1"
+	cmv1ac "github.com/cert-manager/cert-manager/pkg/client/applyconfigurations/certmanager/v1"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	appsv1 "k8s.io/api/apps/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	appsv1ac "k8s.io/client-go/applyconfigurations/apps/v1"
+	networkingv1ac "k8s.io/client-go/applyconfigurations/networking/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
 )
@@ -56,5 +62,48 @@ func TestCacheKeepsLittle(t *testing.T) {
 		if diff := cmp.Diff(any(want), got, cmpopts.IgnoreFields(metav1.ManagedFieldsEntry{}, "FieldsV1")); diff != "" {
 			t.Errorf("kept (-want +got):\n%s", diff)
 		}
+	}
+}
+
+// Of Certificates and routes of Berth's, what the controllers report is kept, and nothing that only their digest is of.
+func TestCacheKeepsWhatIsReported(t *testing.T) {
+	t.Parallel()
+	ours := metav1.ObjectMeta{
+		Name: "web", Namespace: "acme",
+		OwnerReferences: []metav1.OwnerReference{{APIVersion: v1alpha1.GroupVersion.String(), Kind: "App", Name: "web", Controller: new(true)}},
+	}
+	ready := cmv1.CertificateStatus{Conditions: []cmv1.CertificateCondition{{Type: cmv1.CertificateConditionReady, Status: cmmeta.ConditionTrue}}}
+	served := []networkingv1.IngressTLS{{SecretName: "web-tls", Hosts: []string{"web.example.com"}}}
+	cases := map[string]struct {
+		keep     transform
+		in, want client.Object
+	}{
+		"Certificate": {
+			keep: keepOurs(cmv1ac.ExtractCertificate, keepOfCertificate),
+			in: &cmv1.Certificate{
+				ObjectMeta: ours, Spec: cmv1.CertificateSpec{SecretName: "web-tls", DNSNames: []string{"web.example.com"}}, Status: ready,
+			},
+			want: &cmv1.Certificate{ObjectMeta: ours, Spec: cmv1.CertificateSpec{SecretName: "web-tls"}, Status: ready},
+		},
+		"Ingress": {
+			keep: keepOurs(networkingv1ac.ExtractIngress, keepOfIngress),
+			in: &networkingv1.Ingress{
+				ObjectMeta: ours,
+				Spec:       networkingv1.IngressSpec{TLS: served, IngressClassName: new("traefik"), Rules: []networkingv1.IngressRule{{Host: "web.example.com"}}},
+			},
+			want: &networkingv1.Ingress{ObjectMeta: ours, Spec: networkingv1.IngressSpec{TLS: served}},
+		},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, err := tc.keep(tc.in)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(any(tc.want), got); diff != "" {
+				t.Errorf("kept (-want +got):\n%s", diff)
+			}
+		})
 	}
 }
