@@ -27,7 +27,7 @@ import (
 
 // garbagePercent is how much garbage may be there before it is collected, in percent of what is in use, unless GOGC says otherwise. Nearly all
 // that the operator holds are its caches, which stay: with Go's 100 percent, it would take twice their size.
-const garbagePercent = 50
+const garbagePercent = 30
 
 // leaderElectionID is the name of the Lease by which replicas agree on which of them works.
 const leaderElectionID = "berth-operator"
