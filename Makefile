@@ -115,7 +115,7 @@ chaos: cluster ## kill, cut and confuse what runs; SEED=… as last time, LONG=1
 		$(if $(LONG),-long) $(if $(REPORT),-report=$(CURDIR)/$(REPORT))
 
 .PHONY: bench
-bench: cluster ## measure Berth beside a plain client of the API server, in 20 minutes; BENCH="--sizes=100 --duration=1s" for less
+bench: cluster ## measure Berth beside a plain client of the API server, in half an hour; BENCH="--sizes=100 --duration=1s" for less
 	@$(CLUSTER) doctor
 	KUBEBUILDER_ASSETS="$$($(CLUSTER) assets)" go -C hack/bench run . --root=$(CURDIR) --out=$(CURDIR)/docs/performance $(BENCH)
 

@@ -9,8 +9,6 @@ import (
 	"net/http"
 	"time"
 
-	vegeta "github.com/tsenart/vegeta/v12/lib"
-
 	"github.com/berth-dev/berth/hack/bench/internal/audit"
 	"github.com/berth-dev/berth/hack/bench/internal/floor"
 	"github.com/berth-dev/berth/hack/bench/internal/load"
@@ -33,8 +31,8 @@ const (
 // call is one of the calls that are measured.
 type call struct {
 	name   string
-	status uint16
-	target func(n int) vegeta.Target
+	status int
+	target func(n int) load.Request
 	// floor is the same at the API server; nil if there is nothing like it.
 	floor func(ctx context.Context, c *floor.Client, n int) error
 }
@@ -58,21 +56,21 @@ func body(slug, image string, env, domain bool) []byte {
 	return encoded
 }
 
-func (s *stack) target(method, path string, body []byte) vegeta.Target {
-	header := http.Header{"Authorization": {"Basic " + base64.StdEncoding.EncodeToString([]byte(s.token+":"))}}
+func (s *stack) target(method, path string, body []byte) load.Request {
+	header := map[string]string{"Authorization": "Basic " + base64.StdEncoding.EncodeToString([]byte(s.token+":"))}
 	if body != nil {
-		header.Set("Content-Type", "application/json")
+		header["Content-Type"] = "application/json"
 	}
-	return vegeta.Target{Method: method, URL: s.url + path, Body: body, Header: header}
+	return load.Request{Method: method, URL: s.url + path, Body: body, Header: header}
 }
 
 // targetOf is a call about one App.
-func (s *stack) targetOf(method string, n int, body []byte) vegeta.Target {
+func (s *stack) targetOf(method string, n int, body []byte) load.Request {
 	return s.target(method, appsPath+s.slug(n)+"/", body)
 }
 
 // create is the call that makes the App with a slug, an environment and a Domain.
-func (s *stack) create(slug string) vegeta.Target {
+func (s *stack) create(slug string) load.Request {
 	return s.target(http.MethodPost, appsPath, body(slug, image, true, true))
 }
 
@@ -88,21 +86,21 @@ func (s *stack) allCalls() []call {
 	create := func(ctx context.Context, c *floor.Client, n int) error {
 		return c.Create(ctx, fmt.Sprintf("f%d-%d", s.rounds, n))
 	}
-	page := func(query string) func(int) vegeta.Target {
-		return func(int) vegeta.Target { return s.target(http.MethodGet, appsPath+query, nil) }
+	page := func(query string) func(int) load.Request {
+		return func(int) load.Request { return s.target(http.MethodGet, appsPath+query, nil) }
 	}
-	put := func(image func(n int) string) func(int) vegeta.Target {
-		return func(n int) vegeta.Target { return s.targetOf(http.MethodPut, n, body(s.slug(n), image(n), true, true)) }
+	put := func(image func(n int) string) func(int) load.Request {
+		return func(n int) load.Request { return s.targetOf(http.MethodPut, n, body(s.slug(n), image(n), true, true)) }
 	}
 	same := func(int) string { return image }
 	return []call{
 		{report.CallList, http.StatusOK, page(firstPage), list},
 		{report.CallListLast, http.StatusOK, page(lastPage), list},
-		{report.CallGet, http.StatusOK, func(n int) vegeta.Target { return s.targetOf(http.MethodGet, n, nil) }, get},
+		{report.CallGet, http.StatusOK, func(n int) load.Request { return s.targetOf(http.MethodGet, n, nil) }, get},
 		{report.CallUnchanged, http.StatusOK, put(same), get},
-		{report.CallRestart, http.StatusCreated, func(n int) vegeta.Target { return s.targetOf(http.MethodPost, n, nil) }, patch},
+		{report.CallRestart, http.StatusCreated, func(n int) load.Request { return s.targetOf(http.MethodPost, n, nil) }, patch},
 		{report.CallChanged, http.StatusOK, put(s.newImage), patch},
-		{report.CallCreate, http.StatusCreated, func(n int) vegeta.Target { return s.create(fmt.Sprintf("c%d-%d", s.rounds, n)) }, create},
+		{report.CallCreate, http.StatusCreated, func(n int) load.Request { return s.create(fmt.Sprintf("c%d-%d", s.rounds, n)) }, create},
 	}
 }
 
@@ -117,7 +115,7 @@ const warm = 20
 // calls makes every call with every number of clients, and notes what the facade asked the API server for meanwhile.
 func (s *stack) calls(ctx context.Context) error {
 	for _, query := range []string{firstPage, lastPage} { // Its figures would be those of something else.
-		if apps, err := s.page(ctx, query); err != nil || apps != pageSize {
+		if apps, err := s.page(query); err != nil || apps != pageSize {
 			return errors.Join(err, fmt.Errorf("a page %q has %d Apps, want %d", query, apps, pageSize))
 		}
 	}

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	vegeta "github.com/tsenart/vegeta/v12/lib"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
@@ -100,7 +99,7 @@ func (s *stack) makeSingle(ctx context.Context, body []byte, slug string) (repor
 	if _, err := s.plane.Audit.Since(ctx); err != nil {
 		return report.Single{}, err
 	}
-	create := func(int) vegeta.Target { return s.target(http.MethodPost, appsPath, body) }
+	create := func(int) load.Request { return s.target(http.MethodPost, appsPath, body) }
 	if err := load.HTTP(ctx, s.client, 1, load.Bounds{Calls: 1}, http.StatusCreated, create).Err(); err != nil {
 		return report.Single{}, err
 	}
@@ -228,7 +227,7 @@ func (s *stack) converge(ctx context.Context) error {
 	}
 	endProfile := s.profile(ctx, "operator, while Apps are made", s.operatorProfiles)
 	began := time.Now()
-	create := func(n int) vegeta.Target { return s.create(s.slug(n)) }
+	create := func(n int) load.Request { return s.create(s.slug(n)) }
 	c := &s.size.Converge
 	c.Clients, c.Post = convergeClients, load.HTTP(ctx, s.client, convergeClients, load.Bounds{Calls: s.made()}, http.StatusCreated, create)
 	if err := c.Post.Err(); err != nil {

@@ -51,7 +51,7 @@ func parse(args []string) (*options, error) {
 	flags.StringVar(&o.dir, "dir", "", "the `folder` for logs, profiles and the control plane's files; empty: one that is removed at the end")
 	flags.Func("sizes", "with how many Apps to measure, a list (default 100,1000,5000)", numbers(&o.sizes))
 	flags.Func("clients", "with how many clients to make the calls, a list (default 1,4,16)", numbers(&o.clients))
-	flags.DurationVar(&o.duration, "duration", 2*time.Second, "how long to make each call")
+	flags.DurationVar(&o.duration, "duration", 4*time.Second, "how long to make each call")
 	flags.BoolVar(&o.profiles, "profiles", true, "take profiles of CPU time and memory with the most Apps")
 	if err := flags.Parse(args); err != nil {
 		return nil, err

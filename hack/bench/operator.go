@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"time"
 
-	vegeta "github.com/tsenart/vegeta/v12/lib"
 	"k8s.io/apimachinery/pkg/util/wait"
 
 	"github.com/berth-dev/berth/hack/bench/internal/audit"
@@ -63,7 +62,7 @@ func (s *stack) change(ctx context.Context) error {
 	}
 	n := min(s.made(), changedApps)
 	for _, image := range []string{image + "-changed", image} {
-		put := func(n int) vegeta.Target { return s.targetOf(http.MethodPut, n, body(s.slug(n), image, true, true)) }
+		put := func(n int) load.Request { return s.targetOf(http.MethodPut, n, body(s.slug(n), image, true, true)) }
 		if err := load.HTTP(ctx, s.client, 1, load.Bounds{Calls: n}, http.StatusOK, put).Err(); err != nil {
 			return err
 		}

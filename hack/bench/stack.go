@@ -16,11 +16,13 @@ import (
 	"slices"
 	"time"
 
+	"github.com/valyala/fasthttp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
 	certutil "k8s.io/client-go/util/cert"
 
 	"github.com/berth-dev/berth/facade/apikey"
+	"github.com/berth-dev/berth/hack/bench/internal/load"
 	"github.com/berth-dev/berth/hack/bench/internal/plane"
 	"github.com/berth-dev/berth/hack/bench/internal/process"
 	"github.com/berth-dev/berth/hack/bench/internal/report"
@@ -79,7 +81,7 @@ type stack struct {
 	operator, facade *process.Process
 	// token is an API key of a manager's, client trusts the facade.
 	token  string
-	client *http.Client
+	client *fasthttp.Client
 	// url is where the facade answers, operatorMetrics, operatorProfiles and facadeProfiles where the processes tell of themselves, host:port.
 	url                                               string
 	operatorMetrics, operatorProfiles, facadeProfiles string
@@ -153,10 +155,8 @@ func (s *stack) makeCertificate() error {
 	trusted := x509.NewCertPool()
 	trusted.AppendCertsFromPEM(certificate)
 	connections := max(slices.Max(s.clients), convergeClients, profileClients)
-	s.client = &http.Client{
-		Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: trusted, MinVersion: tls.VersionTLS13}, MaxIdleConnsPerHost: connections},
-		Timeout:   time.Minute,
-	}
+	// A connection that is being closed still counts.
+	s.client = load.NewClient(&tls.Config{RootCAs: trusted, MinVersion: tls.VersionTLS13}, 2*connections)
 	return nil
 }
 
@@ -187,8 +187,8 @@ func (s *stack) startFacade(ctx context.Context) (err error) {
 		return err
 	}
 	last := errors.New("no answer")
-	err = wait.PollUntilContextTimeout(ctx, 5*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
-		_, last = s.page(ctx, "")
+	err = wait.PollUntilContextTimeout(ctx, 5*time.Millisecond, time.Minute, true, func(context.Context) (bool, error) {
+		_, last = s.page("")
 		return last == nil, nil
 	})
 	if err != nil {
@@ -198,25 +198,16 @@ func (s *stack) startFacade(ctx context.Context) (err error) {
 }
 
 // page is how many Apps a page of the list of all has.
-func (s *stack) page(ctx context.Context, query string) (int, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url+appsPath+query, http.NoBody)
-	if err != nil {
-		return 0, err
-	}
-	request.SetBasicAuth(s.token, "")
-	response, err := s.client.Do(request)
-	if err != nil {
-		return 0, err
-	}
-	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		return 0, errors.New(response.Status)
-	}
-	var list struct{ Results []json.RawMessage }
-	if err := json.NewDecoder(response.Body).Decode(&list); err != nil {
-		return 0, fmt.Errorf("read a page: %w", err)
-	}
-	return len(list.Results), nil
+func (s *stack) page(query string) (apps int, err error) {
+	err = load.Do(s.client, s.target(http.MethodGet, appsPath+query, nil), http.StatusOK, func(body []byte) error {
+		var list struct{ Results []json.RawMessage }
+		if err := json.Unmarshal(body, &list); err != nil {
+			return fmt.Errorf("read a page: %w", err)
+		}
+		apps = len(list.Results)
+		return nil
+	})
+	return apps, err
 }
 
 func stopProcess(p **process.Process) error {

@@ -2,15 +2,18 @@
 package load
 
 import (
+	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
-	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	vegeta "github.com/tsenart/vegeta/v12/lib"
+	hdrhistogram "github.com/HdrHistogram/hdrhistogram-go"
+	"github.com/valyala/fasthttp"
 )
 
 // Figure says how fast calls were answered.
@@ -34,93 +37,106 @@ type Bounds struct {
 	Calls    int
 }
 
-// meter makes a Figure of single calls. It is for one goroutine.
-type meter struct {
-	latencies vegeta.LatencyMetrics
-	figure    Figure
-	began     time.Time
-	ended     time.Time
+const (
+	// timeout is how long an answer may take: longer than the facade gives the API server for one, or its word for that would be lost.
+	timeout = time.Minute
+	// idle is how long a connection is kept between calls: less than the facade keeps it, since nothing is sent twice.
+	idle = time.Minute
+)
+
+// answer is how a call was answered: failure is empty if it was as it should be.
+type answer struct {
+	began, ended time.Time
+	failure      string
 }
 
-func (m *meter) add(began time.Time, latency time.Duration, failure string) {
-	if m.began.IsZero() || began.Before(m.began) {
-		m.began = began
-	}
-	if end := began.Add(latency); end.After(m.ended) {
-		m.ended = end
-	}
-	m.figure.Calls++
-	m.latencies.Add(latency)
-	m.latencies.Max = max(m.latencies.Max, latency)
-	if failure == "" {
-		return
-	}
-	m.figure.Failed++
-	if m.figure.Failure == "" {
-		m.figure.Failure = failure
-	}
-}
+// latencies tell times up to an hour apart to three digits.
+func latencies() *hdrhistogram.Histogram { return hdrhistogram.New(1, time.Hour.Microseconds(), 3) }
 
-func (m *meter) done() Figure {
-	f := m.figure
-	if f.Calls == 0 {
+// figureOf sums answers up, which are in the order in which they came.
+func figureOf(answers []answer) Figure {
+	var f Figure
+	if len(answers) == 0 {
 		return f
 	}
-	f.Seconds = m.ended.Sub(m.began).Seconds()
+	took := latencies()
+	began, ended := answers[0].began, answers[0].ended
+	for _, a := range answers {
+		if a.began.Before(began) {
+			began = a.began
+		}
+		if a.ended.After(ended) {
+			ended = a.ended
+		}
+		_ = took.RecordValue(a.ended.Sub(a.began).Microseconds()) // What takes longer than an hour has failed.
+		if a.failure == "" {
+			continue
+		}
+		f.Failed++
+		f.Failure = cmp.Or(f.Failure, a.failure)
+	}
+	f.Calls, f.Seconds = len(answers), ended.Sub(began).Seconds()
 	f.Rate = float64(f.Calls-f.Failed) / f.Seconds
-	f.P50, f.P99, f.Max = millis(m.latencies.Quantile(0.5)), millis(m.latencies.Quantile(0.99)), millis(m.latencies.Max)
+	f.P50, f.P99, f.Max = millis(took.ValueAtQuantile(50)), millis(took.ValueAtQuantile(99)), millis(took.Max())
 	return f
 }
 
-func millis(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+func millis(micros int64) float64 { return float64(micros) / 1000 }
 
-// HTTP makes the calls that next returns, for each by its number, and wants the status for an answer. Connections are kept.
-func HTTP(ctx context.Context, client *http.Client, clients int, bounds Bounds, status uint16, next func(n int) vegeta.Target) Figure {
-	var n atomic.Int64
-	targets := func(target *vegeta.Target) error {
-		i := int(n.Add(1)) - 1
-		if ctx.Err() != nil || bounds.Calls > 0 && i >= bounds.Calls {
-			return vegeta.ErrNoTargets
-		}
-		*target = next(i)
+// Request is what a call sends.
+type Request struct {
+	// Method and URL are as in HTTP.
+	Method, URL string
+	// Header has a value for each name.
+	Header map[string]string
+	// Body is nil for none.
+	Body []byte
+}
+
+// NewClient returns a client for HTTP that takes little of the processors, which it shares with what is measured. It keeps up to so many
+// connections, and sends nothing twice.
+func NewClient(config *tls.Config, connections int) *fasthttp.Client {
+	return &fasthttp.Client{
+		TLSConfig: config, MaxConnsPerHost: connections, MaxIdleConnDuration: idle, ReadTimeout: timeout, WriteTimeout: timeout,
+		MaxIdemponentCallAttempts: 1, DisablePathNormalizing: true, NoDefaultUserAgentHeader: true,
+	}
+}
+
+// HTTP sends the requests that next returns, for each by its number, and wants the status for an answer.
+func HTTP(ctx context.Context, client *fasthttp.Client, clients int, bounds Bounds, status int, next func(n int) Request) Figure {
+	return Func(ctx, clients, bounds, func(_ context.Context, n int) error { return Do(client, next(n), status, nil) })
+}
+
+// Do sends a request and wants the status for an answer, whose body read is given, if it isn't nil, until it returns.
+func Do(client *fasthttp.Client, r Request, status int, read func(body []byte) error) error {
+	request, response := fasthttp.AcquireRequest(), fasthttp.AcquireResponse()
+	defer fasthttp.ReleaseRequest(request)
+	defer fasthttp.ReleaseResponse(response)
+	request.Header.SetMethod(r.Method)
+	request.SetRequestURI(r.URL)
+	for name, value := range r.Header {
+		request.Header.Set(name, value)
+	}
+	request.SetBodyRaw(r.Body)
+	if err := client.Do(request, response); err != nil {
+		return err
+	}
+	if got := response.StatusCode(); got != status {
+		return fmt.Errorf("status %d: %.200s", got, response.Body())
+	}
+	if read == nil {
 		return nil
 	}
-	workers := uint64(max(clients, 1))
-	attacker := vegeta.NewAttacker(vegeta.Client(client), vegeta.Workers(workers), vegeta.MaxWorkers(workers))
-	m := &meter{}
-	for result := range attacker.Attack(targets, vegeta.ConstantPacer{}, bounds.Duration, "") {
-		if result.Error == vegeta.ErrNoTargets.Error() {
-			continue
-		}
-		m.add(result.Timestamp, result.Latency, failureOf(result, status))
-	}
-	return m.done()
+	return read(response.Body())
 }
 
-// failureOf says what is wrong with an answer; empty if nothing is.
-func failureOf(result *vegeta.Result, status uint16) string {
-	switch result.Code {
-	case status:
-		return ""
-	case 0:
-		return result.Error
-	default:
-		return fmt.Sprintf("status %d: %.200s", result.Code, result.Body)
-	}
-}
-
-// Func calls a function, with the number of each call, in the same way.
+// Func calls a function over and over, with the number of each call.
 func Func(ctx context.Context, clients int, bounds Bounds, call func(ctx context.Context, n int) error) Figure {
-	type answer struct {
-		began   time.Time
-		latency time.Duration
-		failure string
-	}
-	answers := make(chan answer, 1024)
 	var n atomic.Int64
 	var workers sync.WaitGroup
 	deadline := time.Now().Add(bounds.Duration)
-	for range clients {
+	answers := make([][]answer, max(clients, 1))
+	for worker := range answers {
 		workers.Go(func() {
 			for {
 				i := int(n.Add(1)) - 1
@@ -128,24 +144,19 @@ func Func(ctx context.Context, clients int, bounds Bounds, call func(ctx context
 				if ctx.Err() != nil || bounds.Calls > 0 && i >= bounds.Calls || bounds.Calls == 0 && began.After(deadline) {
 					return
 				}
-				a := answer{began: began}
-				if err := call(ctx, i); err != nil {
+				err := call(ctx, i)
+				a := answer{began: began, ended: time.Now()}
+				if err != nil {
 					a.failure = err.Error()
 				}
-				a.latency = time.Since(began)
-				answers <- a
+				answers[worker] = append(answers[worker], a)
 			}
 		})
 	}
-	go func() {
-		workers.Wait()
-		close(answers)
-	}()
-	m := &meter{}
-	for a := range answers {
-		m.add(a.began, a.latency, a.failure)
-	}
-	return m.done()
+	workers.Wait()
+	all := slices.Concat(answers...)
+	slices.SortFunc(all, func(a, b answer) int { return a.ended.Compare(b.ended) })
+	return figureOf(all)
 }
 
 // Err is why a figure is worth nothing; nil if it is.

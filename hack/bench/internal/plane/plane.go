@@ -60,6 +60,7 @@ func Start(ctx context.Context, dir string) (*Plane, error) {
 	// The range that envtest sets has room for 250 Services.
 	p.env.ControlPlane.GetAPIServer().Configure().Set("service-cluster-ip-range", "10.0.0.0/16").
 		Set("delete-collection-workers", "8"). // For what the floor has made.
+		Set("etcd-compaction-interval", "0").  // It would come every five minutes, into a figure and not into its floor.
 		Set("audit-policy-file", policy).Set("audit-log-path", log).Set("audit-log-maxsize", auditLogMegabytes)
 	if p.Config, err = p.env.Start(); err != nil {
 		return nil, fmt.Errorf("start the API server: %w", err)
