@@ -30,10 +30,24 @@ func TestFull(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			caches := newCaches(t, tc.reads, tc.runs)
+			nobody := &rest.Config{Host: "https://127.0.0.1:1"}
+			mapper := meta.NewDefaultRESTMapper(nil)
+			mapper.Add(corev1.SchemeGroupVersion.WithKind("Pod"), meta.RESTScopeNamespace)
+			caches, err := cache.New(nobody, cache.Options{Mapper: mapper})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if tc.reads {
+				if _, err := caches.GetInformer(t.Context(), &corev1.Pod{}, cache.BlockUntilSynced(false)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if tc.runs {
+				go func() { _ = caches.Start(t.Context()) }()
+			}
 			request := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/readyz", http.NoBody)
 			began := time.Now()
-			err := full(caches)(request)
+			err = full(caches)(request)
 			if got := err == nil; got != tc.want {
 				t.Errorf("\n%s\nready is %t: %v", tc.reason, got, err)
 			}
@@ -42,25 +56,4 @@ func TestFull(t *testing.T) {
 			}
 		})
 	}
-}
-
-// newCaches makes caches that have nothing to read, or from an API server that doesn't answer, and starts them or not.
-func newCaches(t *testing.T, reads, runs bool) cache.Cache {
-	t.Helper()
-	nobody := &rest.Config{Host: "https://127.0.0.1:1"}
-	mapper := meta.NewDefaultRESTMapper(nil)
-	mapper.Add(corev1.SchemeGroupVersion.WithKind("Pod"), meta.RESTScopeNamespace)
-	caches, err := cache.New(nobody, cache.Options{Mapper: mapper})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if reads {
-		if _, err := caches.GetInformer(t.Context(), &corev1.Pod{}, cache.BlockUntilSynced(false)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if runs {
-		go func() { _ = caches.Start(t.Context()) }()
-	}
-	return caches
 }
