@@ -8,6 +8,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -15,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	berthv1alpha1 "github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/internal/access"
 )
 
 // seed makes the first organization and its keys with berthctl, as an administrator would.
@@ -26,11 +28,26 @@ func (s *Stack) seed(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := s.awaitRights(ctx); err != nil {
+		return fmt.Errorf("wait for the rights in the organization: %w", err)
+	}
 	if s.Env.APIKey, err = s.Berthctl(ctx, "apikey", "create", "--org", Organization, "--role", "manager", "--owner", "manager@"+s.opts.BaseDomain); err != nil {
 		return err
 	}
 	s.Env.HostKey, err = s.Berthctl(ctx, "apikey", "create", "--host", "--owner", "staff@"+s.opts.BaseDomain)
 	return err
+}
+
+// awaitRights waits until the operator has given the organization its rights; a minute at most. Before that, it is there for nobody with a key.
+func (s *Stack) awaitRights(ctx context.Context) error {
+	return wait.PollUntilContextTimeout(ctx, 50*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
+		for _, binding := range access.Bindings(Organization, Namespace) {
+			if err := s.Client.Get(ctx, client.ObjectKey{Namespace: Organization, Name: binding.Name}, &rbacv1.RoleBinding{}); err != nil {
+				return false, client.IgnoreNotFound(err)
+			}
+		}
+		return true, nil
+	})
 }
 
 // Berthctl runs berthctl against the stack and returns what it printed on standard output, without the last line break.
