@@ -96,7 +96,7 @@ func TestAppIndex(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			all := &listing{}
 			index := &all.apps
-			tc.events(indexHandler[*v1alpha1.App]{index: index, listing: all, changes: &changes{happened: make(chan struct{})}})
+			tc.events(indexing(all, index, &changes{happened: make(chan struct{})}))
 			got := want{Live: namesOf(t, index, "cowork"), Named: len(index.withName("a"))}
 			if diff := cmp.Diff(tc.want, got); diff != "" {
 				t.Errorf("\n%s\n-want, +got:\n%s", tc.reason, diff)

@@ -76,7 +76,7 @@ func TestDomainIndex(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			list := &listing{}
 			index := &list.domains
-			tc.events(indexHandler[*v1alpha1.Domain]{index: index, listing: list, changes: &changes{happened: make(chan struct{})}})
+			tc.events(indexing(list, index, &changes{happened: make(chan struct{})}))
 			got := want{Shop: namesOfDomains(index, "shop"), Blog: namesOfDomains(index, "blog"), All: len(index.all)}
 			if diff := cmp.Diff(tc.want, got); diff != "" {
 				t.Errorf("\n%s\n-want, +got:\n%s", tc.reason, diff)

@@ -5,7 +5,6 @@ import (
 	"sync"
 
 	corev1 "k8s.io/api/core/v1"
-	toolscache "k8s.io/client-go/tools/cache"
 
 	"github.com/berth-dev/berth/facade/apikey"
 )
@@ -97,28 +96,4 @@ func (i *keyIndex) that(wanted func(apikey.Key) bool) []apikey.Key {
 	}
 	slices.SortFunc(keys, apikey.Older)
 	return keys
-}
-
-// keyHandler keeps the index of API keys up to date, and tells of every Secret afterwards.
-type keyHandler struct {
-	keys    *keyIndex
-	changes *changes
-}
-
-func (h keyHandler) OnAdd(object any, _ bool) { h.update(h.keys.set, object) }
-
-func (h keyHandler) OnUpdate(_, object any) { h.update(h.keys.set, object) }
-
-func (h keyHandler) OnDelete(object any) {
-	if unknown, ok := object.(toolscache.DeletedFinalStateUnknown); ok {
-		object = unknown.Obj
-	}
-	h.update(h.keys.remove, object)
-}
-
-func (h keyHandler) update(change func(*corev1.Secret), object any) {
-	if secret, ok := object.(*corev1.Secret); ok {
-		change(secret)
-	}
-	h.changes.notify()
 }

@@ -21,7 +21,7 @@ func TestKeyIndex(t *testing.T) {
 	delete(damaged.Labels, v1alpha1.LabelSecret)
 	c := &changes{happened: make(chan struct{})}
 	keys := &keyIndex{namespace: home}
-	handler := keyHandler{keys: keys, changes: c}
+	handler := indexHandler[*corev1.Secret]{set: keys.set, remove: keys.remove, changes: c}
 	steps := []struct {
 		name string
 		do   func()

@@ -13,7 +13,7 @@ import (
 // feed returns what tells a listing of Apps and Domains.
 func feed(l *listing) (apps indexHandler[*v1alpha1.App], domains indexHandler[*v1alpha1.Domain]) {
 	c := &changes{happened: make(chan struct{})}
-	return indexHandler[*v1alpha1.App]{index: &l.apps, listing: l, changes: c}, indexHandler[*v1alpha1.Domain]{index: &l.domains, listing: l, changes: c}
+	return indexing(l, &l.apps, c), indexing(l, &l.domains, c)
 }
 
 // listed are the Apps and hosts that a page has.

@@ -193,9 +193,9 @@ func (s *Store) Synced() bool {
 // watch sets up what is kept in memory beside the objects themselves.
 func (s *Store) watch(ctx context.Context) error {
 	for object, handler := range map[client.Object]toolscache.ResourceEventHandler{
-		&v1alpha1.App{}:     indexHandler[*v1alpha1.App]{index: &s.apps, listing: &s.listing, changes: &s.changes},
-		&v1alpha1.Domain{}:  indexHandler[*v1alpha1.Domain]{index: &s.domains, listing: &s.listing, changes: &s.changes},
-		&corev1.Secret{}:    keyHandler{keys: &s.keys, changes: &s.changes},
+		&v1alpha1.App{}:     indexing(&s.listing, &s.apps, &s.changes),
+		&v1alpha1.Domain{}:  indexing(&s.listing, &s.domains, &s.changes),
+		&corev1.Secret{}:    indexHandler[*corev1.Secret]{set: s.keys.set, remove: s.keys.remove, changes: &s.changes},
 		&corev1.Namespace{}: s.changes.handler(),
 	} {
 		informer, err := s.cache.GetInformer(ctx, object)

@@ -70,7 +70,7 @@ func TestAwaitSeenWithoutClient(t *testing.T) {
 				default:
 				}
 				if written {
-					indexHandler[*v1alpha1.App]{index: &s.apps, listing: &s.listing, changes: &s.changes}.OnAdd(app, false)
+					indexing(&s.listing, &s.apps, &s.changes).OnAdd(app, false)
 				}
 				<-done
 			})
@@ -83,7 +83,7 @@ func TestAwaitGoneWithoutClient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &Store{changes: changes{happened: make(chan struct{})}}
 		app := named("cowork", "shop")
-		apps := indexHandler[*v1alpha1.App]{index: &s.apps, listing: &s.listing, changes: &s.changes}
+		apps := indexing(&s.listing, &s.apps, &s.changes)
 		apps.OnAdd(app, false)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
