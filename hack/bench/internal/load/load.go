@@ -50,16 +50,13 @@ type answer struct {
 	failure      string
 }
 
-// latencies tell times up to an hour apart to three digits.
-func latencies() *hdrhistogram.Histogram { return hdrhistogram.New(1, time.Hour.Microseconds(), 3) }
-
 // figureOf sums answers up, which are in the order in which they came.
 func figureOf(answers []answer) Figure {
 	var f Figure
 	if len(answers) == 0 {
 		return f
 	}
-	took := latencies()
+	took := hdrhistogram.New(1, time.Hour.Microseconds(), 3) // Microseconds, to three digits.
 	began, ended := answers[0].began, answers[0].ended
 	for _, a := range answers {
 		if a.began.Before(began) {
