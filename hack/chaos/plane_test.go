@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -25,12 +26,18 @@ import (
 
 const loopback = "127.0.0.1"
 
-// The programs of a control plane. The controller manager runs only what a Deployment takes, and the garbage collector.
+// The programs of a control plane.
 const (
 	etcdProgram       = "etcd"
 	apiServerProgram  = "kube-apiserver"
 	controllerProgram = "kube-controller-manager"
 )
+
+// controllerNames are what the controller manager runs: what a Deployment takes, and what collects what is left. That of Pods is there for those
+// without a node whose deletion an API server has begun that is dead before the end of it: every 20 seconds it goes on with them.
+var controllerNames = []string{
+	"deployment-controller", "replicaset-controller", "garbage-collector-controller", "pod-garbage-collector-controller", "namespace-controller",
+}
 
 // plane is a control plane, of processes that can be killed and started again on the same data and ports.
 type plane struct {
@@ -148,7 +155,7 @@ func (p *plane) args(name string) []string {
 		return []string{
 			"--kubeconfig=" + p.file("kubeconfig"), "--authentication-kubeconfig=" + p.file("kubeconfig"),
 			"--authorization-kubeconfig=" + p.file("kubeconfig"), "--secure-port=0", "--leader-elect=false",
-			"--controllers=deployment-controller,replicaset-controller,garbage-collector-controller,namespace-controller",
+			"--controllers=" + strings.Join(controllerNames, ","),
 			"--kube-api-qps=500", "--kube-api-burst=1000", "--concurrent-gc-syncs=4",
 		}
 	}
