@@ -21,6 +21,7 @@ import (
 
 	"github.com/berth-dev/berth/api/v1alpha1"
 	apiac "github.com/berth-dev/berth/api/v1alpha1/applyconfiguration/api/v1alpha1"
+	"github.com/berth-dev/berth/controllers/internal/informer"
 	"github.com/berth-dev/berth/internal/secretcache"
 )
 
@@ -33,6 +34,7 @@ import (
 func cacheOptions() cache.Options {
 	o := cache.Options{
 		DefaultTransform: keepOurFields,
+		NewInformer:      informer.New,
 		ByObject: map[client.Object]cache.ByObject{
 			&v1alpha1.App{}:               {Transform: keepWhole(apiac.ExtractAppStatus)},
 			&v1alpha1.Domain{}:            {Transform: keepWhole(apiac.ExtractDomainStatus)},

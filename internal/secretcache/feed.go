@@ -184,6 +184,9 @@ func (f *feed) put(secret *corev1.Secret) {
 		return
 	case before == nil:
 		f.source.emit(watch.Added, secret)
+	case before.UID != secret.UID: // It was deleted and made again, which this has not seen.
+		f.source.emit(watch.Deleted, before)
+		f.source.emit(watch.Added, secret)
 	default:
 		f.source.emit(watch.Modified, secret)
 	}

@@ -141,3 +141,41 @@ func TestCuts(t *testing.T) {
 		t.Errorf("%d watches were asked for after the cut, want 2", asked-3)
 	}
 }
+
+// A watch that goes on ends when a gap begins, none begins until it ends, and the first of each kind after it comes too late, unless it lists.
+func TestGaps(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(http.StatusOK)
+		_ = http.NewResponseController(w).Flush()
+		if IsWatch(r) {
+			<-r.Context().Done()
+		}
+	}))
+	t.Cleanup(server.Close) // After the watches have ended, for which it waits.
+	gaps := &Gaps{}
+	through := gaps.Wrap(http.DefaultTransport)
+	status := func(path string) int {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+path, http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response, err := through.RoundTrip(r)
+		if err != nil {
+			return 0
+		}
+		t.Cleanup(func() { _ = response.Body.Close() })
+		return response.StatusCode
+	}
+	const pods, secrets, list = "/pods?watch=true", "/secrets?watch=true", "/secrets?watch=true&sendInitialEvents=true"
+	got := []int{status(pods)}
+	gaps.Begin()
+	got = append(got, status(pods), status(secrets), status("/pods"))
+	gaps.End()
+	got = append(got, status(pods), status(pods), status(list), status(secrets))
+	if diff := cmp.Diff([]int{200, 0, 0, 200, 410, 200, 200, 200}, got); diff != "" {
+		t.Errorf("answers before, during and after a gap (-want +got):\n%s", diff)
+	}
+	if gaps.Made() != 1 {
+		t.Errorf("%d watches were cut, want 1", gaps.Made())
+	}
+}
