@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/berth-dev/berth/facade"
+	"github.com/berth-dev/berth/internal/apiclient"
 	_ "github.com/berth-dev/berth/internal/authorities" // Those of mail servers and the identity provider, in an image.
 	"github.com/berth-dev/berth/internal/tracing"
 	"github.com/berth-dev/berth/internal/version"
@@ -94,8 +95,7 @@ func findCluster() (*rest.Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find the cluster: %w", err)
 	}
-	// The API server has its own way to be fair between clients (priority and fairness); a limit here would only slow writes down.
-	cluster.QPS = -1
+	apiclient.Tune(cluster)
 	return cluster, nil
 }
 

@@ -20,6 +20,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/berth-dev/berth/controllers"
+	"github.com/berth-dev/berth/internal/apiclient"
 	_ "github.com/berth-dev/berth/internal/authorities" // Those of Amazon's endpoints, in an image.
 	"github.com/berth-dev/berth/internal/tracing"
 	"github.com/berth-dev/berth/internal/version"
@@ -61,8 +62,7 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return fmt.Errorf("find the cluster: %w", err)
 	}
-	// The API server's own priority and fairness decides what is too much; a limit here would only make waits that nobody sees.
-	config.QPS = -1
+	apiclient.Tune(config)
 
 	traces, err := tracing.Start(ctx, "berth-operator", slog.New(o.logHandler()))
 	if err != nil {
