@@ -225,7 +225,7 @@ func (s *stack) converge(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	endProfile := s.profile(ctx, "operator, while Apps are made", s.operatorProfiles)
+	endProfiles := s.profileMaking(ctx)
 	began := time.Now()
 	create := func(n int) load.Request { return s.create(s.slug(n)) }
 	c := &s.size.Converge
@@ -242,7 +242,7 @@ func (s *stack) converge(ctx context.Context) error {
 		return err
 	}
 	c.Settled = after.since.Sub(began).Seconds()
-	if err := endProfile(); err != nil {
+	if err := endProfiles(); err != nil {
 		return err
 	}
 	c.Reconciles = (after.reconciles - before.reconciles) / float64(s.made())

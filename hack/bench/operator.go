@@ -67,11 +67,7 @@ func (s *stack) change(ctx context.Context) error {
 			return err
 		}
 	}
-	after, err := s.awaitQuiet(ctx)
-	if err != nil {
-		return err
-	}
-	now, err := s.operator.Usage()
+	now, reconciles, err := s.rested(ctx)
 	if err != nil {
 		return err
 	}
@@ -81,10 +77,28 @@ func (s *stack) change(ctx context.Context) error {
 	}
 	o, apps := &s.size.Operator, float64(2*n) // There and back.
 	o.ChangeRequests = float64(counts.Of(operatorUser, isCall)) / apps
-	o.ChangeReconciles = (after.reconciles - before.reconciles) / apps
+	o.ChangeReconciles = (reconciles - before.reconciles) / apps
 	o.ChangeCPU = (now.CPU - used.CPU).Seconds() * 1000 / apps
 	s.logf("  %.2f requests, %.2f reconciles and %.2f ms of CPU time a change", o.ChangeRequests, o.ChangeReconciles, o.ChangeCPU)
 	return nil
+}
+
+// rested waits until the operator has nothing more to do, and returns what it has used until then and how many reconciles it has done. It isn't asked
+// for its metrics meanwhile, which tell of every App: to answer that twenty times takes a good part of what a hundred changes do.
+func (s *stack) rested(ctx context.Context) (used process.Usage, reconciles float64, err error) {
+	err = wait.PollUntilContextTimeout(ctx, quiet, convergeTimeout, false, func(ctx context.Context) (bool, error) {
+		if used, err = s.operator.Usage(); err != nil {
+			return false, err
+		}
+		metrics, err := process.Scrape(ctx, s.operatorMetrics)
+		if err != nil {
+			return false, err
+		}
+		reconciles = metrics[metricReconciles]
+		q, err := s.awaitQuiet(ctx)
+		return q.reconciles == reconciles, err
+	})
+	return used, reconciles, err
 }
 
 // restart starts the operator anew, which then looks at every App and Domain, and ends it. The facade is started anew, too.
@@ -131,7 +145,7 @@ func (s *stack) restart(ctx context.Context) error {
 	o.RestartedRSS, o.PeakRSS = usage.RSS, max(usage.Peak, o.PeakRSS)
 	s.logf("  first reconcile after %.2f s, all %d after %.2f s, %d writes, %d requests, %.3f ms of CPU time each; %d MB",
 		o.FirstReconcile, o.Reconciles, o.AllReconciled, o.ResyncWrites, o.ResyncRequests, o.ReconcileCPU, o.RestartedRSS>>20)
-	if err := s.memory(ctx, "operator, memory", s.operatorProfiles); err != nil {
+	if err := s.memory(ctx, "operator, memory", profilesAt(s.operatorProfiles)); err != nil {
 		return err
 	}
 	if err := s.stopOperator(); err != nil {

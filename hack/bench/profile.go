@@ -2,12 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -24,44 +26,67 @@ const (
 	profileClients = 4
 )
 
-// profile begins a CPU profile of a process that serves it at an address, if profiles are wanted, and returns what waits for its end.
-func (s *stack) profile(ctx context.Context, what, address string) (end func() error) {
+// profiles are those that a process serves: by a path under /debug/pprof/, with one parameter.
+type profiles func(ctx context.Context, name, parameter, value string) ([]byte, error)
+
+// profilesAt are those of a process that serves them at an address.
+func profilesAt(address string) profiles {
+	return func(ctx context.Context, name, parameter, value string) ([]byte, error) {
+		url := fmt.Sprintf("http://%s/debug/pprof/%s?%s=%s", address, name, parameter, value)
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
+		if err != nil {
+			return nil, err
+		}
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			return nil, err
+		}
+		defer response.Body.Close()
+		return io.ReadAll(response.Body)
+	}
+}
+
+// apiServerProfiles are those of the API server.
+func (s *stack) apiServerProfiles() profiles {
+	api := s.plane.Client.Discovery().RESTClient()
+	return func(ctx context.Context, name, parameter, value string) ([]byte, error) {
+		return api.Get().AbsPath("/debug/pprof", name).Param(parameter, value).SetHeader("Accept", "*/*").DoRaw(ctx)
+	}
+}
+
+// profile begins a CPU profile of a process, if profiles are wanted, and returns what waits for its end.
+func (s *stack) profile(ctx context.Context, what string, of profiles) (end func() error) {
 	if !s.profiled(s.apps) {
 		return func() error { return nil }
 	}
 	done := make(chan error, 1)
-	go func() {
-		done <- s.takeProfile(ctx, what, fmt.Sprintf("http://%s/debug/pprof/profile?seconds=%d", address, profileSeconds))
-	}()
+	go func() { done <- s.takeProfile(ctx, what, of, "profile", "seconds", strconv.Itoa(profileSeconds)) }()
 	return func() error { return <-done }
 }
 
+// profileMaking profiles who makes Apps from what clients write.
+func (s *stack) profileMaking(ctx context.Context) (end func() error) {
+	operator := s.profile(ctx, "operator, while Apps are made", profilesAt(s.operatorProfiles))
+	server := s.profile(ctx, "kube-apiserver, while Apps are made", s.apiServerProfiles())
+	return func() error { return errors.Join(operator(), server()) }
+}
+
 // memory takes a profile of what a process holds after a garbage collection, if profiles are wanted.
-func (s *stack) memory(ctx context.Context, what, address string) error {
+func (s *stack) memory(ctx context.Context, what string, of profiles) error {
 	if !s.profiled(s.apps) {
 		return nil
 	}
-	return s.takeProfile(ctx, what, fmt.Sprintf("http://%s/debug/pprof/heap?gc=1", address))
+	return s.takeProfile(ctx, what, of, "heap", "gc", "1")
 }
 
-// takeProfile keeps a profile that is served at an address, and the functions with the largest share of it.
-func (s *stack) takeProfile(ctx context.Context, what, address string) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
+// takeProfile keeps a profile, and the functions with the largest share of it.
+func (s *stack) takeProfile(ctx context.Context, what string, of profiles, name, parameter, value string) error {
+	profile, err := of(ctx, name, parameter, value)
 	if err != nil {
-		return err
+		return fmt.Errorf("profile %s: %w", what, err)
 	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return err
-	}
-	defer response.Body.Close()
 	path := filepath.Join(s.bench.dir, strings.NewReplacer(" ", "-", ",", "").Replace(what)+".pprof")
-	file, err := os.Create(path) //nolint:gosec // The folder is ours.
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	if _, err := io.Copy(file, response.Body); err != nil {
+	if err := os.WriteFile(path, profile, 0o600); err != nil {
 		return err
 	}
 	top, err := exec.CommandContext(ctx, "go", "tool", "pprof", "-top", fmt.Sprintf("-nodecount=%d", profileLines), path).Output() //nolint:gosec // Ours.
@@ -86,7 +111,7 @@ func (s *stack) profileCalls(ctx context.Context) error {
 			continue
 		}
 		s.rounds++
-		end := s.profile(ctx, "facade, "+strings.ReplaceAll(c.name, ",", ""), s.facadeProfiles)
+		end := s.profile(ctx, "facade, "+strings.ReplaceAll(c.name, ",", ""), profilesAt(s.facadeProfiles))
 		bounds := load.Bounds{Duration: (profileSeconds + 1) * time.Second}
 		if err := load.HTTP(ctx, s.client, profileClients, bounds, c.status, c.target).Err(); err != nil {
 			return err
@@ -95,5 +120,5 @@ func (s *stack) profileCalls(ctx context.Context) error {
 			return err
 		}
 	}
-	return s.memory(ctx, "facade, memory", s.facadeProfiles)
+	return s.memory(ctx, "facade, memory", profilesAt(s.facadeProfiles))
 }
