@@ -20,6 +20,8 @@ const (
 	idleLong = time.Minute
 	// changedApps is how many Apps are changed at most to see what a change costs.
 	changedApps = 100
+	// restingCPU is more than an operator takes in the time of quiet that has nothing to do but to stay the leader, and less than a few changes do.
+	restingCPU = 20 * time.Millisecond
 )
 
 // idle sees what an operator does that has nothing to do.
@@ -83,22 +85,20 @@ func (s *stack) change(ctx context.Context) error {
 	return nil
 }
 
-// rested waits until the operator has nothing more to do, and returns what it has used until then and how many reconciles it has done. It isn't asked
-// for its metrics meanwhile, which tell of every App: to answer that twenty times takes a good part of what a hundred changes do.
+// rested waits until the operator has nothing more to do, and returns what it has used until then and how many reconciles it has done. That it rests
+// is seen from outside: its metrics tell of every App, and to ask for them twenty times takes a good part of what a hundred changes do.
 func (s *stack) rested(ctx context.Context) (used process.Usage, reconciles float64, err error) {
-	err = wait.PollUntilContextTimeout(ctx, quiet, convergeTimeout, false, func(ctx context.Context) (bool, error) {
-		if used, err = s.operator.Usage(); err != nil {
-			return false, err
-		}
-		metrics, err := process.Scrape(ctx, s.operatorMetrics)
-		if err != nil {
-			return false, err
-		}
-		reconciles = metrics[metricReconciles]
-		q, err := s.awaitQuiet(ctx)
-		return q.reconciles == reconciles, err
+	err = wait.PollUntilContextTimeout(ctx, quiet, convergeTimeout, false, func(context.Context) (bool, error) {
+		before := used.CPU
+		var err error
+		used, err = s.operator.Usage()
+		return used.CPU-before < restingCPU, err
 	})
-	return used, reconciles, err
+	if err != nil {
+		return used, 0, fmt.Errorf("wait for the operator to rest: %w", err)
+	}
+	metrics, err := process.Scrape(ctx, s.operatorMetrics)
+	return used, metrics[metricReconciles], err
 }
 
 // restart starts the operator anew, which then looks at every App and Domain, and ends it. The facade is started anew, too.

@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
@@ -26,14 +25,13 @@ const (
 	profileClients = 4
 )
 
-// profiles are those that a process serves: by a path under /debug/pprof/, with one parameter.
-type profiles func(ctx context.Context, name, parameter, value string) ([]byte, error)
+// profiles are those that a process serves, by their path under /debug/pprof/ with its parameters.
+type profiles func(ctx context.Context, path string) ([]byte, error)
 
 // profilesAt are those of a process that serves them at an address.
 func profilesAt(address string) profiles {
-	return func(ctx context.Context, name, parameter, value string) ([]byte, error) {
-		url := fmt.Sprintf("http://%s/debug/pprof/%s?%s=%s", address, name, parameter, value)
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
+	return func(ctx context.Context, path string) ([]byte, error) {
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/debug/pprof/"+path, http.NoBody)
 		if err != nil {
 			return nil, err
 		}
@@ -42,15 +40,17 @@ func profilesAt(address string) profiles {
 			return nil, err
 		}
 		defer response.Body.Close()
+		if response.StatusCode != http.StatusOK {
+			return nil, errors.New(response.Status)
+		}
 		return io.ReadAll(response.Body)
 	}
 }
 
 // apiServerProfiles are those of the API server.
 func (s *stack) apiServerProfiles() profiles {
-	api := s.plane.Client.Discovery().RESTClient()
-	return func(ctx context.Context, name, parameter, value string) ([]byte, error) {
-		return api.Get().AbsPath("/debug/pprof", name).Param(parameter, value).SetHeader("Accept", "*/*").DoRaw(ctx)
+	return func(ctx context.Context, path string) ([]byte, error) {
+		return s.plane.Client.Discovery().RESTClient().Get().RequestURI("/debug/pprof/"+path).SetHeader("Accept", "*/*").DoRaw(ctx)
 	}
 }
 
@@ -60,7 +60,7 @@ func (s *stack) profile(ctx context.Context, what string, of profiles) (end func
 		return func() error { return nil }
 	}
 	done := make(chan error, 1)
-	go func() { done <- s.takeProfile(ctx, what, of, "profile", "seconds", strconv.Itoa(profileSeconds)) }()
+	go func() { done <- s.takeProfile(ctx, what, of, fmt.Sprintf("profile?seconds=%d", profileSeconds)) }()
 	return func() error { return <-done }
 }
 
@@ -76,12 +76,12 @@ func (s *stack) memory(ctx context.Context, what string, of profiles) error {
 	if !s.profiled(s.apps) {
 		return nil
 	}
-	return s.takeProfile(ctx, what, of, "heap", "gc", "1")
+	return s.takeProfile(ctx, what, of, "heap?gc=1")
 }
 
 // takeProfile keeps a profile, and the functions with the largest share of it.
-func (s *stack) takeProfile(ctx context.Context, what string, of profiles, name, parameter, value string) error {
-	profile, err := of(ctx, name, parameter, value)
+func (s *stack) takeProfile(ctx context.Context, what string, of profiles, source string) error {
+	profile, err := of(ctx, source)
 	if err != nil {
 		return fmt.Errorf("profile %s: %w", what, err)
 	}

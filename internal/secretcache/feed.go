@@ -184,7 +184,9 @@ func (f *feed) put(secret *corev1.Secret) {
 		return
 	case before == nil:
 		f.source.emit(watch.Added, secret)
-	case before.UID != secret.UID: // It was deleted and made again, which this has not seen.
+	case before.UID != secret.UID:
+		// It was deleted and made again, and only the end of that was seen. They are two events, which are counted as two: an informer may tell its
+		// handlers of one such event as of two (controllers/internal/informer).
 		f.source.emit(watch.Deleted, before)
 		f.source.emit(watch.Added, secret)
 	default:

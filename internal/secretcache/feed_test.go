@@ -34,4 +34,7 @@ func TestReplacedSecretGoesAndComes(t *testing.T) {
 	if diff := cmp.Diff([]string{"ADDED first", "MODIFIED first", "DELETED first", "ADDED second"}, got); diff != "" {
 		t.Errorf("events (-want +got):\n%s", diff)
 	}
+	if queued := s.positions["shop"].queued; queued != 4 {
+		t.Errorf("%d events are counted, want 4", queued)
+	}
 }

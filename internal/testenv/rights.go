@@ -24,6 +24,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/internal/access"
+	"github.com/berth-dev/berth/internal/apiclient"
 )
 
 // Namespace is Berth's own in config/default.
@@ -77,7 +78,7 @@ func render(ctx context.Context) ([]byte, error) {
 	return out, nil
 }
 
-// ServiceAccount returns a configuration that acts as a ServiceAccount in Berth's Namespace, by a token of its own.
+// ServiceAccount returns a configuration like that of one of Berth's programs, which acts as its ServiceAccount by a token of its own.
 func ServiceAccount(ctx context.Context, config *rest.Config, name string) (*rest.Config, error) {
 	clients, err := kubernetes.NewForConfig(config)
 	if err != nil {
@@ -88,7 +89,8 @@ func ServiceAccount(ctx context.Context, config *rest.Config, name string) (*res
 		return nil, fmt.Errorf("ask for a token of %s: %w", name, err)
 	}
 	as := rest.AnonymousClientConfig(config)
-	as.BearerToken, as.QPS = token.Status.Token, config.QPS
+	as.BearerToken = token.Status.Token
+	apiclient.Tune(as)
 	return as, nil
 }
 

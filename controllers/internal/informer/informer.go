@@ -21,7 +21,8 @@ const tellEvery = time.Second
 // New makes an informer, as cache.Options.NewInformer of controller-runtime wants it. It differs from one of client-go in two ways:
 //
 //   - An object that was deleted and made again while nothing was seen is told of as two objects. As a change, those who look at what has changed would
-//     drop it where the new one is as the old one was: both have generation 1, and neither has come or gone.
+//     drop it where the new one is as the old one was: both have generation 1, and neither has come or gone. And a client that reads what it has
+//     written would go on to wait for the first one to go, if it has deleted that itself.
 //   - The handler by which a client reads what it has written (client.CacheOptions.EnableReadYourWritesConsistency) is told how far the informer has
 //     come. Otherwise it learns that only from the objects that are there, so it would wait in vain for what was deleted while nothing was seen.
 func New(lw toolscache.ListerWatcher, o runtime.Object, resync time.Duration, indexers toolscache.Indexers) toolscache.SharedIndexInformer {
@@ -35,7 +36,8 @@ type informer struct {
 	waiters []waiter
 }
 
-// waiter is a handler that waits for resource versions, as that of controller-runtime's client does.
+// waiter is a handler that waits for resource versions, as that of controller-runtime's client does. It is told of one that has been reached as of an
+// update from nothing, beside its other calls, and for each of its informers if it has several.
 type waiter interface {
 	toolscache.ResourceEventHandler
 	SetMinimumRV(key types.NamespacedName, version int64)
@@ -48,9 +50,11 @@ func (i *informer) Run(stop <-chan struct{}) { i.RunWithContext(wait.ContextForC
 func (i *informer) RunWithContext(ctx context.Context) {
 	var telling sync.WaitGroup
 	defer telling.Wait()
+	tellingContext, stop := context.WithCancel(ctx)
+	defer stop() // Also if the informer runs already, or panics.
 	telling.Go(func() {
 		told := ""
-		wait.UntilWithContext(ctx, func(context.Context) { told = i.tell(told) }, tellEvery)
+		wait.UntilWithContext(tellingContext, func(context.Context) { told = i.tell(told) }, tellEvery)
 	})
 	i.SharedIndexInformer.RunWithContext(ctx)
 }
@@ -71,31 +75,36 @@ func (i *informer) tell(told string) string {
 
 // AddEventHandler adds a handler.
 func (i *informer) AddEventHandler(h toolscache.ResourceEventHandler) (toolscache.ResourceEventHandlerRegistration, error) {
-	return i.SharedIndexInformer.AddEventHandler(i.handler(h))
+	registration, err := i.SharedIndexInformer.AddEventHandler(separately{h})
+	return i.added(h, registration, err)
 }
 
 // AddEventHandlerWithResyncPeriod adds a handler that is told of everything once in a while.
 func (i *informer) AddEventHandlerWithResyncPeriod(
 	h toolscache.ResourceEventHandler, resync time.Duration,
 ) (toolscache.ResourceEventHandlerRegistration, error) {
-	return i.SharedIndexInformer.AddEventHandlerWithResyncPeriod(i.handler(h), resync)
+	registration, err := i.SharedIndexInformer.AddEventHandlerWithResyncPeriod(separately{h}, resync)
+	return i.added(h, registration, err)
 }
 
 // AddEventHandlerWithOptions adds a handler.
 func (i *informer) AddEventHandlerWithOptions(
 	h toolscache.ResourceEventHandler, o toolscache.HandlerOptions,
 ) (toolscache.ResourceEventHandlerRegistration, error) {
-	return i.SharedIndexInformer.AddEventHandlerWithOptions(i.handler(h), o)
+	registration, err := i.SharedIndexInformer.AddEventHandlerWithOptions(separately{h}, o)
+	return i.added(h, registration, err)
 }
 
-// handler returns what tells a handler, and remembers it if it waits.
-func (i *informer) handler(h toolscache.ResourceEventHandler) toolscache.ResourceEventHandler {
-	if w, ok := h.(waiter); ok {
+// added remembers a handler that waits, and returns what it was added with.
+func (i *informer) added(
+	h toolscache.ResourceEventHandler, registration toolscache.ResourceEventHandlerRegistration, err error,
+) (toolscache.ResourceEventHandlerRegistration, error) {
+	if w, ok := h.(waiter); ok && err == nil {
 		i.mu.Lock()
 		defer i.mu.Unlock()
 		i.waiters = append(i.waiters, w)
 	}
-	return separately{h}
+	return registration, err
 }
 
 // separately tells a handler of two objects that have had the same name as of one that goes and one that comes.

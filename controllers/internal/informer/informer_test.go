@@ -1,16 +1,25 @@
 package informer
 
 import (
+	"os"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/resourceversion"
 	toolscache "k8s.io/client-go/tools/cache"
 	cachetesting "k8s.io/client-go/tools/cache/testing"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/berth-dev/berth/internal/testenv"
 )
+
+func TestMain(m *testing.M) { os.Exit(testenv.Run(m)) }
 
 // told are the events that a handler has heard.
 type told chan string
@@ -29,9 +38,21 @@ func uid(o any) string {
 func (all told) expect(t *testing.T, want ...string) {
 	t.Helper()
 	for _, event := range want {
-		if diff := cmp.Diff(event, <-all); diff != "" {
+		if diff := cmp.Diff(event, next(t, all)); diff != "" {
 			t.Fatalf("event (-want +got):\n%s", diff)
 		}
+	}
+}
+
+// next is the next that comes, before long.
+func next(t *testing.T, from <-chan string) string {
+	t.Helper()
+	select {
+	case got := <-from:
+		return got
+	case <-time.After(time.Minute):
+		t.Fatal("nothing comes any more")
+		return ""
 	}
 }
 
@@ -112,15 +133,53 @@ func TestItIsToldHowFarItHasCome(t *testing.T) {
 	source.AddDropWatch(pod("job", "second"))
 	source.DeleteDropWatch(pod("job", "second"))
 	source.ResetWatch()
-	for version := range w.versions {
-		if version == "3" { // The third change.
-			break
-		}
+	reached := ""
+	for reached != "3" { // The third change.
+		reached = next(t, w.versions)
 	}
+	i.Run(stop) // It runs already.
 	close(stop)
 	select {
 	case <-ended:
 	case <-time.After(time.Minute):
 		t.Error("it goes on after its end")
+	}
+}
+
+// The client of controller-runtime waits by a handler that is known for one which does, and by versions that are told.
+func TestClientReadsItsWrites(t *testing.T) {
+	t.Parallel()
+	var i *informer
+	caches, err := cache.New(testenv.Config(), cache.Options{NewInformer: func(
+		lw toolscache.ListerWatcher, o runtime.Object, resync time.Duration, indexers toolscache.Indexers,
+	) toolscache.SharedIndexInformer {
+		made := New(lw, o, resync, indexers)
+		i, _ = made.(*informer)
+		return made
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := client.New(testenv.Config(), client.Options{Cache: &client.CacheOptions{Reader: caches, EnableReadYourWritesConsistency: new(true)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() { _ = caches.Start(t.Context()) }()
+	settings := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: metav1.NamespaceDefault, Name: "settings"}}
+	if err := c.Create(t.Context(), settings); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Get(t.Context(), client.ObjectKeyFromObject(settings), settings); err != nil {
+		t.Fatal(err)
+	}
+	i.mu.Lock()
+	waiters := len(i.waiters)
+	i.mu.Unlock()
+	if waiters != 1 {
+		t.Errorf("%d handlers wait, want that of the client", waiters)
+	}
+	order, err := resourceversion.CompareResourceVersion(i.tell(""), settings.ResourceVersion)
+	if err != nil || order < 0 {
+		t.Errorf("the client is told a version before %s: %v", settings.ResourceVersion, err)
 	}
 }

@@ -23,6 +23,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/internal/apiclient"
 )
 
 // Resources of which an App with a Domain has objects, in the order in which they are made; the first three are what the facade writes.
@@ -144,6 +145,7 @@ type Client struct {
 // New returns a client that writes into a Namespace.
 func New(config *rest.Config, namespace string, templates *Templates) (*Client, error) {
 	config = rest.CopyConfig(config)
+	apiclient.Tune(config) // As Berth itself does.
 	config.NegotiatedSerializer = clientgoscheme.Codecs.WithoutConversion()
 	api, err := rest.UnversionedRESTClientFor(config)
 	if err != nil {
