@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,6 +11,7 @@ import (
 	"time"
 
 	"github.com/berth-dev/berth/hack/bench/internal/load"
+	"github.com/berth-dev/berth/hack/bench/internal/process"
 	"github.com/berth-dev/berth/hack/bench/internal/report"
 )
 
@@ -31,19 +30,7 @@ type profiles func(ctx context.Context, path string) ([]byte, error)
 // profilesAt are those of a process that serves them at an address.
 func profilesAt(address string) profiles {
 	return func(ctx context.Context, path string) ([]byte, error) {
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/debug/pprof/"+path, http.NoBody)
-		if err != nil {
-			return nil, err
-		}
-		response, err := http.DefaultClient.Do(request)
-		if err != nil {
-			return nil, err
-		}
-		defer response.Body.Close()
-		if response.StatusCode != http.StatusOK {
-			return nil, errors.New(response.Status)
-		}
-		return io.ReadAll(response.Body)
+		return process.Get(ctx, address, "/debug/pprof/"+path)
 	}
 }
 

@@ -122,9 +122,7 @@ func (s timed) begin(t *testing.T) {
 func (s timed) wake(t *testing.T, now time.Time) {
 	t.Helper()
 	s.clock.SetTime(now)
-	seen := []func(context.Context) error{
-		s.operator.reconciles.anew(of("App", string(s.site), string(s.site))), s.operator.reconciles.anew(of("Domain", string(s.site), string(s.site))),
-	}
+	seen := s.operator.reconciles.bothAnew(string(s.site), string(s.site))
 	touch := func(o *metav1.ObjectMeta) {
 		metav1.SetMetaDataAnnotation(o, "example.com/touched", time.Now().Format(time.RFC3339Nano))
 	}
@@ -135,9 +133,7 @@ func (s timed) wake(t *testing.T, now time.Time) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, check := range seen { // What a wrong time makes the operator do is its own affair.
-		eventually(t, check)
-	}
+	eventually(t, seen) // What a wrong time makes the operator do is its own affair.
 }
 
 func (s timed) deployment(t *testing.T) *appsv1.Deployment {

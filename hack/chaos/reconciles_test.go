@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -80,6 +81,12 @@ func (r *reconciles) anew(of string) func(context.Context) error {
 		}
 		return nil
 	}
+}
+
+// bothAnew does so for an App and a Domain of the same name.
+func (r *reconciles) bothAnew(namespace, name string) func(context.Context) error {
+	app, domain := r.anew(of("App", namespace, name)), r.anew(of("Domain", namespace, name))
+	return func(ctx context.Context) error { return errors.Join(app(ctx), domain(ctx)) }
 }
 
 // rests says what the operator still does or hasn't done: it has to have looked at all Apps and Domains of organizations, and to have rested then.

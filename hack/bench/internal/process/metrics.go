@@ -1,8 +1,10 @@
 package process
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 
 	"github.com/prometheus/common/expfmt"
@@ -14,7 +16,27 @@ type Metrics map[string]float64
 
 // Scrape reads the metrics at an address, host:port.
 func Scrape(ctx context.Context, address string) (Metrics, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/metrics", http.NoBody)
+	text, err := Get(ctx, address, "/metrics")
+	if err != nil {
+		return nil, err
+	}
+	parser := expfmt.NewTextParser(model.UTF8Validation)
+	families, err := parser.TextToMetricFamilies(bytes.NewReader(text))
+	if err != nil {
+		return nil, fmt.Errorf("read the metrics of %s: %w", address, err)
+	}
+	sums := Metrics{}
+	for name, family := range families {
+		for _, metric := range family.GetMetric() {
+			sums[name] += metric.GetCounter().GetValue() + metric.GetGauge().GetValue()
+		}
+	}
+	return sums, nil
+}
+
+// Get reads what a process that listens at an address, host:port, answers to a path.
+func Get(ctx context.Context, address, path string) ([]byte, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+path, http.NoBody)
 	if err != nil {
 		return nil, err
 	}
@@ -26,16 +48,5 @@ func Scrape(ctx context.Context, address string) (Metrics, error) {
 	if response.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("GET %s: %s", request.URL, response.Status)
 	}
-	parser := expfmt.NewTextParser(model.UTF8Validation)
-	families, err := parser.TextToMetricFamilies(response.Body)
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", request.URL, err)
-	}
-	sums := Metrics{}
-	for name, family := range families {
-		for _, metric := range family.GetMetric() {
-			sums[name] += metric.GetCounter().GetValue() + metric.GetGauge().GetValue()
-		}
-	}
-	return sums, nil
+	return io.ReadAll(response.Body)
 }
