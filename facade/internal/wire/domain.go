@@ -241,8 +241,15 @@ func (b *DomainBody) validate(errors apierr.Fields) {
 	check(errors, FieldPassword, b.EmailHostPassword, validMailPassword, "A password has at most 4096 bytes.")
 }
 
-// Host writes a host name in the one way that names it. What is no letter of a host name isn't made one: lower case makes an i of İ, too.
-func Host(name string) string { return strings.TrimSuffix(strings.Map(lowerLetter, name), ".") }
+// Host writes a host name in the one way that names it. What is no letter of a host name isn't made one: lower case makes an i of İ, too. Nor is
+// the root, which is a dot alone, made the empty text, by which a body says something else.
+func Host(name string) string {
+	name = strings.Map(lowerLetter, name)
+	if name == "." {
+		return name
+	}
+	return strings.TrimSuffix(name, ".")
+}
 
 func lowerLetter(char rune) rune {
 	if 'A' <= char && char <= 'Z' {

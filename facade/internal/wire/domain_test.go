@@ -107,6 +107,7 @@ func TestParseBadDomain(t *testing.T) {
 		want    []string
 	}{
 		"HostNull":       {members: map[string]any{"domain": nil}, want: []string{"domain"}},
+		"HostRoot":       {members: map[string]any{"domain": " . "}, want: []string{"domain"}},
 		"HostFile":       {members: map[string]any{"domain": Upload("a.b")}, want: []string{"domain"}},
 		"Chain":          {members: map[string]any{"ssl_certificate": "..."}, want: []string{"ssl_certificate"}},
 		"ChainFile":      {members: map[string]any{"ssl_certificate": Upload("\xff\x00")}, want: []string{"ssl_certificate"}},

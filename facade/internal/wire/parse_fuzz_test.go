@@ -57,7 +57,10 @@ func trimmed(written, read string) bool { return read == strings.TrimSpace(writt
 
 // sameHost tells whether two host names differ in the case of their letters and a dot at the end alone.
 func sameHost(written, read string) bool {
-	written = strings.TrimSuffix(strings.TrimSpace(written), ".")
+	written = strings.TrimSpace(written)
+	if written != "." {
+		written = strings.TrimSuffix(written, ".")
+	}
 	return len(written) == len(read) && strings.EqualFold(written, read) && read == strings.ToLower(read)
 }
 
@@ -153,6 +156,7 @@ func FuzzParseApp(f *testing.F) {
 	f.Add(`{"slug": 1e2, "env": {"0": []}, "location": ["a"], "from_email": "A <a@b>", "domain": "0x7f.1"}`)
 	f.Add(`{"role_name": "ann", "external_id": " p ", "dataset": " testing", "env": [{"name": "A", "value": " \t"}, {"name": "B", "value": ""}], "slug": "0"}`)
 	f.Add(`{"domain": "\u0130.example.com"}`)
+	f.Add(`{"domain": "."}`)
 	f.Fuzz(func(t *testing.T, text string) {
 		sent := members(text)
 		body, err := ParseApp(sent)
@@ -196,6 +200,7 @@ func FuzzParseDomain(f *testing.F) {
 	f.Add(`{"slug": "shop", "domain": "WWW.example.com.", "email_host": "smtp.example.com", "email_port": 587, "authentication": "2"}`)
 	f.Add(`{"email_host": "::1", "email_port": "0465", "email_host_user": "ann", "email_host_password": " p ", "authentication": null, "from_email": ""}`)
 	f.Add(`{"ssl_certificate": "-----BEGIN CERTIFICATE-----", "ssl_certificate_key": "x", "email_port": 1e2, "authentication": -0, "domain": null}`)
+	f.Add(`{"domain": "."}`)
 	f.Fuzz(func(t *testing.T, text string) {
 		sent := members(text)
 		body, err := ParseDomain(sent)

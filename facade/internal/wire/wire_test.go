@@ -105,6 +105,7 @@ func TestParseBadApp(t *testing.T) {
 		"SlugTooLong":         {members: map[string]any{"slug": strings.Repeat("a", 26)}, want: []string{"slug"}},
 		"SlugUpperCase":       {members: map[string]any{"slug": "Shop"}, want: []string{"slug"}},
 		"SlugHyphenLast":      {members: map[string]any{"slug": "shop-"}, want: []string{"slug"}},
+		"HostRoot":            {members: map[string]any{"domain": "."}, want: []string{"domain"}},
 		"LocationNull":        {members: map[string]any{"location": nil}, want: []string{"location"}},
 		"LocationEmpty":       {members: map[string]any{"location": ""}, want: []string{"location"}},
 		"LocationSchemeOnly":  {members: map[string]any{"location": "https://"}, want: []string{"location"}},
