@@ -53,6 +53,9 @@ func (g *generator) encode(mediaType string, members any) (body []byte, contentT
 func (g *generator) form(members map[string]any) url.Values {
 	values := url.Values{}
 	for _, name := range sortedKeys(members) {
+		if members[name] == nil && g.IntN(4) > 0 {
+			continue // A form has no null: as an empty text it is often no valid value.
+		}
 		list, isList := members[name].([]any)
 		if isList && g.IntN(2) == 0 {
 			g.formList(values, name, list)

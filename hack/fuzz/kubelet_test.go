@@ -2,7 +2,7 @@ package fuzz
 
 import (
 	"context"
-	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"sync"
@@ -16,8 +16,8 @@ import (
 	"github.com/berth-dev/berth/internal/testenv"
 )
 
-// kubelet plays a node's, for the API server to ask for the output of Pods. One named flood prints as fast as it is read, any other what print
-// says.
+// kubelet plays a node's, for the API server to ask for the output of Pods. One named flood prints as fast as it is read, one named printing ten
+// lines a second, any other what print says.
 type kubelet struct {
 	mu sync.Mutex
 	// printed are the lines so far; more is closed and replaced when there are more.
@@ -67,14 +67,42 @@ func (k *kubelet) followers() int {
 // ServeHTTP serves GET /containerLogs/NAMESPACE/POD/CONTAINER.
 func (k *kubelet) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	follow := r.URL.Query().Get("follow") == "true"
-	if strings.Split(r.URL.Path, "/")[3] == "flood" {
-		for line := stamped(strings.Repeat("x", 1000)); follow; {
-			if _, err := fmt.Fprint(w, line); err != nil {
-				return
-			}
-		}
-		return
+	switch strings.Split(r.URL.Path, "/")[3] {
+	case "flood":
+		flood(w, follow)
+	case "printing":
+		printSteadily(w, r, follow)
+	default:
+		k.show(w, r, follow)
 	}
+}
+
+func flood(w io.Writer, follow bool) {
+	for line := stamped(strings.Repeat("x", 1000)); follow; {
+		if _, err := io.WriteString(w, line); err != nil {
+			return
+		}
+	}
+}
+
+// printSteadily has something to say to whoever follows, also to those who want nothing of what was before.
+func printSteadily(w http.ResponseWriter, r *http.Request, follow bool) {
+	ticker := time.NewTicker(100 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		if _, err := io.WriteString(w, stamped("a line")); err != nil || !flushed(w) || !follow {
+			return
+		}
+		select {
+		case <-r.Context().Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+// show sends what has been printed, and what is printed while somebody follows.
+func (k *kubelet) show(w http.ResponseWriter, r *http.Request, follow bool) {
 	if follow {
 		k.count(1)
 		defer k.count(-1)
@@ -83,10 +111,10 @@ func (k *kubelet) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	for {
 		lines, more := k.from(written)
 		for _, line := range lines {
-			fmt.Fprint(w, line)
+			_, _ = io.WriteString(w, line) // If it fails, so does the flush.
 		}
 		written += len(lines)
-		if err := http.NewResponseController(w).Flush(); err != nil || !follow {
+		if !flushed(w) || !follow {
 			return
 		}
 		select {
@@ -96,6 +124,8 @@ func (k *kubelet) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 }
+
+func flushed(w http.ResponseWriter) bool { return http.NewResponseController(w).Flush() == nil }
 
 // newLog makes an App of the first organization with a Pod that runs on a node, both with this name.
 func newLog(ctx context.Context, name, node string) error {

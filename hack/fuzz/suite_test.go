@@ -15,11 +15,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
+	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/certwatcher"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -151,12 +153,14 @@ func serve(ctx context.Context, config *rest.Config) error {
 	if err != nil {
 		return err
 	}
+	// What net/http recovers from is told at this level.
 	suite.log = &testlog.Buffer{}
+	handler := slog.NewJSONHandler(suite.log, &slog.HandlerOptions{Level: slog.LevelDebug})
+	ctrl.SetLogger(logr.FromSlogHandler(handler))
 	server, err := facade.New(ctx, facade.Options{
 		Config: config, Namespace: testenv.Namespace, BaseDomain: baseDomain, Mail: facade.Mail{From: "hello@example.com"},
 		Listener: listener, HealthListener: health, Certificate: certificate,
-		// What net/http recovers from is told at this level.
-		Log: slog.New(slog.NewJSONHandler(suite.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Log: slog.New(handler),
 	})
 	if err != nil {
 		return err

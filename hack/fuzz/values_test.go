@@ -45,13 +45,7 @@ func (v values) valid(name string, schema *base.Schema) any {
 	case len(schema.Enum) > 0:
 		return decoded(schema.Enum[v.IntN(len(schema.Enum))])
 	case len(schema.AllOf) > 0:
-		whole := map[string]any{}
-		for _, part := range schema.AllOf {
-			if members, ok := v.valid(name, part.Schema()).(map[string]any); ok {
-				maps.Copy(whole, members)
-			}
-		}
-		return whole
+		return v.merged(schema.AllOf)
 	case len(schema.AnyOf) > 0:
 		return v.valid(name, schema.AnyOf[v.IntN(len(schema.AnyOf))].Schema())
 	case len(schema.OneOf) > 0:
@@ -75,7 +69,7 @@ func (v values) ofType(name string, schema *base.Schema) any {
 	}
 	switch schema.Type[v.IntN(len(schema.Type))] {
 	case "object":
-		return v.object(schema)
+		return v.object(schema, schema.Required)
 	case "array":
 		list := make([]any, v.IntN(4))
 		for i := range list {
@@ -93,15 +87,28 @@ func (v values) ofType(name string, schema *base.Schema) any {
 	}
 }
 
+// merged is an object of several schemas, of which one may require what another describes.
+func (v values) merged(parts []*base.SchemaProxy) map[string]any {
+	var required []string
+	for _, part := range parts {
+		required = append(required, part.Schema().Required...)
+	}
+	whole := map[string]any{}
+	for _, part := range parts {
+		maps.Copy(whole, v.object(part.Schema(), required))
+	}
+	return whole
+}
+
 // object has every member that is required, and of the others some.
-func (v values) object(schema *base.Schema) map[string]any {
+func (v values) object(schema *base.Schema, required []string) map[string]any {
 	members := map[string]any{}
 	if schema.Properties == nil {
 		return members
 	}
 	most := v.IntN(4)
 	for name, property := range schema.Properties.FromOldest() {
-		if slices.Contains(schema.Required, name) || v.IntN(4) < most {
+		if slices.Contains(required, name) || v.IntN(4) < most {
 			members[name] = v.valid(name, property.Schema())
 		}
 	}
