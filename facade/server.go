@@ -54,7 +54,8 @@ type Options struct {
 	MetricsListener net.Listener
 	// Certificate is what HTTPS is served with. Run keeps it up to date with its files.
 	Certificate *certwatcher.CertWatcher
-	// DrainDelay is how long the server still serves after it has been told to stop and /readyz says so, for load balancers to notice.
+	// DrainDelay is how long the server still serves after it has been told to stop and /readyz says so, for load balancers to notice. While
+	// connections still come after it, it is up to three times as long. 0 for no delay.
 	DrainDelay time.Duration
 	// TrustedProxies are the networks of proxies whose word for a client's address (X-Forwarded-For) counts, and for the trace that a request is part
 	// of (traceparent); none if empty.
@@ -168,6 +169,8 @@ func (s *Server) Run(ctx context.Context) error {
 	group.Go(func() error { return s.store.Start(failed) })
 	group.Go(func() error { return s.options.Certificate.Start(failed) })
 	api := s.apiServer()
+	var came arrivals
+	api.ConnState = came.note
 	api.RegisterOnShutdown(func() { close(s.ending) })
 	health := &http.Server{Handler: s.healthHandler(), ReadTimeout: probeTimeout, WriteTimeout: probeTimeout}
 	group.Go(func() error { return closed(api.ServeTLS(web.RefusePlainHTTP(s.options.Listener), "", "")) })
@@ -178,7 +181,7 @@ func (s *Server) Run(ctx context.Context) error {
 	case <-ctx.Done():
 	case <-failed.Done():
 	}
-	err := s.drain(failed, api)
+	err := s.drain(failed, api, &came)
 	stop()
 	_ = health.Close()
 	endMetrics()
@@ -190,23 +193,6 @@ func closed(err error) error {
 		return nil
 	}
 	return err
-}
-
-// drain ends the API server gently: first /readyz fails and clients are sent to other connections, then, when load balancers have seen that,
-// no more are taken. Requests that are being served are finished; those that would go on for ever end as if there were no more to say.
-func (s *Server) drain(ctx context.Context, api *http.Server) error {
-	s.stopping.Store(true)
-	s.log.Info("stopping", "drainDelay", s.options.DrainDelay)
-	select {
-	case <-time.After(s.options.DrainDelay):
-	case <-ctx.Done():
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
-	defer cancel()
-	if err := api.Shutdown(ctx); err != nil {
-		return fmt.Errorf("finish the requests being served: %w", errors.Join(err, api.Close()))
-	}
-	return nil
 }
 
 // Ready tells whether the server has filled its caches and hasn't been told to stop.
