@@ -21,8 +21,8 @@ func TestArrivalsCease(t *testing.T) {
 		"NoDelay": {reason: "Whoever wants none waits for nobody.", until: time.Minute},
 		"Never":   {delay: delay, want: delay},
 		"Before":  {delay: delay, until: delay - 2*quietTime, want: delay},
-		"After":   {reason: "The last one came half a second before the eighth.", delay: delay, until: 8 * time.Second, want: 7500*time.Millisecond + quietTime},
-		"ForEver": {reason: "Such as what asks whether the port is open.", delay: delay, until: time.Minute, want: maxDrainDelays * delay},
+		"After":   {reason: "The last one comes half a second before the eighth.", delay: delay, until: 8 * time.Second, want: 7500*time.Millisecond + quietTime},
+		"ForEver": {reason: "Such as what asks whether the port is open.", delay: delay, until: time.Minute, want: delay + maxLate},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

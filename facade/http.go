@@ -30,6 +30,7 @@ func (s *Server) apiServer() *http.Server {
 		WriteTimeout:      writeTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
+		ConnState:         s.came.note,
 		// What a client does wrong below HTTP, such as a broken handshake, is no error of the server's.
 		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}

@@ -121,6 +121,15 @@ func running(t *testing.T, certificates string, changes ...func(*Options)) (*Ser
 	}
 }
 
+// TestBadBaseDomain says that hosts are never compared with a domain in another writing than theirs.
+func TestBadBaseDomain(t *testing.T) {
+	for _, domain := range []string{"", "Apps.example.com", "apps.example.com.", "https://apps.example.com"} {
+		if _, err := New(t.Context(), Options{BaseDomain: domain}); err == nil || !strings.Contains(err.Error(), "base domain") {
+			t.Errorf("New(...) with the base domain %q: %v, want an error that names it", domain, err)
+		}
+	}
+}
+
 // TestBeforeCachesAreFull says that a server that knows nothing yet says so, rather than that nothing exists.
 func TestBeforeCachesAreFull(t *testing.T) {
 	server, err := newServer(t.Context(), testenv.Config(), suite.certificates, &testlog.Buffer{})
@@ -190,6 +199,9 @@ func TestDrain(t *testing.T) {
 				return reused
 			}
 			get()
+			if server.came.last.Load() == nil {
+				t.Error("a connection came unnoticed")
+			}
 			if !get() {
 				t.Error("a connection is used once")
 			}

@@ -10,11 +10,13 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"strings"
 	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/sync/errgroup"
+	"k8s.io/apimachinery/pkg/util/validation"
 	authorizationv1client "k8s.io/client-go/kubernetes/typed/authorization/v1"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/rest"
@@ -55,7 +57,7 @@ type Options struct {
 	// Certificate is what HTTPS is served with. Run keeps it up to date with its files.
 	Certificate *certwatcher.CertWatcher
 	// DrainDelay is how long the server still serves after it has been told to stop and /readyz says so, for load balancers to notice. While
-	// connections still come after it, it is up to three times as long. 0 for no delay.
+	// connections still come after it, it goes on for up to 10 seconds more. 0 for neither.
 	DrainDelay time.Duration
 	// TrustedProxies are the networks of proxies whose word for a client's address (X-Forwarded-For) counts, and for the trace that a request is part
 	// of (traceparent); none if empty.
@@ -115,12 +117,18 @@ type Server struct {
 	pages      *profile.Pages
 	metrics    *metrics.Metrics
 	stopping   atomic.Bool
+	came       arrivals
 	// ending is closed when answers that would go on for ever have to end, which is when no more connections are taken.
 	ending chan struct{}
 }
 
-// New makes a Server. It asks the API server which kinds it serves, so the custom resources must be installed.
+// New makes a Server. It asks the API server which kinds it serves, so the custom resources must be installed. The error is also that the base
+// domain is no host name in lower case.
 func New(ctx context.Context, options Options) (*Server, error) {
+	// Hosts are compared with it as they are kept.
+	if problems := validation.IsDNS1123Subdomain(options.BaseDomain); len(problems) > 0 {
+		return nil, fmt.Errorf("the base domain %q is no host name: %s", options.BaseDomain, strings.Join(problems, "; "))
+	}
 	options.Log = slog.New(requestid.Handler(options.Log.Handler()))
 	counts := metrics.New()
 	options.Config = observed(options.Config, counts, options.Log)
@@ -169,8 +177,6 @@ func (s *Server) Run(ctx context.Context) error {
 	group.Go(func() error { return s.store.Start(failed) })
 	group.Go(func() error { return s.options.Certificate.Start(failed) })
 	api := s.apiServer()
-	var came arrivals
-	api.ConnState = came.note
 	api.RegisterOnShutdown(func() { close(s.ending) })
 	health := &http.Server{Handler: s.healthHandler(), ReadTimeout: probeTimeout, WriteTimeout: probeTimeout}
 	group.Go(func() error { return closed(api.ServeTLS(web.RefusePlainHTTP(s.options.Listener), "", "")) })
@@ -181,7 +187,7 @@ func (s *Server) Run(ctx context.Context) error {
 	case <-ctx.Done():
 	case <-failed.Done():
 	}
-	err := s.drain(failed, api, &came)
+	err := s.drain(failed, api)
 	stop()
 	_ = health.Close()
 	endMetrics()

@@ -53,7 +53,7 @@ func parse(args []string) (*flags, error) {
 	set.StringVar(&f.baseDomain, "base-domain", "", "the domain that apps have their default hosts under (required)")
 	set.StringVar(&f.namespace, "namespace", "berth-system", "Berth's own namespace, which holds the API keys")
 	set.DurationVar(&f.drainDelay, "drain-delay", 5*time.Second,
-		"how long to go on serving after SIGTERM, for load balancers to notice that /readyz fails; up to three times as long while connections still come")
+		"how long to go on serving after SIGTERM, for load balancers to notice that /readyz fails; and up to 10s more while connections still come, unless it is 0")
 	set.TextVar(&f.logLevel, "log-level", slog.LevelInfo, "the least level that is logged: DEBUG, INFO, WARN or ERROR")
 	set.Var(&f.proxies, "trusted-proxy", "a network (10.1.0.0/16) of proxies whose X-Forwarded-For and traceparent count; repeat it, or use commas, for several")
 	set.BoolVar(&f.version, "version", false, "print the version and end")
