@@ -148,6 +148,9 @@ func logOptions(query url.Values, now time.Time) (options podlogs.Options, follo
 // parseSince reads a time, or how long it is before now.
 func parseSince(since string, now time.Time) (time.Time, error) {
 	if at, err := time.Parse(time.RFC3339, since); err == nil {
+		if year := at.UTC().Year(); year < 0 || year > 9999 { // Its zone has taken it where RFC 3339 has no year.
+			return time.Time{}, fmt.Errorf("not a time: %q", since)
+		}
 		return at, nil
 	}
 	ago, err := time.ParseDuration(since)

@@ -123,6 +123,8 @@ func TestBadLogParameters(t *testing.T) {
 		"TailNegative":      {query: "tail=-1", want: []string{"tail"}},
 		"TailTooLarge":      {query: "tail=10001", want: []string{"tail"}},
 		"Since":             {query: "since=yesterday", want: []string{"since"}},
+		"SinceYearMinus1":   {query: "since=0000-01-01T00:00:00%2B01:00", want: []string{"since"}},
+		"SinceYear10000":    {query: "since=9999-12-31T23:59:59-01:00", want: []string{"since"}},
 		"SinceNegative":     {query: "since=-1h", want: []string{"since"}},
 		"Previous":          {query: "previous=maybe", want: []string{"previous"}},
 		"Follow":            {query: "follow=2", want: []string{"follow"}},
