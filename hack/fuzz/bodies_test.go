@@ -100,14 +100,18 @@ func formText(value any) string {
 func (g *generator) multipart(members map[string]any) (body []byte, contentType string) {
 	var text bytes.Buffer
 	parts := multipart.NewWriter(&text)
-	for name, all := range g.form(members) {
+	if err := parts.SetBoundary(fmt.Sprintf("%030x", g.Uint64())); err != nil {
+		panic(err)
+	}
+	form := g.form(members)
+	for _, name := range sortedKeys(form) {
 		create := parts.CreateFormField
 		if strings.HasPrefix(name, "ssl_") && g.IntN(2) == 0 || g.IntN(40) == 0 {
 			create = func(field string) (io.Writer, error) { return parts.CreateFormFile(field, "a.pem") }
 		}
 		part, err := create(name)
 		if err == nil {
-			_, err = part.Write([]byte(all[0]))
+			_, err = part.Write([]byte(form.Get(name)))
 		}
 		if err != nil {
 			panic(err) // It is written to memory.

@@ -153,8 +153,8 @@ func serve(ctx context.Context, config *rest.Config) error {
 	if err != nil {
 		return err
 	}
-	// What net/http recovers from is told at this level.
 	suite.log = &testlog.Buffer{}
+	// What net/http recovers from is told at this level.
 	handler := slog.NewJSONHandler(suite.log, &slog.HandlerOptions{Level: slog.LevelDebug})
 	ctrl.SetLogger(logr.FromSlogHandler(handler))
 	server, err := facade.New(ctx, facade.Options{

@@ -87,7 +87,7 @@ func (v values) ofType(name string, schema *base.Schema) any {
 	}
 }
 
-// merged is an object of several schemas, of which one may require what another describes.
+// merged is an object of several schemas, each with members, of which one may require what another describes.
 func (v values) merged(parts []*base.SchemaProxy) map[string]any {
 	var required []string
 	for _, part := range parts {
@@ -95,6 +95,9 @@ func (v values) merged(parts []*base.SchemaProxy) map[string]any {
 	}
 	whole := map[string]any{}
 	for _, part := range parts {
+		if part.Schema().Properties == nil {
+			panic("a part of allOf has no properties, or has them in a way that nothing is made up for")
+		}
 		maps.Copy(whole, v.object(part.Schema(), required))
 	}
 	return whole
