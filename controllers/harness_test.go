@@ -30,13 +30,17 @@ type noEvents struct{}
 
 func (noEvents) Eventf(runtime.Object, runtime.Object, string, string, string, string, ...any) {}
 
-// organization makes a Namespace that is an organization, which the controllers have set up.
+// organization makes a Namespace that is an organization, which the controllers have set up and may read the Secrets of.
 func organization(t *testing.T) string {
 	t.Helper()
 	ns := namespace(t, nil)
 	label(t, ns)
 	eventually(t, func(ctx context.Context) error {
-		return cached.Get(ctx, client.ObjectKey{Namespace: ns, Name: names.OrganizationObject}, &networkingv1.NetworkPolicy{})
+		if err := cached.Get(ctx, client.ObjectKey{Namespace: ns, Name: names.OrganizationObject}, &networkingv1.NetworkPolicy{}); err != nil {
+			return err
+		}
+		// While they are refused, a status may come before the objects that it is about.
+		return cached.List(ctx, &corev1.SecretList{}, client.InNamespace(ns))
 	})
 	return ns
 }

@@ -34,7 +34,7 @@ func newCandidate(t *testing.T, s *storm) *candidate {
 	c.operator = s.operate(t, through(c.wrap), func(o *operatorOptions) {
 		m := &o.manager
 		m.LeaderElection, m.LeaderElectionID, m.LeaderElectionNamespace = true, leaseName, testenv.Namespace
-		m.LeaseDuration, m.RenewDeadline, m.RetryPeriod = new(20*time.Second), new(10*time.Second), new(100*time.Millisecond)
+		m.LeaseDuration, m.RenewDeadline, m.RetryPeriod = new(2*time.Minute), new(time.Minute), new(100*time.Millisecond)
 	})
 	return c
 }

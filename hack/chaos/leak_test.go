@@ -72,7 +72,9 @@ func TestNothingLeaks(t *testing.T) {
 	}
 	// Connections to the API server client-go keeps for whoever comes next, with the same key as before. What is still asked for on them, the API
 	// server counts.
-	if err := goleak.Find(known, goleak.IgnoreAnyFunction("golang.org/x/net/http2.(*clientConnReadLoop).run")); err != nil {
+	if err := soon(t, func(context.Context) error {
+		return goleak.Find(known, goleak.IgnoreAnyFunction("golang.org/x/net/http2.(*clientConnReadLoop).run"))
+	}); err != nil {
 		f.diverged(t, "%v", err)
 	}
 	if err := soon(t, func(context.Context) error {

@@ -50,7 +50,7 @@ func TestLookUp(t *testing.T) {
 			if tc.record != nil {
 				server.Set("_berth-challenge."+host, *tc.record)
 			}
-			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 			defer cancel()
 			if diff := cmp.Diff(tc.want, lookUp(ctx, NewResolver(server.Address()), host, token)); diff != "" {
 				t.Errorf("finding (-want +got):\n%s", diff)
@@ -71,7 +71,7 @@ func TestLookUpWithoutServer(t *testing.T) {
 	if err := gone.Close(); err != nil {
 		t.Fatal(err)
 	}
-	short, cancel := context.WithTimeout(t.Context(), time.Second)
+	short, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 	defer cancel()
 	if got := lookUp(short, NewResolver(address), "www.example.com", "TOKEN"); got.State != Failed || strings.Contains(got.Problem, address) {
 		t.Errorf("finding %+v, want a failure that doesn't name the server", got)

@@ -198,7 +198,7 @@ func secret(t *testing.T, namespace, name string) map[string][]byte {
 // mustHaveNoBerth fails the test if Berth's own Pods are still there, or its definitions and so many Apps are not.
 func mustHaveNoBerth(t *testing.T, namespace string, want int) {
 	t.Helper()
-	witness.Eventually(t, time.Minute, "Berth has no Pods", func() (bool, string) {
+	witness.Eventually(t, 2*time.Minute, "Berth has no Pods", func() (bool, string) {
 		var pods corev1.PodList
 		if err := berth.Client.List(t.Context(), &pods, client.InNamespace(namespace)); err != nil {
 			t.Fatal(err)

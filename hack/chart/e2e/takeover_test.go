@@ -62,7 +62,7 @@ func TestTakeOver(t *testing.T) {
 	visitor.MustNotHaveNoticed(t)
 
 	helm.uninstall(t)
-	witness.Eventually(t, time.Minute, "neither definitions nor Pods are left", func() (bool, string) {
+	witness.Eventually(t, 2*time.Minute, "neither definitions nor Pods are left", func() (bool, string) {
 		err := berth.Client.List(t.Context(), &berthv1alpha1.AppList{})
 		var pods corev1.PodList
 		if err := berth.Client.List(t.Context(), &pods, client.InNamespace(organization)); err != nil {

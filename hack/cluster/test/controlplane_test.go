@@ -36,7 +36,7 @@ func TestControlPlane(t *testing.T) {
 	if err := c.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.waitEnd(5 * time.Second); err != nil {
+	if err := c.waitEnd(15 * time.Second); err != nil {
 		t.Errorf("the command ended with %v, want no error", err)
 	}
 	if err := syscall.Kill(etcd, 0); err == nil {

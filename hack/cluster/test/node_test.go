@@ -52,7 +52,7 @@ func TestNode(t *testing.T) {
 		t.Fatalf("stop: %v: %s", err, out)
 	}
 	t.Logf("stopped in %s", time.Since(begin))
-	if err := c.waitEnd(time.Second); err != nil {
+	if err := c.waitEnd(15 * time.Second); err != nil {
 		t.Errorf("the command ended with %v, want no error", err)
 	}
 	tr.assertGone(t)

@@ -8,18 +8,18 @@ import (
 	"time"
 )
 
-// Eventually calls a condition until it holds, and fails the test with its last word when that takes longer than the timeout.
+// Eventually calls a condition until it holds, once at least, and fails the test with its last word when that takes longer than the timeout.
 func Eventually(t *testing.T, timeout time.Duration, what string, condition func() (ok bool, saw string)) {
 	t.Helper()
-	last := ""
-	for end := time.Now().Add(timeout); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(timeout); ; time.Sleep(50 * time.Millisecond) {
 		ok, saw := condition()
 		if ok {
 			return
 		}
-		last = saw
+		if time.Now().After(end) {
+			t.Fatalf("not within %s: %s; last seen: %s", timeout, what, saw)
+		}
 	}
-	t.Fatalf("not within %s: %s; last seen: %s", timeout, what, last)
 }
 
 // enough is how many visits tell whether anybody would have noticed.
