@@ -9,6 +9,11 @@ import (
 	"k8s.io/client-go/rest"
 )
 
+// Absent is a resource version that no object of Berth's ever has, since etcd counts from 1 and much is written before the first of them. The API server
+// ignores the version when an apply makes an object, and refuses an apply to an object with another version, with a conflict: so an apply with
+// this one makes an object, under its own field owner, and never changes one.
+const Absent = "1"
+
 // Tune makes a configuration one of Berth's. The API server is what limits how fast Apps are made, so it is spared what nobody needs:
 //
 //   - No limit of the client's own: the API server's priority and fairness decides what is too much, and a limit here would only make waits that

@@ -22,6 +22,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/internal/apiclient"
 )
 
 // Configuration is a generated apply configuration, such as *appsv1.DeploymentApplyConfiguration.
@@ -30,13 +31,14 @@ type Configuration[C any] interface {
 	GetName() *string
 	GetNamespace() *string
 	WithUID(types.UID) C
+	WithResourceVersion(string) C
 }
 
 // Extract returns what a field owner has applied of an object: one of the generated functions, such as appsv1.ExtractDeployment.
 type Extract[O client.Object, C any] func(obj O, fieldOwner string) (C, error)
 
-// ErrReplaced says that an object was deleted and made anew since it was read. It is to be read again.
-var ErrReplaced = errors.New("the object was replaced since it was read")
+// ErrReplaced says that an object was made, or deleted and made anew, since it was looked for. It is to be read again.
+var ErrReplaced = errors.New("the object was made or replaced since it was read")
 
 // NotOwnedError says that an object exists already and belongs to somebody else.
 type NotOwnedError struct {
@@ -161,13 +163,16 @@ func Same[O client.Object, C any](obj O, want C, extract Extract[O, C]) (bool, e
 	return got == wanted, err
 }
 
-// create applies without force, so that an object that somebody made since the cache was read answers with a conflict for the fields
-// that differ instead of being taken over.
+// create makes an object. One that somebody made since the cache was read answers with a conflict instead of being taken over, even if it
+// differs in no field that is applied.
 func create[O client.Object, C Configuration[C]](ctx context.Context, c client.Client, want C, obj O) error {
-	err := c.Apply(ctx, want, client.FieldOwner(v1alpha1.FieldOwner))
+	err := c.Apply(ctx, want.WithResourceVersion(apiclient.Absent), client.FieldOwner(v1alpha1.FieldOwner))
 	if apierrors.HasStatusCause(err, metav1.CauseTypeFieldManagerConflict) {
 		obj.SetName(*want.GetName())
 		return notOwned(c, obj)
+	}
+	if apierrors.IsConflict(err) {
+		return ErrReplaced
 	}
 	if err != nil {
 		return err

@@ -150,7 +150,9 @@ func TestApplyLeavesOthersObjectsAlone(t *testing.T) {
 	cases := map[string]struct {
 		reason string
 		client func(t *testing.T, owner *corev1.ConfigMap) client.Client
-		check  func(error) bool
+		// port is that of the object, of which Berth wants another field; 0 for that of foreign.
+		port  int32
+		check func(error) bool
 	}{
 		"Seen": {
 			client: func(*testing.T, *corev1.ConfigMap) client.Client { return api },
@@ -160,6 +162,12 @@ func TestApplyLeavesOthersObjectsAlone(t *testing.T) {
 			reason: "The cache doesn't know of the object yet: the apply conflicts.",
 			client: func(*testing.T, *corev1.ConfigMap) client.Client { return staleReads(nil) },
 			check:  isNotOwned,
+		},
+		"NotSeenYetAndNoConflict": {
+			reason: "Nor does it, and nothing that is applied is another's.",
+			client: func(*testing.T, *corev1.ConfigMap) client.Client { return staleReads(nil) },
+			port:   5432,
+			check:  func(err error) bool { return errors.Is(err, ErrReplaced) },
 		},
 		"MadeAnew": {
 			reason: "The cache still holds an object of the owner's that was deleted since: the UID doesn't fit.",
@@ -178,6 +186,9 @@ func TestApplyLeavesOthersObjectsAlone(t *testing.T) {
 			t.Parallel()
 			owner := newOwner(t)
 			theirs := foreign(owner)
+			if tc.port != 0 {
+				theirs.Spec.Ports[0].Name, theirs.Spec.Ports[0].Port = "theirs", tc.port
+			}
 			store(t, theirs)
 			if _, err := apply(t.Context(), tc.client(t, owner), owner); !tc.check(err) {
 				t.Errorf("%s Apply: got error %v", tc.reason, err)

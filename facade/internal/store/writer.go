@@ -19,12 +19,8 @@ import (
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/facade/internal/apierr"
 	"github.com/berth-dev/berth/facade/internal/translate"
+	"github.com/berth-dev/berth/internal/apiclient"
 )
-
-// absent is a resource version that nothing of what the facade writes ever has, since etcd counts from 1 and much is written before the
-// first of it. The API server ignores the version when an apply makes an object, and refuses an apply to an object with another version: so
-// an apply with this one makes an object, under the facade's own field owner, and never changes one.
-const absent = "1"
 
 // writer makes the single requests of one write.
 type writer struct {
@@ -116,14 +112,14 @@ func (w *writer) spend(secret *corev1.Secret) {
 
 // keep applies a Secret that is there in the version that was observed, or isn't there. The error is a 409 if what is there is in the way.
 func (w *writer) keep(secret *corev1ac.SecretApplyConfiguration, observed translate.Observed) error {
-	version := absent
+	version := apiclient.Absent
 	if before := observed.Secrets[*secret.Name]; before != nil && before.Labels[v1alpha1.LabelSecret] == secret.Labels[v1alpha1.LabelSecret] {
 		version = before.ResourceVersion
 	}
 	secret.WithResourceVersion(version)
 	err := w.client.Apply(w.ctx, secret, client.FieldOwner(v1alpha1.FieldOwnerFacade))
 	// All of it is of the facade's making: what makes it invalid is what was there, an immutable Secret or one of another type.
-	if apierrors.IsConflict(err) && version == absent || apierrors.IsInvalid(err) {
+	if apierrors.IsConflict(err) && version == apiclient.Absent || apierrors.IsInvalid(err) {
 		return apierr.Conflict(fmt.Sprintf("There is a Secret %s already, which is in the way.", *secret.Name))
 	}
 	if err != nil {
@@ -183,7 +179,7 @@ func (w *writer) domain(plan translate.Plan, observed *translate.Observed) error
 		return nil
 	}
 	if plan.NewDomain {
-		plan.Domain.WithOwnerReferences(translate.OwnerOf(observed.App)).WithResourceVersion(absent)
+		plan.Domain.WithOwnerReferences(translate.OwnerOf(observed.App)).WithResourceVersion(apiclient.Absent)
 	}
 	if err := w.client.Apply(w.ctx, plan.Domain, client.FieldOwner(v1alpha1.FieldOwnerFacade)); err != nil {
 		return err
@@ -203,7 +199,7 @@ func (w *writer) create(plan translate.Plan, observed *translate.Observed, leavi
 			return err
 		}
 	}
-	plan.App.WithResourceVersion(absent)
+	plan.App.WithResourceVersion(apiclient.Absent)
 	if err := w.app(plan, observed); apierrors.IsConflict(err) {
 		return slugTaken()
 	} else if err != nil {
