@@ -12,7 +12,7 @@ import (
 )
 
 // seenTimeout is how long an answer to a write is held back for the caches to see it, so that the client's next read does.
-const seenTimeout = 2 * time.Second
+const seenTimeout = 5 * time.Second
 
 // awaitSeen waits for the caches to have what was written. If they are late, the client's next read may be, too. It waits also for a client
 // that has gone: whose turn is next must find what was written.
