@@ -50,12 +50,7 @@ func TestAppOfADeletedOrganization(t *testing.T) {
 	d := awaitDeployment(t, app)
 	leaving := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns}}
 	remove(t, leaving)
-	eventually(t, func(ctx context.Context) error {
-		if err := cached.Get(ctx, key(leaving), leaving); err != nil || leaving.DeletionTimestamp.IsZero() {
-			return errNotYet
-		}
-		return nil
-	})
+	awaitGoing(t, leaving)
 	before := len(sent.in(ns))
 	remove(t, d)
 	patch(t, app, func(client.Object) { app.Spec.Image += "-new" })
@@ -114,6 +109,7 @@ func TestAppLeavesOthersObjectsAlone(t *testing.T) {
 			foreign := tc.foreign(metav1.ObjectMeta{Namespace: ns, Name: "web-" + ns[len(ns)-5:]})
 			create(t, foreign)
 			version := foreign.GetResourceVersion()
+			eventually(t, func(ctx context.Context) error { return cached.Get(ctx, key(foreign), tc.foreign(metav1.ObjectMeta{})) })
 			app := newApp(t, ns, func(a *v1alpha1.App) { a.Name = foreign.GetName() })
 			expect(t, app, status.FailedStatus, map[string]condition{
 				v1alpha1.ConditionReady:   failing(v1alpha1.ReasonNotOwned),
@@ -287,6 +283,8 @@ func TestAppBeingDeleted(t *testing.T) {
 	ns := organization(t)
 	app := running(t, ns, func(a *v1alpha1.App) { a.Finalizers = []string{"example.com/wait"} })
 	remove(t, app)
+	awaitGoing(t, app)
+	quiesce(t, ns) // A reconcile may have begun before.
 	service := &corev1.Service{ObjectMeta: named(ns, app.Name)}
 	remove(t, service)
 	settle()

@@ -139,6 +139,17 @@ func absent(t *testing.T, o client.Object) {
 	}
 }
 
+// awaitGoing waits until the controllers know that an object is being deleted.
+func awaitGoing(t *testing.T, o client.Object) {
+	t.Helper()
+	eventually(t, func(ctx context.Context) error {
+		if err := cached.Get(ctx, key(o), o); err != nil || o.GetDeletionTimestamp().IsZero() {
+			return errNotYet
+		}
+		return nil
+	})
+}
+
 // awaitAbsent waits until an object isn't there any more.
 func awaitAbsent(t *testing.T, o client.Object) {
 	t.Helper()
@@ -192,14 +203,14 @@ func settle() { time.Sleep(quiet) }
 // quiesce waits until the controllers have nothing more to ask the API server for in a Namespace, and returns what they have asked for.
 func quiesce(t *testing.T, ns string) []string {
 	t.Helper()
-	before := sent.in(ns)
+	before, rested := sent.look(ns)
 	for deadline := time.Now().Add(testenv.Patience); time.Now().Before(deadline); {
 		settle()
-		now := sent.in(ns)
-		if len(now) == len(before) {
+		now, answered := sent.look(ns)
+		if rested && answered && len(now) == len(before) {
 			return now
 		}
-		before = now
+		before, rested = now, answered
 	}
 	t.Fatalf("the controllers still ask the API server for something after %s: %q", testenv.Patience, before)
 	return nil

@@ -74,12 +74,7 @@ func TestSecretLeftBehindByAnOwnerThatWaits(t *testing.T) {
 			remove(t, &corev1.Secret{ObjectMeta: named(owner.GetNamespace(), certificate.Spec.SecretName)})
 			patch(t, owner, func(o client.Object) { o.SetFinalizers([]string{"example.com/wait"}) })
 			remove(t, owner)
-			eventually(t, func(ctx context.Context) error {
-				if err := cached.Get(ctx, key(owner), owner); err != nil || !owner.GetDeletionTimestamp().IsZero() {
-					return err
-				}
-				return errNotYet
-			})
+			awaitGoing(t, owner)
 			// A reconcile that has begun before would adopt the Secret, which leaves it to the garbage collector.
 			quiesce(t, owner.GetNamespace())
 			again := issue(t, certificate)

@@ -138,7 +138,13 @@ func testBase(t *testing.T, c clock.PassiveClock) base {
 // traffic remembers requests.
 type traffic struct {
 	mu   sync.Mutex
-	seen []string
+	seen []*sentRequest
+}
+
+// sentRequest is one to the API server.
+type sentRequest struct {
+	method, path string
+	answered     bool
 }
 
 type roundTripper func(*http.Request) (*http.Response, error)
@@ -147,9 +153,15 @@ func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { retur
 
 func (t *traffic) watch(next http.RoundTripper) http.RoundTripper {
 	return roundTripper(func(r *http.Request) (*http.Response, error) {
+		made := &sentRequest{method: r.Method, path: r.URL.Path}
 		t.mu.Lock()
-		t.seen = append(t.seen, r.Method+" "+r.URL.Path)
+		t.seen = append(t.seen, made)
 		t.mu.Unlock()
+		defer func() {
+			t.mu.Lock()
+			defer t.mu.Unlock()
+			made.answered = true
+		}()
 		return next.RoundTrip(r)
 	})
 }
@@ -157,15 +169,21 @@ func (t *traffic) watch(next http.RoundTripper) http.RoundTripper {
 // in returns the requests for objects of a Namespace, in their order, but not those that report events or watch its Secrets, nor those that
 // isolate it: they follow what other tests say of nodes.
 func (t *traffic) in(namespace string) []string {
+	requests, _ := t.look(namespace)
+	return requests
+}
+
+// look returns the same, and whether all of them have been answered.
+func (t *traffic) look(namespace string) (requests []string, answered bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	var requests []string
+	answered = true
 	for _, r := range t.seen {
-		method, path, _ := strings.Cut(r, " ")
-		_, object, ok := strings.Cut(path, "/namespaces/"+namespace+"/")
+		_, object, ok := strings.Cut(r.path, "/namespaces/"+namespace+"/")
 		if ok && !strings.HasPrefix(object, "events") && !strings.HasPrefix(object, "networkpolicies") && object != "secrets" {
-			requests = append(requests, method+" "+object)
+			requests = append(requests, r.method+" "+object)
+			answered = answered && r.answered
 		}
 	}
-	return requests
+	return requests, answered
 }

@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -41,6 +42,12 @@ func TestPullSecretOfSomebodyElse(t *testing.T) {
 				t.Errorf("the Secret was changed (-before +after):\n%s", diff)
 			}
 			remove(t, secret)
+			eventually(t, func(ctx context.Context) error {
+				if err := cached.Get(ctx, key(secret), &corev1.Secret{}); apierrors.IsNotFound(err) {
+					return nil
+				}
+				return errNotYet
+			})
 			if _, err := whatNow(t, app, time.Now()); err != nil {
 				t.Fatal(err)
 			}

@@ -83,7 +83,7 @@ func TestAuditLogNamesTheKey(t *testing.T) {
 		manager.requestID = strings.ReplaceAll(w.name, " ", "-") + ":" + org
 		w.write()
 		for _, resource := range w.resources {
-			eventually(t, 10*time.Second, w.name+" is in the audit log as a write of "+resource, func() (bool, string) {
+			eventually(t, time.Minute, w.name+" is in the audit log as a write of "+resource, func() (bool, string) {
 				events := auditEvents(t, org)[before:]
 				found := slices.ContainsFunc(events, func(e auditEvent) bool {
 					done := e.ObjectRef.Resource == resource && slices.Contains(w.verbs, e.Verb) && e.ResponseStatus.Code < 300

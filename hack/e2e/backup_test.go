@@ -52,10 +52,7 @@ func TestBackup(t *testing.T) {
 	if !cmp.Equal(kept, settings(t)) { // What differs is secret.
 		t.Error("the settings are not as before")
 	}
-	eventually(t, 10*time.Second, "the facade knows the key again", func() (bool, string) {
-		status, _ := manager.send(t, http.MethodGet, "/containers/"+organizationName+"/apps/", nil)
-		return status == http.StatusOK, http.StatusText(status)
-	})
+	eventually(t, time.Minute, "the facade knows the key again", manager.lists(t, http.StatusOK))
 	manager.call(t, http.MethodGet, slug+"/", nil, http.StatusOK, &after)
 	if diff := cmp.Diff(before, after); diff != "" {
 		t.Errorf("REST shows something else than before; -before +after:\n%s", diff)

@@ -52,7 +52,7 @@ func createOrganization(t *testing.T, name string) {
 func ecrRole(t *testing.T, organization, repository string) testaws.Role {
 	t.Helper()
 	id := ""
-	eventually(t, 10*time.Second, "the organization has an external id", func() (bool, string) {
+	eventually(t, time.Minute, "the organization has an external id", func() (bool, string) {
 		id = kubectl(t, "", "get", "namespace", organization, "-o", `jsonpath={.metadata.annotations.berth\.dev/external-id}`)
 		return id != "", ""
 	})

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
 	"github.com/google/go-cmp/cmp"
@@ -89,6 +90,11 @@ func mustMakeAgain(t *testing.T, manager *restClient, git *gitOps, slug string, 
 	manager.call(t, http.MethodDelete, slug+"/", nil, http.StatusNoContent, nil)
 	apps.mustGo(t, "the App that REST has deleted", status.NotFoundStatus)
 	domains.mustGo(t, "the Domain whose App is gone", status.InProgressStatus, status.FailedStatus)
+	// While objects of the App before are there, the next one has to wait for the garbage collector.
+	eventually(t, time.Minute, "the App's objects are gone", func() (bool, string) {
+		left := kubectl(t, "", "get", "deployment,service,ingress,certificate", slug, "-n", manager.organization, "--ignore-not-found", "-o", "name")
+		return strings.TrimSpace(left) == "", left
+	})
 	git.run(t)
 	apps.mustGo(t, "the App that Flux has made again", status.InProgressStatus, status.CurrentStatus)
 	domains.mustGo(t, "the Domain whose App is there again", status.CurrentStatus)

@@ -83,7 +83,7 @@ func (c *restClient) mustBeRefused(t *testing.T, slug, words string) {
 func waitForMail(t *testing.T, to string) *mail.Message {
 	t.Helper()
 	var found *mail.Message
-	eventually(t, 10*time.Second, "a mail for "+to, func() (bool, string) {
+	eventually(t, time.Minute, "a mail for "+to, func() (bool, string) {
 		files, err := filepath.Glob(filepath.Join(berth.Env.MailDir, "*.eml"))
 		if err != nil {
 			t.Fatal(err)

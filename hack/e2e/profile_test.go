@@ -55,10 +55,7 @@ func TestProfile(t *testing.T) {
 	b.tabTo(t, "button.danger")
 	b.typed(t, enter)
 	b.waitToSay(t, id+" is revoked")
-	eventually(t, 10*time.Second, "the key is refused", func() (bool, string) {
-		status, _ := client.send(t, http.MethodGet, "/containers/"+stack.Organization+"/apps/", nil)
-		return status == http.StatusUnauthorized, http.StatusText(status)
-	})
+	eventually(t, time.Minute, "the key is refused", client.lists(t, http.StatusUnauthorized))
 	b.mustNotComplain(t)
 }
 

@@ -171,9 +171,9 @@ func mustAnswer(t *testing.T, c *restClient, addresses []string, want int) {
 	t.Helper()
 	began := time.Now()
 	for _, address := range addresses {
-		eventually(t, 10*time.Second, fmt.Sprintf("%s answers %d", address, want), func() (bool, string) {
-			got := c.statusAt(t, address)
-			return got == want, http.StatusText(got)
+		eventually(t, time.Minute, fmt.Sprintf("%s answers %d", address, want), func() (bool, string) {
+			got, err := c.statusAt(t, address)
+			return got == want, fmt.Sprint(got, " ", err)
 		})
 	}
 	t.Logf("both answer %d within %s", want, time.Since(began).Round(time.Millisecond))
@@ -200,7 +200,7 @@ func idOf(t *testing.T, description string) string {
 }
 
 // statusAt is what one Pod answers to a request for the organization's apps.
-func (c *restClient) statusAt(t *testing.T, address string) int {
+func (c *restClient) statusAt(t *testing.T, address string) (int, error) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://"+address+"/api/containers/"+c.organization+"/apps/", http.NoBody)
 	if err != nil {
@@ -209,10 +209,10 @@ func (c *restClient) statusAt(t *testing.T, address string) int {
 	req.SetBasicAuth(c.key, "")
 	res, err := httpClient.Do(req)
 	if err != nil {
-		t.Fatal(err)
+		return 0, err
 	}
 	defer res.Body.Close()
-	return res.StatusCode
+	return res.StatusCode, nil
 }
 
 // facadeAddresses are addresses on loopback of each of the facade's Pods.

@@ -78,9 +78,18 @@ func (c *restClient) api(t *testing.T, method, path string, body any, status int
 	}
 }
 
-// send makes one request below /api, and returns the status and body of the answer. A body is a form, nothing at all, or what JSON makes
-// of it.
+// send makes one request below /api, and returns the status and body of the answer.
 func (c *restClient) send(t *testing.T, method, path string, body any) (status int, answer []byte) {
+	t.Helper()
+	status, answer, err := c.trySend(t, method, path, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return status, answer
+}
+
+// trySend does the same where the way to the facade may break. A body is a form, nothing at all, or what JSON makes of it.
+func (c *restClient) trySend(t *testing.T, method, path string, body any) (status int, answer []byte, err error) {
 	t.Helper()
 	var reader io.Reader = http.NoBody
 	contentType := ""
@@ -108,13 +117,20 @@ func (c *restClient) send(t *testing.T, method, path string, body any) (status i
 	}
 	res, err := httpClient.Do(req)
 	if err != nil {
-		t.Fatal(err)
+		return 0, nil, err
 	}
 	defer res.Body.Close()
-	if answer, err = io.ReadAll(res.Body); err != nil {
-		t.Fatal(err)
+	answer, err = io.ReadAll(res.Body)
+	return res.StatusCode, answer, err
+}
+
+// lists is a condition: the organization's apps are answered with a status.
+func (c *restClient) lists(t *testing.T, want int) func() (bool, string) {
+	t.Helper()
+	return func() (bool, string) {
+		status, _, err := c.trySend(t, http.MethodGet, "/containers/"+c.organization+"/apps/", nil)
+		return err == nil && status == want, fmt.Sprint(status, " ", err)
 	}
-	return res.StatusCode, answer
 }
 
 // logs returns the content of an App's logs.

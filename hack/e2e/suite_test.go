@@ -51,10 +51,7 @@ func managerOf(t *testing.T, organization, owner string) *restClient {
 	}
 	c := &restClient{organization: organization, key: key}
 	// The facade learns of a new key a moment later.
-	eventually(t, 10*time.Second, "the facade knows the key", func() (bool, string) {
-		status, _ := c.send(t, http.MethodGet, "/containers/"+organization+"/apps/", nil)
-		return status == http.StatusOK, http.StatusText(status)
-	})
+	eventually(t, time.Minute, "the facade knows the key", c.lists(t, http.StatusOK))
 	return c
 }
 

@@ -55,7 +55,7 @@ func TestEndsWithParent(t *testing.T) {
 		t.Fatal(err)
 	}
 	// Why it ended is the last that the command says.
-	eventually(t, 10*time.Second, func() error {
+	eventually(t, time.Minute, func() error {
 		text, err := os.ReadFile(filepath.Join(dir, "output"))
 		if err == nil && !strings.Contains(string(text), "the process that started the cluster has ended") {
 			err = fmt.Errorf("output %q, want why it ended", text)

@@ -104,7 +104,7 @@ func testDNS(t *testing.T, c *running) {
 	if err := os.WriteFile(c.env["CLUSTER_HOSTS"], []byte("10.1.2.3 added.example.test\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, 10*time.Second, func() error {
+	eventually(t, time.Minute, func() error {
 		out, err := c.try("", "exec", "deployment/app", "--", "/app", "lookup", "added.example.test")
 		if err == nil && strings.TrimSpace(out) != "10.1.2.3" {
 			err = fmt.Errorf("lookup of an added name: %q", out)
@@ -139,7 +139,7 @@ func roots(t *testing.T, file string) *x509.CertPool {
 
 func testForward(t *testing.T, c *running) {
 	t.Helper()
-	eventually(t, 10*time.Second, func() error { return ask(http.DefaultClient, "http://"+c.env["FORWARD_APP"]) })
+	eventually(t, time.Minute, func() error { return ask(http.DefaultClient, "http://"+c.env["FORWARD_APP"]) })
 }
 
 // ask expects the app's answer.

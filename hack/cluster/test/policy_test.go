@@ -131,7 +131,7 @@ func (c *running) policyPod(namespace, name string) (address string) {
 func (c *running) mustReach(namespace, want string, addresses ...string) {
 	c.t.Helper()
 	for _, a := range addresses {
-		eventually(c.t, 10*time.Second, func() error {
+		eventually(c.t, time.Minute, func() error {
 			out, err := c.try("", "exec", "--namespace="+namespace, "client", "--", "/app", "dial", a)
 			if err == nil && !strings.HasPrefix(out, want) {
 				err = fmt.Errorf("from %s to %s: %s, want %s", namespace, a, strings.TrimSpace(out), want)
