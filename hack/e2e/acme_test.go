@@ -13,7 +13,7 @@ import (
 	berthv1alpha1 "github.com/berth-dev/berth/api/v1alpha1"
 )
 
-// TestRenewal sees a certificate of two minutes renewed, with somebody visiting the host all the while. It is the longest of the tests, and
+// TestRenewal sees a certificate of three minutes renewed, with somebody visiting the host all the while. It is the longest of the tests, and
 // stands first because Go begins the first of the parallel ones first.
 func TestRenewal(t *testing.T) {
 	t.Parallel()
@@ -26,7 +26,7 @@ func TestRenewal(t *testing.T) {
 	waitForDomain(t, org, "www")
 	before := waitForCertificate(t, time.Minute, host, berth.Env.CAACME, "its first certificate", anyCertificate)
 	visitor := visitWith(t, browser(t, berth.Env.CAACME), host, 20*time.Millisecond)
-	after := waitForCertificate(t, 2*time.Minute, host, berth.Env.CAACME, "another one", func(c *x509.Certificate) bool {
+	after := waitForCertificate(t, 4*time.Minute, host, berth.Env.CAACME, "another one", func(c *x509.Certificate) bool {
 		return c.SerialNumber.Cmp(before.SerialNumber) != 0
 	})
 	visitor.MustNotHaveNoticed(t)

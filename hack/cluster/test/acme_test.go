@@ -23,7 +23,7 @@ func testACME(t *testing.T, c *running) {
 		lifetime time.Duration
 	}{
 		"default.example.test": {`{"kind": "ClusterIssuer", "name": "` + c.env["CLUSTER_ACME_ISSUER"] + `"}`, 90 * 24 * time.Hour},
-		"brief.example.test":   {`{"name": "brief"}`, 2 * time.Minute},
+		"brief.example.test":   {`{"name": "brief"}`, 3 * time.Minute},
 	}
 	c.mustApply(c.briefIssuer())
 	for name, n := range names {
