@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/base64"
+	"fmt"
 	"net/url"
 	"os"
 	"os/exec"
@@ -42,7 +43,7 @@ func newChromium(t *testing.T) *chromium {
 	identity := berth.Identity()
 	pins := []string{pin(t, identity.PublicURL, berth.Env.CA), pin(t, identity.Issuer, identity.CA)}
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(path), chromedp.UserDataDir(t.TempDir()), chromedp.NoSandbox, chromedp.Flag("disable-gpu", true),
+		chromedp.ExecPath(path), chromedp.UserDataDir(profileDir(t)), chromedp.NoSandbox, chromedp.Flag("disable-gpu", true),
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("no-proxy-server", true),
 		chromedp.Flag("ignore-certificate-errors-spki-list", strings.Join(pins, ",")))
 	allocator, end := chromedp.NewExecAllocator(t.Context(), options...)
@@ -58,6 +59,19 @@ func newChromium(t *testing.T) *chromium {
 		return err
 	})
 	return b
+}
+
+// profileDir is a folder for Chromium, whose last process may outlive the first, and writes into it as long.
+func profileDir(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	t.Cleanup(func() { // Before what removes it once.
+		eventually(t, time.Minute, "Chromium's folder is removed", func() (bool, string) {
+			err := os.RemoveAll(dir)
+			return err == nil, fmt.Sprint(err)
+		})
+	})
+	return dir
 }
 
 // pin verifies the certificate of an address with an authority, and returns the hash of its key, as Chromium takes it.
