@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
@@ -41,6 +42,33 @@ func TestDomainOfAnEarlierApp(t *testing.T) {
 	domains := &v1alpha1.DomainList{}
 	if err := suite.cluster.List(t.Context(), domains, client.InNamespace(org)); err != nil || len(domains.Items) != 1 || domains.Items[0].Spec.Host != www {
 		t.Errorf("the organization has the Domains %+v (error %v), want the one of %s alone", domains.Items, err, www)
+	}
+}
+
+// TestChangeAfterAnEarlierApp says the same of a change of an app that somebody else has made: what a client was promised doesn't go with the app
+// before.
+func TestChangeAfterAnEarlierApp(t *testing.T) {
+	for name, path := range map[string]func(org, slug string) string{"App": appPath, "Domain": domainPath} {
+		t.Run(name, func(t *testing.T) {
+			org, key := organization(t)
+			slug := "heir-" + strings.TrimPrefix(org, "org-")
+			body := map[string]any{"slug": slug, "location": "example.com/a", "domain": slug + ".example.org"}
+			call(t, key, http.MethodPost, appsPath(org), body).want(t, http.StatusCreated)
+			earlier := appOf(t, org, slug)
+			if err := suite.cluster.Delete(t.Context(), earlier); err != nil {
+				t.Fatal(err)
+			}
+			app := &v1alpha1.App{ObjectMeta: metav1.ObjectMeta{Namespace: org, Name: slug}, Spec: v1alpha1.AppSpec{Image: "example.com/b"}}
+			if err := suite.cluster.Create(t.Context(), app); err != nil {
+				t.Fatal(err)
+			}
+			host := "www." + slug + ".example.org"
+			call(t, key, http.MethodPut, path(org, slug), map[string]any{"domain": host}).want(t, http.StatusOK)
+			domain := domainOf(t, org, slug)
+			if refs := domain.OwnerReferences; domain.Spec.Host != host || len(refs) != 1 || refs[0].UID != app.UID {
+				t.Errorf("the Domain %s belongs to %+v, want %s of the App with the UID %s", domain.Spec.Host, refs, host, app.UID)
+			}
+		})
 	}
 }
 

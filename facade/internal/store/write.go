@@ -8,12 +8,14 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/rand"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/facade/internal/apierr"
 	"github.com/berth-dev/berth/facade/internal/translate"
 	"github.com/berth-dev/berth/facade/internal/wire"
 )
@@ -43,7 +45,7 @@ func (s *Store) Create(ctx context.Context, organization string, body wire.AppBo
 		return translate.Observed{}, err
 	}
 	defer unlock()
-	leaving, lasting := s.beforeApp(organization, slug)
+	leaving, lasting := s.partDomains("", organization, slug)
 	observed := translate.Observed{Domain: translate.Primary(slug, lasting), ExternalID: externalID}
 	plan, err := translate.Create(s.platform, organization, body, observed, s.fresh())
 	if err != nil {
@@ -79,11 +81,11 @@ func (s *Store) readable(ctx context.Context, organization string) error {
 	return cmp.Or(last, err)
 }
 
-// beforeApp returns the Domains that name an app that isn't made yet: those of an earlier one, which the cluster is about to delete, and those
-// that stay.
-func (s *Store) beforeApp(organization, slug string) (leaving, lasting []*v1alpha1.Domain) {
+// partDomains returns the Domains that name an app, which has no UID if it isn't made yet: those of an earlier one, which the cluster is about to
+// delete, and those that stay.
+func (s *Store) partDomains(app types.UID, organization, slug string) (leaving, lasting []*v1alpha1.Domain) {
 	for _, domain := range s.domains.ofApp(organization, slug) {
-		if translate.Outlives("", domain) {
+		if translate.Outlives(app, domain) {
 			leaving = append(leaving, domain)
 		} else {
 			lasting = append(lasting, domain)
@@ -128,12 +130,16 @@ func (s *Store) change(ctx context.Context, app client.ObjectKey, find finder, p
 		if planErr != nil {
 			return before, w.undo(planErr)
 		}
+		leaving, planErr := s.disown(&before)
+		if planErr != nil {
+			return before, w.undo(planErr)
+		}
 		changes, planErr := plan(s.platform, before, fresh)
 		if planErr != nil {
 			return before, w.undo(planErr)
 		}
 		var after translate.Observed
-		after, err = s.attempt(w, before, changes)
+		after, err = s.attempt(w, before, changes, leaving)
 		switch {
 		case err == nil && changes.Empty():
 			return before, w.undo(nil)
@@ -163,13 +169,47 @@ func (s *Store) Exists(ctx context.Context, organization, slug string) error {
 	return err
 }
 
+// disown takes a Domain of an earlier app of the name out of what was observed, since what is written to it goes with it. It returns all such
+// Domains, if that was one; the error is the 404 if it isn't the one that is shown with the app, but was asked for by its host.
+func (s *Store) disown(observed *translate.Observed) ([]*v1alpha1.Domain, error) {
+	app := observed.App
+	if observed.Domain == nil || !translate.Outlives(app.UID, observed.Domain) {
+		return nil, nil
+	}
+	if observed.Domain != s.domainFor(app.Namespace, app.Name) {
+		return nil, apierr.NotFound()
+	}
+	leaving, lasting := s.partDomains(app.UID, app.Namespace, app.Name)
+	observed.Domain = translate.Primary(app.Name, lasting)
+	return leaving, nil
+}
+
+// evict deletes Domains that are about to go and would be in the way, if their app isn't there, which the cache may not know yet.
+func (s *Store) evict(w *writer, app *v1alpha1.App, leaving []*v1alpha1.Domain) error {
+	if len(leaving) == 0 {
+		return nil
+	}
+	if err := s.expect(w.ctx, "App", app); err != nil {
+		return err
+	}
+	for _, domain := range leaving {
+		if err := w.deleteDomain(domain); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // attempt writes a plan. The Domain comes before the App, since it is what can still be refused: what the App is to be has been looked at
 // already.
-func (s *Store) attempt(w *writer, observed translate.Observed, plan translate.Plan) (translate.Observed, error) {
+func (s *Store) attempt(w *writer, observed translate.Observed, plan translate.Plan, leaving []*v1alpha1.Domain) (translate.Observed, error) {
+	if err := s.evict(w, observed.App, leaving); err != nil {
+		return observed, err
+	}
 	if err := s.confirm(w.ctx, plan, observed); err != nil || plan.Empty() {
 		return observed, err
 	}
-	if err := s.checkDomain(w, observed.App.Namespace, observed.App.Name, plan, nil); err != nil {
+	if err := s.checkDomain(w, observed.App.Namespace, observed.App.Name, plan, leaving); err != nil {
 		return observed, err
 	}
 	if err := w.secrets(plan.Secrets); err != nil {

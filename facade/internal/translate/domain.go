@@ -95,9 +95,9 @@ func (c *domainChange) finish(body wire.DomainBody) (Plan, error) {
 			return Plan{}, err
 		}
 	}
-	c.plan.NeedsApp = c.observed.Domain == nil
+	c.plan.NeedsApp = true // The Domain goes with an earlier one.
 	if !c.changed {
-		return Plan{NeedsApp: c.plan.NeedsApp, NeedsDomain: true}, nil
+		return Plan{NeedsApp: true, NeedsDomain: true}, nil
 	}
 	if c.observed.Domain == nil {
 		c.spec().WithHost(c.host).WithAppRef(ac.AppRef().WithName(c.observed.App.Name))

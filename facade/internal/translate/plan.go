@@ -101,9 +101,8 @@ func Change(platform Platform, o Observed, body wire.AppBody, restart bool, fres
 	return c.plan, err
 }
 
-// needs notes what the plan of a change by this body takes to be as it was observed. A new Domain belongs to the App.
+// needs notes what the plan of a change by this body takes to be as it was observed. A Domain belongs to the App, and goes with an earlier one.
 func (p *Plan) needs(body wire.AppBody) {
 	p.NeedsDomain = p.Domain == nil && (body.Domain != nil || body.FromEmail != nil)
-	body.Domain, body.FromEmail = nil, nil
-	p.NeedsApp = p.App == nil && (p.Domain == nil || p.NewDomain || body != (wire.AppBody{}))
+	p.NeedsApp = p.App == nil
 }
