@@ -192,12 +192,7 @@ func (s *Store) evict(w *writer, app *v1alpha1.App, leaving []*v1alpha1.Domain) 
 	if err := s.expect(w.ctx, "App", app); err != nil {
 		return err
 	}
-	for _, domain := range leaving {
-		if err := w.deleteDomain(domain); err != nil {
-			return err
-		}
-	}
-	return nil
+	return w.deleteDomains(leaving)
 }
 
 // attempt writes a plan. The Domain comes before the App, since it is what can still be refused: what the App is to be has been looked at

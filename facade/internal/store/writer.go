@@ -215,15 +215,19 @@ func (w *writer) create(plan translate.Plan, observed *translate.Observed, leavi
 
 // inherit deletes the Domains of an earlier App and applies the new one, if there is one.
 func (w *writer) inherit(plan translate.Plan, observed *translate.Observed, leaving []*v1alpha1.Domain) error {
-	for _, domain := range leaving {
+	if err := w.deleteDomains(leaving); err != nil || !plan.NewDomain {
+		return err
+	}
+	return w.domain(plan, observed)
+}
+
+func (w *writer) deleteDomains(domains []*v1alpha1.Domain) error {
+	for _, domain := range domains {
 		if err := w.deleteDomain(domain); err != nil {
 			return err
 		}
 	}
-	if !plan.NewDomain {
-		return nil
-	}
-	return w.domain(plan, observed)
+	return nil
 }
 
 // convert reads an apply configuration, which holds the whole object after an apply, as the object.
