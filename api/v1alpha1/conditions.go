@@ -21,9 +21,15 @@ const (
 	ConditionRouted = "Routed"
 	// ConditionCertified, on an App or a Domain, says whether there is a valid certificate for its host name.
 	ConditionCertified = "Certified"
-	// ConditionVerified, on a Domain, says whether the organization has proven that the host is its own. It is there only if the platform asks
-	// for that (the operator's flag --verify-domains).
+	// ConditionVerified, on a Domain, says whether the organization has proven that it owns the host. It is present only if the organization
+	// needs a proof (spec.hostVerification of the Organization).
 	ConditionVerified = "Verified"
+	// ConditionNamespaceReady, on an Organization, says whether its Namespace exists and is the organization's.
+	ConditionNamespaceReady = "NamespaceReady"
+	// ConditionAuthorized, on an Organization, says whether the roles of Berth and of its members are bound in the Namespace.
+	ConditionAuthorized = "Authorized"
+	// ConditionBounded, on an Organization, says whether its quota, its default requests and limits and its NetworkPolicy are in place.
+	ConditionBounded = "Bounded"
 	// ConditionCertificateExpiring, on a Domain, is True when the custom certificate that it serves ends soon: nobody but the user can
 	// renew that. It is a warning and no part of Ready.
 	ConditionCertificateExpiring = "CertificateExpiring"
@@ -44,11 +50,21 @@ const (
 	ReasonNoOrganization = "NoOrganization"
 	// ReasonNotOwned means that an object that Berth has to write exists already and belongs to somebody else. Berth never takes one over.
 	ReasonNotOwned = "NotOwned"
-	// ReasonHostConflict means that another App or Domain has the host name.
+	// ReasonHostConflict means that the host is already claimed by another App or Domain. If that was another organization's when Berth
+	// last tried, the host is not claimed again before the spec changes, so that nobody inherits a host silently.
 	ReasonHostConflict = "HostConflict"
-	// ReasonHostReserved means that the host name is the platform's own: its base domain, or a name below it that is not the default
-	// host of the App that the Domain names.
+	// ReasonHostReserved means that no Domain can have the host: it is the platform's base domain or below it and not the default host of
+	// the App that the Domain names, a cluster-internal name, the facade's public host, or one that an Ingress or --reserved-host reserves.
 	ReasonHostReserved = "HostReserved"
+	// ReasonNamespaceReserved means that the Namespace of an Organization is the platform's own: Berth's, the ingress controller's,
+	// cert-manager's, or one that --never-organization names.
+	ReasonNamespaceReserved = "NamespaceReserved"
+	// ReasonIssuerNotAllowed means that the Organization does not allow the issuer that a Domain names.
+	ReasonIssuerNotAllowed = "IssuerNotAllowed"
+	// ReasonRegistryNotAllowed means that the Organization does not allow the registry of an App's image.
+	ReasonRegistryNotAllowed = "RegistryNotAllowed"
+	// ReasonThrottled means that the organization has used up its budget of new certificates; Berth tries again once there is room.
+	ReasonThrottled = "Throttled"
 	// ReasonRecordNotFound means that the TXT record that is to prove whose a host is isn't there, or not yet. It is looked up again.
 	ReasonRecordNotFound = "RecordNotFound"
 	// ReasonRecordDifferent means that the TXT record doesn't hold the organization's token. It is looked up again.

@@ -53,6 +53,7 @@ type DomainSpec struct {
 	// +kubebuilder:validation:MaxLength=253
 	// +kubebuilder:validation:XValidation:rule="self.matches('^([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?[.])+[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$')",message="host must be a host name in lower case with at least two labels, such as www.example.com"
 	// +kubebuilder:validation:XValidation:rule="!isIP(self) && !self.matches('(^|[.])([0-9]+|0x[0-9a-f]*)$')",message="host must be a name, not an IP address in whichever notation"
+	// +kubebuilder:validation:XValidation:rule="!self.matches('(^|[.])(svc|pod|cluster[.]local)$')",message="cluster-internal names cannot be used; choose a public hostname"
 	// +required
 	Host string `json:"host,omitempty"`
 

@@ -14,7 +14,8 @@ var SchemeGroupVersion = GroupVersion
 
 // AddToScheme makes the kinds of this package known to a scheme. It never fails; the error is there for runtime.SchemeBuilder.
 func AddToScheme(scheme *runtime.Scheme) error {
-	scheme.AddKnownTypes(GroupVersion, &App{}, &AppList{}, &Domain{}, &DomainList{})
+	scheme.AddKnownTypes(GroupVersion,
+		&App{}, &AppList{}, &Domain{}, &DomainList{}, &HostClaim{}, &HostClaimList{}, &Organization{}, &OrganizationList{})
 	metav1.AddToGroupVersion(scheme, GroupVersion)
 	return nil
 }

@@ -29,7 +29,7 @@ func apiPage(root string) (string, error) {
 	m := newPage("API reference", "api/v1alpha1")
 	m.para("The custom resources of `berth.dev/v1alpha1`, field by field, as `kubectl explain` shows them. What they are for is said in " +
 		"[App](../app.md) and [Domain](../domain.md).")
-	for _, file := range []string{"berth.dev_apps.yaml", "berth.dev_domains.yaml"} {
+	for _, file := range []string{"berth.dev_apps.yaml", "berth.dev_domains.yaml", "berth.dev_hostclaims.yaml", "berth.dev_organizations.yaml"} {
 		content, err := os.ReadFile(filepath.Join(root, "config", "crd", file)) //nolint:gosec // The checkout's own.
 		if err != nil {
 			return "", err

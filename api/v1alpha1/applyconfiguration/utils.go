@@ -44,12 +44,32 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.EnvVarApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("EnvVarSource"):
 		return &apiv1alpha1.EnvVarSourceApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("HostClaim"):
+		return &apiv1alpha1.HostClaimApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("HostClaimSpec"):
+		return &apiv1alpha1.HostClaimSpecApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("HostClaimStatus"):
+		return &apiv1alpha1.HostClaimStatusApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("HostHolder"):
+		return &apiv1alpha1.HostHolderApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ImagePullSecret"):
 		return &apiv1alpha1.ImagePullSecretApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("IssuerRef"):
 		return &apiv1alpha1.IssuerRefApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("KeyRef"):
 		return &apiv1alpha1.KeyRefApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Organization"):
+		return &apiv1alpha1.OrganizationApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("OrganizationEgress"):
+		return &apiv1alpha1.OrganizationEgressApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("OrganizationLimits"):
+		return &apiv1alpha1.OrganizationLimitsApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("OrganizationSpec"):
+		return &apiv1alpha1.OrganizationSpecApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("OrganizationStatus"):
+		return &apiv1alpha1.OrganizationStatusApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("QuotaUsage"):
+		return &apiv1alpha1.QuotaUsageApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("RegistryAccess"):
 		return &apiv1alpha1.RegistryAccessApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("SecretKeyRef"):

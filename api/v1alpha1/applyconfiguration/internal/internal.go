@@ -265,6 +265,67 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: secretKeyRef
       type:
         namedType: com.github.berth-dev.berth.api.v1alpha1.KeyRef
+- name: com.github.berth-dev.berth.api.v1alpha1.HostClaim
+  map:
+    fields:
+    - name: apiVersion
+      type:
+        scalar: string
+    - name: kind
+      type:
+        scalar: string
+    - name: metadata
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta
+    - name: spec
+      type:
+        namedType: com.github.berth-dev.berth.api.v1alpha1.HostClaimSpec
+    - name: status
+      type:
+        namedType: com.github.berth-dev.berth.api.v1alpha1.HostClaimStatus
+- name: com.github.berth-dev.berth.api.v1alpha1.HostClaimSpec
+  map:
+    fields:
+    - name: heldUntil
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: holder
+      type:
+        namedType: com.github.berth-dev.berth.api.v1alpha1.HostHolder
+    - name: organization
+      type:
+        scalar: string
+- name: com.github.berth-dev.berth.api.v1alpha1.HostClaimStatus
+  map:
+    fields:
+    - name: boundAt
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: certificateRequestedAt
+      type:
+        list:
+          elementType:
+            namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+          elementRelationship: atomic
+    - name: verifiedAt
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+- name: com.github.berth-dev.berth.api.v1alpha1.HostHolder
+  map:
+    fields:
+    - name: kind
+      type:
+        namedType: com.github.berth-dev.berth.api.v1alpha1.HostHolderKind
+    - name: name
+      type:
+        scalar: string
+    - name: namespace
+      type:
+        scalar: string
+- name: com.github.berth-dev.berth.api.v1alpha1.HostHolderKind
+  scalar: string
+- name: com.github.berth-dev.berth.api.v1alpha1.HostVerification
+  scalar: string
 - name: com.github.berth-dev.berth.api.v1alpha1.ImagePullSecret
   map:
     fields:
@@ -297,6 +358,132 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: optional
       type:
         scalar: boolean
+- name: com.github.berth-dev.berth.api.v1alpha1.Organization
+  map:
+    fields:
+    - name: apiVersion
+      type:
+        scalar: string
+    - name: kind
+      type:
+        scalar: string
+    - name: metadata
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta
+    - name: spec
+      type:
+        namedType: com.github.berth-dev.berth.api.v1alpha1.OrganizationSpec
+    - name: status
+      type:
+        namedType: com.github.berth-dev.berth.api.v1alpha1.OrganizationStatus
+      default:
+        observedGeneration: -1
+- name: com.github.berth-dev.berth.api.v1alpha1.OrganizationEgress
+  map:
+    fields:
+    - name: deniedNetworks
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+- name: com.github.berth-dev.berth.api.v1alpha1.OrganizationLimits
+  map:
+    fields:
+    - name: heldHosts
+      type:
+        scalar: numeric
+    - name: newCertificatesPerDay
+      type:
+        scalar: numeric
+    - name: newCertificatesPerHour
+      type:
+        scalar: numeric
+- name: com.github.berth-dev.berth.api.v1alpha1.OrganizationSpec
+  map:
+    fields:
+    - name: allowedIssuers
+      type:
+        list:
+          elementType:
+            namedType: com.github.berth-dev.berth.api.v1alpha1.IssuerRef
+          elementRelationship: atomic
+    - name: allowedRegistries
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+    - name: defaultLimits
+      type:
+        namedType: io.k8s.api.core.v1.ResourceList
+    - name: defaultRequests
+      type:
+        namedType: io.k8s.api.core.v1.ResourceList
+    - name: deniedRegistries
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+    - name: egress
+      type:
+        namedType: com.github.berth-dev.berth.api.v1alpha1.OrganizationEgress
+    - name: hostVerification
+      type:
+        namedType: com.github.berth-dev.berth.api.v1alpha1.HostVerification
+    - name: limits
+      type:
+        namedType: com.github.berth-dev.berth.api.v1alpha1.OrganizationLimits
+    - name: podSecurity
+      type:
+        namedType: com.github.berth-dev.berth.api.v1alpha1.PodSecurityLevel
+    - name: quota
+      type:
+        namedType: io.k8s.api.core.v1.ResourceList
+    - name: trusted
+      type:
+        scalar: boolean
+    - name: userNamespaces
+      type:
+        namedType: com.github.berth-dev.berth.api.v1alpha1.UserNamespaces
+- name: com.github.berth-dev.berth.api.v1alpha1.OrganizationStatus
+  map:
+    fields:
+    - name: conditions
+      type:
+        list:
+          elementType:
+            namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Condition
+          elementRelationship: associative
+          keys:
+          - type
+    - name: externalID
+      type:
+        scalar: string
+    - name: observedGeneration
+      type:
+        scalar: numeric
+    - name: quota
+      type:
+        namedType: com.github.berth-dev.berth.api.v1alpha1.QuotaUsage
+    - name: userNamespaces
+      type:
+        namedType: com.github.berth-dev.berth.api.v1alpha1.UserNamespaces
+    - name: verificationToken
+      type:
+        scalar: string
+- name: com.github.berth-dev.berth.api.v1alpha1.PodSecurityLevel
+  scalar: string
+- name: com.github.berth-dev.berth.api.v1alpha1.QuotaUsage
+  map:
+    fields:
+    - name: hard
+      type:
+        namedType: io.k8s.api.core.v1.ResourceList
+    - name: used
+      type:
+        namedType: io.k8s.api.core.v1.ResourceList
 - name: com.github.berth-dev.berth.api.v1alpha1.RegistryAccess
   map:
     fields:
@@ -321,6 +508,8 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: name
       type:
         scalar: string
+- name: com.github.berth-dev.berth.api.v1alpha1.UserNamespaces
+  scalar: string
 - name: io.k8s.api.core.v1.ExecAction
   map:
     fields:
