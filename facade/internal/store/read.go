@@ -42,7 +42,7 @@ func (s *Store) Organization(ctx context.Context, name string) error {
 // Organizations are the names of all organizations, sorted.
 func (s *Store) Organizations(ctx context.Context) ([]string, error) {
 	namespaces := &corev1.NamespaceList{}
-	if err := s.cache.List(ctx, namespaces, client.UnsafeDisableDeepCopy); err != nil {
+	if err := s.cache.List(ctx, namespaces, client.HasLabels{v1alpha1.LabelOrganization}, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, fmt.Errorf("list the organizations: %w", err)
 	}
 	names := make([]string, 0, len(namespaces.Items))
@@ -112,7 +112,15 @@ func (s *Store) externalID(ctx context.Context, organization string) (string, er
 	if err := s.cache.Get(ctx, client.ObjectKey{Name: organization}, namespace, client.UnsafeDisableDeepCopy); err != nil {
 		return "", err
 	}
+	if _, found := namespace.Labels[v1alpha1.LabelOrganization]; !found {
+		return "", apierr.NotFound()
+	}
 	return namespace.Annotations[v1alpha1.AnnotationExternalID], nil
+}
+
+// isNamespace reports whether the cluster has a Namespace of a name.
+func (s *Store) isNamespace(name string) bool {
+	return s.cache.Get(context.Background(), client.ObjectKey{Name: name}, &corev1.Namespace{}, client.UnsafeDisableDeepCopy) == nil
 }
 
 // AwaitGone returns when an App is gone or being deleted, or ctx ends.
