@@ -83,7 +83,9 @@ var operatorOrganization = []right{
 var facade = []right{
 	{"list watch", "berth.dev/apps berth.dev/domains", "what REST clients read"},
 	{"get", "berth.dev/apps berth.dev/domains", "whether its cache is up to date, before it says that nothing changes"},
-	{"list watch", "namespaces", "which are organizations"},
+	{"create get", "berth.dev/hostclaims", "who has a host, before it is promised; an admission policy allows only claims of Apps and Domains"},
+	{"list watch", "berth.dev/organizations", "whose hosts require a proof"},
+	{"list watch", "namespaces", "which are organizations, and whose Services have hosts of their names"},
 	{"create", "authorization.k8s.io/subjectaccessreviews", "to ask what a caller may do"},
 	{"impersonate:user-info", "authentication.k8s.io/users authentication.k8s.io/groups", "to act as the caller, in nothing but what follows"},
 }
