@@ -142,6 +142,7 @@ func newServer(ctx context.Context, config *rest.Config, dir string, log io.Writ
 		Config:     config,
 		Namespace:  systemSpace,
 		BaseDomain: baseDomain,
+		Hosts:      Hosts{Public: "berth.example.com", ClusterDomain: "corp.internal", Reserved: []string{"login.test"}},
 		Mail: Mail{
 			From: fromEmail, Host: mailHost, Port: suite.mail.port, User: mailUser, Password: mailPassword,
 			Authorities: slices.Concat(suite.mail.authority, suite.custom.authority),
@@ -245,20 +246,31 @@ func decode[T any](t *testing.T, a answer) T {
 // call calls the server with a JSON body, or none if it is nil.
 func call(t *testing.T, token, method, path string, body any) answer {
 	t.Helper()
+	return callAt(t, suite.url, token, method, path, body)
+}
+
+// callAt calls the server at a URL so.
+func callAt(t *testing.T, url, token, method, path string, body any) answer {
+	t.Helper()
 	if body == nil {
-		return send(t, token, method, path, "", nil)
+		return sendTo(t, url+path, token, method, "", nil)
 	}
 	encoded, err := json.Marshal(body)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return send(t, token, method, path, "application/json", encoded)
+	return sendTo(t, url+path, token, method, "application/json", encoded)
 }
 
 // send calls the server with any body.
 func send(t *testing.T, token, method, path, contentType string, body []byte) answer {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), method, suite.url+path, bytes.NewReader(body))
+	return sendTo(t, suite.url+path, token, method, contentType, body)
+}
+
+func sendTo(t *testing.T, url, token, method, contentType string, body []byte) answer {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), method, url, bytes.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -270,12 +282,12 @@ func send(t *testing.T, token, method, path, contentType string, body []byte) an
 	}
 	response, err := suite.client.Do(request)
 	if err != nil {
-		t.Fatalf("%s %s: %v", method, path, err)
+		t.Fatalf("%s %s: %v", method, url, err)
 	}
 	defer response.Body.Close()
 	content, err := io.ReadAll(response.Body)
 	if err != nil {
-		t.Fatalf("%s %s: %v", method, path, err)
+		t.Fatalf("%s %s: %v", method, url, err)
 	}
 	return answer{status: response.StatusCode, header: response.Header, body: content}
 }

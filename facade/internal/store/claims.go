@@ -64,12 +64,12 @@ func (s *Store) claimPlanned(w *writer, organization, slug string, plan translat
 //
 // It acts as the facade itself, so the caller's right to write the App or Domain must have been reviewed before.
 func (s *Store) claim(w *writer, c claim, leaving []*v1alpha1.Domain) error {
-	if slices.Contains(w.claimed, c.host) {
+	if slices.ContainsFunc(w.claimed, func(granted claim) bool { return granted.host == c.host && granted.holder == c.holder }) {
 		return nil
 	}
 	err := s.obtain(w.ctx, c, leaving)
 	if err == nil {
-		w.claimed = append(w.claimed, c.host)
+		w.claimed = append(w.claimed, c)
 	}
 	return err
 }

@@ -154,7 +154,7 @@ func (s *Store) change(ctx context.Context, app client.ObjectKey, find finder, p
 			s.awaitSeen(w.ctx, w, after)
 			return s.written(w, after)
 		}
-		if !apierrors.IsConflict(err) || !s.awaitNewer(w.ctx, before, find) {
+		if !apierrors.IsConflict(err) || !s.awaitNewer(w.ctx, before, changes, find) {
 			break
 		}
 	}
@@ -261,7 +261,7 @@ func (s *Store) Delete(ctx context.Context, organization, slug string) error {
 			return nil
 		}
 		// The app is there, but anew.
-		if !apierrors.IsConflict(err) || !s.awaitNewer(w.ctx, observed, find) {
+		if !apierrors.IsConflict(err) || !s.awaitNewer(w.ctx, observed, translate.Plan{}, find) {
 			break
 		}
 	}

@@ -30,8 +30,8 @@ type writer struct {
 	made []*corev1.Secret
 	// spent is the Secret that the writer has deleted; nil if none.
 	spent *corev1.Secret
-	// claimed are the hosts that have been claimed for the write.
-	claimed []string
+	// claimed are the claims that the write has been granted.
+	claimed []claim
 }
 
 // begin returns a writer for who acts in ctx, and what ends its time.
