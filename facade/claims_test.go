@@ -5,94 +5,13 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/google/go-cmp/cmp"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/facade/apikey"
-)
-
-// newClaim plays the operator: it creates a HostClaim.
-func newClaim(t *testing.T, host string, spec v1alpha1.HostClaimSpec, verified bool) {
-	t.Helper()
-	claim := &v1alpha1.HostClaim{ObjectMeta: metav1.ObjectMeta{Name: host}, Spec: spec}
-	if err := suite.cluster.Create(t.Context(), claim); err != nil {
-		t.Fatal(err)
-	}
-	if !verified {
-		return
-	}
-	claim.Status.VerifiedAt = new(metav1.Now())
-	if err := suite.cluster.Status().Update(t.Context(), claim); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// changeClaim plays the operator: it changes the HostClaim of a host.
-func changeClaim(t *testing.T, host string, change func(*v1alpha1.HostClaimSpec)) {
-	t.Helper()
-	claim := claimOf(t, host)
-	if claim == nil {
-		t.Fatalf("%s has no claim", host)
-	}
-	change(&claim.Spec)
-	if err := suite.cluster.Update(t.Context(), claim); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func binds(spec *v1alpha1.HostClaimSpec) { spec.BoundAt = new(metav1.Now()) }
-
-func holds(spec *v1alpha1.HostClaimSpec) {
-	spec.Holder, spec.BoundAt, spec.HeldUntil = nil, nil, new(metav1.NewTime(time.Now().Add(time.Hour)))
-}
-
-// claimOf reads the HostClaim of a host, nil if there is none.
-func claimOf(t *testing.T, host string) *v1alpha1.HostClaim {
-	t.Helper()
-	claim := &v1alpha1.HostClaim{}
-	err := suite.cluster.Get(t.Context(), client.ObjectKey{Name: host}, claim)
-	if apierrors.IsNotFound(err) {
-		return nil
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return claim
-}
-
-// wantClaim fails the test unless the HostClaim of a host has this organization and holder; without a holder, unless there is none.
-func wantClaim(t *testing.T, host, organization string, kind v1alpha1.HostHolderKind, name string) {
-	t.Helper()
-	var want, got *v1alpha1.HostClaimSpec
-	if name != "" {
-		want = &v1alpha1.HostClaimSpec{Organization: organization, Holder: &v1alpha1.HostHolder{Kind: kind, Name: name}}
-	}
-	if claim := claimOf(t, host); claim != nil {
-		got = &claim.Spec
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("the claim of %s: -want, +got:\n%s", host, diff)
-	}
-}
-
-// wantField fails the test unless the answer is a 400 that says this of a field alone.
-func (a answer) wantField(t *testing.T, field, message string) {
-	t.Helper()
-	want := map[string]any{"detail": field + ": " + message, field: []any{message}}
-	if diff := cmp.Diff(want, a.want(t, http.StatusBadRequest).json(t)); diff != "" {
-		t.Errorf("-want, +got:\n%s", diff)
-	}
-}
-
-const (
-	slugIsTaken   = "This slug is taken."
-	domainIsTaken = "This domain is taken."
 )
 
 // TestClaims goes through what claims a host, for whom.

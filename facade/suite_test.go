@@ -212,12 +212,9 @@ func member(t *testing.T, role apikey.Role, organization string) string {
 	return token
 }
 
-func appsPath(organization string) string { return "/api/containers/" + organization + "/apps/" }
-
-func appPath(organization, app string) string { return appsPath(organization) + app + "/" }
-
-func domainsPath(organization string) string { return "/api/domains/" + organization + "/" }
-
+func appsPath(organization string) string           { return "/api/containers/" + organization + "/apps/" }
+func appPath(organization, app string) string       { return appsPath(organization) + app + "/" }
+func domainsPath(organization string) string        { return "/api/domains/" + organization + "/" }
 func domainPath(organization, domain string) string { return domainsPath(organization) + domain + "/" }
 
 // answer is what the server answered.
