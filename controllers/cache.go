@@ -41,7 +41,7 @@ func cacheOptions() cache.Options {
 			&appsv1.Deployment{}:          {Transform: keepOurs(appsv1ac.ExtractDeployment, keepOfDeployment)},
 			&corev1.Service{}:             {Transform: keepOfService},
 			&cmv1.Certificate{}:           {Transform: keepOurs(cmv1ac.ExtractCertificate, keepOfCertificate)},
-			&networkingv1.Ingress{}:       {Transform: keepOurs(networkingv1ac.ExtractIngress, keepOfIngress)},
+			&networkingv1.Ingress{}:       {Transform: keepOfAnyIngress},
 			&rbacv1.RoleBinding{}:         {Transform: keepOurs(rbacv1ac.ExtractRoleBinding, nothing)},
 			&networkingv1.NetworkPolicy{}: {Transform: keepOurs(networkingv1ac.ExtractNetworkPolicy, nothing)},
 			&corev1.LimitRange{}:          {Transform: keepOurs(corev1ac.ExtractLimitRange, nothing)},
