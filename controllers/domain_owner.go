@@ -13,6 +13,7 @@ import (
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/controllers/internal/ownership"
 	"github.com/berth-dev/berth/controllers/internal/phase"
+	"github.com/berth-dev/berth/controllers/internal/policy"
 	"github.com/berth-dev/berth/controllers/internal/status"
 )
 
@@ -50,8 +51,9 @@ func (r *domainReconciler) owner(ctx context.Context, s *domainScope) error {
 }
 
 // requiresProof reports whether the organization of a Domain has to prove that it owns its hosts.
-func (r *domainReconciler) requiresProof(_ context.Context, _ *v1alpha1.Domain) (bool, error) {
-	return r.verifies, nil
+func (r *domainReconciler) requiresProof(ctx context.Context, d *v1alpha1.Domain) (bool, error) {
+	org, err := r.policyOf(ctx, d.GetNamespace())
+	return policy.VerifiesHosts(org, r.verifies), err
 }
 
 // prove waits for the record in DNS that proves whose the host is.

@@ -20,6 +20,7 @@ import (
 
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/controllers/internal/hostclaim"
+	"github.com/berth-dev/berth/controllers/internal/policy"
 )
 
 // Reasons and the action of events about claims.
@@ -147,17 +148,10 @@ func (r *hostClaimReconciler) trimTo(ctx context.Context, organization string, l
 	return nil
 }
 
-// defaultHeldHosts is how many hosts are held for an organization that says nothing else.
-const defaultHeldHosts = 100
-
 // heldHosts returns how many released hosts are held for an organization.
 func (r *hostClaimReconciler) heldHosts(ctx context.Context, organization string) (int, error) {
-	o := &v1alpha1.Organization{}
-	err := r.client.Get(ctx, client.ObjectKey{Name: organization}, o)
-	if l := o.Spec.Limits; err == nil && l != nil && l.HeldHosts != nil {
-		return int(*l.HeldHosts), nil
-	}
-	return defaultHeldHosts, client.IgnoreNotFound(err)
+	org, err := r.policyOf(ctx, organization)
+	return policy.HeldHosts(org), client.IgnoreNotFound(err)
 }
 
 // free deletes the claim of a host, which any organization can then claim.

@@ -129,6 +129,9 @@ func testOptions() Options {
 		ReservedHosts:      []string{reservedDomain},
 		HostHold:           time.Hour,
 		Concurrency:        4,
+
+		CertManagerNamespace: "cert-manager",
+		NeverOrganizations:   []string{"never"},
 	}
 }
 
