@@ -14,8 +14,11 @@ import (
 
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/controllers/internal/desired"
+	"github.com/berth-dev/berth/controllers/internal/hostclaim"
 	"github.com/berth-dev/berth/controllers/internal/phase"
+	"github.com/berth-dev/berth/controllers/internal/policy"
 	"github.com/berth-dev/berth/controllers/internal/ssa"
+	"github.com/berth-dev/berth/internal/registry"
 )
 
 // revisionAnnotation is the number that the Deployment controller gives to a version, on the Deployment and on the version's ReplicaSet.
@@ -68,7 +71,18 @@ func (r *appReconciler) adopt(ctx context.Context, app *v1alpha1.App, secret str
 }
 
 func (r *appReconciler) deployment(ctx context.Context, s *appScope) error {
-	want, err := desired.Deployment(s.app)
+	org, err := r.policyOf(ctx, s.app.GetNamespace())
+	if err != nil {
+		return err
+	}
+	if !policy.AllowsRegistry(org, s.app.Spec.Image) {
+		return registryNotAllowed(org.GetName(), s.app.Spec.Image)
+	}
+	tenant, err := r.tenant(ctx, org)
+	if err != nil {
+		return err
+	}
+	want, err := desired.Deployment(s.app, tenant)
 	if err != nil {
 		return err
 	}
@@ -78,6 +92,12 @@ func (r *appReconciler) deployment(ctx context.Context, s *appScope) error {
 	}
 	s.deployment = have
 	return nil
+}
+
+// registryNotAllowed stalls an App before its Deployment is changed, so that the version that runs goes on.
+func registryNotAllowed(organization, image string) error {
+	return phase.Stall(v1alpha1.ReasonRegistryNotAllowed, "Organization %s does not allow images from %s. Use another registry, or ask the platform's "+
+		"administrators to allow it (spec.allowedRegistries and spec.deniedRegistries of the Organization).", organization, registry.Of(image))
 }
 
 // pods reads the App's Pods, and which of them are of its newest version.
@@ -107,20 +127,20 @@ func (r *appReconciler) service(ctx context.Context, s *appScope) error {
 	return ssa.Apply(ctx, r.client, s.app, desired.Service(s.app), &corev1.Service{}, corev1ac.ExtractService)
 }
 
-// host lets the App have its default host unless it is another's. A host that is lost is given up.
+// host claims the default host for the App. A host that is lost is given up.
 func (r *appReconciler) host(ctx context.Context, s *appScope) error {
-	owner, err := r.sites.hostOwner(ctx, s.site.Host)
+	verdict, err := r.sites.claimHost(ctx, s.app, s.site.Host, claimantOf(s.app, s.hasHost))
 	if err != nil {
 		return err
 	}
-	s.hasHost = owner == claimOf(s.app)
+	s.hasHost = verdict == hostclaim.Granted
 	if s.hasHost {
 		return nil
 	}
 	if err := r.sites.remove(ctx, s.app, s.site); err != nil {
 		return err
 	}
-	return hostConflict(s.site.Host)
+	return refusal(verdict, s.site.Host)
 }
 
 // served reads which certificate the default host is to have, as a Domain that mirrors the App says, and which it serves now.
@@ -141,7 +161,7 @@ func (r *appReconciler) certificate(ctx context.Context, s *appScope) error {
 }
 
 func (r *appReconciler) route(ctx context.Context, s *appScope) error {
-	return r.sites.route(ctx, s.app, &s.serving)
+	return r.sites.route(ctx, s.app, s.app, &s.serving)
 }
 
 func (r *appReconciler) leftovers(ctx context.Context, s *appScope) error {

@@ -102,14 +102,33 @@ func keepOfService(in any) (any, error) {
 	return &corev1.Service{ObjectMeta: bare(service), Spec: corev1.ServiceSpec{ClusterIPs: service.Spec.ClusterIPs}}, nil
 }
 
-// keepOfNode keeps of a Node the addresses that it has.
+// keepOfQuota keeps how much of a quota is in use.
+func keepOfQuota(from, to *corev1.ResourceQuota) { to.Status = from.Status }
+
+// keepOfNamespace keeps of a Namespace that is not an organization's only that it exists: hosts must not end in its name.
+func keepOfNamespace(in any) (any, error) {
+	ns, ok := in.(*corev1.Namespace)
+	if !ok || isLabelled(ns) {
+		return keepOurFields(in)
+	}
+	return &corev1.Namespace{ObjectMeta: bare(ns)}, nil
+}
+
+// isLabelled reports whether a Namespace has the label of organizations.
+func isLabelled(ns *corev1.Namespace) bool {
+	_, labelled := ns.GetLabels()[v1alpha1.LabelOrganization]
+	return labelled
+}
+
+// keepOfNode keeps the addresses of a Node and whether it supports user namespaces.
 func keepOfNode(in any) (any, error) {
 	node, ok := in.(*corev1.Node)
 	if !ok {
 		return in, nil
 	}
 	return &corev1.Node{
-		ObjectMeta: bare(node), Spec: corev1.NodeSpec{PodCIDRs: node.Spec.PodCIDRs}, Status: corev1.NodeStatus{Addresses: node.Status.Addresses},
+		ObjectMeta: bare(node), Spec: corev1.NodeSpec{PodCIDRs: node.Spec.PodCIDRs},
+		Status: corev1.NodeStatus{Addresses: node.Status.Addresses, RuntimeHandlers: node.Status.RuntimeHandlers},
 	}, nil
 }
 

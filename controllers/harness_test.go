@@ -30,11 +30,15 @@ type noEvents struct{}
 
 func (noEvents) Eventf(runtime.Object, runtime.Object, string, string, string, string, ...any) {}
 
-// organization makes a Namespace that is an organization, which the controllers have set up and may read the Secrets of.
-func organization(t *testing.T) string {
+// organization makes a trusted organization, which the controllers have set up and may read the Secrets of.
+func organization(t *testing.T, changes ...func(*v1alpha1.OrganizationSpec)) string {
 	t.Helper()
-	ns := namespace(t, nil)
-	label(t, ns)
+	org := &v1alpha1.Organization{ObjectMeta: metav1.ObjectMeta{GenerateName: "test-"}, Spec: v1alpha1.OrganizationSpec{Trusted: new(true)}}
+	for _, change := range changes {
+		change(&org.Spec)
+	}
+	create(t, org)
+	ns := org.Name
 	eventually(t, func(ctx context.Context) error {
 		if err := cached.Get(ctx, client.ObjectKey{Namespace: ns, Name: names.OrganizationObject}, &networkingv1.NetworkPolicy{}); err != nil {
 			return err
@@ -45,8 +49,18 @@ func organization(t *testing.T) string {
 	return ns
 }
 
-// label makes a Namespace an organization.
+// label makes a Namespace an organization: it gets the label and, unless there is one, an Organization, which is trusted.
 func label(t *testing.T, ns string) {
+	t.Helper()
+	mark(t, ns)
+	org := &v1alpha1.Organization{ObjectMeta: metav1.ObjectMeta{Name: ns}, Spec: v1alpha1.OrganizationSpec{Trusted: new(true)}}
+	if err := api.Create(t.Context(), org); client.IgnoreAlreadyExists(err) != nil {
+		t.Fatalf("create: %v", err)
+	}
+}
+
+// mark gives a Namespace the label by which the Organization of its name may have it.
+func mark(t *testing.T, ns string) {
 	t.Helper()
 	patch(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns}}, func(o client.Object) {
 		labels := o.GetLabels()

@@ -7,16 +7,17 @@ import (
 	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
-	"github.com/berth-dev/berth/controllers/internal/desired"
+	"github.com/berth-dev/berth/internal/host"
 )
 
 // Indexes of the cache, by which objects are found without looking at all of them.
 const (
-	// indexHost finds Apps by their default host and Domains by their host.
+	// indexHost finds Apps by their default host, Domains by their host, and Ingresses that are not Berth's by their hosts.
 	indexHost = "berth.host"
 	// indexApp finds Domains by the App that they name, and Pods and ReplicaSets by the App that they belong to.
 	indexApp = "berth.app"
@@ -25,6 +26,8 @@ const (
 	indexSecret = "berth.secret"
 	// indexUID finds the Domain that a label names.
 	indexUID = "berth.uid"
+	// indexOrganization finds HostClaims by the organization that has the host.
+	indexOrganization = "berth.organization"
 	// indexController finds what cert-manager makes by the UID of what controls it.
 	indexController = "berth.controller"
 )
@@ -35,10 +38,12 @@ func addIndexes(ctx context.Context, indexer client.FieldIndexer, baseDomain str
 		field string
 		keys  client.IndexerFunc
 	}{
-		{&v1alpha1.App{}, indexHost, func(o client.Object) []string { return []string{desired.Host(o.GetName(), baseDomain)} }},
+		{&v1alpha1.App{}, indexHost, func(o client.Object) []string { return []string{host.Default(o.GetName(), baseDomain)} }},
 		{&v1alpha1.App{}, indexSecret, secretNames},
 		{&v1alpha1.Domain{}, indexHost, byDomain(func(s v1alpha1.DomainSpec) string { return s.Host })},
 		{&v1alpha1.Domain{}, indexSecret, secretNames},
+		{&networkingv1.Ingress{}, indexHost, foreignHostsOf},
+		{&v1alpha1.HostClaim{}, indexOrganization, claimOrganization},
 		{&v1alpha1.Domain{}, indexUID, func(o client.Object) []string { return []string{string(o.GetUID())} }},
 		{&v1alpha1.Domain{}, indexApp, byDomain(func(s v1alpha1.DomainSpec) string { return s.AppRef.Name })},
 		{&corev1.Pod{}, indexApp, appLabel},
@@ -59,6 +64,14 @@ func addIndexes(ctx context.Context, indexer client.FieldIndexer, baseDomain str
 // of other workers to arrive in the cache, since none of them changes what the indexes are made of.
 func indexed(ctx context.Context, c client.Reader, list client.ObjectList, namespace, index, key string) error {
 	return c.List(ctx, list, client.InNamespace(namespace), client.MatchingFields{index: key}, client.DisableReadYourWritesConsistency)
+}
+
+func claimOrganization(o client.Object) []string {
+	claim, ok := o.(*v1alpha1.HostClaim)
+	if !ok || claim.Spec.Organization == "" {
+		return nil
+	}
+	return []string{claim.Spec.Organization}
 }
 
 func byDomain(key func(v1alpha1.DomainSpec) string) client.IndexerFunc {

@@ -7,9 +7,14 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"net/url"
 	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/berth-dev/berth/controllers"
+	"github.com/berth-dev/berth/internal/host"
 )
 
 // Formats of the log.
@@ -43,6 +48,11 @@ func parse(flags *flag.FlagSet, args []string) (*options, error) {
 		"certificate, which has to be one for *.BASE-DOMAIN, instead of having one signed for each.")
 	flags.Func("ingress-annotation", "An annotation, `NAME=VALUE`, for every Ingress. May be given more than once.", o.annotate)
 	flags.StringVar(&c.Namespace, "namespace", "berth-system", "Berth's own Namespace, in which its ServiceAccounts lie.")
+	flags.StringVar(&c.CertManagerNamespace, "cert-manager-namespace", "cert-manager", "The `NAMESPACE` of cert-manager, which cannot become an "+
+		"organization. Empty: none.")
+	flags.Func("never-organization", "A `NAMESPACE` that cannot become an organization, in addition to those of Berth, cert-manager, the ingress "+
+		"controllers and Kubernetes itself. May be given more than once, or as a list.",
+		list(&c.NeverOrganizations, func(name string) (string, error) { return name, nil }))
 	flags.Func("router-namespace", "A `NAMESPACE` whose Pods, ingress controllers, reach those of Apps. May be given more than once, or as a list.",
 		list(&c.RouterNamespaces, func(name string) (string, error) { return name, nil }))
 	flags.Func("router-network", "A `CIDR` with the addresses of ingress controllers that are not in the network of the Pods: on their node's, "+
@@ -50,9 +60,7 @@ func parse(flags *flag.FlagSet, args []string) (*options, error) {
 	flags.Func("deny-egress", "A `CIDR` that Pods of Apps don't reach, beside the API server, the nodes and the metadata of clouds. The one that all "+
 		"nodes lie in saves the organizations' NetworkPolicies from having a line for each. May be given more than once, or as a list.",
 		list(&c.DenyEgress, netip.ParsePrefix))
-	flags.BoolVar(&c.VerifyDomains, "verify-domains", false, "Let a Domain have a host outside of the base domain only once a TXT record, "+
-		"_berth-challenge.HOST, holds the token of its organization. Hosts that are served already go on.")
-	flags.StringVar(&c.DNSServer, "dns-server", "", "The DNS server, `HOST:PORT`, that is asked for these records. Empty: the system's resolver.")
+	registerHosts(flags, c)
 	flags.IntVar(&c.Concurrency, "concurrency", 10, "How many objects of a kind are worked on at the same time.")
 	flags.StringVar(&o.metricsAddress, "metrics-bind-address", ":8080", "Where metrics are served, over plain HTTP; 0 serves none.")
 	flags.StringVar(&o.healthAddress, "health-probe-bind-address", ":8081", "Where /healthz and /readyz are served; 0 serves none.")
@@ -71,6 +79,25 @@ func parse(flags *flag.FlagSet, args []string) (*options, error) {
 		return o, nil
 	}
 	return o, o.validate()
+}
+
+// registerHosts makes the flags known that say which hosts Domains can have. The facade has flags of the same names, which must have the same
+// values.
+func registerHosts(flags *flag.FlagSet, c *controllers.Options) {
+	flags.BoolVar(&c.VerifyDomains, "verify-domains", false, "Let a Domain have a host outside of the base domain only once a TXT record, "+
+		"_berth-challenge.HOST, holds the token of its organization, unless the Organization says otherwise. Hosts that are served already go on.")
+	flags.DurationVar(&c.HostHold, "host-hold", 7*24*time.Hour, "How long a host that an App or Domain releases is held for its organization. 0 frees it at once.")
+	flags.Func("public-url", "Where browsers reach the facade. No Domain can have its host.", func(text string) error {
+		address, err := url.Parse(text)
+		if err == nil {
+			c.PublicHost = host.Normalize(address.Hostname())
+		}
+		return err
+	})
+	flags.Func("reserved-host", "A `DOMAIN` that no Domain can have, nor any name below it: that of an identity provider or of other sites of the "+
+		"platform, say. May be given more than once, or as a list.", list(&c.ReservedHosts, reservedHost))
+	flags.StringVar(&c.ClusterDomain, "cluster-domain", host.DefaultClusterDomain, "The DNS domain of the cluster, in which no Domain can have a host.")
+	flags.StringVar(&c.DNSServer, "dns-server", "", "The DNS server, `HOST:PORT`, that is asked for these records. Empty: the system's resolver.")
 }
 
 func (o *options) validate() error {
@@ -114,6 +141,15 @@ func list[T any](values *[]T, parse func(string) (T, error)) func(string) error 
 		}
 		return nil
 	}
+}
+
+// reservedHost reads a domain that is reserved.
+func reservedHost(text string) (string, error) {
+	name := host.Normalize(text)
+	if problems := validation.IsDNS1123Subdomain(name); len(problems) > 0 {
+		return "", fmt.Errorf("%q is not a valid hostname: %s", text, strings.Join(problems, "; "))
+	}
+	return name, nil
 }
 
 func (o *options) annotate(pair string) error {

@@ -67,13 +67,20 @@ func push(t *testing.T, name string, args ...string) string {
 // kubectl runs kubectl with a text on its standard input and returns what it printed.
 func kubectl(t *testing.T, stdin string, args ...string) string {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), clusterCommand, append([]string{"kubectl", "--kubeconfig", berth.Env.Kubeconfig}, args...)...)
-	cmd.Stdin = strings.NewReader(stdin)
-	out, err := cmd.CombinedOutput()
+	out, err := tryKubectl(t, stdin, args...)
 	if err != nil {
 		t.Fatalf("kubectl %s: %v: %s", strings.Join(args, " "), err, out)
 	}
-	return string(out)
+	return out
+}
+
+// tryKubectl runs kubectl and returns what it printed, and whether it succeeded.
+func tryKubectl(t *testing.T, stdin string, args ...string) (string, error) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), clusterCommand, append([]string{"kubectl", "--kubeconfig", berth.Env.Kubeconfig}, args...)...)
+	cmd.Stdin = strings.NewReader(stdin)
+	out, err := cmd.CombinedOutput()
+	return string(out), err
 }
 
 // eventually waits for a condition; see witness.Eventually.

@@ -81,12 +81,15 @@ func TestDeployment(t *testing.T) {
 	}
 	fromConfigMap := &v1alpha1.EnvVarSource{ConfigMapKeyRef: &v1alpha1.KeyRef{Name: "settings", Key: "level"}}
 	cases := map[string]struct {
-		app *v1alpha1.App
+		app    *v1alpha1.App
+		tenant Tenant
 	}{
 		"minimal": {app: testApp()},
 		"digest": {app: testApp(func(a *v1alpha1.App) {
 			a.Spec.Image = "registry.example.com:5000/shop/web:v1@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 		})},
+		"user-namespaces": {app: testApp(), tenant: Tenant{UserNamespaces: true}},
+
 		"port":       {app: testApp(func(a *v1alpha1.App) { a.Spec.Port = 8080 })},
 		"no-pods":    {app: testApp(func(a *v1alpha1.App) { a.Spec.Replicas = ptr.To[int32](0) })},
 		"autoscaled": {app: testApp(func(a *v1alpha1.App) { a.Spec.Replicas = ptr.To[int32](7) })},
@@ -128,7 +131,7 @@ func TestDeployment(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got, err := Deployment(tc.app)
+			got, err := Deployment(tc.app, tc.tenant)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -142,7 +145,7 @@ func TestOthers(t *testing.T) {
 	app := testApp()
 	domain := testDomain("www", "www.example.com")
 	bare := Platform{BaseDomain: "apps.example.com", Issuer: platform.Issuer}
-	site, www := AppSite(app, platform), DomainSite(domain, platform)
+	site, www := AppSite(app, platform).WithBackend(app), DomainSite(domain, platform).WithBackend(app)
 	ref := v1alpha1.IssuerRef{Name: "internal", Kind: "Issuer", Group: "cert-manager.io"}
 	internal := www.WithTLS(&v1alpha1.DomainTLS{IssuerRef: &ref})
 	custom := www.WithTLS(&v1alpha1.DomainTLS{SecretRef: &v1alpha1.SecretRef{Name: "bought"}})
@@ -155,7 +158,8 @@ func TestOthers(t *testing.T) {
 		"ingress-domain":            Ingress(www, www.TLSSecret, platform),
 		"ingress-custom":            Ingress(custom, custom.CustomSecret, platform),
 		"ingress-wildcard":          Ingress(site, "", platform),
-		"ingress-bare":              Ingress(AppSite(app, bare), site.TLSSecret, bare),
+		"ingress-bare":              Ingress(AppSite(app, bare).WithBackend(app), site.TLSSecret, bare),
+		"ingress-former":            Ingress(custom.Former(), custom.Former().CustomSecret, platform),
 		"certificate-secret":        CertificateSecret(www),
 		"custom-certificate":        CustomCertificate(site, []byte("chain"), []byte("key")),
 		"custom-certificate-domain": CustomCertificate(custom, []byte("chain"), []byte("key")),

@@ -17,7 +17,6 @@ import (
 )
 
 // +kubebuilder:rbac:groups=berth.dev,resources=hostclaims,verbs=create;get
-// +kubebuilder:rbac:groups=berth.dev,resources=organizations,verbs=list;watch
 
 // bindTimeout is how long a HostClaim waits for the App or Domain that it was created for. It is longer than writeTimeout; the operator waits as
 // long.
