@@ -115,18 +115,30 @@ func NewScheme() *runtime.Scheme {
 	return scheme
 }
 
-// cacheOptions say what is kept in memory: all Apps and Domains, and the Namespaces that are organizations. For Secrets, secretOptions do.
+// cacheOptions say what is kept in memory: all Apps, Domains and Organizations, and the metadata of all Namespaces. For Secrets, secretOptions do.
 func cacheOptions(scheme *runtime.Scheme) cache.Options {
-	stripped := cache.TransformStripManagedFields()
 	return cache.Options{
 		Scheme:                      scheme,
 		ReaderFailOnMissingInformer: true,
 		ByObject: map[client.Object]cache.ByObject{
-			&v1alpha1.App{}:     {Transform: keepSetters},
-			&v1alpha1.Domain{}:  {Transform: keepSetters},
-			&corev1.Namespace{}: {Label: mustSelect(v1alpha1.LabelOrganization, selection.Exists), Transform: stripped},
+			&v1alpha1.App{}:          {Transform: keepSetters},
+			&v1alpha1.Domain{}:       {Transform: keepSetters},
+			&v1alpha1.Organization{}: {Transform: cache.TransformStripManagedFields()},
+			&corev1.Namespace{}:      {Transform: keepOfNamespace},
 		},
 	}
+}
+
+// keepOfNamespace keeps the identity and the labels of a Namespace, which say whether its Secrets are read.
+func keepOfNamespace(object any) (any, error) {
+	namespace, ok := object.(*corev1.Namespace)
+	if !ok {
+		return object, nil
+	}
+	return &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
+		Name: namespace.Name, UID: namespace.UID, ResourceVersion: namespace.ResourceVersion, Labels: namespace.Labels,
+		CreationTimestamp: namespace.CreationTimestamp, DeletionTimestamp: namespace.DeletionTimestamp,
+	}}, nil
 }
 
 // keepSetters leaves out of memory who has set which field of a status: that is asked only of what the facade may set as well.
@@ -193,10 +205,12 @@ func (s *Store) Synced() bool {
 // watch sets up what is kept in memory beside the objects themselves.
 func (s *Store) watch(ctx context.Context) error {
 	for object, handler := range map[client.Object]toolscache.ResourceEventHandler{
-		&v1alpha1.App{}:     indexing(&s.listing, &s.apps, &s.changes),
-		&v1alpha1.Domain{}:  indexing(&s.listing, &s.domains, &s.changes),
-		&corev1.Secret{}:    indexHandler[*corev1.Secret]{set: s.keys.set, remove: s.keys.remove, changes: &s.changes},
-		&corev1.Namespace{}: s.changes.handler(),
+		&v1alpha1.App{}:    indexing(&s.listing, &s.apps, &s.changes),
+		&v1alpha1.Domain{}: indexing(&s.listing, &s.domains, &s.changes),
+		&corev1.Secret{}:   indexHandler[*corev1.Secret]{set: s.keys.set, remove: s.keys.remove, changes: &s.changes},
+
+		&v1alpha1.Organization{}: s.changes.handler(),
+		&corev1.Namespace{}:      s.changes.handler(),
 	} {
 		informer, err := s.cache.GetInformer(ctx, object)
 		if err != nil {
