@@ -13,6 +13,7 @@ import (
 	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
 	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -22,6 +23,7 @@ import (
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/controllers"
 	"github.com/berth-dev/berth/internal/access"
+	"github.com/berth-dev/berth/internal/names"
 	"github.com/berth-dev/berth/internal/testdns"
 	"github.com/berth-dev/berth/internal/testenv"
 )
@@ -99,20 +101,33 @@ func startWith(t *testing.T, change func(*controllers.Options)) (stop func()) {
 // organization makes an organization with an App and returns its name and its token.
 func organization(t *testing.T) (ns, token string) {
 	t.Helper()
-	o := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "test-"}}
+	o := &v1alpha1.Organization{ObjectMeta: metav1.ObjectMeta{GenerateName: "test-"}}
 	create(t, o)
-	change(t, o, func() { o.Labels = map[string]string{v1alpha1.LabelOrganization: o.Name} })
 	eventually(t, func(ctx context.Context) error {
 		if err := api.Get(ctx, client.ObjectKeyFromObject(o), o); err != nil {
 			return err
 		}
-		if token = o.Annotations[v1alpha1.AnnotationVerificationToken]; token == "" {
+		if token = o.Status.VerificationToken; token == "" {
 			return errors.New("there is no token")
 		}
-		return nil
+		return countQuota(ctx, o.Name)
 	})
 	create(t, &v1alpha1.App{ObjectMeta: metav1.ObjectMeta{Namespace: o.Name, Name: appIn(o.Name)}, Spec: v1alpha1.AppSpec{Image: "registry.example.com/a:v1"}})
 	return o.Name, token
+}
+
+// countQuota plays the controller that counts what a quota is used for: what nobody has counted, the API server refuses.
+func countQuota(ctx context.Context, ns string) error {
+	quota := &corev1.ResourceQuota{}
+	if err := api.Get(ctx, client.ObjectKey{Namespace: ns, Name: names.OrganizationObject}, quota); err != nil {
+		return err
+	}
+	used := corev1.ResourceList{}
+	for name := range quota.Spec.Hard {
+		used[name] = resource.Quantity{}
+	}
+	quota.Status = corev1.ResourceQuotaStatus{Hard: quota.Spec.Hard, Used: used}
+	return api.Status().Update(ctx, quota)
 }
 
 // appIn returns the name of the App of an organization. Default hosts are unique on the whole platform.

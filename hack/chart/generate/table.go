@@ -99,6 +99,14 @@ var table = []value{
 			"if there is one, saves the organizations' NetworkPolicies from having a line for each node.",
 	},
 	{
+		path: "certManagerNamespace", schema: text, preset: "cert-manager", setting: "CERT_MANAGER_NAMESPACE",
+		doc: "The Namespace of cert-manager, which cannot become an organization. Empty: none.",
+	},
+	{
+		path: "neverOrganizations", schema: list(word), preset: []any{}, setting: "NEVER_ORGANIZATION",
+		doc: "Namespaces that cannot become organizations, in addition to those of Berth, cert-manager, the ingress controllers and Kubernetes itself.",
+	},
+	{
 		path: "verifyDomains", schema: boolean, preset: false, component: "operator",
 		doc:   "Whether customers have to prove by a TXT record that a host outside of the base domain is theirs. See docs/domain.md.",
 		flags: []string{`{{- if .Values.verifyDomains }}`, `- --verify-domains`, `{{- end }}`},
