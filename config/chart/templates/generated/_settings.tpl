@@ -1,5 +1,6 @@
 {{- define "berth.settings" }}
 BASE_DOMAIN: {{ .Values.baseDomain | quote }}
+CERT_MANAGER_NAMESPACE: {{ .Values.certManagerNamespace | quote }}
 DEFAULT_EMAIL_HOST: {{ .Values.mail.host | quote }}
 DEFAULT_EMAIL_HOST_USER: {{ .Values.mail.user | quote }}
 DEFAULT_EMAIL_PORT: {{ .Values.mail.port | int | quote }}
@@ -10,6 +11,7 @@ INGRESS_CLASS: {{ .Values.ingressClass | quote }}
 ISSUER_NAME: {{ .Values.issuer.name | quote }}
 KEY_BURST: {{ .Values.limits.keyBurst | int | quote }}
 KEY_RATE: {{ .Values.limits.keyRate | quote }}
+NEVER_ORGANIZATION: {{ .Values.neverOrganizations | join "," | quote }}
 OIDC_CLIENT_ID: {{ .Values.oidc.clientID | quote }}
 OIDC_GROUPS_CLAIM: {{ .Values.oidc.groupsClaim | quote }}
 OIDC_GROUPS_PREFIX: {{ .Values.oidc.groupsPrefix | quote }}
