@@ -60,7 +60,7 @@ func (r *organizationReconciler) podSecurity(ctx context.Context, ns *corev1.Nam
 
 // bind makes one of the RoleBindings.
 func (r *organizationReconciler) bind(ctx context.Context, ns *corev1.Namespace, b access.Binding) error {
-	return ssa.Apply(ctx, r.client, ns, desired.RoleBinding(ns, b), &rbacv1.RoleBinding{}, rbacv1ac.ExtractRoleBinding)
+	return ssa.Apply(ctx, r.grants, ns, desired.RoleBinding(ns, b), &rbacv1.RoleBinding{}, rbacv1ac.ExtractRoleBinding)
 }
 
 // unbind deletes one of the RoleBindings, of which the Namespace isn't known any more, if an organization controls it.
