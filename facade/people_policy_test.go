@@ -141,11 +141,14 @@ func secretWriters(t *testing.T, org string) map[string]requester {
 // whole Secret.
 func TestPeopleAndSecrets(t *testing.T) {
 	org, _ := organization(t)
-	for name, r := range secretWriters(t, org) {
+	writers := secretWriters(t, org)
+	eventually(t, "the policy is in force", func() bool {
+		manager := writers["Manager"]
+		return apierrors.IsInvalid(manager.annotate(t.Context(), manager.existing(t, v1alpha1.SecretTLS)))
+	})
+	for name, r := range writers {
 		t.Run(name, func(t *testing.T) {
-			eventually(t, "the rights hold and the policy is in force", func() bool {
-				return r.annotate(t.Context(), r.existing(t, v1alpha1.SecretEnv)) == nil && apierrors.IsInvalid(r.annotate(t.Context(), r.existing(t, v1alpha1.SecretTLS)))
-			})
+			eventually(t, "the rights hold", func() bool { return r.annotate(t.Context(), r.existing(t, v1alpha1.SecretEnv)) == nil })
 			r.testWrites(t)
 		})
 	}

@@ -14,6 +14,8 @@ import (
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 	"sigs.k8s.io/yaml"
+
+	"github.com/berth-dev/berth/internal/policycheck"
 )
 
 // right is what a role may do, and why.
@@ -65,6 +67,7 @@ var operator = []right{
 	{"list watch", "nodes", "their addresses, which the Pods of organizations don't reach"},
 	{"list watch", "discovery.k8s.io/endpointslices", "the addresses of the API server, which the Pods of organizations don't reach"},
 	{"create patch", "events.k8s.io/events", "what somebody should know; those about a Namespace lie in the Namespace default"},
+	{"get", policies(), "to report in its readiness whether they are bound"},
 }
 
 // operatorOrganization is what the operator may do in organizations alone.
@@ -86,6 +89,7 @@ var facade = []right{
 	{"list watch", "namespaces", "which are organizations"},
 	{"create", "authorization.k8s.io/subjectaccessreviews", "to ask what a caller may do"},
 	{"impersonate:user-info", "authentication.k8s.io/users authentication.k8s.io/groups", "to act as the caller, in nothing but what follows"},
+	{"get", policies(), "to report in its readiness whether they are bound"},
 }
 
 // facadeOrganization is what the facade may do in organizations alone: whatever it writes and reads live there, it does as its caller.
@@ -109,7 +113,7 @@ var manager = []right{
 	{"create", "berth.dev/domains/test-email", "to see whether mail gets through"},
 	{"list delete", "berth.dev/apikeys", "to see who is let in, and to let them in no more"},
 	{"create", "berth.dev/apikeys:manager berth.dev/apikeys:contributor", "to let others in, but no host staff"},
-	{"create patch delete", "secrets", "values that Apps and Domains name; an admission policy keeps other Secrets from being changed, and so shown"},
+	{"create patch delete", "secrets", "values that Apps and Domains name; an admission policy denies changes of other Secrets, which would show them"},
 	{"get list watch", "pods", "to see how an App is doing"},
 	{"get", "pods/log", "to see what an App says"},
 }
@@ -146,6 +150,32 @@ func rolebindings(names ...string) string {
 
 func clusterroles(names ...string) string {
 	return "rbac.authorization.k8s.io/clusterroles:" + strings.Join(names, " rbac.authorization.k8s.io/clusterroles:")
+}
+
+// policies are the admission policies that Berth checks, and their bindings.
+func policies() string {
+	const group = "admissionregistration.k8s.io/"
+	var all []string
+	for _, name := range policycheck.Policies() {
+		all = append(all, group+"validatingadmissionpolicies:"+name, group+"validatingadmissionpolicybindings:"+name)
+	}
+	return strings.Join(all, " ")
+}
+
+// The admission policy on Secrets applies to those who may not get them, and tokens of ServiceAccounts would be another way to what it keeps: none of
+// the roles of people has such a right.
+func TestRolesOfPeopleReadNoSecrets(t *testing.T) {
+	t.Parallel()
+	granted := read(t)
+	for _, role := range []string{"berth-manager", "berth-contributor", "berth-host"} {
+		for _, single := range granted["ClusterRole/"+role] {
+			verb, resource, _ := strings.Cut(single, " ")
+			reads := strings.HasPrefix(resource, "secrets") && !slices.Contains([]string{"create", "patch", "delete"}, verb)
+			if reads || strings.HasPrefix(resource, "serviceaccounts") || strings.Contains(single, "*") {
+				t.Errorf("%s grants %q", role, single)
+			}
+		}
+	}
 }
 
 // Nobody has a right without a reason, and no reason is left without its right.

@@ -1,0 +1,63 @@
+package controllers
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/berth-dev/berth/controllers/internal/phase"
+	"github.com/berth-dev/berth/internal/access"
+	"github.com/berth-dev/berth/internal/testenv"
+)
+
+// No RoleBinding of an organization is written without the admission policies, and one that is there already is no problem.
+func TestRoleBindingsAreGuarded(t *testing.T) {
+	t.Parallel()
+	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace(t, nil)}}
+	get(t, ns)
+	var unbound error
+	o := testOptions().withDefaults()
+	o.Guarded = func() error { return unbound }
+	b := testBase(t, clock.RealClock{})
+	b.client = api
+	r := o.organizationReconciler(b)
+	bind := func() *phase.Outcome {
+		return phase.Run(t.Context(), ns, phase.Phase[*corev1.Namespace]{Name: "bind", Run: func(ctx context.Context, ns *corev1.Namespace) error {
+			return r.bind(ctx, ns, access.Bindings(ns.Name, testenv.Namespace)[0])
+		}})
+	}
+	binding := &rbacv1.RoleBinding{}
+	written := func() error {
+		return api.Get(t.Context(), client.ObjectKey{Namespace: ns.Name, Name: access.ServiceAccountOperator}, binding)
+	}
+
+	unbound = errors.New("ValidatingAdmissionPolicy berth-people-secrets is missing")
+	outcome := bind()
+	result, err := outcome.Result()
+	if err != nil || result.RequeueAfter == 0 || len(outcome.Problems()) != 1 || !strings.Contains(outcome.Problems()[0].Message, "berth-people-secrets is missing") {
+		t.Errorf("without the policy: got %v %v %+v, want a wait that names it", result, err, outcome.Problems())
+	}
+	if err := written(); !apierrors.IsNotFound(err) {
+		t.Errorf("without the policy: got error %v for the RoleBinding, want none to be there", err)
+	}
+
+	unbound = nil
+	if problems := bind().Problems(); len(problems) > 0 {
+		t.Errorf("with the policy: %+v", problems)
+	}
+	if err := written(); err != nil {
+		t.Error(err)
+	}
+	unbound = errors.New("again")
+	if problems := bind().Problems(); len(problems) > 0 {
+		t.Errorf("a RoleBinding that is there already: %+v", problems)
+	}
+}
