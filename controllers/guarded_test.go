@@ -18,25 +18,32 @@ import (
 	"github.com/berth-dev/berth/internal/testenv"
 )
 
-// No RoleBinding of an organization is written without the admission policies, and one that is there already is no problem.
-func TestRoleBindingsAreGuarded(t *testing.T) {
-	t.Parallel()
-	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace(t, nil)}}
+// binder returns a function that binds the operator's role in a Namespace, through a client, unless unbound returns an error.
+func binder(t *testing.T, c client.Client, name string, unbound *error) func() *phase.Outcome {
+	t.Helper()
+	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
 	get(t, ns)
-	var unbound error
 	o := testOptions().withDefaults()
-	o.Guarded = func() error { return unbound }
+	o.Guarded = func() error { return *unbound }
 	b := testBase(t, clock.RealClock{})
-	b.client = api
+	b.client = c
 	r := o.organizationReconciler(b)
-	bind := func() *phase.Outcome {
+	return func() *phase.Outcome {
 		return phase.Run(t.Context(), ns, phase.Phase[*corev1.Namespace]{Name: "bind", Run: func(ctx context.Context, ns *corev1.Namespace) error {
-			return r.bind(ctx, ns, access.Bindings(ns.Name, testenv.Namespace)[0])
+			return r.bind(ctx, ns, access.Bindings(name, testenv.Namespace)[0])
 		}})
 	}
+}
+
+// No RoleBinding of an organization is written without the admission policies.
+func TestRoleBindingsAreGuarded(t *testing.T) {
+	t.Parallel()
+	name := namespace(t, nil)
+	var unbound error
+	bind := binder(t, api, name, &unbound)
 	binding := &rbacv1.RoleBinding{}
 	written := func() error {
-		return api.Get(t.Context(), client.ObjectKey{Namespace: ns.Name, Name: access.ServiceAccountOperator}, binding)
+		return api.Get(t.Context(), client.ObjectKey{Namespace: name, Name: access.ServiceAccountOperator}, binding)
 	}
 
 	unbound = errors.New("ValidatingAdmissionPolicy berth-people-secrets is missing")
@@ -56,8 +63,17 @@ func TestRoleBindingsAreGuarded(t *testing.T) {
 	if err := written(); err != nil {
 		t.Error(err)
 	}
-	unbound = errors.New("again")
-	if problems := bind().Problems(); len(problems) > 0 {
-		t.Errorf("a RoleBinding that is there already: %+v", problems)
-	}
+}
+
+// An organization that has its RoleBindings is not disturbed.
+func TestRoleBindingsStayWithoutPolicies(t *testing.T) {
+	t.Parallel()
+	unbound := errors.New("ValidatingAdmissionPolicy berth-people-secrets is missing")
+	bind := binder(t, cached, organization(t), &unbound)
+	eventually(t, func(context.Context) error {
+		if problems := bind().Problems(); len(problems) > 0 {
+			return errors.New(problems[0].Message)
+		}
+		return nil
+	})
 }
