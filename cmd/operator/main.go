@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	"k8s.io/client-go/rest"
 	"k8s.io/klog/v2"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
@@ -83,14 +84,9 @@ func run(ctx context.Context, args []string) error {
 	if err := mgr.AddReadyzCheck("caches", full(mgr.GetCache())); err != nil {
 		return err
 	}
-	policies, err := policycheck.New(config, slog.New(o.logHandler()), policycheck.Operator()...)
-	if err != nil {
+	if err := o.checkPolicies(mgr, config); err != nil {
 		return err
 	}
-	if err := addPolicyCheck(mgr, policies); err != nil {
-		return err
-	}
-	o.controllers.Guarded = policies.Err
 	if err := controllers.SetupWithManager(ctx, mgr, o.controllers); err != nil {
 		return err
 	}
@@ -108,6 +104,16 @@ func (o *options) manager() ctrl.Options {
 	m.LeaderElectionNamespace = o.leaderElectionNamespace
 	m.LeaderElectionReleaseOnCancel = true
 	return m
+}
+
+// checkPolicies has the controllers grant no rights unless the admission policies are bound.
+func (o *options) checkPolicies(mgr ctrl.Manager, config *rest.Config) error {
+	policies, err := policycheck.New(config, slog.New(o.logHandler()), policycheck.Operator()...)
+	if err != nil {
+		return err
+	}
+	o.controllers.Guarded = policies.Err
+	return addPolicyCheck(mgr, policies)
 }
 
 // addPolicyCheck has the manager check the admission policies, and report the result by its probes and metrics.
