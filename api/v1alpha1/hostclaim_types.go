@@ -59,6 +59,11 @@ type HostClaimSpec struct {
 	// +optional
 	Holder *HostHolder `json:"holder,omitempty"`
 
+	// boundAt is when the operator gave the host to the holder. The facade claims a host before it creates the App or Domain that it is for;
+	// a claim that is never bound is deleted a minute later.
+	// +optional
+	BoundAt *metav1.Time `json:"boundAt,omitempty"`
+
 	// heldUntil is when a released host becomes free for every organization.
 	// +optional
 	HeldUntil *metav1.Time `json:"heldUntil,omitempty"`
@@ -101,10 +106,6 @@ const (
 
 // HostClaimStatus is what Berth remembers about a host.
 type HostClaimStatus struct {
-	// boundAt is when the holder was first given the host. A claim that was never bound is not held after its holder is gone.
-	// +optional
-	BoundAt *metav1.Time `json:"boundAt,omitempty"`
-
 	// verifiedAt is when the organization last proved that it owns the host. Unset if no proof was required.
 	// +optional
 	VerifiedAt *metav1.Time `json:"verifiedAt,omitempty"`

@@ -17,6 +17,9 @@ type HostClaimSpecApplyConfiguration struct {
 	Organization *string `json:"organization,omitempty"`
 	// holder is the object that the host is for. Unset once it has been released.
 	Holder *HostHolderApplyConfiguration `json:"holder,omitempty"`
+	// boundAt is when the operator gave the host to the holder. The facade claims a host before it creates the App or Domain that it is for;
+	// a claim that is never bound is deleted a minute later.
+	BoundAt *v1.Time `json:"boundAt,omitempty"`
 	// heldUntil is when a released host becomes free for every organization.
 	HeldUntil *v1.Time `json:"heldUntil,omitempty"`
 }
@@ -40,6 +43,14 @@ func (b *HostClaimSpecApplyConfiguration) WithOrganization(value string) *HostCl
 // If called multiple times, the Holder field is set to the value of the last call.
 func (b *HostClaimSpecApplyConfiguration) WithHolder(value *HostHolderApplyConfiguration) *HostClaimSpecApplyConfiguration {
 	b.Holder = value
+	return b
+}
+
+// WithBoundAt sets the BoundAt field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the BoundAt field is set to the value of the last call.
+func (b *HostClaimSpecApplyConfiguration) WithBoundAt(value v1.Time) *HostClaimSpecApplyConfiguration {
+	b.BoundAt = &value
 	return b
 }
 

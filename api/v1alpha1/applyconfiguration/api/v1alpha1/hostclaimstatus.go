@@ -13,8 +13,6 @@ import (
 //
 // HostClaimStatus is what Berth remembers about a host.
 type HostClaimStatusApplyConfiguration struct {
-	// boundAt is when the holder was first given the host. A claim that was never bound is not held after its holder is gone.
-	BoundAt *v1.Time `json:"boundAt,omitempty"`
 	// verifiedAt is when the organization last proved that it owns the host. Unset if no proof was required.
 	VerifiedAt *v1.Time `json:"verifiedAt,omitempty"`
 	// certificateRequestedAt are the times within the last day at which a new certificate was requested for the host. Renewals do not count.
@@ -25,14 +23,6 @@ type HostClaimStatusApplyConfiguration struct {
 // apply.
 func HostClaimStatus() *HostClaimStatusApplyConfiguration {
 	return &HostClaimStatusApplyConfiguration{}
-}
-
-// WithBoundAt sets the BoundAt field in the declarative configuration to the given value
-// and returns the receiver, so that objects can be built by chaining "With" function invocations.
-// If called multiple times, the BoundAt field is set to the value of the last call.
-func (b *HostClaimStatusApplyConfiguration) WithBoundAt(value v1.Time) *HostClaimStatusApplyConfiguration {
-	b.BoundAt = &value
-	return b
 }
 
 // WithVerifiedAt sets the VerifiedAt field in the declarative configuration to the given value

@@ -1,0 +1,117 @@
+// Package hostclaim decides who has a host, from its HostClaim and what is known of the App or Domain that asks for it. Its functions are pure.
+package hostclaim
+
+import (
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/berth-dev/berth/api/v1alpha1"
+)
+
+// BindTimeout is how long a claim waits for the App or Domain that it was made for. The facade creates both within seconds.
+const BindTimeout = time.Minute
+
+// Claimant is an App or Domain that asks for a host.
+type Claimant struct {
+	// Organization is the claimant's Namespace.
+	Organization string
+	// Holder names the claimant.
+	Holder v1alpha1.HostHolder
+	// Serves is true if the claimant's status says that it has the host.
+	Serves bool
+	// Refused is true if another object had the host when the claimant's spec was last tried. The claimant does not take the host by itself
+	// once it is free.
+	Refused bool
+	// Proven is true if the organization has proven that it owns the host, where that is required.
+	Proven bool
+}
+
+// Verdict is what becomes of a claimant.
+type Verdict int
+
+const (
+	// Granted means that the claimant has the host and nothing has to be written.
+	Granted Verdict = iota
+	// Create means that the claimant gets the host once its claim has been created.
+	Create
+	// Update means that the claimant gets the host once the claim has been updated: its organization has it already.
+	Update
+	// Transfer means that the claimant gets the host of another organization once the claim has been updated.
+	Transfer
+	// Wait means that the claim is about to change without the claimant.
+	Wait
+	// Conflict means that another App or Domain has the host.
+	Conflict
+	// Stale means that the host is free but was another organization's when the claimant asked for it.
+	Stale
+	// Reserved means that an Ingress that is not Berth's has the host.
+	Reserved
+)
+
+// Decide returns what becomes of a claimant. The claim is nil if the host has none. holderLives says whether the claim's holder exists and still
+// asks for the host.
+func Decide(claim *v1alpha1.HostClaim, c Claimant, holderLives bool, now time.Time) Verdict {
+	switch {
+	case claim == nil && c.Refused && !c.Serves && !c.Proven:
+		return Stale
+	case claim == nil:
+		return Create
+	case claim.Spec.Organization == "":
+		return Reserved
+	case claim.Spec.Organization == c.Organization:
+		return decideOwn(claim, c, holderLives, now)
+	case c.Proven && claim.Status.VerifiedAt == nil:
+		return Transfer
+	case claim.Spec.HeldUntil != nil && !claim.Spec.HeldUntil.After(now):
+		return Wait
+	default:
+		return Conflict
+	}
+}
+
+// decideOwn decides between the objects of the organization that has the host.
+func decideOwn(claim *v1alpha1.HostClaim, c Claimant, holderLives bool, now time.Time) Verdict {
+	holder := claim.Spec.Holder
+	switch {
+	case holder != nil && *holder == c.Holder && claim.Spec.BoundAt != nil && (!c.Proven || claim.Status.VerifiedAt != nil):
+		return Granted
+	case holder == nil || *holder == c.Holder:
+		return Update
+	case holderLives:
+		return Conflict
+	case !Expired(claim, now):
+		return Wait
+	default:
+		return Update
+	}
+}
+
+// Expired reports whether the holder of a claim had its time to appear.
+func Expired(claim *v1alpha1.HostClaim, now time.Time) bool { return BindTimeLeft(claim, now) <= 0 }
+
+// BindTimeLeft returns for how long a claim still waits for its holder to appear. A claim that has been bound does not wait.
+func BindTimeLeft(claim *v1alpha1.HostClaim, now time.Time) time.Duration {
+	if claim.Spec.BoundAt != nil {
+		return 0
+	}
+	return BindTimeout - now.Sub(claim.CreationTimestamp.Time)
+}
+
+// Bind gives a host to a claimant. What the claim remembers of another organization is forgotten.
+func Bind(claim *v1alpha1.HostClaim, c Claimant, now time.Time) {
+	if claim.Spec.Organization != c.Organization {
+		claim.Status = v1alpha1.HostClaimStatus{}
+	}
+	at := metav1.NewTime(now)
+	claim.Spec = v1alpha1.HostClaimSpec{Organization: c.Organization, Holder: &c.Holder, BoundAt: &at}
+	if c.Proven && claim.Status.VerifiedAt == nil {
+		claim.Status.VerifiedAt = &at
+	}
+}
+
+// Release takes a host from its holder and holds it for the organization.
+func Release(claim *v1alpha1.HostClaim, until time.Time) {
+	at := metav1.NewTime(until)
+	claim.Spec = v1alpha1.HostClaimSpec{Organization: claim.Spec.Organization, HeldUntil: &at}
+}
