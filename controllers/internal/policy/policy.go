@@ -1,0 +1,151 @@
+// Package policy interprets the spec of an Organization: which defaults apply and what the organization may use. It is pure.
+package policy
+
+import (
+	"cmp"
+	"maps"
+	"math"
+
+	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/utils/ptr"
+
+	"github.com/berth-dev/berth/api/v1alpha1"
+)
+
+// Unlimited is the limit of a count that has none.
+const Unlimited = math.MaxInt32
+
+const (
+	defaultCertificatesPerHour = 10
+	defaultCertificatesPerDay  = 50
+	defaultHeldHosts           = 100
+)
+
+// The defaults for organizations that are not trusted.
+var (
+	defaultQuota = amounts(map[corev1.ResourceName]string{
+		"count/secrets":           "500",
+		"count/apps.berth.dev":    "100",
+		"count/domains.berth.dev": "200",
+
+		corev1.ResourcePods:                     "200",
+		corev1.ResourceRequestsCPU:              "20",
+		corev1.ResourceRequestsMemory:           "40Gi",
+		corev1.ResourceLimitsMemory:             "80Gi",
+		corev1.ResourceRequestsEphemeralStorage: "40Gi",
+		corev1.ResourceLimitsEphemeralStorage:   "100Gi",
+	})
+	defaultRequests = amounts(map[corev1.ResourceName]string{
+		corev1.ResourceCPU: "50m", corev1.ResourceMemory: "128Mi", corev1.ResourceEphemeralStorage: "100Mi",
+	})
+	defaultLimits = amounts(map[corev1.ResourceName]string{
+		corev1.ResourceMemory: "512Mi", corev1.ResourceEphemeralStorage: "1Gi",
+	})
+)
+
+func amounts(texts map[corev1.ResourceName]string) corev1.ResourceList {
+	list := corev1.ResourceList{}
+	for name, text := range texts {
+		list[name] = resource.MustParse(text)
+	}
+	return list
+}
+
+// Trusted reports whether the defaults for strangers are lifted.
+func Trusted(org v1alpha1.Organization) bool { return ptr.Deref(org.Spec.Trusted, false) }
+
+// Quota returns the hard limits of the organization's ResourceQuota. It is empty if there are none.
+func Quota(org v1alpha1.Organization) corev1.ResourceList { return withDefaults(org, org.Spec.Quota, defaultQuota) }
+
+// Requests returns the default requests of the organization's containers. A default of the platform is at most the limit that the spec
+// names, since a request above its limit is invalid.
+func Requests(org v1alpha1.Organization) corev1.ResourceList {
+	all := withDefaults(org, org.Spec.DefaultRequests, defaultRequests)
+	for name, limit := range org.Spec.DefaultLimits {
+		request, ok := all[name]
+		if _, named := org.Spec.DefaultRequests[name]; ok && !named && request.Cmp(limit) > 0 {
+			all[name] = limit
+		}
+	}
+	return all
+}
+
+// Limits returns the default limits of the organization's containers. A default of the platform is at least the request that the spec names.
+func Limits(org v1alpha1.Organization) corev1.ResourceList {
+	all := withDefaults(org, org.Spec.DefaultLimits, defaultLimits)
+	for name, request := range org.Spec.DefaultRequests {
+		limit, ok := all[name]
+		if _, named := org.Spec.DefaultLimits[name]; ok && !named && limit.Cmp(request) < 0 {
+			all[name] = request
+		}
+	}
+	return all
+}
+
+// withDefaults returns a new list of what the spec names and, unless the organization is trusted, of the defaults for the rest.
+func withDefaults(org v1alpha1.Organization, spec, defaults corev1.ResourceList) corev1.ResourceList {
+	all := corev1.ResourceList{}
+	if !Trusted(org) {
+		maps.Copy(all, defaults)
+	}
+	maps.Copy(all, spec)
+	return all
+}
+
+// VerifiesHosts reports whether a Domain of the organization has its host only with a proof of ownership. platformDefault is the operator's
+// flag --verify-domains.
+func VerifiesHosts(org v1alpha1.Organization, platformDefault bool) bool {
+	switch {
+	case org.Spec.HostVerification != "":
+		return org.Spec.HostVerification == v1alpha1.HostVerificationRequired
+	case Trusted(org):
+		return false
+	default:
+		return platformDefault
+	}
+}
+
+// AllowsIssuer reports whether Domains of the organization may name an issuer. The platform's own issuer is always allowed.
+func AllowsIssuer(org v1alpha1.Organization, ref, platform v1alpha1.IssuerRef) bool {
+	ref = complete(ref)
+	if ref == complete(platform) {
+		return true
+	}
+	for _, allowed := range org.Spec.AllowedIssuers {
+		if ref == complete(allowed) {
+			return true
+		}
+	}
+	return false
+}
+
+// complete fills in the defaults of an IssuerRef that did not pass the API server.
+func complete(ref v1alpha1.IssuerRef) v1alpha1.IssuerRef {
+	ref.Kind = cmp.Or(ref.Kind, cmv1.ClusterIssuerKind)
+	ref.Group = cmp.Or(ref.Group, cmv1.SchemeGroupVersion.Group)
+	return ref
+}
+
+// CertificateLimits returns how many certificates the platform requests for the organization within an hour and within a day, renewals not
+// counted. Without a limit, it is Unlimited.
+func CertificateLimits(org v1alpha1.Organization) (perHour, perDay int) {
+	perHour, perDay = defaultCertificatesPerHour, defaultCertificatesPerDay
+	if Trusted(org) {
+		perHour, perDay = Unlimited, Unlimited
+	}
+	if l := org.Spec.Limits; l != nil {
+		perHour = int(ptr.Deref(l.NewCertificatesPerHour, int32(perHour)))
+		perDay = int(ptr.Deref(l.NewCertificatesPerDay, int32(perDay)))
+	}
+	return perHour, perDay
+}
+
+// HeldHosts returns how many released hosts are held for the organization.
+func HeldHosts(org v1alpha1.Organization) int {
+	if org.Spec.Limits == nil {
+		return defaultHeldHosts
+	}
+	return int(ptr.Deref(org.Spec.Limits.HeldHosts, defaultHeldHosts))
+}
