@@ -30,10 +30,24 @@ type noEvents struct{}
 
 func (noEvents) Eventf(runtime.Object, runtime.Object, string, string, string, string, ...any) {}
 
-// organization makes a Namespace that is an organization, which the controllers have set up and may read the Secrets of.
+// organization makes a Namespace that is an organization that the platform trusts, which the controllers have set up and may read the Secrets of.
 func organization(t *testing.T) string {
 	t.Helper()
+	return organizationWith(t, trusted())
+}
+
+// trusted is the policy of most organizations of the tests.
+func trusted() v1alpha1.OrganizationSpec {
+	return v1alpha1.OrganizationSpec{Trusted: new(true), AllowedIssuers: []v1alpha1.IssuerRef{
+		{Name: "other"}, {Name: "other", Kind: "Issuer"}, {Name: "nope", Kind: "Foo", Group: "bar.example"},
+	}}
+}
+
+// organizationWith makes an organization with a policy.
+func organizationWith(t *testing.T, spec v1alpha1.OrganizationSpec) string {
+	t.Helper()
 	ns := namespace(t, nil)
+	create(t, &v1alpha1.Organization{ObjectMeta: metav1.ObjectMeta{Name: ns}, Spec: spec})
 	label(t, ns)
 	eventually(t, func(ctx context.Context) error {
 		if err := cached.Get(ctx, client.ObjectKey{Namespace: ns, Name: names.OrganizationObject}, &networkingv1.NetworkPolicy{}); err != nil {
@@ -48,6 +62,10 @@ func organization(t *testing.T) string {
 // label makes a Namespace an organization.
 func label(t *testing.T, ns string) {
 	t.Helper()
+	org := &v1alpha1.Organization{ObjectMeta: metav1.ObjectMeta{Name: ns}, Spec: trusted()}
+	if err := api.Create(t.Context(), org); err != nil && !apierrors.IsAlreadyExists(err) {
+		t.Fatalf("create: %v", err)
+	}
 	patch(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns}}, func(o client.Object) {
 		labels := o.GetLabels()
 		labels[v1alpha1.LabelOrganization] = ns

@@ -12,6 +12,7 @@ import (
 
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/controllers/internal/desired"
+	"github.com/berth-dev/berth/internal/host"
 )
 
 // Indexes of the cache, by which objects are found without looking at all of them.
@@ -27,6 +28,10 @@ const (
 	indexUID = "berth.uid"
 	// indexController finds what cert-manager makes by the UID of what controls it.
 	indexController = "berth.controller"
+	// indexOrganization finds HostClaims by the organization that has the host.
+	indexOrganization = "berth.organization"
+	// indexParent finds HostClaims by the domain that the host is directly below, as a wildcard of a certificate covers it.
+	indexParent = "berth.parent"
 )
 
 func addIndexes(ctx context.Context, indexer client.FieldIndexer, baseDomain string) error {
@@ -47,6 +52,8 @@ func addIndexes(ctx context.Context, indexer client.FieldIndexer, baseDomain str
 		{&cmv1.CertificateRequest{}, indexController, controllerUID},
 		{&acmev1.Order{}, indexController, controllerUID},
 		{&acmev1.Challenge{}, indexController, controllerUID},
+		{&v1alpha1.HostClaim{}, indexOrganization, byClaim(func(c *v1alpha1.HostClaim) string { return c.Spec.Organization })},
+		{&v1alpha1.HostClaim{}, indexParent, byClaim(func(c *v1alpha1.HostClaim) string { return host.Parent(c.GetName()) })},
 	} {
 		if err := indexer.IndexField(ctx, i.obj, i.field, i.keys); err != nil {
 			return err
@@ -68,6 +75,16 @@ func byDomain(key func(v1alpha1.DomainSpec) string) client.IndexerFunc {
 			return nil
 		}
 		return []string{key(domain.Spec)}
+	}
+}
+
+func byClaim(key func(*v1alpha1.HostClaim) string) client.IndexerFunc {
+	return func(o client.Object) []string {
+		claim, ok := o.(*v1alpha1.HostClaim)
+		if !ok {
+			return nil
+		}
+		return []string{key(claim)}
 	}
 }
 

@@ -24,6 +24,7 @@ import (
 
 	"github.com/berth-dev/berth/controllers/internal/ecr"
 	"github.com/berth-dev/berth/internal/access"
+	"github.com/berth-dev/berth/internal/host"
 	"github.com/berth-dev/berth/internal/testaws"
 	"github.com/berth-dev/berth/internal/testenv"
 	"github.com/berth-dev/berth/internal/testlog"
@@ -131,7 +132,7 @@ func testBase(t *testing.T, c clock.PassiveClock) base {
 	platform := testOptions().withDefaults().platform()
 	return base{
 		client: cached, live: uncached, recorder: noEvents{}, clock: c, platform: platform, tokens: ecr.New(c),
-		rights: &sync.Map{}, refusals: newRefusals(),
+		rules: host.Rules{BaseDomain: baseDomain}, named: newNamedHosts(), paid: &sync.Map{}, rights: &sync.Map{}, refusals: newRefusals(),
 	}
 }
 

@@ -32,6 +32,7 @@ import (
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/controllers/internal/desired"
 	"github.com/berth-dev/berth/controllers/internal/ecr"
+	"github.com/berth-dev/berth/internal/host"
 	"github.com/berth-dev/berth/internal/secretcache"
 )
 
@@ -116,10 +117,15 @@ func SetupWithManager(ctx context.Context, mgr manager.Manager, o Options) error
 		recorder: mgr.GetEventRecorder("berth-operator"),
 		clock:    o.Clock,
 		platform: o.platform(),
+		rules:    host.Rules{BaseDomain: o.BaseDomain},
+		named:    newNamedHosts(),
+		paid:     &sync.Map{},
 		tokens:   ecr.New(o.Clock),
 		rights:   &sync.Map{},
 		refusals: newRefusals(),
 		tracer:   o.Tracer,
+
+		proofByDefault: o.VerifyDomains,
 	}
 	// Whoever waits to lead fills the caches meanwhile, so that there is nothing to read when its time comes.
 	c := controller.Options{MaxConcurrentReconciles: o.Concurrency, ReconciliationTimeout: reconcileTimeout, EnableWarmup: new(true)}
@@ -146,6 +152,14 @@ type base struct {
 	recorder events.EventRecorder
 	clock    clock.PassiveClock
 	platform desired.Platform
+	// rules say which hosts are the platform's own.
+	rules host.Rules
+	// proofByDefault is true if organizations have to prove that they own their hosts, unless their policy says otherwise.
+	proofByDefault bool
+	// named are the names in custom certificates.
+	named *namedHosts
+	// paid are the certificatePayments of Certificates that are not written yet.
+	paid *sync.Map
 	// tokens are those for registries of Amazon ECR, for all Apps.
 	tokens *ecr.Tokens
 	// rights are what the API server has said last of the controllers' rights in young organizations, by Namespace; see requireRights.

@@ -76,7 +76,7 @@ type Hosts interface {
 
 // NamePolicy says which names a certificate may have that is served for a host.
 type NamePolicy struct {
-	// Host is what the certificate is for. It needs no proof: whoever serves it has it.
+	// Host is what the certificate is for. It is never refused: the route for it is there already.
 	Host string
 	// App is the App that the host leads to. Of the names below the base domain, the certificate may have this App's default host.
 	App string
@@ -102,6 +102,9 @@ func (p NamePolicy) Check(leaf *x509.Certificate) error {
 }
 
 func (p NamePolicy) check(name string) error {
+	if name == p.Host {
+		return nil
+	}
 	if _, err := netip.ParseAddr(name); err == nil {
 		return problem("The certificate names the IP address %s. Use a certificate that names only hosts.", name)
 	}
@@ -120,7 +123,7 @@ func (p NamePolicy) check(name string) error {
 		return err
 	case foreign:
 		return problem("The certificate names %s, which covers a host outside the organization. Use a certificate without this name.", name)
-	case !p.Proof || name == p.Host || p.Rules.IsPlatform(name):
+	case !p.Proof || p.Rules.IsPlatform(name):
 		return nil
 	default:
 		return p.checkProof(name)
