@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math"
 	"net/netip"
 	"os"
 	"testing"
@@ -101,6 +102,8 @@ func organization(t *testing.T) (ns, token string) {
 	t.Helper()
 	o := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "test-"}}
 	create(t, o)
+	limits := &v1alpha1.OrganizationLimits{NewCertificatesPerHour: new(int32(math.MaxInt32)), NewCertificatesPerDay: new(int32(math.MaxInt32))}
+	create(t, &v1alpha1.Organization{ObjectMeta: metav1.ObjectMeta{Name: o.Name}, Spec: v1alpha1.OrganizationSpec{Limits: limits}})
 	change(t, o, func() { o.Labels = map[string]string{v1alpha1.LabelOrganization: o.Name} })
 	eventually(t, func(ctx context.Context) error {
 		if err := api.Get(ctx, client.ObjectKeyFromObject(o), o); err != nil {
@@ -183,8 +186,8 @@ var (
 
 func failing(reason string) condition { return condition{metav1.ConditionFalse, reason} }
 
-// expect waits until a Domain has the conditions, all of the present generation, and tools that know only kstatus agree.
-func expect(t *testing.T, d *v1alpha1.Domain, kstatus status.Status, want map[string]condition) {
+// expect waits until an App or a Domain has the conditions, all of the present generation, and tools that know only kstatus agree.
+func expect(t *testing.T, d testenv.Object, kstatus status.Status, want map[string]condition) {
 	t.Helper()
 	testenv.Expect(t, api, d, kstatus, want)
 }
