@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/controllers/internal/desired"
 	"github.com/berth-dev/berth/internal/access"
 	"github.com/berth-dev/berth/internal/testenv"
 )
@@ -50,7 +51,7 @@ func TestOperatorBindsRolesOfOrganizationsAlone(t *testing.T) {
 	account := func(namespace, name string) *rbacv1ac.SubjectApplyConfiguration {
 		return rbacv1ac.Subject().WithKind("ServiceAccount").WithNamespace(namespace).WithName(name)
 	}
-	const whom, where = "are for its groups", "is no organization"
+	const whom, where = "are for its groups", "is not an organization"
 	cases := map[string]struct {
 		namespace, name, role string
 		subject               *rbacv1ac.SubjectApplyConfiguration
@@ -110,7 +111,7 @@ func TestOperatorChangesLittleOfNamespaces(t *testing.T) {
 	set := func(key, value string) func(*corev1.Namespace) {
 		return func(ns *corev1.Namespace) { metav1.SetMetaDataLabel(&ns.ObjectMeta, key, value) }
 	}
-	mark := func(key, value string) func(*corev1.Namespace) {
+	note := func(key, value string) func(*corev1.Namespace) {
 		return func(ns *corev1.Namespace) { metav1.SetMetaDataAnnotation(&ns.ObjectMeta, key, value) }
 	}
 	cases := map[string]struct {
@@ -118,20 +119,21 @@ func TestOperatorChangesLittleOfNamespaces(t *testing.T) {
 		change func(*corev1.Namespace)
 		want   string
 	}{
-		"Organization":     {plain: true, change: set(v1alpha1.LabelOrganization, "x"), want: "organizations alone"},
-		"ExternalID":       {plain: true, change: mark(v1alpha1.AnnotationExternalID, "x"), want: "organizations alone"},
-		"NoOrganization":   {change: func(ns *corev1.Namespace) { delete(ns.Labels, v1alpha1.LabelOrganization) }, want: "of the labels"},
-		"OtherName":        {change: set(v1alpha1.LabelOrganization, "other"), want: "of the labels"},
-		"OtherLabel":       {change: set("example.com/a", "b"), want: "of the labels"},
-		"Privileged":       {change: set("pod-security.kubernetes.io/enforce", "privileged"), want: "of the labels"},
-		"Unbounded":        {change: func(ns *corev1.Namespace) { delete(ns.Labels, "pod-security.kubernetes.io/enforce") }, want: "of the labels"},
-		"Audit":            {change: set("pod-security.kubernetes.io/audit", "baseline"), want: "of the labels"},
-		"OtherExternalID":  {change: mark(v1alpha1.AnnotationExternalID, "x"), want: "external id"},
-		"NoExternalID":     {change: func(ns *corev1.Namespace) { delete(ns.Annotations, v1alpha1.AnnotationExternalID) }, want: "external id"},
-		"OtherToken":       {change: mark(v1alpha1.AnnotationVerificationToken, "x"), want: "verification token"},
-		"Quota":            {change: mark(v1alpha1.AnnotationQuota, "pods=1000"), want: "of the annotations"},
-		"Finalizer":        {change: func(ns *corev1.Namespace) { ns.Finalizers = []string{"example.com/stay"} }, want: "nothing of a Namespace but"},
-		"OwnersOfAnything": {change: func(ns *corev1.Namespace) { ns.OwnerReferences = ownedByMap(ns) }, want: "nothing of a Namespace but"},
+		"Organization":      {plain: true, change: set(v1alpha1.LabelOrganization, "x"), want: "organizations alone"},
+		"ExternalID":        {plain: true, change: note(v1alpha1.AnnotationExternalID, "x"), want: "organizations alone"},
+		"NoOrganization":    {change: func(ns *corev1.Namespace) { delete(ns.Labels, v1alpha1.LabelOrganization) }, want: "of the labels"},
+		"OtherName":         {change: set(v1alpha1.LabelOrganization, "other"), want: "of the labels"},
+		"OtherLabel":        {change: set("example.com/a", "b"), want: "of the labels"},
+		"Privileged":        {change: set("pod-security.kubernetes.io/enforce", "privileged"), want: "of the labels"},
+		"Unbounded":         {change: func(ns *corev1.Namespace) { delete(ns.Labels, "pod-security.kubernetes.io/enforce") }, want: "of the labels"},
+		"Audit":             {change: set("pod-security.kubernetes.io/audit", "baseline"), want: "of the labels"},
+		"OtherExternalID":   {change: note(v1alpha1.AnnotationExternalID, "x"), want: "external id"},
+		"NoExternalID":      {change: func(ns *corev1.Namespace) { delete(ns.Annotations, v1alpha1.AnnotationExternalID) }, want: "external id"},
+		"OtherToken":        {change: note(v1alpha1.AnnotationVerificationToken, "x"), want: "verification token"},
+		"Quota":             {change: note(oldQuota, "pods=1000"), want: "of the annotations"},
+		"Finalizer":         {change: func(ns *corev1.Namespace) { ns.Finalizers = []string{"example.com/stay"} }, want: "nothing of a Namespace but"},
+		"OwnersOfAnything":  {change: func(ns *corev1.Namespace) { ns.OwnerReferences = ownedByAnother(ns) }, want: "changes no other owner"},
+		"OtherOrganization": {change: func(ns *corev1.Namespace) { ns.OwnerReferences[0].Name = "other" }, want: "changes no other owner"},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -148,7 +150,47 @@ func TestOperatorChangesLittleOfNamespaces(t *testing.T) {
 	}
 }
 
-func ownedByMap(ns *corev1.Namespace) []metav1.OwnerReference {
+// The operator creates Namespaces for Organizations alone, and with nothing that is not an organization's.
+func TestOperatorCreatesNamespacesOfOrganizationsAlone(t *testing.T) {
+	t.Parallel()
+	operator := operatorClient(t)
+	cases := map[string]struct {
+		change func(*corev1.Namespace)
+		want   string
+	}{
+		"AsItDoes":        {func(*corev1.Namespace) {}, ""},
+		"System":          {func(ns *corev1.Namespace) { rename(ns, "kube-other") }, "system Namespaces"},
+		"NoOwner":         {func(ns *corev1.Namespace) { ns.OwnerReferences = nil }, "of Organizations alone"},
+		"OtherOwner":      {func(ns *corev1.Namespace) { ns.OwnerReferences[0].Name = "other" }, "Organization of its name"},
+		"SecondOwner":     {func(ns *corev1.Namespace) { ns.OwnerReferences = append(ns.OwnerReferences, ownedByAnother(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{UID: "4-5-6"}})...) }, "no other owner"},
+		"NoLabel":         {func(ns *corev1.Namespace) { ns.Labels = nil }, "of the labels"},
+		"OtherName":       {func(ns *corev1.Namespace) { ns.Labels[v1alpha1.LabelOrganization] = "other" }, "of the labels"},
+		"OtherLabel":      {func(ns *corev1.Namespace) { ns.Labels["example.com/a"] = "b" }, "of the labels"},
+		"Privileged":      {func(ns *corev1.Namespace) { ns.Labels[podSecurityEnforce] = "privileged" }, "of the labels"},
+		"OtherAnnotation": {func(ns *corev1.Namespace) { ns.Annotations["example.com/a"] = "b" }, "of the annotations"},
+		"Finalizer":       {func(ns *corev1.Namespace) { ns.Finalizers = []string{"example.com/stay"} }, "nothing of a Namespace but"},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			org := &v1alpha1.Organization{ObjectMeta: metav1.ObjectMeta{Name: "made-" + strings.ToLower(name), UID: "1-2-3"}}
+			ns := desired.OrganizationNamespace(org, "id", "token")
+			tc.change(ns)
+			err := operator.Create(t.Context(), ns, client.DryRunAll)
+			if tc.want != "" {
+				refused(t, err, tc.want)
+			} else if err != nil {
+				t.Errorf("got error %v", err)
+			}
+		})
+	}
+}
+
+func rename(ns *corev1.Namespace, name string) {
+	ns.Name, ns.Labels[v1alpha1.LabelOrganization], ns.OwnerReferences[0].Name = name, name, name
+}
+
+func ownedByAnother(ns *corev1.Namespace) []metav1.OwnerReference {
 	return []metav1.OwnerReference{{APIVersion: "v1", Kind: "Namespace", Name: "other", UID: ns.UID}}
 }
 

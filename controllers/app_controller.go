@@ -77,10 +77,10 @@ func setupApp(mgr manager.Manager, b base, o controller.Options) error {
 		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(labelledApp), builder.WithPredicates(podChanged)).
 		Watches(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(r.appsOfSecret), builder.WithPredicates(secretChanged)).
 		Watches(&corev1.Namespace{}, handler.EnqueueRequestsFromMapFunc(r.appsOfNamespace), builder.WithPredicates(organizationChanged)).
+		Watches(&v1alpha1.Organization{}, handler.EnqueueRequestsFromMapFunc(r.appsOfNamespace), builder.WithPredicates(policyChanged)).
 		Watches(&rbacv1.RoleBinding{}, handler.EnqueueRequestsFromMapFunc(r.appsOfNamespace), builder.WithPredicates(rightsComeOrGo)).
 		Watches(&v1alpha1.App{}, handler.EnqueueRequestsFromMapFunc(r.appsOfHost), builder.WithPredicates(claimChanged)).
 		Watches(&v1alpha1.Domain{}, handler.EnqueueRequestsFromMapFunc(r.appsOfHost), builder.WithPredicates(domainChanged)).
-		Watches(&v1alpha1.Organization{}, handler.EnqueueRequestsFromMapFunc(r.appsOfNamespace), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&v1alpha1.HostClaim{}, b.named.concerned(v1alpha1.HostHolderApp), builder.WithPredicates(hostChangedHands)).
 		Watches(&v1alpha1.App{}, b.named.forgetDeleted())
 	return watchIssuing(watched, b.client, toApp).Complete(b.measured("App", reconcile.AsReconciler(b.client, r)))

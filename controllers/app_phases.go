@@ -15,7 +15,9 @@ import (
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/controllers/internal/desired"
 	"github.com/berth-dev/berth/controllers/internal/phase"
+	"github.com/berth-dev/berth/controllers/internal/policy"
 	"github.com/berth-dev/berth/controllers/internal/ssa"
+	"github.com/berth-dev/berth/internal/registry"
 )
 
 // revisionAnnotation is the number that the Deployment controller gives to a version, on the Deployment and on the version's ReplicaSet.
@@ -68,7 +70,18 @@ func (r *appReconciler) adopt(ctx context.Context, app *v1alpha1.App, secret str
 }
 
 func (r *appReconciler) deployment(ctx context.Context, s *appScope) error {
-	want, err := desired.Deployment(s.app)
+	org, err := r.policyOf(ctx, s.app.GetNamespace())
+	if err != nil {
+		return err
+	}
+	if !policy.AllowsRegistry(org, s.app.Spec.Image) {
+		return registryNotAllowed(org.GetName(), s.app.Spec.Image)
+	}
+	tenant, err := r.tenant(ctx, org)
+	if err != nil {
+		return err
+	}
+	want, err := desired.Deployment(s.app, tenant)
 	if err != nil {
 		return err
 	}
@@ -78,6 +91,12 @@ func (r *appReconciler) deployment(ctx context.Context, s *appScope) error {
 	}
 	s.deployment = have
 	return nil
+}
+
+// registryNotAllowed stalls an App before its Deployment is changed, so that the version that runs goes on.
+func registryNotAllowed(organization, image string) error {
+	return phase.Stall(v1alpha1.ReasonRegistryNotAllowed, "Organization %s does not allow images from %s. Use another registry, or ask the platform's "+
+		"administrators to allow it (spec.allowedRegistries and spec.deniedRegistries of the Organization).", organization, registry.Of(image))
 }
 
 // pods reads the App's Pods, and which of them are of its newest version.

@@ -38,6 +38,7 @@ func cacheOptions() cache.Options {
 		ByObject: map[client.Object]cache.ByObject{
 			&v1alpha1.App{}:               {Transform: keepWhole(apiac.ExtractAppStatus)},
 			&v1alpha1.Domain{}:            {Transform: keepWhole(apiac.ExtractDomainStatus)},
+			&v1alpha1.Organization{}:      {Transform: keepWhole(apiac.ExtractOrganizationStatus)},
 			&appsv1.Deployment{}:          {Transform: keepOurs(appsv1ac.ExtractDeployment, keepOfDeployment)},
 			&corev1.Service{}:             {Transform: keepOfService},
 			&cmv1.Certificate{}:           {Transform: keepOurs(cmv1ac.ExtractCertificate, keepOfCertificate)},
@@ -45,7 +46,7 @@ func cacheOptions() cache.Options {
 			&rbacv1.RoleBinding{}:         {Transform: keepOurs(rbacv1ac.ExtractRoleBinding, nothing)},
 			&networkingv1.NetworkPolicy{}: {Transform: keepOurs(networkingv1ac.ExtractNetworkPolicy, nothing)},
 			&corev1.LimitRange{}:          {Transform: keepOurs(corev1ac.ExtractLimitRange, nothing)},
-			&corev1.ResourceQuota{}:       {Transform: keepOurs(corev1ac.ExtractResourceQuota, nothing)},
+			&corev1.ResourceQuota{}:       {Transform: keepOurs(corev1ac.ExtractResourceQuota, keepOfQuota)},
 			&corev1.Node{}:                {Transform: keepOfNode},
 			&discoveryv1.EndpointSlice{}: {Namespaces: map[string]cache.Config{
 				metav1.NamespaceDefault: {LabelSelector: having(discoveryv1.LabelServiceName, apiServer)},

@@ -103,14 +103,18 @@ func keepOfService(in any) (any, error) {
 	return &corev1.Service{ObjectMeta: bare(service), Spec: corev1.ServiceSpec{ClusterIPs: service.Spec.ClusterIPs}}, nil
 }
 
-// keepOfNode keeps of a Node the addresses that it has.
+// keepOfQuota keeps how much of a quota is in use.
+func keepOfQuota(from, to *corev1.ResourceQuota) { to.Status = from.Status }
+
+// keepOfNode keeps the addresses of a Node and whether it supports user namespaces.
 func keepOfNode(in any) (any, error) {
 	node, ok := in.(*corev1.Node)
 	if !ok {
 		return in, nil
 	}
 	return &corev1.Node{
-		ObjectMeta: bare(node), Spec: corev1.NodeSpec{PodCIDRs: node.Spec.PodCIDRs}, Status: corev1.NodeStatus{Addresses: node.Status.Addresses},
+		ObjectMeta: bare(node), Spec: corev1.NodeSpec{PodCIDRs: node.Spec.PodCIDRs},
+		Status: corev1.NodeStatus{Addresses: node.Status.Addresses, RuntimeHandlers: node.Status.RuntimeHandlers},
 	}, nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/controllers/internal/desired"
 	"github.com/berth-dev/berth/controllers/internal/phase"
 	"github.com/berth-dev/berth/controllers/internal/status"
 )
@@ -18,23 +19,55 @@ import (
 // companyGrace is for how long an object waits for what it needs before it says that a person must act.
 const companyGrace = 5 * time.Second
 
-// requireOrganization stalls unless the Namespace is an organization, and waits until the controllers may write in it. The cache holds no
-// other Namespaces. What an object had before its Namespace stopped being one stays as it is. In a Namespace that is being deleted, nothing
-// can be made any more.
+// requireOrganization stalls unless the Namespace is that of an Organization, and waits until the controllers may write in it. What an object
+// had before its Namespace stopped being one stays as it is. In a Namespace that is being deleted, nothing can be made any more.
 func (b base) requireOrganization(ctx context.Context, o status.Object) error {
-	var ns corev1.Namespace
-	err := b.client.Get(ctx, client.ObjectKey{Name: o.GetNamespace()}, &ns)
+	name := o.GetNamespace()
+	org, err := b.policyOf(ctx, name)
 	if apierrors.IsNotFound(err) {
 		return b.missing(o, v1alpha1.ReasonNoOrganization,
-			"Namespace %s is not an organization: it has no label %s.", o.GetNamespace(), v1alpha1.LabelOrganization)
-	}
-	if err == nil && !ns.GetDeletionTimestamp().IsZero() {
-		return phase.Wait(0, v1alpha1.ReasonProgressing, "Namespace %s is being deleted.", o.GetNamespace())
+			"Namespace %[1]s is not an organization: there is no Organization %[1]s. Ask the platform's administrators to create it.", name)
 	}
 	if err != nil {
 		return err
 	}
+	if message := namespaceRefused(&org); message != "" {
+		return b.missing(o, v1alpha1.ReasonNoOrganization, "Namespace %s is not an organization: %s", name, message)
+	}
+	var ns corev1.Namespace
+	err = b.client.Get(ctx, client.ObjectKey{Name: name}, &ns)
+	switch {
+	case apierrors.IsNotFound(err), err == nil && org.Status.UserNamespaces == "":
+		return phase.Wait(0, v1alpha1.ReasonProgressing, "Organization %s is being set up.", name)
+	case err != nil:
+		return err
+	case !ns.GetDeletionTimestamp().IsZero(), !org.GetDeletionTimestamp().IsZero():
+		return phase.Wait(0, v1alpha1.ReasonProgressing, "Organization %s is being deleted.", name)
+	}
 	return b.requireRights(ctx, &ns)
+}
+
+// namespaceRefused returns why an Organization does not have the Namespace of its name, or nothing if it has it or may get it.
+func namespaceRefused(org *v1alpha1.Organization) string {
+	c := meta.FindStatusCondition(org.Status.Conditions, v1alpha1.ConditionNamespaceReady)
+	if c == nil || c.Reason != v1alpha1.ReasonNotOwned && c.Reason != v1alpha1.ReasonNamespaceReserved {
+		return ""
+	}
+	return c.Message
+}
+
+// policyOf returns the Organization of a Namespace from the cache; the error is NotFound if there is none.
+func (b base) policyOf(ctx context.Context, namespace string) (v1alpha1.Organization, error) {
+	var org v1alpha1.Organization
+	err := b.client.Get(ctx, client.ObjectKey{Name: namespace}, &org)
+	return org, err
+}
+
+// tenant returns what the objects of an organization's Apps and Domains take from it.
+func (b base) tenant(ctx context.Context, org v1alpha1.Organization) (desired.Tenant, error) {
+	var ns corev1.Namespace
+	err := b.client.Get(ctx, client.ObjectKey{Name: org.GetName()}, &ns)
+	return desired.Tenant{NamespaceUID: ns.GetUID(), UserNamespaces: org.Status.UserNamespaces == v1alpha1.UserNamespacesEnabled}, err
 }
 
 // isInOrganization reports whether the Namespace of an object is an organization that the controllers may write in.

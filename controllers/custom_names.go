@@ -11,14 +11,13 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
-	"github.com/berth-dev/berth/controllers/internal/phase"
 	"github.com/berth-dev/berth/controllers/internal/policy"
 	"github.com/berth-dev/berth/controllers/internal/ssa"
 	"github.com/berth-dev/berth/controllers/internal/status"
 	"github.com/berth-dev/berth/internal/certificate"
 )
 
-// +kubebuilder:rbac:groups=berth.dev,resources=organizations;hostclaims,verbs=list;watch
+// +kubebuilder:rbac:groups=berth.dev,resources=hostclaims,verbs=list;watch
 // +kubebuilder:rbac:groups=berth.dev,resources=hostclaims/status,verbs=update
 
 // eventWithdraw is the action of the event that a custom certificate is not served any longer.
@@ -77,16 +76,6 @@ func (s sites) withdraw(ctx context.Context, owner status.Object, v *serving) er
 	s.recorder.Eventf(owner, nil, corev1.EventTypeWarning, v1alpha1.ReasonCertificateInvalid, eventWithdraw,
 		"The custom certificate is no longer served. %s", status.Cut(reason.Error()))
 	return nil
-}
-
-// policyOf returns the Organization of a Namespace.
-func (b base) policyOf(ctx context.Context, namespace string) (v1alpha1.Organization, error) {
-	var org v1alpha1.Organization
-	err := b.client.Get(ctx, client.ObjectKey{Name: namespace}, &org, client.DisableReadYourWritesConsistency)
-	if apierrors.IsNotFound(err) {
-		return org, phase.Wait(0, v1alpha1.ReasonProgressing, "Organization %s does not exist yet.", namespace)
-	}
-	return org, err
 }
 
 // claimedHosts answers from the HostClaims whose hosts are, from the point of view of an organization.

@@ -72,13 +72,13 @@ func (o Options) setupDomain(mgr manager.Manager, b base, c controller.Options) 
 		Watches(&cmv1.Certificate{}, child, builder.WithPredicates(ownedOrNew)).
 		Watches(&networkingv1.Ingress{}, child, builder.WithPredicates(ownedOrNew)).
 		Watches(&corev1.Namespace{}, handler.EnqueueRequestsFromMapFunc(r.domainsOfNamespace), builder.WithPredicates(tokenChanged)).
+		Watches(&v1alpha1.Organization{}, handler.EnqueueRequestsFromMapFunc(r.domainsOfNamespace), builder.WithPredicates(policyChanged)).
 		Watches(&rbacv1.RoleBinding{}, handler.EnqueueRequestsFromMapFunc(r.domainsOfNamespace), builder.WithPredicates(rightsComeOrGo)).
 		Watches(&v1alpha1.App{}, handler.EnqueueRequestsFromMapFunc(r.domainsOfApp), builder.WithPredicates(comesOrGoes)).
 		Watches(&v1alpha1.App{}, handler.EnqueueRequestsFromMapFunc(r.mirrorsOfApp)).
 		Watches(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(r.domainsOfSecret), builder.WithPredicates(secretChanged)).
 		Watches(&v1alpha1.App{}, handler.EnqueueRequestsFromMapFunc(r.domainsOfHost), builder.WithPredicates(claimChanged)).
 		Watches(&v1alpha1.Domain{}, handler.EnqueueRequestsFromMapFunc(r.domainsOfHost), builder.WithPredicates(domainChanged)).
-		Watches(&v1alpha1.Organization{}, handler.EnqueueRequestsFromMapFunc(r.domainsOfNamespace), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&v1alpha1.HostClaim{}, b.named.concerned(v1alpha1.HostHolderDomain), builder.WithPredicates(hostChangedHands)).
 		Watches(&v1alpha1.Domain{}, b.named.forgetDeleted())
 	if r.prover != nil {

@@ -30,10 +30,23 @@ type noEvents struct{}
 
 func (noEvents) Eventf(runtime.Object, runtime.Object, string, string, string, string, ...any) {}
 
-// organization makes a Namespace that is an organization that the platform trusts, which the controllers have set up and may read the Secrets of.
-func organization(t *testing.T) string {
+// organization makes a trusted organization, which the controllers have set up and may read the Secrets of.
+func organization(t *testing.T, changes ...func(*v1alpha1.OrganizationSpec)) string {
 	t.Helper()
-	return organizationWith(t, trusted())
+	org := &v1alpha1.Organization{ObjectMeta: metav1.ObjectMeta{GenerateName: "test-"}, Spec: trusted()}
+	for _, change := range changes {
+		change(&org.Spec)
+	}
+	create(t, org)
+	ns := org.Name
+	eventually(t, func(ctx context.Context) error {
+		if err := cached.Get(ctx, client.ObjectKey{Namespace: ns, Name: names.OrganizationObject}, &networkingv1.NetworkPolicy{}); err != nil {
+			return err
+		}
+		// While they are refused, a status may come before the objects that it is about.
+		return cached.List(ctx, &corev1.SecretList{}, client.InNamespace(ns))
+	})
+	return ns
 }
 
 // trusted is the policy of most organizations of the tests.
@@ -46,26 +59,22 @@ func trusted() v1alpha1.OrganizationSpec {
 // organizationWith makes an organization with a policy.
 func organizationWith(t *testing.T, spec v1alpha1.OrganizationSpec) string {
 	t.Helper()
-	ns := namespace(t, nil)
-	create(t, &v1alpha1.Organization{ObjectMeta: metav1.ObjectMeta{Name: ns}, Spec: spec})
-	label(t, ns)
-	eventually(t, func(ctx context.Context) error {
-		if err := cached.Get(ctx, client.ObjectKey{Namespace: ns, Name: names.OrganizationObject}, &networkingv1.NetworkPolicy{}); err != nil {
-			return err
-		}
-		// While they are refused, a status may come before the objects that it is about.
-		return cached.List(ctx, &corev1.SecretList{}, client.InNamespace(ns))
-	})
-	return ns
+	return organization(t, func(s *v1alpha1.OrganizationSpec) { *s = spec })
 }
 
-// label makes a Namespace an organization.
+// label makes a Namespace an organization: it gets the label and, unless there is one, an Organization, which is trusted.
 func label(t *testing.T, ns string) {
 	t.Helper()
+	mark(t, ns)
 	org := &v1alpha1.Organization{ObjectMeta: metav1.ObjectMeta{Name: ns}, Spec: trusted()}
-	if err := api.Create(t.Context(), org); err != nil && !apierrors.IsAlreadyExists(err) {
+	if err := api.Create(t.Context(), org); client.IgnoreAlreadyExists(err) != nil {
 		t.Fatalf("create: %v", err)
 	}
+}
+
+// mark gives a Namespace the label by which the Organization of its name may have it.
+func mark(t *testing.T, ns string) {
+	t.Helper()
 	patch(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns}}, func(o client.Object) {
 		labels := o.GetLabels()
 		labels[v1alpha1.LabelOrganization] = ns

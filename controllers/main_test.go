@@ -121,8 +121,11 @@ func testOptions() Options {
 		IngressAnnotations: map[string]string{"example.com/entrypoint": "websecure"},
 		Namespace:          testenv.Namespace,
 		RouterNamespaces:   []string{"traefik"},
-		RouterNetworks:     []netip.Prefix{netip.MustParsePrefix("192.0.2.7/32")},
-		Concurrency:        4,
+
+		CertManagerNamespace: "cert-manager",
+		NeverOrganizations:   []string{"never"},
+		RouterNetworks:       []netip.Prefix{netip.MustParsePrefix("192.0.2.7/32")},
+		Concurrency:          4,
 	}
 }
 

@@ -2,9 +2,7 @@ package controllers
 
 import (
 	"context"
-	"errors"
-	"slices"
-	"time"
+	"sync"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -15,16 +13,19 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/controllers/internal/desired"
 	"github.com/berth-dev/berth/controllers/internal/phase"
-	"github.com/berth-dev/berth/controllers/internal/status"
 	"github.com/berth-dev/berth/internal/access"
 )
 
-// +kubebuilder:rbac:groups="",resources=namespaces,verbs=list;watch;patch
+// +kubebuilder:rbac:groups=berth.dev,resources=organizations,verbs=list;watch;create
+// +kubebuilder:rbac:groups=berth.dev,resources=organizations/status,verbs=patch
+// +kubebuilder:rbac:groups=berth.dev,resources=organizations/finalizers,verbs=update
+// +kubebuilder:rbac:groups="",resources=namespaces,verbs=list;watch;create;patch
 // +kubebuilder:rbac:groups="",resources=limitranges;resourcequotas;nodes,verbs=list;watch
 // +kubebuilder:rbac:groups=networking.k8s.io,resources=networkpolicies,verbs=list;watch
 // +kubebuilder:rbac:groups=discovery.k8s.io,resources=endpointslices,verbs=list;watch
@@ -36,17 +37,27 @@ import (
 // +kubebuilder:rbac:roleName=berth-operator-organization,groups=networking.k8s.io,resources=networkpolicies,verbs=create;patch
 // +kubebuilder:rbac:roleName=berth-operator-organization,groups="",resources=limitranges;resourcequotas,verbs=create;patch;delete
 
-// complainAfter is when a problem of an organization is told once more. An event is kept for an hour, as a rule.
-const complainAfter = 30 * time.Minute
-
-// organizationReconciler gives each organization what makes it one: its ids, who may do what in it, and its bounds.
+// organizationReconciler reconciles Organizations: their Namespaces with ids, rights and bounds.
 type organizationReconciler struct {
 	base
 
 	// namespace is Berth's own.
 	namespace string
+	// never are the Namespaces that cannot become organizations, Berth's own included.
+	never []string
 	// network is what the platform says about isolation. The addresses of API server and nodes come to it.
 	network desired.Network
+	// counted says when the usage of each organization's quota was last written.
+	counted *sync.Map
+}
+
+// organizationScope is what the phases of one reconcile of an Organization share.
+type organizationScope struct {
+	org *v1alpha1.Organization
+	// ns is the organization's Namespace; nil until that phase has succeeded.
+	ns *corev1.Namespace
+	// usage is what the quota allows and how much of it is in use; nil if there is no quota.
+	usage *v1alpha1.QuotaUsage
 }
 
 func (o Options) setupOrganization(mgr manager.Manager, b base, c controller.Options) error {
@@ -56,7 +67,8 @@ func (o Options) setupOrganization(mgr manager.Manager, b base, c controller.Opt
 	return builder.ControllerManagedBy(mgr).
 		Named("organization").
 		WithOptions(c).
-		For(&corev1.Namespace{}).
+		For(&v1alpha1.Organization{}, builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, statusChanged, goes))).
+		Watches(&corev1.Namespace{}, child).
 		Watches(&rbacv1.RoleBinding{}, child, builder.WithPredicates(ofOrganizations, ownedOrNew)).
 		Watches(&networkingv1.NetworkPolicy{}, child, builder.WithPredicates(ofOrganizations, ownedOrNew)).
 		Watches(&corev1.LimitRange{}, child, builder.WithPredicates(ofOrganizations, ownedOrNew)).
@@ -68,66 +80,50 @@ func (o Options) setupOrganization(mgr manager.Manager, b base, c controller.Opt
 }
 
 func (o Options) organizationReconciler(b base) *organizationReconciler {
-	return &organizationReconciler{base: b, namespace: o.Namespace, network: desired.Network{
-		RouterNamespaces: o.RouterNamespaces, RouterNetworks: o.RouterNetworks, Denied: o.DenyEgress,
-	}}
+	never := append([]string{o.Namespace, o.CertManagerNamespace}, o.RouterNamespaces...)
+	return &organizationReconciler{
+		base: b, namespace: o.Namespace, never: append(never, o.NeverOrganizations...), counted: &sync.Map{},
+		network: desired.Network{RouterNamespaces: o.RouterNamespaces, RouterNetworks: o.RouterNetworks, Denied: o.DenyEgress},
+	}
 }
 
-// Reconcile makes an organization have what it is to have. What a person must act on becomes an event of the Namespace, which has no
-// conditions, and the rest goes on.
+// Reconcile gives an Organization its Namespace with everything in it that makes it one, and reports in the status.
 func (r *organizationReconciler) Reconcile(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
-	ns := &corev1.Namespace{}
-	err := r.client.Get(ctx, req.NamespacedName, ns)
+	org := &v1alpha1.Organization{}
+	err := r.client.Get(ctx, req.NamespacedName, org)
 	if apierrors.IsNotFound(err) {
-		return reconcile.Result{}, r.retire(ctx, req.Name)
+		return r.withoutOrganization(ctx, req.Name)
 	}
-	if err != nil || !ns.GetDeletionTimestamp().IsZero() {
+	if err != nil || !org.GetDeletionTimestamp().IsZero() {
 		return reconcile.Result{}, err
 	}
-	outcome := phase.Run(ctx, ns, r.phases(ns)...)
-	status.Complain(r.recorder, ns, outcome)
-	if len(outcome.Problems()) == 0 {
-		return r.result(ns, outcome, nil)
-	}
-	return r.result(ns, outcome, nil, complainAfter)
+	s := &organizationScope{org: org}
+	outcome := phase.Run(ctx, s, r.phases(org.GetName())...)
+	again, statusErr := r.writeStatus(ctx, s, outcome)
+	return r.result(org, outcome, statusErr, again)
 }
 
-// phases are the steps for an organization. Only the rights of the controllers themselves keep others from being taken.
-func (r *organizationReconciler) phases(ns *corev1.Namespace) []phase.Phase[*corev1.Namespace] {
-	phases := []phase.Phase[*corev1.Namespace]{
-		{Name: "namespace", Gate: true, Run: r.notOurs},
-		{Name: "ids", Run: r.identify},
-		{Name: "pod security", Run: r.podSecurity},
+// phases are the steps for an organization. A problem of one does not keep the others from running unless it is a gate.
+func (r *organizationReconciler) phases(name string) []phase.Phase[*organizationScope] {
+	phases := []phase.Phase[*organizationScope]{
+		{Name: "namespace", Condition: v1alpha1.ConditionNamespaceReady, Gate: true, Run: r.ensureNamespace},
+		{Name: "adoption", Condition: v1alpha1.ConditionNamespaceReady, Gate: true, Run: r.adopt},
+		{Name: "pod security", Condition: v1alpha1.ConditionNamespaceReady, Run: r.podSecurity},
 	}
-	for _, b := range access.Bindings(ns.GetName(), r.namespace) {
-		phases = append(phases, phase.Phase[*corev1.Namespace]{
-			Name: "access of " + b.Name,
-			Run:  func(ctx context.Context, ns *corev1.Namespace) error { return r.bind(ctx, ns, b) },
+	for _, b := range access.Bindings(name, r.namespace) {
+		phases = append(phases, phase.Phase[*organizationScope]{
+			Name: "access of " + b.Name, Condition: v1alpha1.ConditionAuthorized,
+			Run: func(ctx context.Context, s *organizationScope) error { return r.bind(ctx, s.ns, b) },
 		})
 	}
 	return append(phases,
-		phase.Phase[*corev1.Namespace]{Name: "rights", Gate: true, Run: r.requireRights},
-		phase.Phase[*corev1.Namespace]{Name: "isolation", Run: r.isolation},
-		phase.Phase[*corev1.Namespace]{Name: "defaults", Run: r.defaults},
-		phase.Phase[*corev1.Namespace]{Name: "quota", Run: r.quota},
+		phase.Phase[*organizationScope]{Name: "rights", Condition: v1alpha1.ConditionAuthorized, Gate: true, Run: r.authorized},
+		phase.Phase[*organizationScope]{Name: "isolation", Condition: v1alpha1.ConditionBounded, Run: r.isolation},
+		phase.Phase[*organizationScope]{Name: "defaults", Condition: v1alpha1.ConditionBounded, Run: r.defaults},
+		phase.Phase[*organizationScope]{Name: "quota", Condition: v1alpha1.ConditionBounded, Run: r.quota},
 	)
 }
 
-// notOurs keeps Berth's own Namespace from being an organization: its managers could write API keys.
-func (r *organizationReconciler) notOurs(_ context.Context, ns *corev1.Namespace) error {
-	if ns.GetName() == r.namespace {
-		return phase.Stall(v1alpha1.ReasonInvalid, "Berth's own Namespace can't be an organization. Take the label %s away.", v1alpha1.LabelOrganization)
-	}
-	return nil
-}
-
-// retire takes everybody's rights in a Namespace that is no organization, or none any more, the controllers' own last. What else it had
-// stays: without its NetworkPolicy, the Pods that still run in it would be open to all.
-func (r *organizationReconciler) retire(ctx context.Context, name string) error {
-	r.rights.Delete(name)
-	var errs []error
-	for _, b := range slices.Backward(access.Bindings(name, r.namespace)) {
-		errs = append(errs, r.unbind(ctx, name, b.Name))
-	}
-	return errors.Join(errs...)
+func (r *organizationReconciler) authorized(ctx context.Context, s *organizationScope) error {
+	return r.requireRights(ctx, s.ns)
 }

@@ -9,12 +9,12 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
-	rbacv1 "k8s.io/api/rbac/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
@@ -61,96 +61,101 @@ func TestOrganizationGetsIDs(t *testing.T) {
 
 func TestExternalIDIsKept(t *testing.T) {
 	t.Parallel()
-	cases := map[string]struct {
-		annotations map[string]string
-		labels      map[string]string
-		want        string
-	}{
-		"Restored":        {map[string]string{v1alpha1.AnnotationExternalID: "kept"}, map[string]string{v1alpha1.LabelOrganization: "x"}, "kept"},
-		"NotOrganization": {nil, nil, ""},
-	}
-	for name, tc := range cases {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "test-", Labels: tc.labels, Annotations: tc.annotations}}
-			create(t, ns)
-			settle()
-			get(t, ns)
-			if got := ns.Annotations[v1alpha1.AnnotationExternalID]; got != tc.want {
-				t.Errorf("the external id is %q, want %q", got, tc.want)
-			}
-		})
+	ns := nsNamed(namespace(t, nil))
+	patch(t, ns, func(client.Object) {
+		metav1.SetMetaDataAnnotation(&ns.ObjectMeta, v1alpha1.AnnotationExternalID, "kept")
+	})
+	label(t, ns.Name)
+	expect(t, orgNamed(ns.Name), status.CurrentStatus, readyOrganization)
+	get(t, ns)
+	if got := ns.Annotations[v1alpha1.AnnotationExternalID]; got != "kept" {
+		t.Errorf("the external id is %q, want that of before", got)
 	}
 }
 
-// A Namespace that is made anew from its manifest, as a backup is restored, is to the customers' AWS roles the organization that it was.
-func TestExternalIDSurvivesRestore(t *testing.T) {
-	t.Parallel()
-	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: organization(t)}}
-	get(t, ns)
-	want := ns.Annotations[v1alpha1.AnnotationExternalID]
-	if len(want) != externalIDLength {
-		t.Fatalf("the external id is %q", want)
-	}
-	manifest, err := json.Marshal(ns)
-	if err != nil {
-		t.Fatal(err)
-	}
-	remove(t, ns)
-	// What deletes a Namespace's objects and then lets it go doesn't run here.
+// finalize plays the Namespace controller: it lets a Namespace go that is being deleted.
+func finalize(t *testing.T, ns *corev1.Namespace) {
+	t.Helper()
 	get(t, ns)
 	ns.Spec.Finalizers = nil
 	if err := api.SubResource("finalize").Update(t.Context(), ns); err != nil {
 		t.Fatal(err)
 	}
-	if err := api.Get(t.Context(), key(ns), &corev1.Namespace{}); !apierrors.IsNotFound(err) {
-		t.Fatalf("the Namespace is still there (error: %v)", err)
+}
+
+// An organization that is restored from a backup, without its status and with other UIDs, is to the customers' AWS roles the one that it was.
+func TestExternalIDSurvivesRestore(t *testing.T) {
+	t.Parallel()
+	ns := nsNamed(organization(t))
+	want := ids(t, ns)
+	manifest, err := json.Marshal(ns)
+	if err != nil {
+		t.Fatal(err)
 	}
+	remove(t, orgNamed(ns.Name))
+	for _, b := range access.Bindings(ns.Name, testenv.Namespace) {
+		awaitAbsent(t, roleBinding(ns.Name, b.Name))
+	}
+	// What deletes a Namespace's objects and then lets it go doesn't run here.
+	for _, o := range []client.Object{&networkingv1.NetworkPolicy{}, &corev1.LimitRange{}, &corev1.ResourceQuota{}} {
+		if err := api.DeleteAllOf(t.Context(), o, client.InNamespace(ns.Name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	remove(t, ns)
+	finalize(t, ns)
+	absent(t, nsNamed(ns.Name))
 
 	restored := &corev1.Namespace{}
 	if err := json.Unmarshal(manifest, restored); err != nil {
 		t.Fatal(err)
 	}
-	restored.ResourceVersion = ""
+	restored.ResourceVersion, restored.OwnerReferences = "", nil
 	create(t, restored)
 	settle()
-	get(t, restored)
-	if got := restored.Annotations[v1alpha1.AnnotationExternalID]; got != want {
-		t.Errorf("the external id is %q, want %q", got, want)
+	absent(t, orgNamed(ns.Name))
+	create(t, orgNamed(ns.Name))
+	expect(t, orgNamed(ns.Name), status.CurrentStatus, readyOrganization)
+	if diff := cmp.Diff(want, ids(t, restored)); diff != "" {
+		t.Errorf("the ids changed (-before +after):\n%s", diff)
 	}
 }
 
-// An external id that somebody else has written since the Namespace was read is not overwritten.
+// A Namespace that is deleted alone comes again, empty, with the same ids.
+func TestNamespaceComesAgain(t *testing.T) {
+	t.Parallel()
+	ns := nsNamed(organization(t))
+	expect(t, orgNamed(ns.Name), status.CurrentStatus, readyOrganization)
+	want, uid := ids(t, ns), ns.UID
+	remove(t, ns)
+	expect(t, orgNamed(ns.Name), status.InProgressStatus, map[string]condition{v1alpha1.ConditionNamespaceReady: working})
+	finalize(t, ns)
+	eventually(t, func(ctx context.Context) error {
+		if err := api.Get(ctx, key(ns), ns); err != nil || ns.UID == uid {
+			return errNotYet
+		}
+		return nil
+	})
+	if diff := cmp.Diff(want, ids(t, ns)); diff != "" {
+		t.Errorf("the ids changed (-before +after):\n%s", diff)
+	}
+}
+
+// An external id that another client has written since the Namespace was read is not overwritten.
 func TestExternalIDIsNotOverwritten(t *testing.T) {
 	t.Parallel()
-	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace(t, nil)}}
+	ns := nsNamed(namespace(t, nil))
 	get(t, ns)
 	stale := ns.DeepCopy()
 	patch(t, ns, func(o client.Object) { o.SetAnnotations(map[string]string{v1alpha1.AnnotationExternalID: "restored"}) })
 	r := &organizationReconciler{base: base{client: api, rights: &sync.Map{}, refusals: newRefusals()}}
-	if err := r.identify(t.Context(), stale); !apierrors.IsConflict(err) {
-		t.Errorf("identify: got error %v, want a conflict", err)
+	org := orgNamed(ns.Name)
+	org.UID = "1-2-3"
+	if err := r.adopt(t.Context(), &organizationScope{org: org, ns: stale}); !apierrors.IsConflict(err) {
+		t.Errorf("adopt: got error %v, want a conflict", err)
 	}
 	get(t, ns)
 	if got := ns.Annotations[v1alpha1.AnnotationExternalID]; got != "restored" {
 		t.Errorf("the external id is %q, want %q", got, "restored")
-	}
-}
-
-// Berth's own Namespace holds the API keys, so nobody gets a role of an organization's in it.
-func TestOwnNamespaceIsNoOrganization(t *testing.T) {
-	label(t, testenv.Namespace)
-	t.Cleanup(func() {
-		unlabel := []byte(`{"metadata":{"labels":{"` + v1alpha1.LabelOrganization + `":null}}}`)
-		ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: testenv.Namespace}}
-		if err := api.Patch(context.WithoutCancel(t.Context()), ns, client.RawPatch(types.MergePatchType, unlabel)); err != nil {
-			t.Error(err)
-		}
-	})
-	complaint(t, testenv.Namespace, v1alpha1.ReasonInvalid, "can't be an organization")
-	var managers rbacv1.RoleBinding
-	err := api.Get(t.Context(), client.ObjectKey{Namespace: testenv.Namespace, Name: access.ClusterRoleManager}, &managers)
-	if !apierrors.IsNotFound(err) {
-		t.Errorf("its RoleBinding for managers: got %v, want it not to be there", err)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -19,34 +20,141 @@ import (
 	"github.com/berth-dev/berth/internal/testenv"
 )
 
-// Who had rights in a Namespace that is no organization any more has none. Its Pods, if any still run, stay isolated.
-func TestNamespaceStopsBeingAnOrganization(t *testing.T) {
+func nsNamed(name string) *corev1.Namespace {
+	return &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
+}
+
+// An Organization creates its Namespace, owns it, and says in its status what its members need to know.
+func TestOrganizationCreatesItsNamespace(t *testing.T) {
 	t.Parallel()
-	ns := organization(t)
-	annotate(t, ns, map[string]string{v1alpha1.AnnotationQuota: "pods=3"})
-	quota, policy := &corev1.ResourceQuota{ObjectMeta: named(ns, "berth")}, &networkingv1.NetworkPolicy{ObjectMeta: named(ns, "berth")}
-	eventually(t, func(ctx context.Context) error { return api.Get(ctx, key(quota), quota) })
-	unrelated := roleBinding(ns, "berth-someone")
-	unrelated.RoleRef = rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "view"}
-	create(t, unrelated)
-	patch(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns}}, func(o client.Object) {
-		labels := o.GetLabels()
-		delete(labels, v1alpha1.LabelOrganization)
-		o.SetLabels(labels)
-	})
-	for _, b := range access.Bindings(ns, testenv.Namespace) {
-		awaitAbsent(t, roleBinding(ns, b.Name))
+	org := orgNamed(organization(t))
+	expect(t, org, status.CurrentStatus, readyOrganization)
+	ns := nsNamed(org.Name)
+	get(t, ns)
+	if !metav1.IsControlledBy(ns, org) || ns.Annotations[v1alpha1.AnnotationOrganizationUID] != string(org.UID) {
+		t.Errorf("the Namespace is owned by %v (annotations %v), want the Organization", ns.OwnerReferences, ns.Annotations)
 	}
-	get(t, policy)
-	get(t, quota)
-	unchanged(t, unrelated)
-	label(t, ns)
-	for _, b := range access.Bindings(ns, testenv.Namespace) {
-		awaitBinding(t, ns, b)
+	want := v1alpha1.OrganizationStatus{
+		ExternalID: ns.Annotations[v1alpha1.AnnotationExternalID], VerificationToken: ns.Annotations[v1alpha1.AnnotationVerificationToken],
+		UserNamespaces: v1alpha1.UserNamespacesDisabled, ObservedGeneration: 1, Conditions: org.Status.Conditions,
+	}
+	if diff := cmp.Diff(want, org.Status); diff != "" || len(want.ExternalID) != externalIDLength {
+		t.Errorf("status (-want +got):\n%s", diff)
+	}
+	told(t, "Organization", org.Name, v1alpha1.ReasonNamespaceCreated, "Created Namespace "+org.Name)
+}
+
+// A Namespace that exists belongs to its owner until an administrator says otherwise.
+func TestOrganizationAdoptsLabelledNamespacesAlone(t *testing.T) {
+	t.Parallel()
+	ns := nsNamed(namespace(t, nil))
+	get(t, ns)
+	org := orgNamed(ns.Name)
+	create(t, org)
+	stalled := map[string]condition{
+		v1alpha1.ConditionReady:          failing(v1alpha1.ReasonNotOwned),
+		v1alpha1.ConditionStalled:        {metav1.ConditionTrue, v1alpha1.ReasonNotOwned},
+		v1alpha1.ConditionNamespaceReady: failing(v1alpha1.ReasonNotOwned),
+		v1alpha1.ConditionAuthorized:     pending,
+		v1alpha1.ConditionBounded:        pending,
+	}
+	expect(t, org, status.FailedStatus, stalled)
+	says(t, org, fmt.Sprintf("kubectl label --overwrite namespace %[1]s berth.dev/organization=%[1]s", ns.Name))
+	unchanged(t, ns)
+	patch(t, ns, func(client.Object) { ns.Labels[v1alpha1.LabelOrganization] = "other" })
+	settle()
+	expect(t, org, status.FailedStatus, stalled)
+	uid := ns.UID
+	mark(t, ns.Name)
+	expect(t, org, status.CurrentStatus, readyOrganization)
+	get(t, ns)
+	if !metav1.IsControlledBy(ns, org) || ns.UID != uid {
+		t.Errorf("the Namespace is owned by %v, want the Organization", ns.OwnerReferences)
+	}
+	told(t, "Organization", org.Name, v1alpha1.ReasonNamespaceAdopted, "Adopted Namespace "+org.Name)
+}
+
+// The platform's own Namespaces never become organizations: their members could write API keys, or certificates of others.
+func TestReservedNamespacesAreNoOrganizations(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{testenv.Namespace, "traefik", "cert-manager", "never"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			org := orgNamed(name)
+			create(t, org)
+			t.Cleanup(func() {
+				if err := api.Delete(context.WithoutCancel(t.Context()), orgNamed(name)); err != nil {
+					t.Error(err)
+				}
+			})
+			expect(t, org, status.FailedStatus, map[string]condition{
+				v1alpha1.ConditionReady:          failing(v1alpha1.ReasonNamespaceReserved),
+				v1alpha1.ConditionNamespaceReady: failing(v1alpha1.ReasonNamespaceReserved),
+				v1alpha1.ConditionAuthorized:     pending,
+			})
+			for _, b := range access.Bindings(name, testenv.Namespace)[2:] {
+				absent(t, roleBinding(name, b.Name))
+			}
+			if name != testenv.Namespace {
+				absent(t, nsNamed(name))
+			}
+		})
+	}
+	for _, name := range []string{"default", "kube-system", "kube-other"} {
+		if err := api.Create(t.Context(), orgNamed(name)); err == nil || !strings.Contains(err.Error(), "system Namespaces cannot become organizations") {
+			t.Errorf("create %s: got error %v", name, err)
+		}
 	}
 }
 
-// The labels of Pod Security are an administrator's as soon as they say something.
+// A Namespace that loses its label, or its Organization, gives nobody rights any more. Its Pods, if any still run, stay isolated.
+func TestNamespaceStopsBeingAnOrganization(t *testing.T) {
+	t.Parallel()
+	ends := map[string]struct{ end, again func(t *testing.T, ns string) }{
+		"Unlabelled": {
+			end: func(t *testing.T, ns string) {
+				t.Helper()
+				o := nsNamed(ns)
+				patch(t, o, func(client.Object) { delete(o.Labels, v1alpha1.LabelOrganization) })
+			},
+			again: mark,
+		},
+		"Deleted": {
+			end:   func(t *testing.T, ns string) { t.Helper(); remove(t, orgNamed(ns)) },
+			again: label,
+		},
+	}
+	for name, tc := range ends {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ns := organization(t, func(s *v1alpha1.OrganizationSpec) { s.Quota = amounts("count/pods", "3") })
+			app := newApp(t, ns)
+			awaitDeployment(t, app)
+			expect(t, orgNamed(ns), status.CurrentStatus, readyOrganization)
+			quota, isolation := &corev1.ResourceQuota{ObjectMeta: named(ns, "berth")}, &networkingv1.NetworkPolicy{ObjectMeta: named(ns, "berth")}
+			unrelated := roleBinding(ns, "berth-someone")
+			unrelated.RoleRef = rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "view"}
+			create(t, unrelated)
+			tc.end(t, ns)
+			for _, b := range access.Bindings(ns, testenv.Namespace) {
+				awaitAbsent(t, roleBinding(ns, b.Name))
+			}
+			get(t, isolation)
+			get(t, quota)
+			unchanged(t, unrelated)
+			told(t, "Namespace", ns, v1alpha1.ReasonAccessRemoved, "berth-manager")
+			expect(t, app, status.FailedStatus, map[string]condition{v1alpha1.ConditionReady: failing(v1alpha1.ReasonNoOrganization)})
+			get(t, &appsv1.Deployment{ObjectMeta: named(ns, app.Name)})
+			tc.again(t, ns)
+			for _, b := range access.Bindings(ns, testenv.Namespace) {
+				awaitBinding(t, ns, b)
+			}
+			expect(t, app, status.InProgressStatus, map[string]condition{v1alpha1.ConditionReady: working})
+		})
+	}
+}
+
+// A level of Pod Security that an administrator has set on the Namespace takes precedence over that of the spec.
 func TestOrganizationPodSecurity(t *testing.T) {
 	t.Parallel()
 	const enforce, warn = "pod-security.kubernetes.io/enforce", "pod-security.kubernetes.io/warn"
@@ -54,6 +162,7 @@ func TestOrganizationPodSecurity(t *testing.T) {
 		before map[string]string
 		// change is what an administrator sets afterwards; an empty value takes a label away.
 		change, want map[string]string
+		level        v1alpha1.PodSecurityLevel
 	}{
 		"Default":      {want: map[string]string{enforce: "baseline", warn: "baseline"}},
 		"Restricted":   {before: map[string]string{enforce: "restricted"}, want: map[string]string{enforce: "restricted"}},
@@ -61,15 +170,16 @@ func TestOrganizationPodSecurity(t *testing.T) {
 		"SetLater":     {change: map[string]string{enforce: "privileged"}, want: map[string]string{enforce: "privileged"}},
 		"TakenAway":    {change: map[string]string{enforce: ""}, want: map[string]string{enforce: "baseline", warn: "baseline"}},
 		"WarningLater": {change: map[string]string{warn: "restricted"}, want: map[string]string{enforce: "baseline", warn: "restricted"}},
+		"Spec":         {level: "restricted", want: map[string]string{enforce: "restricted", warn: "restricted"}},
+		"SpecAndLabel": {level: "restricted", before: map[string]string{enforce: "baseline"}, want: map[string]string{enforce: "baseline"}},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace(t, tc.before)}}
+			ns := nsNamed(namespace(t, tc.before))
 			label(t, ns.Name)
-			eventually(t, func(ctx context.Context) error {
-				return api.Get(ctx, key(roleBinding(ns.Name, "berth-manager")), &rbacv1.RoleBinding{})
-			})
+			respec(t, ns.Name, func(s *v1alpha1.OrganizationSpec) { s.PodSecurity = tc.level })
+			expect(t, orgNamed(ns.Name), status.CurrentStatus, readyOrganization)
 			if tc.change != nil {
 				patch(t, ns, func(client.Object) {
 					for k, v := range tc.change {
@@ -80,23 +190,34 @@ func TestOrganizationPodSecurity(t *testing.T) {
 					}
 				})
 			}
-			eventually(t, func(ctx context.Context) error {
-				if err := api.Get(ctx, key(ns), ns); err != nil {
-					return err
-				}
-				got := map[string]string{}
-				for k, v := range ns.Labels {
-					if strings.HasPrefix(k, "pod-security") {
-						got[k] = v
-					}
-				}
-				if diff := cmp.Diff(tc.want, got); diff != "" {
-					return fmt.Errorf("labels (-want +got):\n%s", diff)
-				}
-				return nil
-			})
+			awaitPodSecurity(t, ns.Name, tc.want)
 		})
 	}
+	ns := organization(t, func(s *v1alpha1.OrganizationSpec) { s.PodSecurity = "restricted" })
+	awaitPodSecurity(t, ns, map[string]string{enforce: "restricted", warn: "restricted"})
+	respec(t, ns, func(s *v1alpha1.OrganizationSpec) { s.PodSecurity = "" })
+	awaitPodSecurity(t, ns, map[string]string{enforce: "baseline", warn: "baseline"})
+}
+
+// awaitPodSecurity waits until a Namespace has these labels of Pod Security and no others.
+func awaitPodSecurity(t *testing.T, name string, want map[string]string) {
+	t.Helper()
+	eventually(t, func(ctx context.Context) error {
+		ns := nsNamed(name)
+		if err := api.Get(ctx, key(ns), ns); err != nil {
+			return err
+		}
+		got := map[string]string{}
+		for k, v := range ns.Labels {
+			if strings.HasPrefix(k, "pod-security") {
+				got[k] = v
+			}
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			return fmt.Errorf("labels (-want +got):\n%s", diff)
+		}
+		return nil
+	})
 }
 
 // The first App of an organization that is just made gets on at once, and nobody is told that something was refused.

@@ -2,7 +2,8 @@ package controllers
 
 import (
 	"context"
-	"crypto/rand"
+	"fmt"
+	"net/netip"
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
@@ -17,45 +18,19 @@ import (
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/controllers/internal/desired"
 	"github.com/berth-dev/berth/controllers/internal/phase"
+	"github.com/berth-dev/berth/controllers/internal/policy"
 	"github.com/berth-dev/berth/controllers/internal/ssa"
 	"github.com/berth-dev/berth/internal/access"
 	"github.com/berth-dev/berth/internal/names"
-	"github.com/berth-dev/berth/internal/quantities"
 )
 
-// externalIDLength is how many characters an external id has. Customers write it into policies, and AWS takes 2 to 1224 of them.
-const externalIDLength = 32
-
-// identify makes the external id of an organization that has none, and the token by which it proves that a host is its own. It never changes
-// one: customers rely on them. They are no part of what is applied, so that they stay whatever becomes of the rest.
-func (r *organizationReconciler) identify(ctx context.Context, ns *corev1.Namespace) error {
-	// With the lock, an id that somebody else has written meanwhile makes this write fail.
-	patch := client.MergeFromWithOptions(ns.DeepCopy(), client.MergeFromWithOptimisticLock{})
-	complete := true
-	for _, id := range []string{v1alpha1.AnnotationExternalID, v1alpha1.AnnotationVerificationToken} {
-		if ns.GetAnnotations()[id] == "" {
-			metav1.SetMetaDataAnnotation(&ns.ObjectMeta, id, newID())
-			complete = false
-		}
-	}
-	if complete {
-		return nil
-	}
-	return r.client.Patch(ctx, ns, patch, client.FieldOwner(v1alpha1.FieldOwner))
-}
-
-// newID returns letters and digits with 160 bits of chance.
-func newID() string {
-	return (rand.Text() + rand.Text())[:externalIDLength]
-}
-
-// podSecurity bounds what the Pods of an organization may do to their node, unless an administrator has said so.
-func (r *organizationReconciler) podSecurity(ctx context.Context, ns *corev1.Namespace) error {
-	have, err := corev1ac.ExtractNamespace(ns, v1alpha1.FieldOwner)
+// podSecurity bounds what the Pods of an organization may do to their node, unless an administrator has set a level on the Namespace.
+func (r *organizationReconciler) podSecurity(ctx context.Context, s *organizationScope) error {
+	have, err := corev1ac.ExtractNamespace(s.ns, v1alpha1.FieldOwner)
 	if err != nil {
 		return err
 	}
-	return ssa.Share(ctx, r.client, desired.PodSecurity(ns, have.Labels), ns, corev1ac.ExtractNamespace)
+	return ssa.Share(ctx, r.client, desired.PodSecurity(s.ns, have.Labels, s.org.Spec.PodSecurity), s.ns, corev1ac.ExtractNamespace)
 }
 
 // bind makes one of the RoleBindings.
@@ -63,71 +38,73 @@ func (r *organizationReconciler) bind(ctx context.Context, ns *corev1.Namespace,
 	return ssa.Apply(ctx, r.client, ns, desired.RoleBinding(ns, b), &rbacv1.RoleBinding{}, rbacv1ac.ExtractRoleBinding)
 }
 
-// unbind deletes one of the RoleBindings, of which the Namespace isn't known any more, if an organization controls it.
-func (r *organizationReconciler) unbind(ctx context.Context, namespace, name string) error {
-	binding := &rbacv1.RoleBinding{}
-	err := r.client.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, binding)
-	if err != nil || !isOrganizations(binding) {
-		return client.IgnoreNotFound(err)
-	}
-	return client.IgnoreNotFound(r.client.Delete(ctx, binding, client.Preconditions{UID: new(binding.GetUID())}))
-}
-
-// isolation lets nobody but the router and the organization's own Pods reach its Pods, and those not reach what is the platform's.
-func (r *organizationReconciler) isolation(ctx context.Context, ns *corev1.Namespace) error {
+// isolation lets the router and the organization's own Pods alone reach its Pods, and denies them the platform's addresses.
+func (r *organizationReconciler) isolation(ctx context.Context, s *organizationScope) error {
 	network, err := r.isolated(ctx)
 	if err != nil {
 		return err
 	}
-	want := desired.NetworkPolicy(ns, network)
-	return ssa.Apply(ctx, r.client, ns, want, &networkingv1.NetworkPolicy{}, networkingv1ac.ExtractNetworkPolicy)
+	if s.org.Spec.Egress != nil {
+		for _, text := range s.org.Spec.Egress.DeniedNetworks {
+			denied, err := netip.ParsePrefix(text)
+			if err != nil {
+				return phase.Stall(v1alpha1.ReasonInvalid, "spec.egress.deniedNetworks: %q is not a network in CIDR notation.", text)
+			}
+			network.Denied = append(network.Denied, denied)
+		}
+	}
+	want := desired.NetworkPolicy(s.ns, network)
+	return ssa.Apply(ctx, r.client, s.ns, want, &networkingv1.NetworkPolicy{}, networkingv1ac.ExtractNetworkPolicy)
 }
 
-// defaults bounds containers that say nothing about resources. An annotation that can't be read leaves what there is.
-func (r *organizationReconciler) defaults(ctx context.Context, ns *corev1.Namespace) error {
-	requests, err := annotated(ns, v1alpha1.AnnotationDefaultRequests)
-	if err != nil {
-		return err
-	}
-	limits, err := annotated(ns, v1alpha1.AnnotationDefaultLimits)
-	if err != nil {
-		return err
-	}
-	object := &corev1.LimitRange{ObjectMeta: metav1.ObjectMeta{Namespace: ns.GetName(), Name: names.OrganizationObject}}
+// defaults bounds containers that say nothing about resources.
+func (r *organizationReconciler) defaults(ctx context.Context, s *organizationScope) error {
+	object := &corev1.LimitRange{ObjectMeta: r.bound(s)}
+	requests, limits := policy.Requests(*s.org), policy.Limits(*s.org)
 	if len(requests)+len(limits) == 0 {
-		return ssa.Prune(ctx, r.client, ns, object)
+		return r.prune(ctx, s, object, "LimitRange")
 	}
-	err = ssa.Apply(ctx, r.client, ns, desired.Defaults(ns, requests, limits), object, corev1ac.ExtractLimitRange)
-	return blame(err, v1alpha1.AnnotationDefaultRequests+" or "+v1alpha1.AnnotationDefaultLimits)
+	err := ssa.Apply(ctx, r.client, s.ns, desired.Defaults(s.ns, requests, limits), object, corev1ac.ExtractLimitRange)
+	return blame(err, "spec.defaultRequests or spec.defaultLimits")
 }
 
-// quota bounds the organization as a whole.
-func (r *organizationReconciler) quota(ctx context.Context, ns *corev1.Namespace) error {
-	hard, err := annotated(ns, v1alpha1.AnnotationQuota)
-	if err != nil {
+// quota bounds the organization as a whole, and reads how much of that is in use.
+func (r *organizationReconciler) quota(ctx context.Context, s *organizationScope) error {
+	object := &corev1.ResourceQuota{ObjectMeta: r.bound(s)}
+	hard := policy.Quota(*s.org)
+	if len(hard) == 0 {
+		return r.prune(ctx, s, object, "ResourceQuota")
+	}
+	if err := ssa.Apply(ctx, r.client, s.ns, desired.Quota(s.ns, hard), object, corev1ac.ExtractResourceQuota); err != nil {
+		return blame(err, "spec.quota")
+	}
+	if len(object.Status.Hard) > 0 {
+		s.usage = &v1alpha1.QuotaUsage{Hard: object.Status.Hard, Used: object.Status.Used}
+	}
+	return nil
+}
+
+func (*organizationReconciler) bound(s *organizationScope) metav1.ObjectMeta {
+	return metav1.ObjectMeta{Namespace: s.ns.GetName(), Name: names.OrganizationObject}
+}
+
+// prune deletes a bound that the spec does not ask for any more.
+func (r *organizationReconciler) prune(ctx context.Context, s *organizationScope, object client.Object, kind string) error {
+	has, err := ssa.Has(ctx, r.client, s.ns, object)
+	if err != nil || !has {
 		return err
 	}
-	object := &corev1.ResourceQuota{ObjectMeta: metav1.ObjectMeta{Namespace: ns.GetName(), Name: names.OrganizationObject}}
-	if len(hard) == 0 {
-		return ssa.Prune(ctx, r.client, ns, object)
+	if err := ssa.Prune(ctx, r.client, s.ns, object); err != nil {
+		return err
 	}
-	err = ssa.Apply(ctx, r.client, ns, desired.Quota(ns, hard), object, corev1ac.ExtractResourceQuota)
-	return blame(err, v1alpha1.AnnotationQuota)
+	r.report(ctx, s.org, v1alpha1.ReasonBoundRemoved, fmt.Sprintf("Removed %s %s from Namespace %s.", kind, object.GetName(), s.ns.GetName()))
+	return nil
 }
 
-// annotated reads amounts of resources from an annotation. Without the annotation there are none.
-func annotated(ns *corev1.Namespace, annotation string) (corev1.ResourceList, error) {
-	list, err := quantities.Parse(ns.GetAnnotations()[annotation])
-	if err != nil {
-		return nil, phase.Stall(v1alpha1.ReasonInvalid, "The annotation %s is left out of account: %s.", annotation, err)
-	}
-	return list, nil
-}
-
-// blame says that an object was refused for what an annotation says.
-func blame(err error, annotation string) error {
+// blame says which field of the spec an object was refused for. The one that was there before stays.
+func blame(err error, field string) error {
 	if !apierrors.IsInvalid(err) {
 		return err
 	}
-	return phase.Stall(v1alpha1.ReasonInvalid, "The annotation %s is left out of account: %s", annotation, phase.Refusal(err))
+	return phase.Stall(v1alpha1.ReasonInvalid, "%s is not valid, so the last valid value stays in effect. %s", field, phase.Refusal(err))
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
@@ -17,26 +18,41 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/controllers/internal/policy"
 	"github.com/berth-dev/berth/internal/access"
 	"github.com/berth-dev/berth/internal/testenv"
 )
 
-// annotate changes annotations of a Namespace; an empty value takes one away.
-func annotate(t *testing.T, name string, annotations map[string]string) {
-	t.Helper()
-	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
-	patch(t, ns, func(client.Object) {
-		for k, v := range annotations {
-			metav1.SetMetaDataAnnotation(&ns.ObjectMeta, k, v)
-			if v == "" {
-				delete(ns.Annotations, k)
-			}
-		}
-	})
+func orgNamed(name string) *v1alpha1.Organization {
+	return &v1alpha1.Organization{ObjectMeta: metav1.ObjectMeta{Name: name}}
 }
 
-// complaint waits for a warning about a Namespace that contains some words.
-func complaint(t *testing.T, ns, reason, words string) {
+// respec changes the spec of an Organization.
+func respec(t *testing.T, name string, change func(*v1alpha1.OrganizationSpec)) {
+	t.Helper()
+	org := orgNamed(name)
+	patch(t, org, func(client.Object) { change(&org.Spec) })
+}
+
+func amounts(pairs ...string) corev1.ResourceList {
+	list := corev1.ResourceList{}
+	for i := 0; i < len(pairs); i += 2 {
+		list[corev1.ResourceName(pairs[i])] = resource.MustParse(pairs[i+1])
+	}
+	return list
+}
+
+var readyOrganization = map[string]condition{
+	v1alpha1.ConditionReady:          succeeded,
+	v1alpha1.ConditionReconciling:    {metav1.ConditionFalse, v1alpha1.ReasonSucceeded},
+	v1alpha1.ConditionStalled:        {metav1.ConditionFalse, v1alpha1.ReasonSucceeded},
+	v1alpha1.ConditionNamespaceReady: succeeded,
+	v1alpha1.ConditionAuthorized:     succeeded,
+	v1alpha1.ConditionBounded:        succeeded,
+}
+
+// told waits for an event about a cluster-scoped object that contains some words.
+func told(t *testing.T, kind, name, reason, words string) {
 	t.Helper()
 	eventually(t, func(ctx context.Context) error {
 		var list eventsv1.EventList
@@ -45,10 +61,10 @@ func complaint(t *testing.T, ns, reason, words string) {
 		}
 		var got []string
 		for _, e := range list.Items {
-			if e.Regarding.Kind != "Namespace" || e.Regarding.Name != ns {
+			if e.Regarding.Kind != kind || e.Regarding.Name != name {
 				continue
 			}
-			if e.Type == corev1.EventTypeWarning && e.Reason == reason && strings.Contains(e.Note, words) {
+			if e.Reason == reason && strings.Contains(e.Note, words) {
 				return nil
 			}
 			got = append(got, e.Reason+": "+e.Note)
@@ -113,52 +129,90 @@ func TestOrganizationKeepsWhatItHas(t *testing.T) {
 // Without a reason, nothing is written.
 func TestOrganizationIsIdle(t *testing.T) {
 	t.Parallel()
-	ns := organization(t)
-	annotate(t, ns, map[string]string{
-		v1alpha1.AnnotationQuota: "pods=20, requests.cpu=1000m", v1alpha1.AnnotationDefaultLimits: "memory=0.5Gi",
-		v1alpha1.AnnotationDefaultRequests: "cpu=50m",
+	ns := organization(t, func(s *v1alpha1.OrganizationSpec) {
+		s.Quota, s.DefaultLimits, s.DefaultRequests = amounts("pods", "20", "requests.cpu", "1000m"), amounts("memory", "0.5Gi"), amounts("cpu", "50m")
 	})
 	for _, o := range []client.Object{&corev1.ResourceQuota{ObjectMeta: named(ns, "berth")}, &corev1.LimitRange{ObjectMeta: named(ns, "berth")}} {
 		eventually(t, func(ctx context.Context) error { return api.Get(ctx, key(o), o) })
 	}
+	expect(t, orgNamed(ns), status.CurrentStatus, readyOrganization)
 	before := quiesce(t, ns)
-	annotate(t, ns, map[string]string{"example.com/touched": "yes"})
+	org, touched := orgNamed(ns), nsNamed(ns)
+	get(t, org)
+	patch(t, touched, func(client.Object) { metav1.SetMetaDataAnnotation(&touched.ObjectMeta, "example.com/touched", "yes") })
+	version := org.ResourceVersion
 	after := quiesce(t, ns)
 	if diff := cmp.Diff(before, after); diff != "" {
 		t.Errorf("an organization that has everything is written to (-before +after):\n%s", diff)
 	}
+	if get(t, org); org.ResourceVersion != version {
+		t.Error("the Organization is written to")
+	}
+}
+
+// awaitQuota waits until the ResourceQuota of an organization has these limits.
+func awaitQuota(t *testing.T, ns string, want corev1.ResourceList) *corev1.ResourceQuota {
+	t.Helper()
+	quota := &corev1.ResourceQuota{ObjectMeta: named(ns, "berth")}
+	eventually(t, func(ctx context.Context) error {
+		if err := api.Get(ctx, key(quota), quota); err != nil {
+			return err
+		}
+		if !equality.Semantic.DeepEqual(want, quota.Spec.Hard) {
+			return fmt.Errorf("the quota is %v, want %v", quota.Spec.Hard, want)
+		}
+		return nil
+	})
+	return quota
 }
 
 func TestOrganizationQuota(t *testing.T) {
 	t.Parallel()
 	ns := organization(t)
 	quota := &corev1.ResourceQuota{ObjectMeta: named(ns, "berth")}
-	hard := func(want corev1.ResourceList) {
-		t.Helper()
-		eventually(t, func(ctx context.Context) error {
-			if err := api.Get(ctx, key(quota), quota); err != nil {
-				return err
-			}
-			if !equality.Semantic.DeepEqual(want, quota.Spec.Hard) {
-				return fmt.Errorf("the quota is %v, want %v", quota.Spec.Hard, want)
-			}
-			return nil
-		})
-	}
 	absent(t, quota)
-	annotate(t, ns, map[string]string{v1alpha1.AnnotationQuota: " pods = 20, requests.memory=8Gi"})
-	hard(corev1.ResourceList{"pods": resource.MustParse("20"), "requests.memory": resource.MustParse("8Gi")})
-	annotate(t, ns, map[string]string{v1alpha1.AnnotationQuota: "pods=30"})
-	last := corev1.ResourceList{"pods": resource.MustParse("30")}
-	hard(last)
-	annotate(t, ns, map[string]string{v1alpha1.AnnotationQuota: "pods=many"})
-	complaint(t, ns, v1alpha1.ReasonInvalid, `berth.dev/quota is left out of account: pods: "many"`)
-	hard(last)
-	annotate(t, ns, map[string]string{v1alpha1.AnnotationQuota: "beds=4"})
-	complaint(t, ns, v1alpha1.ReasonInvalid, "berth.dev/quota is left out of account: The API server refused ResourceQuota berth: spec.hard[beds]")
-	hard(last)
-	annotate(t, ns, map[string]string{v1alpha1.AnnotationQuota: ""})
+	set := func(list corev1.ResourceList) { respec(t, ns, func(s *v1alpha1.OrganizationSpec) { s.Quota = list }) }
+	set(amounts("pods", "20", "requests.memory", "8Gi"))
+	awaitQuota(t, ns, amounts("pods", "20", "requests.memory", "8Gi"))
+	set(amounts("pods", "30"))
+	awaitQuota(t, ns, amounts("pods", "30"))
+	set(amounts("beds", "4"))
+	expect(t, orgNamed(ns), status.FailedStatus, map[string]condition{
+		v1alpha1.ConditionReady: failing(v1alpha1.ReasonInvalid), v1alpha1.ConditionBounded: failing(v1alpha1.ReasonInvalid),
+		v1alpha1.ConditionAuthorized: succeeded,
+	})
+	says(t, orgNamed(ns), "spec.quota is not valid, so the last valid value stays in effect. The API server refused ResourceQuota berth: spec.hard[beds]")
+	awaitQuota(t, ns, amounts("pods", "30"))
+	set(nil)
 	awaitAbsent(t, quota)
+	told(t, "Organization", ns, v1alpha1.ReasonBoundRemoved, "ResourceQuota berth")
+	expect(t, orgNamed(ns), status.CurrentStatus, readyOrganization)
+}
+
+// A stranger has bounds without a word in the spec; those that the spec names replace them one by one.
+func TestOrganizationOfAStranger(t *testing.T) {
+	t.Parallel()
+	ns := organization(t, func(s *v1alpha1.OrganizationSpec) { s.Trusted = nil })
+	org := orgNamed(ns)
+	expect(t, org, status.CurrentStatus, readyOrganization)
+	want := policy.Quota(v1alpha1.Organization{})
+	awaitQuota(t, ns, want)
+	limits := &corev1.LimitRange{ObjectMeta: named(ns, "berth")}
+	get(t, limits)
+	item := corev1.LimitRangeItem{
+		Type:           corev1.LimitTypeContainer,
+		DefaultRequest: amounts("cpu", "50m", "memory", "128Mi", "ephemeral-storage", "100Mi"),
+		Default:        amounts("memory", "512Mi", "ephemeral-storage", "1Gi"),
+	}
+	if !equality.Semantic.DeepEqual(limits.Spec.Limits, []corev1.LimitRangeItem{item}) {
+		t.Errorf("the defaults are %+v, want %+v", limits.Spec.Limits, item)
+	}
+	respec(t, ns, func(s *v1alpha1.OrganizationSpec) { s.Quota = amounts("pods", "5") })
+	want["pods"] = resource.MustParse("5")
+	awaitQuota(t, ns, want)
+	respec(t, ns, func(s *v1alpha1.OrganizationSpec) { s.Trusted = new(true) })
+	awaitQuota(t, ns, amounts("pods", "5"))
+	awaitAbsent(t, limits)
 }
 
 func TestOrganizationDefaults(t *testing.T) {
@@ -178,55 +232,18 @@ func TestOrganizationDefaults(t *testing.T) {
 			return nil
 		})
 	}
-	mebi := func(amount string) corev1.ResourceList {
-		return corev1.ResourceList{"memory": resource.MustParse(amount)}
+	set := func(requests, limits corev1.ResourceList) {
+		respec(t, ns, func(s *v1alpha1.OrganizationSpec) { s.DefaultRequests, s.DefaultLimits = requests, limits })
 	}
-	annotate(t, ns, map[string]string{v1alpha1.AnnotationDefaultLimits: "memory=512Mi"})
-	item(mebi("512Mi"), mebi("512Mi"))
-	annotate(t, ns, map[string]string{v1alpha1.AnnotationDefaultLimits: "memory=256Mi"})
-	item(mebi("256Mi"), mebi("256Mi"))
-	annotate(t, ns, map[string]string{v1alpha1.AnnotationDefaultRequests: "memory=64Mi"})
-	item(mebi("64Mi"), mebi("256Mi"))
-	annotate(t, ns, map[string]string{v1alpha1.AnnotationDefaultRequests: "memory=1Gi"})
-	complaint(t, ns, v1alpha1.ReasonInvalid, "berth.dev/default-requests or berth.dev/default-limits is left out of account")
-	item(mebi("64Mi"), mebi("256Mi"))
-	annotate(t, ns, map[string]string{v1alpha1.AnnotationDefaultRequests: "memory=64Mi", v1alpha1.AnnotationDefaultLimits: ""})
-	item(mebi("64Mi"), nil)
-	annotate(t, ns, map[string]string{v1alpha1.AnnotationDefaultRequests: "64Mi"})
-	complaint(t, ns, v1alpha1.ReasonInvalid, `berth.dev/default-requests is left out of account: "64Mi" is not`)
-	annotate(t, ns, map[string]string{v1alpha1.AnnotationDefaultRequests: ""})
+	set(nil, amounts("memory", "512Mi"))
+	item(amounts("memory", "512Mi"), amounts("memory", "512Mi"))
+	set(amounts("memory", "64Mi"), amounts("memory", "256Mi"))
+	item(amounts("memory", "64Mi"), amounts("memory", "256Mi"))
+	set(amounts("memory", "1Gi"), amounts("memory", "256Mi"))
+	says(t, orgNamed(ns), "spec.defaultRequests or spec.defaultLimits is not valid")
+	item(amounts("memory", "64Mi"), amounts("memory", "256Mi"))
+	set(amounts("memory", "64Mi"), nil)
+	item(amounts("memory", "64Mi"), nil)
+	set(nil, nil)
 	awaitAbsent(t, limits)
-}
-
-// What somebody else has made isn't touched, and keeps nothing else from being made.
-func TestOrganizationWithObjectsOfOthers(t *testing.T) {
-	t.Parallel()
-	ns := namespace(t, nil)
-	binding := roleBinding(ns, access.ClusterRoleManager)
-	binding.RoleRef = rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "view"}
-	policy := &networkingv1.NetworkPolicy{ObjectMeta: named(ns, "berth")}
-	quota := &corev1.ResourceQuota{ObjectMeta: named(ns, "berth")}
-	for _, o := range []client.Object{binding, policy, quota} {
-		create(t, o)
-		eventually(t, func(ctx context.Context) error { return cached.Get(ctx, key(o), o) })
-	}
-	annotate(t, ns, map[string]string{v1alpha1.AnnotationQuota: "pods=3", v1alpha1.AnnotationDefaultLimits: "memory=1Gi"})
-	label(t, ns)
-	for _, o := range []client.Object{&corev1.LimitRange{ObjectMeta: named(ns, "berth")}, roleBinding(ns, access.ClusterRoleContributor)} {
-		eventually(t, func(ctx context.Context) error { return api.Get(ctx, key(o), o) })
-	}
-	for kind, o := range map[string]client.Object{"RoleBinding": binding, "NetworkPolicy": policy, "ResourceQuota": quota} {
-		complaint(t, ns, v1alpha1.ReasonNotOwned, kind+" "+o.GetName()+" exists already")
-		unchanged(t, o)
-		remove(t, o)
-		eventually(t, func(ctx context.Context) error {
-			if err := api.Get(ctx, key(o), o); err != nil {
-				return err
-			}
-			if !isOrganizations(o) {
-				return errNotYet
-			}
-			return nil
-		})
-	}
 }

@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
+	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/internal/access"
 	"github.com/berth-dev/berth/internal/names"
 )
@@ -50,12 +51,12 @@ func isOrganizations(o metav1.Object) bool {
 // organizationOf returns the name of a Namespace, or of the one that an object lies in.
 func organizationOf(o metav1.Object) string { return cmp.Or(o.GetNamespace(), o.GetName()) }
 
-// toOrganization returns the organization that an object lies in.
+// toOrganization returns the organization that an object is the Namespace of, or lies in.
 func toOrganization(_ context.Context, o client.Object) []reconcile.Request {
-	return request("", o.GetNamespace())
+	return request("", organizationOf(o))
 }
 
 // allOrganizations returns every organization.
 func (r *organizationReconciler) allOrganizations(ctx context.Context, _ client.Object) []reconcile.Request {
-	return requests(ctx, r.client, &corev1.NamespaceList{}, metav1.NamespaceAll)
+	return requests(ctx, r.client, &v1alpha1.OrganizationList{}, metav1.NamespaceAll)
 }

@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -84,8 +85,9 @@ func (r *secretReconciler) Reconcile(ctx context.Context, secret *corev1.Secret)
 
 // organization lets Secrets be deleted only where the controllers may.
 func (r *secretReconciler) organization(ctx context.Context, secret *corev1.Secret) error {
+	org := client.ObjectKey{Name: secret.GetNamespace()}
 	var ns corev1.Namespace
-	err := r.client.Get(ctx, client.ObjectKey{Name: secret.GetNamespace()}, &ns)
+	err := cmp.Or(r.client.Get(ctx, org, &v1alpha1.Organization{}), r.client.Get(ctx, org, &ns))
 	if apierrors.IsNotFound(err) {
 		return phase.Wait(0, v1alpha1.ReasonNoOrganization, "Namespace %s is not an organization.", secret.GetNamespace())
 	}

@@ -58,6 +58,10 @@ type Options struct {
 	WildcardCertificate bool
 	// IngressAnnotations are put on every Ingress.
 	IngressAnnotations map[string]string
+	// CertManagerNamespace is the Namespace of cert-manager, which cannot become an organization. Empty: there is none to protect.
+	CertManagerNamespace string
+	// NeverOrganizations are further Namespaces that cannot become organizations.
+	NeverOrganizations []string
 	// Namespace is Berth's own, in which the ServiceAccounts of operator and facade lie. Required.
 	Namespace string
 	// RouterNamespaces are the Namespaces, and RouterNetworks the addresses, that ingress controllers send requests to Pods from. Without

@@ -40,7 +40,15 @@ var secretChanged = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 		after.GetLabels()[v1alpha1.LabelSecret] == v1alpha1.SecretRegistry && before.GetResourceVersion() != after.GetResourceVersion())
 }}
 
-// organizationChanged lets through that an organization comes or goes, and that it gets its external id.
+// policyChanged lets through that an Organization comes or goes, and that what it says of its Apps and Domains changes.
+var policyChanged = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+	before, ok := e.ObjectOld.(*v1alpha1.Organization)
+	after, alsoOK := e.ObjectNew.(*v1alpha1.Organization)
+	return ok && alsoOK && (before.GetGeneration() != after.GetGeneration() || before.Status.UserNamespaces != after.Status.UserNamespaces ||
+		before.GetDeletionTimestamp().IsZero() != after.GetDeletionTimestamp().IsZero() || namespaceRefused(before) != namespaceRefused(after))
+}}
+
+// organizationChanged lets through that the Namespace of an organization comes or goes, and that it gets its external id.
 var organizationChanged = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 	return externalID(e.ObjectOld) != externalID(e.ObjectNew)
 }}
@@ -74,6 +82,8 @@ func statusOf(o client.Object) any {
 	case *v1alpha1.App:
 		return o.Status
 	case *v1alpha1.Domain:
+		return o.Status
+	case *v1alpha1.Organization:
 		return o.Status
 	default:
 		return nil

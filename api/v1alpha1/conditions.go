@@ -126,6 +126,18 @@ const (
 	// ReasonExpired is the reason of CertificateExpiring=True when no time is left.
 	ReasonExpired = "Expired"
 
+	// ReasonNamespaceCreated, and those below, are the reasons of events, not of conditions. It means that Berth has created the Namespace of
+	// an Organization.
+	ReasonNamespaceCreated = "NamespaceCreated"
+	// ReasonNamespaceAdopted means that Berth has adopted a labelled Namespace for the Organization of its name.
+	ReasonNamespaceAdopted = "NamespaceAdopted"
+	// ReasonOrganizationCreated means that Berth has created an Organization for a Namespace that was one by its label alone.
+	ReasonOrganizationCreated = "OrganizationCreated"
+	// ReasonAccessRemoved means that Berth has removed the RoleBindings from a Namespace that is not an organization any more.
+	ReasonAccessRemoved = "AccessRemoved"
+	// ReasonBoundRemoved means that Berth has removed the ResourceQuota or the LimitRange of an organization, which its spec asks for no more.
+	ReasonBoundRemoved = "BoundRemoved"
+
 	// ReasonScaledToZero is the reason of Available=True when the spec asks for no Pods.
 	ReasonScaledToZero = "ScaledToZero"
 )

@@ -10,7 +10,7 @@ const (
 
 // Labels that Berth reads or writes.
 const (
-	// LabelOrganization marks a Namespace as an organization. Its value is the Namespace's own name.
+	// LabelOrganization on a Namespace lets the Organization of its name have it. Its value is the Namespace's own name.
 	LabelOrganization = "berth.dev/organization"
 	// LabelApp is on every object that belongs to an App; its value is the App's name. Deployments and Services select Pods by it.
 	LabelApp = "berth.dev/app"
@@ -53,15 +53,9 @@ const (
 	// AnnotationExternalID on an organization's Namespace is the external id that customers name in the trust policies of their AWS
 	// roles. It is made once and never changed.
 	AnnotationExternalID = "berth.dev/external-id"
-	// AnnotationQuota on an organization's Namespace says how much all of its Pods together may ask for and how many objects it may have,
-	// as a list of what a ResourceQuota knows: "requests.cpu=4, requests.memory=8Gi, pods=50". Without it, there is no bound.
-	AnnotationQuota = "berth.dev/quota"
-	// AnnotationDefaultRequests on an organization's Namespace is what a container asks for that doesn't say so: "cpu=50m, memory=64Mi".
-	// A container asks for its limit of what is not in the list.
-	AnnotationDefaultRequests = "berth.dev/default-requests"
-	// AnnotationDefaultLimits on an organization's Namespace is what a container is limited to that doesn't say so: "memory=512Mi". Without
-	// it, there is no limit.
-	AnnotationDefaultLimits = "berth.dev/default-limits"
+	// AnnotationOrganizationUID on an organization's Namespace is the UID of the Organization that has created or adopted it. A Namespace
+	// that has it is never turned into an Organization again, so one whose Organization was deleted stays without.
+	AnnotationOrganizationUID = "berth.dev/organization-uid"
 	// AnnotationVerificationToken on an organization's Namespace is what the TXT record _berth-challenge.HOST holds to prove that a host is
 	// the organization's own, where the platform asks for that. It is made once, and no secret: everybody can read it in DNS.
 	AnnotationVerificationToken = "berth.dev/verification-token" //nolint:gosec // The name of an annotation, not a credential.

@@ -43,6 +43,11 @@ func parse(flags *flag.FlagSet, args []string) (*options, error) {
 		"certificate, which has to be one for *.BASE-DOMAIN, instead of having one signed for each.")
 	flags.Func("ingress-annotation", "An annotation, `NAME=VALUE`, for every Ingress. May be given more than once.", o.annotate)
 	flags.StringVar(&c.Namespace, "namespace", "berth-system", "Berth's own Namespace, in which its ServiceAccounts lie.")
+	flags.StringVar(&c.CertManagerNamespace, "cert-manager-namespace", "cert-manager", "The `NAMESPACE` of cert-manager, which cannot become an "+
+		"organization. Empty: none.")
+	flags.Func("never-organization", "A `NAMESPACE` that cannot become an organization, in addition to those of Berth, cert-manager, the ingress "+
+		"controllers and Kubernetes itself. May be given more than once, or as a list.",
+		list(&c.NeverOrganizations, func(name string) (string, error) { return name, nil }))
 	flags.Func("router-namespace", "A `NAMESPACE` whose Pods, ingress controllers, reach those of Apps. May be given more than once, or as a list.",
 		list(&c.RouterNamespaces, func(name string) (string, error) { return name, nil }))
 	flags.Func("router-network", "A `CIDR` with the addresses of ingress controllers that are not in the network of the Pods: on their node's, "+

@@ -48,8 +48,13 @@ var operator = []right{
 	},
 	{"list watch", "pods apps/replicasets", "the status of an App says how its Pods are doing; old versions name Secrets"},
 	{"list watch", "cert-manager.io/certificaterequests acme.cert-manager.io/orders acme.cert-manager.io/challenges", "why a certificate is late"},
-	{"list watch", "namespaces", "which are organizations"},
-	{"patch", "namespaces", "external id and Pod Security of an organization; an admission policy allows nothing else"},
+	{"list watch", "berth.dev/organizations", "the tenants and their policies"},
+	{"create", "berth.dev/organizations", "for Namespaces that were organizations before this was a kind"},
+	{"patch", "berth.dev/organizations/status", "whether the Namespace, the rights and the bounds are in place"},
+	{"update", "berth.dev/organizations/finalizers", "to make the deletion of an Organization in the foreground wait for that of its Namespace"},
+	{"list watch", "namespaces", "those of organizations"},
+	{"create", "namespaces", "the Namespace of an organization; an admission policy allows no other"},
+	{"patch", "namespaces", "owner, ids and Pod Security of an organization; an admission policy allows nothing else"},
 	{
 		"list watch", "networking.k8s.io/networkpolicies limitranges resourcequotas rbac.authorization.k8s.io/rolebindings",
 		"what it makes for organizations, and what of others is in the way",
@@ -62,7 +67,7 @@ var operator = []right{
 		"bind", clusterroles("berth-operator-organization", "berth-facade-organization", "berth-manager", "berth-contributor"),
 		"to grant more than it has itself, such as making API keys, but these roles alone",
 	},
-	{"list watch", "nodes", "their addresses, which the Pods of organizations don't reach"},
+	{"list watch", "nodes", "their addresses, which the Pods of organizations don't reach, and whether they support user namespaces"},
 	{"list watch", "discovery.k8s.io/endpointslices", "the addresses of the API server, which the Pods of organizations don't reach"},
 	{"create patch", "events.k8s.io/events", "what somebody should know; those about a Namespace lie in the Namespace default"},
 }
@@ -76,14 +81,15 @@ var operatorOrganization = []right{
 	{"create patch delete", "secrets", "copies of certificates; environments of REST clients are adopted, and deleted when nothing names them"},
 	{"update", "berth.dev/apps/finalizers berth.dev/domains/finalizers", "to make their deletion wait for that of what they own"},
 	{"create patch", "networking.k8s.io/networkpolicies", "isolation"},
-	{"create patch delete", "limitranges resourcequotas", "defaults and quota, which go with their annotations"},
+	{"create patch delete", "limitranges resourcequotas", "defaults and quota, which are removed when the spec asks for none"},
 }
 
 // facade is what the facade may do in every Namespace, and outside of them.
 var facade = []right{
 	{"list watch", "berth.dev/apps berth.dev/domains", "what REST clients read"},
 	{"get", "berth.dev/apps berth.dev/domains", "whether its cache is up to date, before it says that nothing changes"},
-	{"list watch", "namespaces", "which are organizations"},
+	{"list watch", "berth.dev/organizations", "which organizations there are, and their external ids"},
+	{"list watch", "namespaces", "whose Secrets are read, and which names are taken"},
 	{"create", "authorization.k8s.io/subjectaccessreviews", "to ask what a caller may do"},
 	{"impersonate:user-info", "authentication.k8s.io/users authentication.k8s.io/groups", "to act as the caller, in nothing but what follows"},
 }
@@ -126,6 +132,8 @@ var contributor = []right{
 var host = []right{
 	{"list", "berth.dev/domains", "to see those of all organizations"},
 	{"create", "berth.dev/domains", "to make one in any organization"},
+	{"get list watch create update patch delete", "berth.dev/organizations", "to let tenants in, and to bound them"},
+	{"get list watch", "berth.dev/hostclaims", "to see which organization has which host"},
 }
 
 // leaderElection is what the operator may do in Berth's own Namespace.

@@ -8,6 +8,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	appsv1ac "k8s.io/client-go/applyconfigurations/apps/v1"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
@@ -40,11 +41,19 @@ const (
 
 var appKind = v1alpha1.GroupVersion.WithKind("App")
 
+// Tenant is what the objects of Apps and Domains take from their organization.
+type Tenant struct {
+	// NamespaceUID is the UID of the organization's Namespace, which no tenant chooses.
+	NamespaceUID types.UID
+	// UserNamespaces runs Pods in user namespaces.
+	UserNamespaces bool
+}
+
 // Deployment returns the Deployment of an App.
 //
 // Neither the dataset nor the contents of pull secrets are part of it, so that a change of theirs replaces no Pod; nor are annotations
 // of the template other than Berth's own, so that `kubectl rollout restart` works.
-func Deployment(app *v1alpha1.App) (*appsv1ac.DeploymentApplyConfiguration, error) {
+func Deployment(app *v1alpha1.App, tenant Tenant) (*appsv1ac.DeploymentApplyConfiguration, error) {
 	c, err := container(app)
 	if err != nil {
 		return nil, fmt.Errorf("container of App %s: %w", app.GetName(), err)
@@ -62,7 +71,7 @@ func Deployment(app *v1alpha1.App) (*appsv1ac.DeploymentApplyConfiguration, erro
 				WithRollingUpdate(appsv1ac.RollingUpdateDeployment().
 					WithMaxUnavailable(intstr.FromInt32(0)).
 					WithMaxSurge(intstr.FromString(maxSurge)))).
-			WithTemplate(template(app).WithSpec(podSpec(app).WithContainers(c)))), nil
+			WithTemplate(template(app).WithSpec(podSpec(app, tenant).WithContainers(c)))), nil
 }
 
 func template(app *v1alpha1.App) *corev1ac.PodTemplateSpecApplyConfiguration {
@@ -73,13 +82,16 @@ func template(app *v1alpha1.App) *corev1ac.PodTemplateSpecApplyConfiguration {
 	return t
 }
 
-func podSpec(app *v1alpha1.App) *corev1ac.PodSpecApplyConfiguration {
+func podSpec(app *v1alpha1.App, tenant Tenant) *corev1ac.PodSpecApplyConfiguration {
 	spec := corev1ac.PodSpec().
 		WithAutomountServiceAccountToken(false).
 		WithEnableServiceLinks(false).
 		WithTerminationGracePeriodSeconds(terminationGracePeriodSeconds).
 		WithSecurityContext(corev1ac.PodSecurityContext().
 			WithSeccompProfile(corev1ac.SeccompProfile().WithType(corev1.SeccompProfileTypeRuntimeDefault)))
+	if tenant.UserNamespaces {
+		spec.WithHostUsers(false)
+	}
 	for _, name := range pullSecrets(app) {
 		spec.WithImagePullSecrets(corev1ac.LocalObjectReference().WithName(name))
 	}

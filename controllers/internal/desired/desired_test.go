@@ -16,7 +16,7 @@ func TestDeploymentStaysTheSame(t *testing.T) {
 	role := func(arn string) func(*v1alpha1.App) {
 		return func(a *v1alpha1.App) { a.Spec.Registry = &v1alpha1.RegistryAccess{RoleARN: arn} }
 	}
-	before, err := Deployment(testApp(role("arn:aws:iam::1:role/pull")))
+	before, err := Deployment(testApp(role("arn:aws:iam::1:role/pull")), Tenant{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,7 +32,7 @@ func TestDeploymentStaysTheSame(t *testing.T) {
 	for name, change := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			after, err := Deployment(testApp(role("arn:aws:iam::1:role/pull"), change))
+			after, err := Deployment(testApp(role("arn:aws:iam::1:role/pull"), change), Tenant{})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -81,12 +81,15 @@ func TestDeployment(t *testing.T) {
 	}
 	fromConfigMap := &v1alpha1.EnvVarSource{ConfigMapKeyRef: &v1alpha1.KeyRef{Name: "settings", Key: "level"}}
 	cases := map[string]struct {
-		app *v1alpha1.App
+		app    *v1alpha1.App
+		tenant Tenant
 	}{
 		"minimal": {app: testApp()},
 		"digest": {app: testApp(func(a *v1alpha1.App) {
 			a.Spec.Image = "registry.example.com:5000/shop/web:v1@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 		})},
+		"user-namespaces": {app: testApp(), tenant: Tenant{UserNamespaces: true}},
+
 		"port":       {app: testApp(func(a *v1alpha1.App) { a.Spec.Port = 8080 })},
 		"no-pods":    {app: testApp(func(a *v1alpha1.App) { a.Spec.Replicas = ptr.To[int32](0) })},
 		"autoscaled": {app: testApp(func(a *v1alpha1.App) { a.Spec.Replicas = ptr.To[int32](7) })},
@@ -128,7 +131,7 @@ func TestDeployment(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got, err := Deployment(tc.app)
+			got, err := Deployment(tc.app, tc.tenant)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -1,15 +1,19 @@
 package desired
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
 	rbacv1ac "k8s.io/client-go/applyconfigurations/rbac/v1"
+	"k8s.io/utils/ptr"
 
+	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/internal/access"
 	"github.com/berth-dev/berth/internal/names"
 )
@@ -19,19 +23,50 @@ const (
 	podSecurityEnforce = "pod-security.kubernetes.io/enforce"
 	podSecurityWarn    = "pod-security.kubernetes.io/warn"
 	// podSecurityLevel forbids what would let a Pod out of its container, and nothing that images need as they are.
-	podSecurityLevel = "baseline"
+	podSecurityLevel = v1alpha1.PodSecurityBaseline
 )
 
+// OrganizationNamespace returns the Namespace of an organization as Berth creates it.
+func OrganizationNamespace(org *v1alpha1.Organization, externalID, verificationToken string) *corev1.Namespace {
+	return &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
+		Name:   org.GetName(),
+		Labels: map[string]string{v1alpha1.LabelOrganization: org.GetName()},
+		Annotations: map[string]string{
+			v1alpha1.AnnotationExternalID: externalID, v1alpha1.AnnotationVerificationToken: verificationToken,
+			v1alpha1.AnnotationOrganizationUID: string(org.GetUID()),
+		},
+		OwnerReferences: NamespaceOwners(nil, org),
+	}}
+}
+
+// NamespaceOwners returns the owner references of an organization's Namespace: those that it has, with one to the Organization. One to an
+// earlier Organization of the name is replaced. Where another object controls the Namespace, the Organization owns it without controlling it.
+func NamespaceOwners(have []metav1.OwnerReference, org *v1alpha1.Organization) []metav1.OwnerReference {
+	var owners []metav1.OwnerReference
+	for _, ref := range have {
+		if ref.Kind != organizationKind.Kind || ref.APIVersion != organizationKind.GroupVersion().String() {
+			owners = append(owners, ref)
+		}
+	}
+	ref := metav1.NewControllerRef(org, organizationKind)
+	if slices.ContainsFunc(owners, func(r metav1.OwnerReference) bool { return ptr.Deref(r.Controller, false) }) {
+		ref.Controller = nil
+	}
+	return append(owners, *ref)
+}
+
+var organizationKind = v1alpha1.GroupVersion.WithKind("Organization")
+
 // PodSecurity returns the labels of Pod Security that an organization is to have from Berth. Of ours, Berth has set each label before.
-// A label that somebody else has set is theirs, and whoever has said what is enforced decides about warnings too.
-func PodSecurity(ns *corev1.Namespace, ours map[string]string) *corev1ac.NamespaceApplyConfiguration {
+// A label that another client has set takes precedence, and a client that has set the enforced level decides about warnings too.
+func PodSecurity(ns *corev1.Namespace, ours map[string]string, level v1alpha1.PodSecurityLevel) *corev1ac.NamespaceApplyConfiguration {
 	want := corev1ac.Namespace(ns.GetName())
 	for _, label := range []string{podSecurityEnforce, podSecurityWarn} {
 		_, there := ns.GetLabels()[label]
 		_, mine := ours[label]
 		switch {
 		case !there || mine:
-			want.WithLabels(map[string]string{label: podSecurityLevel})
+			want.WithLabels(map[string]string{label: string(cmp.Or(level, podSecurityLevel))})
 		case label == podSecurityEnforce:
 			return want
 		}

@@ -36,9 +36,9 @@ func TestOrganization(t *testing.T) {
 	}
 	cpu := corev1.ResourceList{"cpu": resource.MustParse("50m")}
 	cases := map[string]any{
-		"pod-security":        PodSecurity(ns, nil),
-		"pod-security-set":    PodSecurity(set, map[string]string{podSecurityWarn: "baseline"}),
-		"pod-security-warned": PodSecurity(warned, map[string]string{podSecurityEnforce: "baseline"}),
+		"pod-security":        PodSecurity(ns, nil, ""),
+		"pod-security-set":    PodSecurity(set, map[string]string{podSecurityWarn: "baseline"}, ""),
+		"pod-security-warned": PodSecurity(warned, map[string]string{podSecurityEnforce: "baseline"}, "restricted"),
 		"quota":               Quota(ns, corev1.ResourceList{"pods": resource.MustParse("50"), "requests.cpu": resource.MustParse("4")}),
 		"defaults":            Defaults(ns, cpu, memory("512Mi")),
 		"defaults-limits":     Defaults(ns, nil, memory("512Mi")),

@@ -57,7 +57,9 @@ func amounts(texts map[corev1.ResourceName]string) corev1.ResourceList {
 func Trusted(org v1alpha1.Organization) bool { return ptr.Deref(org.Spec.Trusted, false) }
 
 // Quota returns the hard limits of the organization's ResourceQuota. It is empty if there are none.
-func Quota(org v1alpha1.Organization) corev1.ResourceList { return withDefaults(org, org.Spec.Quota, defaultQuota) }
+func Quota(org v1alpha1.Organization) corev1.ResourceList {
+	return withDefaults(org, org.Spec.Quota, defaultQuota)
+}
 
 // Requests returns the default requests of the organization's containers. A default of the platform is at most the limit that the spec
 // names, since a request above its limit is invalid.

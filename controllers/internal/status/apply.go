@@ -80,6 +80,11 @@ func Warn(recorder events.EventRecorder, obj Object, now []metav1.Condition, con
 	recorder.Eventf(obj, nil, corev1.EventTypeWarning, warning.Reason, action, "%s", warning.Message)
 }
 
+// Note emits an event that reports what the controllers have done.
+func Note(recorder events.EventRecorder, obj client.Object, reason, message string) {
+	recorder.Eventf(obj, nil, corev1.EventTypeNormal, reason, action, "%s", Cut(message))
+}
+
 // Complain emits an event for each problem that a person must act on. It is for an object that has no conditions to say so. The
 // phase is the action of its event: events of one object that differ in nothing but the message count as one.
 func Complain(recorder events.EventRecorder, obj client.Object, o *phase.Outcome) {

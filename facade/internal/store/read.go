@@ -18,6 +18,7 @@ const indexHost = "spec.host"
 
 // +kubebuilder:rbac:groups=berth.dev,resources=apps;domains,verbs=get;list;watch
 // +kubebuilder:rbac:groups="",resources=namespaces,verbs=list;watch
+// +kubebuilder:rbac:groups=berth.dev,resources=organizations,verbs=list;watch
 
 func (s *Store) addIndexes(ctx context.Context) error {
 	hosts := func(object client.Object) []string {

@@ -1,0 +1,188 @@
+package controllers
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/controllers/internal/desired"
+	"github.com/berth-dev/berth/controllers/internal/phase"
+	"github.com/berth-dev/berth/controllers/internal/status"
+	"github.com/berth-dev/berth/internal/access"
+)
+
+const (
+	// externalIDLength is how many characters an external id has. Customers write it into policies, and AWS takes 2 to 1224 of them.
+	externalIDLength = 32
+	// adoptAgain is when Berth retries to get a Namespace that is not the organization's. The cache holds labelled Namespaces alone, so
+	// nothing wakes the Organization when that one is deleted.
+	adoptAgain = 5 * time.Minute
+)
+
+// isReserved reports whether a Namespace belongs to the platform. What makes an organization of it would give tenants rights there.
+func (r *organizationReconciler) isReserved(name string) bool {
+	return name == metav1.NamespaceDefault || strings.HasPrefix(name, "kube-") || slices.Contains(r.never, name)
+}
+
+// ensureNamespace creates the organization's Namespace, or finds the one that it may have.
+func (r *organizationReconciler) ensureNamespace(ctx context.Context, s *organizationScope) error {
+	name := s.org.GetName()
+	if r.isReserved(name) {
+		if err := r.retire(ctx, name); err != nil {
+			return err
+		}
+		return phase.Stall(v1alpha1.ReasonNamespaceReserved,
+			"Namespace %s belongs to the platform and cannot become an organization. Delete this Organization and choose another name.", name)
+	}
+	ns := &corev1.Namespace{}
+	err := r.client.Get(ctx, client.ObjectKey{Name: name}, ns)
+	switch {
+	case apierrors.IsNotFound(err):
+		return r.createNamespace(ctx, s)
+	case err != nil:
+		return err
+	case !ns.GetDeletionTimestamp().IsZero():
+		return phase.Wait(0, v1alpha1.ReasonProgressing, "Namespace %s is being deleted. It is created again once it is gone.", name)
+	case !consents(ns):
+		return r.notOwned(ctx, s.org)
+	}
+	s.ns = ns
+	return nil
+}
+
+// consents reports whether the Organization of a Namespace's name may have it. One that was an organization before Organizations were a kind may
+// have the label with another value.
+func consents(ns *corev1.Namespace) bool {
+	value, labelled := ns.GetLabels()[v1alpha1.LabelOrganization]
+	return labelled && (value == ns.GetName() || ns.GetAnnotations()[v1alpha1.AnnotationExternalID] != "")
+}
+
+// createNamespace creates the Namespace. Ids that the status remembers, since the Namespace was deleted alone, are used again.
+func (r *organizationReconciler) createNamespace(ctx context.Context, s *organizationScope) error {
+	ns := desired.OrganizationNamespace(s.org, cmp.Or(s.org.Status.ExternalID, newID()), cmp.Or(s.org.Status.VerificationToken, newID()))
+	err := r.client.Create(ctx, ns, client.FieldOwner(v1alpha1.FieldOwner))
+	if apierrors.IsAlreadyExists(err) {
+		return r.notOwned(ctx, s.org)
+	}
+	if err != nil {
+		return err
+	}
+	r.report(ctx, s.org, v1alpha1.ReasonNamespaceCreated, "Created Namespace "+ns.GetName()+".")
+	s.ns = ns
+	return nil
+}
+
+// notOwned removes the rights that an organization had in a Namespace that is not its own, or not any more, and stalls.
+func (r *organizationReconciler) notOwned(ctx context.Context, org *v1alpha1.Organization) error {
+	if err := r.retire(ctx, org.GetName()); err != nil {
+		return err
+	}
+	message := fmt.Sprintf("Namespace %[1]s already exists and lacks the label that lets the organization have it. To let Berth adopt it: "+
+		"kubectl label --overwrite namespace %[1]s %[2]s=%[1]s", org.GetName(), v1alpha1.LabelOrganization)
+	if left := r.graceLeft(org); left > 0 { // The cache may not have it yet.
+		return phase.Wait(left, v1alpha1.ReasonProgressing, "%s", message)
+	}
+	return phase.StallFor(adoptAgain, v1alpha1.ReasonNotOwned, "%s", message)
+}
+
+// adopt makes the Organization own its Namespace and generates the external id of one that has none, and the token by which it proves that it
+// owns a host. It never changes either: customers rely on them. They are no part of what is applied, so that they stay whatever becomes of
+// the rest.
+func (r *organizationReconciler) adopt(ctx context.Context, s *organizationScope) error {
+	ns := s.ns.DeepCopy()
+	for id, kept := range map[string]string{
+		v1alpha1.AnnotationExternalID: s.org.Status.ExternalID, v1alpha1.AnnotationVerificationToken: s.org.Status.VerificationToken,
+	} {
+		if ns.GetAnnotations()[id] == "" {
+			metav1.SetMetaDataAnnotation(&ns.ObjectMeta, id, cmp.Or(kept, newID()))
+		}
+	}
+	adopts := ns.GetAnnotations()[v1alpha1.AnnotationOrganizationUID] != string(s.org.GetUID())
+	metav1.SetMetaDataAnnotation(&ns.ObjectMeta, v1alpha1.AnnotationOrganizationUID, string(s.org.GetUID()))
+	ns.SetOwnerReferences(desired.NamespaceOwners(ns.GetOwnerReferences(), s.org))
+	if equality.Semantic.DeepEqual(ns.ObjectMeta, s.ns.ObjectMeta) {
+		return nil
+	}
+	// With the lock, an id that another client has written meanwhile makes this write fail.
+	patch := client.MergeFromWithOptions(s.ns, client.MergeFromWithOptimisticLock{})
+	if err := r.client.Patch(ctx, ns, patch, client.FieldOwner(v1alpha1.FieldOwner)); err != nil {
+		return err
+	}
+	if adopts {
+		r.report(ctx, s.org, v1alpha1.ReasonNamespaceAdopted, "Adopted Namespace "+ns.GetName()+".")
+	}
+	s.ns = ns
+	return nil
+}
+
+// newID returns letters and digits with 160 bits of chance.
+func newID() string {
+	return (rand.Text() + rand.Text())[:externalIDLength]
+}
+
+// withoutOrganization turns a Namespace that is an organization by its label alone into one, or removes the rights of one whose Organization
+// was deleted.
+func (r *organizationReconciler) withoutOrganization(ctx context.Context, name string) (reconcile.Result, error) {
+	ns := &corev1.Namespace{}
+	err := r.client.Get(ctx, client.ObjectKey{Name: name}, ns)
+	if err == nil && migrates(ns) {
+		return r.migrate(ctx, ns)
+	}
+	if client.IgnoreNotFound(err) != nil {
+		return reconcile.Result{}, err
+	}
+	r.counted.Delete(name)
+	return reconcile.Result{}, r.retire(ctx, name)
+}
+
+// retire removes all rights in a Namespace that is not an organization, or not any more, the controllers' own last. What else it had
+// stays: without its NetworkPolicy, the Pods that still run in it would be open to all.
+func (r *organizationReconciler) retire(ctx context.Context, name string) error {
+	r.rights.Delete(name)
+	var errs []error
+	var removed []string
+	for _, b := range slices.Backward(access.Bindings(name, r.namespace)) {
+		gone, err := r.unbind(ctx, name, b.Name)
+		errs = append(errs, err)
+		if gone {
+			removed = append(removed, b.Name)
+		}
+	}
+	if len(removed) > 0 {
+		r.report(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}, v1alpha1.ReasonAccessRemoved,
+			fmt.Sprintf("Removed the RoleBindings %s: Namespace %s is not an organization any more.", strings.Join(removed, ", "), name))
+	}
+	return errors.Join(errs...)
+}
+
+// unbind deletes one of the RoleBindings, of which the Namespace isn't known any more, if an organization controls it. It reports whether it has.
+func (r *organizationReconciler) unbind(ctx context.Context, namespace, name string) (bool, error) {
+	binding := &rbacv1.RoleBinding{}
+	err := r.client.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, binding)
+	if err != nil || !isOrganizations(binding) {
+		return false, client.IgnoreNotFound(err)
+	}
+	err = r.client.Delete(ctx, binding, client.Preconditions{UID: new(binding.GetUID())})
+	return err == nil, client.IgnoreNotFound(err)
+}
+
+// report logs what Berth has done, and emits an event.
+func (r *organizationReconciler) report(ctx context.Context, o client.Object, reason, message string) {
+	log.FromContext(ctx).Info(message, "reason", reason, "organization", o.GetName())
+	status.Note(r.recorder, o, reason, message)
+}
