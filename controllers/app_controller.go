@@ -18,6 +18,7 @@ import (
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/controllers/internal/desired"
 	"github.com/berth-dev/berth/controllers/internal/phase"
+	"github.com/berth-dev/berth/internal/host"
 )
 
 // +kubebuilder:rbac:groups=berth.dev,resources=apps,verbs=list;watch
@@ -79,8 +80,8 @@ func setupApp(mgr manager.Manager, b base, o controller.Options) error {
 		Watches(&corev1.Namespace{}, handler.EnqueueRequestsFromMapFunc(r.appsOfNamespace), builder.WithPredicates(organizationChanged)).
 		Watches(&v1alpha1.Organization{}, handler.EnqueueRequestsFromMapFunc(r.appsOfNamespace), builder.WithPredicates(policyChanged)).
 		Watches(&rbacv1.RoleBinding{}, handler.EnqueueRequestsFromMapFunc(r.appsOfNamespace), builder.WithPredicates(rightsComeOrGo)).
-		Watches(&v1alpha1.App{}, handler.EnqueueRequestsFromMapFunc(r.appsOfHost), builder.WithPredicates(claimChanged)).
-		Watches(&v1alpha1.Domain{}, handler.EnqueueRequestsFromMapFunc(r.appsOfHost), builder.WithPredicates(domainChanged)).
+		Watches(&v1alpha1.HostClaim{}, handler.EnqueueRequestsFromMapFunc(r.appsOfHost), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&v1alpha1.Domain{}, handler.EnqueueRequestsFromMapFunc(r.appsOfHost), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&v1alpha1.HostClaim{}, b.named.concerned(v1alpha1.HostHolderApp), builder.WithPredicates(hostChangedHands)).
 		Watches(&v1alpha1.App{}, b.named.forgetDeleted())
 	return watchIssuing(watched, b.client, toApp).Complete(b.measured("App", reconcile.AsReconciler(b.client, r)))
@@ -93,7 +94,7 @@ func (r *appReconciler) Reconcile(ctx context.Context, app *v1alpha1.App) (recon
 		return reconcile.Result{}, nil
 	}
 	site := desired.AppSite(app, r.platform)
-	s := &appScope{app: app, site: site, hasHost: app.Status.URL == desired.URL(site.Host)}
+	s := &appScope{app: app, site: site, hasHost: app.Status.URL == host.URL(site.Host)}
 	outcome := phase.Run(ctx, s,
 		phase.Phase[*appScope]{Name: "organization", Gate: true, Run: r.organization},
 		phase.Phase[*appScope]{Name: "pull credentials", Condition: v1alpha1.ConditionConfigured, Run: r.pullCredentials},

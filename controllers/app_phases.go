@@ -14,6 +14,7 @@ import (
 
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/controllers/internal/desired"
+	"github.com/berth-dev/berth/controllers/internal/hostclaim"
 	"github.com/berth-dev/berth/controllers/internal/phase"
 	"github.com/berth-dev/berth/controllers/internal/policy"
 	"github.com/berth-dev/berth/controllers/internal/ssa"
@@ -126,20 +127,20 @@ func (r *appReconciler) service(ctx context.Context, s *appScope) error {
 	return ssa.Apply(ctx, r.client, s.app, desired.Service(s.app), &corev1.Service{}, corev1ac.ExtractService)
 }
 
-// host lets the App have its default host unless it is another's. A host that is lost is given up.
+// host claims the default host for the App. A host that is lost is given up.
 func (r *appReconciler) host(ctx context.Context, s *appScope) error {
-	owner, err := r.sites.hostOwner(ctx, s.site.Host)
+	verdict, err := r.sites.claimHost(ctx, s.app, s.site.Host, claimantOf(s.app, s.hasHost))
 	if err != nil {
 		return err
 	}
-	s.hasHost = owner == claimOf(s.app)
+	s.hasHost = verdict == hostclaim.Granted
 	if s.hasHost {
 		return nil
 	}
 	if err := r.sites.remove(ctx, s.app, s.site); err != nil {
 		return err
 	}
-	return hostConflict(s.site.Host)
+	return refusal(verdict, s.site.Host)
 }
 
 // served reads which certificate the default host is to have, as a Domain that mirrors the App says, and which it serves now.

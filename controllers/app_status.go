@@ -17,6 +17,7 @@ import (
 	"github.com/berth-dev/berth/controllers/internal/desired"
 	"github.com/berth-dev/berth/controllers/internal/phase"
 	"github.com/berth-dev/berth/controllers/internal/status"
+	"github.com/berth-dev/berth/internal/host"
 )
 
 // deadlineExceeded is the reason that the Deployment controller gives for a rollout without progress.
@@ -56,7 +57,7 @@ func (s *appScope) status(conditions []metav1.Condition) v1alpha1.AppStatus {
 		st.Replicas, st.ReadyReplicas = &s.deployment.Status.Replicas, &s.deployment.Status.ReadyReplicas
 	}
 	if s.hasHost {
-		st.URL = desired.URL(s.site.Host)
+		st.URL = host.URL(s.site.Host)
 	}
 	return st
 }

@@ -42,7 +42,7 @@ func cacheOptions() cache.Options {
 			&appsv1.Deployment{}:          {Transform: keepOurs(appsv1ac.ExtractDeployment, keepOfDeployment)},
 			&corev1.Service{}:             {Transform: keepOfService},
 			&cmv1.Certificate{}:           {Transform: keepOurs(cmv1ac.ExtractCertificate, keepOfCertificate)},
-			&networkingv1.Ingress{}:       {Transform: keepOurs(networkingv1ac.ExtractIngress, keepOfIngress)},
+			&networkingv1.Ingress{}:       {Transform: keepOfAnyIngress},
 			&rbacv1.RoleBinding{}:         {Transform: keepOurs(rbacv1ac.ExtractRoleBinding, nothing)},
 			&networkingv1.NetworkPolicy{}: {Transform: keepOurs(networkingv1ac.ExtractNetworkPolicy, nothing)},
 			&corev1.LimitRange{}:          {Transform: keepOurs(corev1ac.ExtractLimitRange, nothing)},
@@ -53,7 +53,7 @@ func cacheOptions() cache.Options {
 			}},
 			&appsv1.ReplicaSet{}: {Label: having(v1alpha1.LabelApp), Transform: keepOfReplicaSet},
 			&corev1.Pod{}:        {Label: having(v1alpha1.LabelApp), Transform: keepOfPod},
-			&corev1.Namespace{}:  {Label: having(v1alpha1.LabelOrganization)},
+			&corev1.Namespace{}:  {Transform: keepOfNamespace},
 		},
 	}
 	for _, kind := range issuingKinds() {

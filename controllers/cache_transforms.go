@@ -106,6 +106,21 @@ func keepOfService(in any) (any, error) {
 // keepOfQuota keeps how much of a quota is in use.
 func keepOfQuota(from, to *corev1.ResourceQuota) { to.Status = from.Status }
 
+// keepOfNamespace keeps of a Namespace that is not an organization's only that it exists: hosts must not end in its name.
+func keepOfNamespace(in any) (any, error) {
+	ns, ok := in.(*corev1.Namespace)
+	if !ok || isLabelled(ns) {
+		return keepOurFields(in)
+	}
+	return &corev1.Namespace{ObjectMeta: bare(ns)}, nil
+}
+
+// isLabelled reports whether a Namespace has the label of organizations.
+func isLabelled(ns *corev1.Namespace) bool {
+	_, labelled := ns.GetLabels()[v1alpha1.LabelOrganization]
+	return labelled
+}
+
 // keepOfNode keeps the addresses of a Node and whether it supports user namespaces.
 func keepOfNode(in any) (any, error) {
 	node, ok := in.(*corev1.Node)

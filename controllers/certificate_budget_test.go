@@ -51,21 +51,15 @@ func requestedDomain(t *testing.T, ns, label, app string) (*v1alpha1.Domain, *v1
 	t.Helper()
 	host := label + "." + ns + ".example.com"
 	domain := newDomain(t, ns, host, app)
-	return domain, newClaim(t, host, ns, domain.Name)
+	return domain, existingClaim(t, host)
 }
 
 // Each new certificate counts, also that of a Domain that is deleted and made again, with another host or another issuer; a renewal doesn't.
 func TestBudgetOfCertificates(t *testing.T) {
 	t.Parallel()
-	ns := budgeted(t, 3, 50)
-	app := &v1alpha1.App{ObjectMeta: named(ns, "shop"), Spec: v1alpha1.AppSpec{Image: "registry.example.com/shop/web:v1"}}
-	domain := newDomain(t, ns, "www."+ns+".example.com", app.Name)
-	create(t, app)
-	expect(t, domain, status.InProgressStatus, map[string]condition{v1alpha1.ConditionCertified: working})
-	says(t, domain, "is about to be claimed")
-	absent(t, &cmv1.Certificate{ObjectMeta: named(ns, domain.Name+".domain")})
-
-	claim := newClaim(t, domain.Spec.Host, ns, domain.Name)
+	ns := budgeted(t, 4, 50) // One is for the App's default host.
+	app := newApp(t, ns)
+	domain, claim := requestedDomain(t, ns, "www", app.Name)
 	certify(t, ns, domain.Name+".domain")
 	expect(t, domain, status.CurrentStatus, map[string]condition{v1alpha1.ConditionCertified: succeeded})
 	awaitRequests(t, claim, 1)
@@ -90,7 +84,7 @@ func TestBudgetOfCertificates(t *testing.T) {
 
 	late, lateClaim := requestedDomain(t, ns, "late", app.Name)
 	expect(t, late, status.InProgressStatus, throttled)
-	says(t, late, "has used up its budget of 3 new certificates per hour")
+	says(t, late, "has used up its budget of 4 new certificates per hour")
 	absent(t, &cmv1.Certificate{ObjectMeta: named(ns, late.Name+".domain")})
 	result := reconcileDomain(t, late, testclock.NewFakePassiveClock(time.Now()))
 	if result.RequeueAfter <= 50*time.Minute || result.RequeueAfter > time.Hour {
@@ -106,13 +100,7 @@ func TestBudgetOfADay(t *testing.T) {
 	t.Parallel()
 	ns := budgeted(t, 5, 1)
 	app := newApp(t, ns)
-	claim := &v1alpha1.HostClaim{
-		ObjectMeta: metav1.ObjectMeta{Name: app.Name + "." + baseDomain},
-		Spec: v1alpha1.HostClaimSpec{
-			Organization: ns, Holder: &v1alpha1.HostHolder{Kind: v1alpha1.HostHolderApp, Name: app.Name},
-		},
-	}
-	create(t, claim)
+	claim := existingClaim(t, app.Name+"."+baseDomain)
 	certify(t, ns, app.Name)
 	awaitRequests(t, claim, 1)
 	domain, _ := requestedDomain(t, ns, "www", app.Name)

@@ -3,10 +3,11 @@ package controllers
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -15,10 +16,8 @@ import (
 	"github.com/berth-dev/berth/controllers/internal/ssa"
 	"github.com/berth-dev/berth/controllers/internal/status"
 	"github.com/berth-dev/berth/internal/certificate"
+	"github.com/berth-dev/berth/internal/host"
 )
-
-// +kubebuilder:rbac:groups=berth.dev,resources=hostclaims,verbs=list;watch
-// +kubebuilder:rbac:groups=berth.dev,resources=hostclaims/status,verbs=update
 
 // eventWithdraw is the action of the event that a custom certificate is not served any longer.
 const eventWithdraw = "WithdrawCertificate"
@@ -44,11 +43,11 @@ func (s sites) requireOwnNames(ctx context.Context, asks client.Object, v *servi
 	leaf := chain.Leaf()
 	// Before the claims are read: a claim that changes afterwards finds the names.
 	s.named.add(asks, certificate.Names(leaf))
-	hosts := &claimedHosts{ctx: ctx, client: s.client, organization: v.site.Namespace}
+	hosts := &claimedHosts{ctx: ctx, client: s.client, organization: v.site.Namespace, served: len(v.custom.chain) > 0}
 	names := certificate.NamePolicy{
 		Host: v.site.Host, App: v.site.Service, Rules: s.rules, Hosts: hosts, Proof: policy.VerifiesHosts(org, s.proofByDefault),
 	}
-	if len(v.custom.chain) == 0 { // A Namespace that is created must not take a certificate away.
+	if !hosts.served {
 		names.IsNamespace = hosts.isNamespace
 	}
 	err = names.Check(leaf)
@@ -83,6 +82,8 @@ type claimedHosts struct {
 	ctx          context.Context //nolint:containedctx // It lives as long as one call.
 	client       client.Reader
 	organization string
+	// served is true if a custom certificate is served already. A Namespace or a wildcard Ingress that is created takes none away.
+	served bool
 	// failed is what kept a lookup that can't return an error from succeeding.
 	failed error
 }
@@ -92,23 +93,33 @@ type claimedHosts struct {
 func (h *claimedHosts) IsForeign(name string) (bool, error) {
 	parent, wildcard := strings.CutPrefix(name, "*.")
 	if !wildcard {
-		claim, err := h.claim(name)
-		return claim != nil && h.isForeign(claim), err
+		claim, err := getClaim(h.ctx, h.client, name)
+		if err != nil || claim != nil {
+			return claim != nil && tenantOf(claim) != h.organization, err
+		}
+		return h.hasForeignIngress("*." + host.Parent(name))
 	}
 	var claims v1alpha1.HostClaimList
 	if err := indexed(h.ctx, h.client, &claims, metav1.NamespaceAll, indexParent, parent); err != nil {
 		return false, err
 	}
 	for i := range claims.Items {
-		if h.isForeign(&claims.Items[i]) {
+		if tenantOf(&claims.Items[i]) != h.organization {
 			return true, nil
 		}
 	}
-	return false, nil
+	return h.hasForeignIngress(name)
 }
 
-func (h *claimedHosts) isForeign(claim *v1alpha1.HostClaim) bool {
-	return tenantOf(claim) != h.organization
+// hasForeignIngress reports whether an Ingress that is neither Berth's nor in the organization's Namespace has a wildcard host, of which there is no
+// claim.
+func (h *claimedHosts) hasForeignIngress(wildcard string) (bool, error) {
+	if h.served {
+		return false, nil
+	}
+	var list networkingv1.IngressList
+	err := indexed(h.ctx, h.client, &list, metav1.NamespaceAll, indexHost, wildcard)
+	return slices.ContainsFunc(list.Items, func(i networkingv1.Ingress) bool { return i.GetNamespace() != h.organization }), err
 }
 
 // tenantOf returns the organization that has a host, or the Namespace of the Ingress that does.
@@ -121,18 +132,8 @@ func tenantOf(claim *v1alpha1.HostClaim) string {
 
 // IsProven reports whether the organization has a host and has proven that it owns it.
 func (h *claimedHosts) IsProven(host string) (bool, error) {
-	claim, err := h.claim(host)
+	claim, err := getClaim(h.ctx, h.client, host)
 	return claim != nil && claim.Spec.Organization == h.organization && claim.Status.VerifiedAt != nil, err
-}
-
-// claim returns the claim of a host, or nil if there is none.
-func (h *claimedHosts) claim(host string) (*v1alpha1.HostClaim, error) {
-	claim := &v1alpha1.HostClaim{}
-	err := h.client.Get(h.ctx, client.ObjectKey{Name: host}, claim, client.DisableReadYourWritesConsistency)
-	if apierrors.IsNotFound(err) {
-		return nil, nil //nolint:nilnil // There is none.
-	}
-	return claim, err
 }
 
 func (h *claimedHosts) isNamespace(name string) bool {

@@ -11,38 +11,46 @@ import (
 	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
 )
 
-// newClaim makes the claim of a host for a Domain of an organization.
-func newClaim(t *testing.T, host, organization, domain string) *v1alpha1.HostClaim {
+// holdHost makes the claim of a host that is held for an organization.
+func holdHost(t *testing.T, host, organization string) *v1alpha1.HostClaim {
 	t.Helper()
 	claim := &v1alpha1.HostClaim{
 		ObjectMeta: metav1.ObjectMeta{Name: host},
-		Spec: v1alpha1.HostClaimSpec{
-			Organization: organization, Holder: &v1alpha1.HostHolder{Kind: v1alpha1.HostHolderDomain, Name: domain},
-		},
+		Spec:       v1alpha1.HostClaimSpec{Organization: organization, HeldUntil: new(metav1.NewTime(time.Now().Add(time.Hour)))},
 	}
 	create(t, claim)
-	t.Cleanup(func() { _ = api.Delete(context.Background(), claim) })
 	return claim
 }
 
-// reserveHost makes the claim of a host for an Ingress that is not Berth's.
-func reserveHost(t *testing.T, host, namespace string) *v1alpha1.HostClaim {
+// existingClaim waits until a host is claimed.
+func existingClaim(t *testing.T, host string) *v1alpha1.HostClaim {
 	t.Helper()
-	claim := &v1alpha1.HostClaim{
-		ObjectMeta: metav1.ObjectMeta{Name: host},
-		Spec: v1alpha1.HostClaimSpec{
-			Holder: &v1alpha1.HostHolder{Kind: v1alpha1.HostHolderIngress, Namespace: namespace, Name: "ingress"},
-		},
-	}
-	create(t, claim)
-	t.Cleanup(func() { _ = api.Delete(context.Background(), claim) })
+	claim := &v1alpha1.HostClaim{ObjectMeta: metav1.ObjectMeta{Name: host}}
+	awaitClaim(t, claim, func(v1alpha1.HostClaimSpec) bool { return true })
 	return claim
+}
+
+// newForeignIngress makes an Ingress that is not Berth's.
+func newForeignIngress(t *testing.T, ns string, hosts ...string) {
+	t.Helper()
+	ingress := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: ns, GenerateName: "ingress-"}}
+	for _, host := range hosts {
+		ingress.Spec.Rules = append(ingress.Spec.Rules, networkingv1.IngressRule{Host: host})
+	}
+	create(t, ingress)
+	eventually(t, func(ctx context.Context) error { return cached.Get(ctx, key(ingress), &networkingv1.Ingress{}) })
+	for _, host := range hosts {
+		if !strings.HasPrefix(host, "*") {
+			existingClaim(t, host)
+		}
+	}
 }
 
 // prove writes that the organization has proven to own the host of a claim.
@@ -59,8 +67,8 @@ func prove(t *testing.T, claim *v1alpha1.HostClaim) {
 func TestCustomCertificateWithForeignNames(t *testing.T) {
 	t.Parallel()
 	victim := "victim-" + time.Now().Format("150405") + ".example.net"
-	newClaim(t, "www."+victim, "somebody", "www")
-	reserveHost(t, "login."+victim, "platform")
+	holdHost(t, "www."+victim, "somebody")
+	newForeignIngress(t, namespace(t, nil), "login."+victim, "*.wild."+victim)
 	const foreign, reserved = "which covers a host outside the organization", "which is reserved by the platform"
 	cases := map[string]struct {
 		pair pairFor
@@ -72,6 +80,8 @@ func TestCustomCertificateWithForeignNames(t *testing.T) {
 		"WithDot":               {pairFor{names: []string{"www." + victim + "."}}, foreign},
 		"BehindAComma":          {pairFor{common: "mine.test,www." + victim}, foreign},
 		"WildcardOverAnother":   {pairFor{names: []string{"*." + victim}}, foreign},
+		"WildcardIngress":       {pairFor{names: []string{"*.wild." + victim}}, foreign},
+		"BelowWildcardIngress":  {pairFor{names: []string{"one.wild." + victim}}, foreign},
 		"Ingress":               {pairFor{names: []string{"login." + victim}}, foreign},
 		"AnotherDefaultHost":    {pairFor{names: []string{"hello." + baseDomain}}, reserved},
 		"AllDefaultHosts":       {pairFor{names: []string{"*." + baseDomain}}, reserved},
@@ -106,9 +116,9 @@ func TestCustomCertificateWithSeveralNames(t *testing.T) {
 	t.Parallel()
 	ns := organization(t)
 	zone := ns + ".example.com"
-	newClaim(t, "shop."+zone, ns, "shop")
-	reserveHost(t, "blog."+zone, ns)
-	newClaim(t, "deep.below."+zone, "somebody", "deep") // A wildcard does not cover it.
+	holdHost(t, "shop."+zone, ns)
+	newForeignIngress(t, ns, "blog."+zone)
+	holdHost(t, "deep.below."+zone, "somebody") // A wildcard does not cover it.
 	domain, source := newCustomDomain(t, ns, func(p *pairFor) { p.names, p.common = []string{"*." + zone, "shop." + zone, zone}, "Example Inc." })
 	awaitCopy(t, domain, source)
 }
@@ -123,7 +133,8 @@ func TestCustomCertificateIsWithdrawn(t *testing.T) {
 	route := domain.Name + ".domain"
 	copied := &corev1.Secret{ObjectMeta: named(ns, route+"-custom")}
 
-	claim := newClaim(t, "api."+zone, "rival", "api")
+	rival := organization(t)
+	theirs := newDomain(t, rival, "api."+zone, newApp(t, rival).Name)
 	awaitAbsent(t, copied)
 	expect(t, domain, status.FailedStatus, certificateInvalid)
 	says(t, domain, "Secret bought: The certificate names *."+zone+", which covers a host outside the organization.")
@@ -134,7 +145,13 @@ func TestCustomCertificateIsWithdrawn(t *testing.T) {
 	reconcileLater(t, domain, later) // What is served in its place stays.
 	get(t, &cmv1.Certificate{ObjectMeta: named(ns, route)})
 
-	patch(t, claim, func(client.Object) { claim.Spec.Organization = ns })
+	// While the host is held for the rival, it is the rival's.
+	remove(t, theirs)
+	claim := existingClaim(t, theirs.Spec.Host)
+	awaitClaim(t, claim, func(s v1alpha1.HostClaimSpec) bool { return s.HeldUntil != nil })
+	quiesce(t, ns)
+	expect(t, domain, status.FailedStatus, certificateInvalid)
+	remove(t, claim)
 	expect(t, domain, status.CurrentStatus, ready)
 	awaitCopy(t, domain, source)
 	awaitServed(t, ns, route, copied.Name)
@@ -144,7 +161,7 @@ func TestCustomCertificateIsWithdrawn(t *testing.T) {
 	remove(t, &v1alpha1.App{ObjectMeta: named(ns, domain.Spec.AppRef.Name)})
 	expect(t, domain, status.FailedStatus, map[string]condition{v1alpha1.ConditionReady: failing(v1alpha1.ReasonAppNotFound)})
 	get(t, copied)
-	patch(t, claim, func(client.Object) { claim.Spec.Organization = "rival" })
+	holdHost(t, theirs.Spec.Host, rival)
 	awaitAbsent(t, copied)
 }
 
@@ -183,7 +200,7 @@ func TestMirroredCertificateIsWithdrawn(t *testing.T) {
 	domain := newDomain(t, ns, app.Name+"."+baseDomain, app.Name)
 	wantCustom(t, domain, "bought")
 	awaitServed(t, ns, app.Name, app.Name+"-custom")
-	newClaim(t, "shop."+zone, "rival", "shop")
+	holdHost(t, "shop."+zone, "rival")
 	awaitAbsent(t, &corev1.Secret{ObjectMeta: named(ns, app.Name+"-custom")})
 	want := map[string]condition{v1alpha1.ConditionCertified: failing(v1alpha1.ReasonCertificateInvalid)}
 	expect(t, domain, status.FailedStatus, want)
@@ -198,8 +215,9 @@ func TestCustomCertificateWithUnprovenNames(t *testing.T) {
 		Trusted: new(true), HostVerification: v1alpha1.HostVerificationRequired,
 	})
 	zone := ns + ".example.com"
+	prove(t, holdHost(t, "www."+zone, ns))
+	claim := holdHost(t, zone, ns)
 	domain := newDomain(t, ns, "www."+zone, newApp(t, ns).Name)
-	claim := newClaim(t, zone, ns, "apex")
 	newCertificateSecret(t, ns, "bought", pairFor{host: domain.Spec.Host, names: []string{"*." + zone}})
 	wantCustom(t, domain, "bought")
 	expect(t, domain, status.FailedStatus, certificateInvalid)

@@ -19,6 +19,7 @@ import (
 	"github.com/berth-dev/berth/controllers/internal/desired"
 	"github.com/berth-dev/berth/controllers/internal/ownership"
 	"github.com/berth-dev/berth/controllers/internal/phase"
+	"github.com/berth-dev/berth/internal/host"
 )
 
 // +kubebuilder:rbac:groups=berth.dev,resources=domains,verbs=list;watch
@@ -31,7 +32,7 @@ import (
 type domainReconciler struct {
 	base
 	sites sites
-	// prover finds out who owns hosts; nil if the platform asks for no proof.
+	// prover finds out who owns hosts.
 	prover *ownership.Prover
 }
 
@@ -49,6 +50,8 @@ type domainScope struct {
 	mirrors bool
 	// mirror is the Domain that says which certificate the App's default host is to have, if the Domain mirrors.
 	mirror *v1alpha1.Domain
+	// needsProof is true if the organization has to prove that it owns the host.
+	needsProof bool
 	// proven says that the organization has proven just now that the host is its own.
 	proven bool
 	// record is what is to be set in DNS to prove it; nil if nothing is.
@@ -77,22 +80,18 @@ func (o Options) setupDomain(mgr manager.Manager, b base, c controller.Options) 
 		Watches(&v1alpha1.App{}, handler.EnqueueRequestsFromMapFunc(r.domainsOfApp), builder.WithPredicates(comesOrGoes)).
 		Watches(&v1alpha1.App{}, handler.EnqueueRequestsFromMapFunc(r.mirrorsOfApp)).
 		Watches(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(r.domainsOfSecret), builder.WithPredicates(secretChanged)).
-		Watches(&v1alpha1.App{}, handler.EnqueueRequestsFromMapFunc(r.domainsOfHost), builder.WithPredicates(claimChanged)).
-		Watches(&v1alpha1.Domain{}, handler.EnqueueRequestsFromMapFunc(r.domainsOfHost), builder.WithPredicates(domainChanged)).
+		Watches(&v1alpha1.HostClaim{}, handler.EnqueueRequestsFromMapFunc(r.domainsOfHost), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&v1alpha1.Domain{}, handler.EnqueueRequestsFromMapFunc(r.siblings), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		WatchesRawSource(r.prover.Source()).
 		Watches(&v1alpha1.HostClaim{}, b.named.concerned(v1alpha1.HostHolderDomain), builder.WithPredicates(hostChangedHands)).
 		Watches(&v1alpha1.Domain{}, b.named.forgetDeleted())
-	if r.prover != nil {
-		watched = watched.WatchesRawSource(r.prover.Source())
-	}
 	return watchIssuing(watched, b.client, r.domainsOfChild).Complete(b.measured("Domain", reconcile.AsReconciler(b.client, r)))
 }
 
 func (o Options) domainReconciler(b base) *domainReconciler {
-	r := &domainReconciler{base: b, sites: newSites(b)}
-	if o.VerifyDomains {
-		r.prover, r.sites.verifies = ownership.New(ownership.NewResolver(o.DNSServer), b.clock), true
+	return &domainReconciler{
+		base: b, sites: newSites(b), prover: ownership.New(ownership.NewResolver(o.DNSServer), b.clock),
 	}
-	return r
 }
 
 // Reconcile makes the Domain's host lead to its App and writes what came of it into the Domain's status.
@@ -102,7 +101,7 @@ func (r *domainReconciler) Reconcile(ctx context.Context, domain *v1alpha1.Domai
 	}
 	s := &domainScope{
 		domain: domain, site: desired.DomainSite(domain, r.platform), mirrors: r.sites.mirrors(domain),
-		hasHost: domain.Status.URL == desired.URL(domain.Spec.Host),
+		hasHost: domain.Status.URL == host.URL(domain.Spec.Host),
 	}
 	outcome := phase.Run(ctx, s,
 		phase.Phase[*domainScope]{Name: "organization", Gate: true, Run: r.organization},

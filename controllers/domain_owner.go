@@ -13,26 +13,47 @@ import (
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/controllers/internal/ownership"
 	"github.com/berth-dev/berth/controllers/internal/phase"
+	"github.com/berth-dev/berth/controllers/internal/policy"
 	"github.com/berth-dev/berth/controllers/internal/status"
 )
 
 // isProven reports whether the organization of a Domain has proven that the host is its own.
 func isProven(d *v1alpha1.Domain) bool { return d.Status.VerifiedHost == d.Spec.Host }
 
-// owner lets a Domain go on whose organization has proven that the host is its own. A host of the platform's needs no proof, and one that
-// the Domain has since before proof was asked for goes on being served. Any other is not served, and kept from nobody.
+// owner requires a proof that the organization owns the host. A host of the platform's needs none, and one that the Domain has had since before a
+// proof was required is still served. Any other is not served, and not claimed: another organization can have it.
 func (r *domainReconciler) owner(ctx context.Context, s *domainScope) error {
-	if r.prover == nil || r.sites.isPlatforms(s.domain.Spec.Host) || isProven(s.domain) || s.hasHost {
+	var err error
+	if s.needsProof, err = r.requiresProof(ctx, s.domain); err != nil {
+		return err
+	}
+	if !s.needsProof || r.rules.IsPlatform(s.domain.Spec.Host) || isProven(s.domain) || s.hasHost {
 		return nil
 	}
-	first, err := r.sites.firstClaimant(ctx, s.domain.Spec.Host)
-	if err != nil || first.proven { // Then the host is that one's.
+	claim, err := getClaim(ctx, r.client, s.domain.Spec.Host)
+	if err != nil {
 		return err
+	}
+	if reserved := r.sites.requireUnreserved(ctx, s.domain, false); reserved != nil {
+		return nil // The next phase refuses it.
+	}
+	switch {
+	case claim != nil && claim.Status.VerifiedAt != nil && claim.Spec.Organization == s.domain.GetNamespace():
+		s.proven = true // By another Domain, or by this one before it was restored.
+		return nil
+	case claim != nil && claim.Spec.Holder != nil && (claim.Status.VerifiedAt != nil || claim.Spec.Organization == ""):
+		return nil // The next phase refuses the host.
 	}
 	if err := r.sites.remove(ctx, s.domain, s.site); err != nil {
 		return err
 	}
 	return r.prove(ctx, s)
+}
+
+// requiresProof reports whether the organization of a Domain has to prove that it owns its hosts.
+func (r *domainReconciler) requiresProof(ctx context.Context, d *v1alpha1.Domain) (bool, error) {
+	org, err := r.policyOf(ctx, d.GetNamespace())
+	return policy.VerifiesHosts(org, r.proofByDefault), err
 }
 
 // prove waits for the record in DNS that proves whose the host is.
@@ -52,7 +73,7 @@ func (r *domainReconciler) prove(ctx context.Context, s *domainScope) error {
 	switch found.State {
 	case ownership.Proven:
 		s.proven, s.record = true, nil
-		// Once the status says so, everybody who asks for the host is woken, this Domain too.
+		// The change of the status wakes this Domain, which then claims the host.
 		return phase.Wait(0, v1alpha1.ReasonProgressing, "The TXT record is there; the host will be served in a moment.")
 	case ownership.Missing:
 		return phase.Wait(again, v1alpha1.ReasonRecordNotFound, "%s: there is none yet.", wanted)
@@ -77,9 +98,9 @@ func quoted(values []string) string {
 func (r *domainReconciler) verified(s *domainScope) status.Part {
 	const condition = v1alpha1.ConditionVerified
 	switch {
-	case r.sites.isPlatforms(s.domain.Spec.Host):
+	case r.rules.IsPlatform(s.domain.Spec.Host):
 		return status.Succeeded(condition, "The host is the platform's own and needs no proof.")
-	case isProven(s.domain):
+	case isProven(s.domain) || s.proven:
 		return status.Succeeded(condition, "The organization has proven that the host is its own.")
 	case s.hasHost:
 		return status.Part{

@@ -11,6 +11,7 @@ import (
 
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/controllers/internal/desired"
+	"github.com/berth-dev/berth/controllers/internal/hostclaim"
 	"github.com/berth-dev/berth/controllers/internal/phase"
 	"github.com/berth-dev/berth/controllers/internal/ssa"
 )
@@ -69,26 +70,49 @@ func (r *domainReconciler) password(ctx context.Context, domain *v1alpha1.Domain
 	return phase.Wait(0, v1alpha1.ReasonSecretNotFound, "%s", message)
 }
 
-// host lets the Domain have its host unless it is another's or the platform's. A Domain that doesn't have it, or whose App serves it by
-// itself, has no certificate and no route of its own.
+// host claims the host for the Domain unless it is reserved. A Domain that does not have its host, or whose App serves it, has no certificate and
+// no route of its own.
 func (r *domainReconciler) host(ctx context.Context, s *domainScope) error {
-	owner, err := r.sites.hostOwner(ctx, s.domain.Spec.Host)
-	if err != nil {
-		return err
+	reserved := r.sites.requireUnreserved(ctx, s.domain, s.hasHost)
+	verdict := hostclaim.Reserved
+	if reserved == nil {
+		var err error
+		if verdict, err = r.claim(ctx, s); err != nil {
+			return err
+		}
 	}
-	s.hasHost = owner == r.sites.claimOfDomain(s.domain)
+	s.hasHost = verdict == hostclaim.Granted
 	if !s.hasHost || s.mirrors {
 		if err := r.sites.remove(ctx, s.domain, s.site); err != nil {
 			return err
 		}
 	}
+	if reserved != nil {
+		return reserved
+	}
+	if s.mirrors && verdict == hostclaim.Create {
+		return nil // The App claims its default host. That there is no App, the next phase tells.
+	}
+	return refusal(verdict, s.domain.Spec.Host)
+}
+
+// claim claims the host for the Domain, or looks whether the App has it whose default host it is.
+func (r *domainReconciler) claim(ctx context.Context, s *domainScope) (hostclaim.Verdict, error) {
+	name := s.domain.Spec.Host
+	if !s.mirrors {
+		return r.sites.claimHost(ctx, s.domain, name, claimantOfDomain(s.domain, s.hasHost, s.needsProof && (isProven(s.domain) || s.proven)))
+	}
+	claim, err := getClaim(ctx, r.client, name)
+	holder := v1alpha1.HostHolder{Kind: v1alpha1.HostHolderApp, Name: s.domain.Spec.AppRef.Name}
 	switch {
-	case r.sites.reserved(s.domain):
-		return r.sites.hostReserved(s.domain.Spec.Host)
-	case s.hasHost, owner == (claim{}): // A default host is nobody's while there is no App, which the next phase tells.
-		return nil
+	case err != nil:
+		return hostclaim.Wait, err
+	case claim == nil || claim.Spec.Organization == s.domain.GetNamespace() && (claim.Spec.Holder == nil || *claim.Spec.Holder != holder):
+		return hostclaim.Create, nil
+	case claim.Spec.Organization != s.domain.GetNamespace():
+		return hostclaim.Conflict, nil
 	default:
-		return hostConflict(s.domain.Spec.Host)
+		return hostclaim.Granted, nil
 	}
 }
 

@@ -8,9 +8,9 @@ import (
 
 	"github.com/berth-dev/berth/api/v1alpha1"
 	apiac "github.com/berth-dev/berth/api/v1alpha1/applyconfiguration/api/v1alpha1"
-	"github.com/berth-dev/berth/controllers/internal/desired"
 	"github.com/berth-dev/berth/controllers/internal/phase"
 	"github.com/berth-dev/berth/controllers/internal/status"
+	"github.com/berth-dev/berth/internal/host"
 )
 
 // writeStatus writes what the phases saw into the Domain's status, if it says anything new.
@@ -25,7 +25,7 @@ func (r *domainReconciler) writeStatus(ctx context.Context, s *domainScope, o *p
 		st.VerifiedHost = s.domain.Spec.Host
 	}
 	if s.hasHost {
-		st.URL = desired.URL(s.domain.Spec.Host)
+		st.URL = host.URL(s.domain.Spec.Host)
 	}
 	if s.hasHost && o.Skipped(v1alpha1.ConditionCertified) && st.Certificate == nil {
 		st.Certificate = s.domain.Status.Certificate // Nobody has looked, so it is as it was.
@@ -46,7 +46,7 @@ func (r *domainReconciler) writeStatus(ctx context.Context, s *domainScope, o *p
 // observers say what was seen of the parts of a Domain, in the order in which they speak for it.
 func (r *domainReconciler) observers(s *domainScope) []status.Observer {
 	all := []status.Observer{{Type: v1alpha1.ConditionConfigured, Part: s.configured}}
-	if r.prover != nil {
+	if s.needsProof {
 		all = append(all, status.Observer{Type: v1alpha1.ConditionVerified, Part: func() status.Part { return r.verified(s) }})
 	}
 	return append(all,

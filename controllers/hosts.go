@@ -1,169 +1,191 @@
 package controllers
 
 import (
-	"cmp"
 	"context"
-	"slices"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
-	"github.com/berth-dev/berth/controllers/internal/desired"
+	"github.com/berth-dev/berth/controllers/internal/hostclaim"
 	"github.com/berth-dev/berth/controllers/internal/phase"
+	"github.com/berth-dev/berth/controllers/internal/status"
+	"github.com/berth-dev/berth/internal/host"
 )
 
-// claim is who asks for a host.
-type claim struct {
-	kind, namespace, name string
-}
+// +kubebuilder:rbac:groups=berth.dev,resources=hostclaims,verbs=get;list;watch;create;update;delete
+// +kubebuilder:rbac:groups=berth.dev,resources=hostclaims/status,verbs=update
 
-func claimOf(app *v1alpha1.App) claim {
-	return claim{kind: "App", namespace: app.GetNamespace(), name: app.GetName()}
-}
-
-// claimOfDomain returns on whose behalf a Domain wants a host: its own, or that of the App whose default host it is.
-func (s sites) claimOfDomain(d *v1alpha1.Domain) claim {
-	if s.mirrors(d) {
-		return claim{kind: "App", namespace: d.GetNamespace(), name: d.Spec.AppRef.Name}
+// claimantOf returns an App as one that asks for its default host.
+func claimantOf(app *v1alpha1.App, hasHost bool) hostclaim.Claimant {
+	return hostclaim.Claimant{
+		Organization: app.GetNamespace(),
+		Holder:       v1alpha1.HostHolder{Kind: v1alpha1.HostHolderApp, Name: app.GetName()},
+		Serves:       hasHost,
+		Refused:      wasRefused(app),
 	}
-	return claim{kind: "Domain", namespace: d.GetNamespace(), name: d.GetName()}
+}
+
+// claimantOfDomain returns a Domain as one that asks for its host.
+func claimantOfDomain(d *v1alpha1.Domain, hasHost, proven bool) hostclaim.Claimant {
+	return hostclaim.Claimant{
+		Organization: d.GetNamespace(),
+		Holder:       v1alpha1.HostHolder{Kind: v1alpha1.HostHolderDomain, Name: d.GetName()},
+		Serves:       hasHost,
+		Refused:      wasRefused(d),
+		Proven:       proven,
+	}
+}
+
+// wasRefused reports whether another object had the host of an App or Domain when its present spec was tried.
+func wasRefused(o status.Object) bool {
+	c := meta.FindStatusCondition(o.GetConditions(), v1alpha1.ConditionRouted)
+	return c != nil && c.Reason == v1alpha1.ReasonHostConflict && c.ObservedGeneration == o.GetGeneration()
 }
 
 // mirrors reports whether the host of a Domain is the default host of the App that it names. The App serves it then.
 func (s sites) mirrors(d *v1alpha1.Domain) bool {
-	return d.Spec.Host == desired.Host(d.Spec.AppRef.Name, s.platform.BaseDomain)
+	return d.Spec.Host == host.Default(d.Spec.AppRef.Name, s.rules.BaseDomain)
 }
 
-// reserved reports whether a host is the platform's own, so that no Domain can have it, whatever Apps there are or will be.
-func (s sites) reserved(d *v1alpha1.Domain) bool {
-	return s.isPlatforms(d.Spec.Host) && !s.mirrors(d)
-}
-
-// isPlatforms reports whether a host is the base domain or lies below it.
-func (s sites) isPlatforms(host string) bool {
-	return host == s.platform.BaseDomain || strings.HasSuffix(host, "."+s.platform.BaseDomain)
-}
-
-// hostOwner returns whose a host is: of the object that has it, as the URL in its status says, or else of the oldest that asks for it, and
-// of two of the same second, of the first by Namespace and name. Age alone would let an old Domain take any host by asking for it one day.
-// Where proof is asked for, whoever has proven that the host is its own comes before the one that has it, and nobody else gets one.
-//
-// Below the base domain only Apps have hosts, and elsewhere only Domains. Of two that took the host at the same moment, neither seeing the
-// other, the older one keeps it: a new URL wakes all that ask for its host.
-func (s sites) hostOwner(ctx context.Context, host string) (claim, error) {
-	first, err := s.firstClaimant(ctx, host)
-	return first.claim, err
-}
-
-// firstClaimant returns the object whose a host is; the claim is empty if it is nobody's.
-func (s sites) firstClaimant(ctx context.Context, host string) (claimant, error) {
-	all, err := s.claimants(ctx, host)
+// claimHost gives a host to an App or Domain, unless another object has it, and returns what became of that.
+func (s sites) claimHost(ctx context.Context, o status.Object, name string, c hostclaim.Claimant) (hostclaim.Verdict, error) {
+	claim, err := getClaim(ctx, s.client, name)
 	if err != nil {
-		return claimant{}, err
+		return hostclaim.Wait, err
 	}
-	var counting []claimant
-	for _, c := range all {
-		counts, err := s.counts(ctx, c)
-		if err != nil {
-			return claimant{}, err
-		}
-		if counts {
-			counting = append(counting, c)
-		}
+	verdict, err := s.tryClaim(ctx, o, name, claim, c)
+	if !apierrors.IsAlreadyExists(err) && !apierrors.IsConflict(err) && !apierrors.IsNotFound(err) {
+		return verdict, err
 	}
-	if len(counting) == 0 {
-		return claimant{}, nil
+	// The cache is behind: another replica of the facade has claimed the host, say.
+	if claim, err = getClaim(ctx, s.live, name); err != nil {
+		return hostclaim.Wait, err
 	}
-	return slices.MinFunc(counting, before), nil
+	return s.tryClaim(ctx, o, name, claim, c)
 }
 
-// claimants returns the Apps or Domains that ask for a host.
-func (s sites) claimants(ctx context.Context, host string) ([]claimant, error) {
-	var all []claimant
-	if s.isPlatforms(host) {
-		var apps v1alpha1.AppList
-		if err := indexed(ctx, s.client, &apps, metav1.NamespaceAll, indexHost, host); err != nil {
-			return nil, err
-		}
-		for i := range apps.Items {
-			a := &apps.Items[i]
-			all = append(all, claimant{Object: a, has: a.Status.URL == desired.URL(host), claim: claimOf(a)})
-		}
-		return all, nil
+// getClaim returns the claim of a host, or nil. It does not wait for other workers' writes to arrive in the cache: a write that was decided by a
+// stale claim fails.
+func getClaim(ctx context.Context, from client.Reader, name string) (*v1alpha1.HostClaim, error) {
+	claim := &v1alpha1.HostClaim{}
+	err := from.Get(ctx, client.ObjectKey{Name: name}, claim, client.DisableReadYourWritesConsistency)
+	if apierrors.IsNotFound(err) {
+		return nil, nil //nolint:nilnil // There is none.
 	}
-	var domains v1alpha1.DomainList
-	if err := indexed(ctx, s.client, &domains, metav1.NamespaceAll, indexHost, host); err != nil {
+	return claim, err
+}
+
+// tryClaim does what the claim of a host, as it was read, lets a claimant do.
+func (s sites) tryClaim(ctx context.Context, o status.Object, name string, claim *v1alpha1.HostClaim, c hostclaim.Claimant) (hostclaim.Verdict, error) {
+	now := s.clock.Now()
+	lives := false
+	if claim != nil && claim.Spec.Holder != nil && *claim.Spec.Holder != c.Holder {
+		var err error
+		if lives, err = s.holderLives(ctx, claim); err != nil {
+			return hostclaim.Wait, err
+		}
+	}
+	verdict := hostclaim.Decide(claim, c, lives, now)
+	switch verdict {
+	case hostclaim.Create:
+		claim = &v1alpha1.HostClaim{ObjectMeta: metav1.ObjectMeta{Name: name}}
+		hostclaim.Bind(claim, c, now)
+		return hostclaim.Granted, s.writeClaim(ctx, claim, s.client.Create)
+	case hostclaim.Update, hostclaim.Transfer:
+		before := claim.DeepCopy()
+		claim = claim.DeepCopy()
+		hostclaim.Bind(claim, c, now)
+		err := s.writeClaim(ctx, claim, func(ctx context.Context, obj client.Object, _ ...client.CreateOption) error {
+			return s.client.Update(ctx, obj)
+		})
+		if err == nil && verdict == hostclaim.Transfer {
+			s.tellTransfer(ctx, o, before)
+		}
+		return hostclaim.Granted, err
+	default:
+		return verdict, nil
+	}
+}
+
+// writeClaim writes a claim, and its status if it has one to keep.
+func (s sites) writeClaim(ctx context.Context, claim *v1alpha1.HostClaim, write func(context.Context, client.Object, ...client.CreateOption) error) error {
+	want := claim.Status.DeepCopy()
+	if err := write(ctx, claim); err != nil {
+		return err
+	}
+	if want.VerifiedAt.Equal(claim.Status.VerifiedAt) && len(want.CertificateRequestedAt) == len(claim.Status.CertificateRequestedAt) {
+		return nil
+	}
+	claim.Status = *want
+	return s.client.Status().Update(ctx, claim)
+}
+
+// holderLives reports whether the holder of a claim exists and still asks for the host.
+func (b base) holderLives(ctx context.Context, claim *v1alpha1.HostClaim) (bool, error) {
+	holder := claim.Spec.Holder
+	key := client.ObjectKey{Namespace: claim.Spec.Organization, Name: holder.Name}
+	switch holder.Kind {
+	case v1alpha1.HostHolderApp:
+		app := &v1alpha1.App{}
+		err := b.client.Get(ctx, key, app, client.DisableReadYourWritesConsistency)
+		asks := host.Default(app.GetName(), b.rules.BaseDomain) == claim.GetName() && app.GetDeletionTimestamp().IsZero()
+		return err == nil && asks, client.IgnoreNotFound(err)
+	case v1alpha1.HostHolderDomain:
+		domain := &v1alpha1.Domain{}
+		err := b.client.Get(ctx, key, domain, client.DisableReadYourWritesConsistency)
+		asks := domain.Spec.Host == claim.GetName() && domain.GetDeletionTimestamp().IsZero()
+		return err == nil && asks, client.IgnoreNotFound(err)
+	default:
+		ingress, err := b.foreignIngress(ctx, claim.GetName())
+		return ingress != nil, err
+	}
+}
+
+// foreignIngress returns an Ingress that is not Berth's and that has a host, or nil.
+func (b base) foreignIngress(ctx context.Context, name string) (*networkingv1.Ingress, error) {
+	var list networkingv1.IngressList
+	if err := indexed(ctx, b.client, &list, metav1.NamespaceAll, indexHost, name); err != nil || len(list.Items) == 0 {
 		return nil, err
 	}
-	for i := range domains.Items {
-		d := &domains.Items[i]
-		c := claimant{Object: d, has: d.Status.URL == desired.URL(host), proven: s.verifies && isProven(d), claim: s.claimOfDomain(d)}
-		if !s.verifies || c.has || c.proven {
-			all = append(all, c)
+	return &list.Items[0], nil
+}
+
+// tellTransfer tells the organization that has lost a host, and the one that has got it.
+func (s sites) tellTransfer(ctx context.Context, to status.Object, before *v1alpha1.HostClaim) {
+	log.FromContext(ctx).Info("Transferred a host to the organization that proved to own it", "host", before.GetName(),
+		"from", before.Spec.Organization, "to", to.GetNamespace())
+	s.recorder.Eventf(to, nil, corev1.EventTypeNormal, eventHostTransferred, eventClaim,
+		"Host %s was transferred to this organization, which proved that it owns it.", before.GetName())
+	if holder := before.Spec.Holder; holder != nil && holder.Kind == v1alpha1.HostHolderDomain {
+		loser := &v1alpha1.Domain{}
+		if s.client.Get(ctx, client.ObjectKey{Namespace: before.Spec.Organization, Name: holder.Name}, loser) == nil {
+			s.recorder.Eventf(loser, nil, corev1.EventTypeWarning, eventHostTransferred, eventClaim,
+				"Host %s was transferred to another organization, which proved that it owns it.", before.GetName())
 		}
 	}
-	return all, nil
 }
 
-// counts reports whether somebody who asks for a host may get or keep it. Outside of organizations nobody gets one, or a Namespace that is
-// none could keep hosts from those that are; but who serves one already goes on.
-func (s sites) counts(ctx context.Context, c claimant) (bool, error) {
-	if c.has {
-		return true, nil
-	}
-	err := s.client.Get(ctx, client.ObjectKey{Name: c.GetNamespace()}, &corev1.Namespace{}, client.DisableReadYourWritesConsistency)
-	return err == nil, client.IgnoreNotFound(err)
-}
-
-// claimant is an object that asks for a host.
-type claimant struct {
-	metav1.Object
-	// has says that it has the host already.
-	has bool
-	// proven says that its organization has proven to own the host, where that is asked for.
-	proven bool
-	claim  claim
-}
-
-// before compares two that ask for the same host by who gets it.
-func before(a, b claimant) int {
-	return cmp.Or(first(a.proven, b.proven), first(a.has, b.has), byAge(a, b))
-}
-
-// first compares two by what only one of them is.
-func first(a, b bool) int {
-	switch {
-	case a == b:
-		return 0
-	case a:
-		return -1
+// refusal returns why a claimant does not get a host, or nil if it does. It does not say who has the host: it may be another organization.
+func refusal(verdict hostclaim.Verdict, name string) error {
+	switch verdict {
+	case hostclaim.Granted:
+		return nil
+	case hostclaim.Reserved:
+		return phase.Stall(v1alpha1.ReasonHostReserved, "Host %s is reserved: an Ingress that is not Berth's has it. "+
+			"Choose another host or ask the platform's administrator.", name)
+	case hostclaim.Stale:
+		return phase.Stall(v1alpha1.ReasonHostConflict, "Host %s was already claimed when it was requested, and is free now. "+
+			"Change the spec, or delete the object and create it again, to claim the host.", name)
+	case hostclaim.Wait:
+		return phase.Wait(hostclaim.BindTimeout, v1alpha1.ReasonProgressing, "Host %s is about to be released.", name)
 	default:
-		return 1
+		return phase.Stall(v1alpha1.ReasonHostConflict, "Host %s is already claimed by another App or Domain. Choose another host%s.", name,
+			" or ask the platform's administrator")
 	}
-}
-
-// byAge compares two objects by age, and of two of the same second by Namespace and name.
-func byAge(a, b metav1.Object) int {
-	return cmp.Or(
-		a.GetCreationTimestamp().Compare(b.GetCreationTimestamp().Time),
-		cmp.Compare(a.GetNamespace(), b.GetNamespace()),
-		cmp.Compare(a.GetName(), b.GetName()),
-	)
-}
-
-func older(a, b metav1.Object) bool { return byAge(a, b) < 0 }
-
-// hostConflict doesn't say who has the host: it may be another organization.
-func hostConflict(host string) error {
-	return phase.Stall(v1alpha1.ReasonHostConflict, "Another App or Domain has the host %s, since it asked for it before.", host)
-}
-
-// hostReserved says why a Domain can't have a host of the platform's.
-func (s sites) hostReserved(host string) error {
-	return phase.Stall(v1alpha1.ReasonHostReserved,
-		"The host %s is the platform's own: of %s and all below it, a Domain can only have the default host of the App that it names.",
-		host, s.platform.BaseDomain)
 }

@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/internal/testenv"
 )
 
 var hostReserved = map[string]condition{
@@ -29,6 +30,10 @@ func TestReservedHosts(t *testing.T) {
 		"BaseDomain":   func(*v1alpha1.App) string { return baseDomain },
 		"NoApp":        func(app *v1alpha1.App) string { return "not-" + app.Name + "." + baseDomain },
 		"BelowTheApps": func(app *v1alpha1.App) string { return "www." + app.Name + "." + baseDomain },
+		"Service":      func(*v1alpha1.App) string { return "berth-facade." + testenv.Namespace },
+		"HeadlessPod":  func(*v1alpha1.App) string { return "pod-0.kubernetes.default" },
+		"PublicHost":   func(*v1alpha1.App) string { return publicHost },
+		"ReservedHost": func(*v1alpha1.App) string { return "sso." + reservedDomain },
 	}
 	for name, host := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -37,7 +42,7 @@ func TestReservedHosts(t *testing.T) {
 			app := newApp(t, ns)
 			domain := newDomain(t, ns, host(app), app.Name)
 			expect(t, domain, status.FailedStatus, hostReserved)
-			says(t, domain, "is the platform's own")
+			says(t, domain, "is reserved")
 			if domain.Status.URL != "" {
 				t.Errorf("the URL is %s, want none", domain.Status.URL)
 			}

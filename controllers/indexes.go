@@ -7,17 +7,17 @@ import (
 	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
-	"github.com/berth-dev/berth/controllers/internal/desired"
 	"github.com/berth-dev/berth/internal/host"
 )
 
 // Indexes of the cache, by which objects are found without looking at all of them.
 const (
-	// indexHost finds Apps by their default host and Domains by their host.
+	// indexHost finds Apps by their default host, Domains by their host, and Ingresses that are not Berth's by their hosts.
 	indexHost = "berth.host"
 	// indexApp finds Domains by the App that they name, and Pods and ReplicaSets by the App that they belong to.
 	indexApp = "berth.app"
@@ -26,10 +26,10 @@ const (
 	indexSecret = "berth.secret"
 	// indexUID finds the Domain that a label names.
 	indexUID = "berth.uid"
-	// indexController finds what cert-manager makes by the UID of what controls it.
-	indexController = "berth.controller"
 	// indexOrganization finds HostClaims by the organization that has the host.
 	indexOrganization = "berth.organization"
+	// indexController finds what cert-manager makes by the UID of what controls it.
+	indexController = "berth.controller"
 	// indexParent finds HostClaims by the domain that the host is directly below, as a wildcard of a certificate covers it.
 	indexParent = "berth.parent"
 )
@@ -40,10 +40,13 @@ func addIndexes(ctx context.Context, indexer client.FieldIndexer, baseDomain str
 		field string
 		keys  client.IndexerFunc
 	}{
-		{&v1alpha1.App{}, indexHost, func(o client.Object) []string { return []string{desired.Host(o.GetName(), baseDomain)} }},
+		{&v1alpha1.App{}, indexHost, func(o client.Object) []string { return []string{host.Default(o.GetName(), baseDomain)} }},
 		{&v1alpha1.App{}, indexSecret, secretNames},
 		{&v1alpha1.Domain{}, indexHost, byDomain(func(s v1alpha1.DomainSpec) string { return s.Host })},
 		{&v1alpha1.Domain{}, indexSecret, secretNames},
+		{&networkingv1.Ingress{}, indexHost, foreignHostsOf},
+		{&v1alpha1.HostClaim{}, indexOrganization, claimOrganization},
+		{&v1alpha1.HostClaim{}, indexParent, func(o client.Object) []string { return []string{host.Parent(o.GetName())} }},
 		{&v1alpha1.Domain{}, indexUID, func(o client.Object) []string { return []string{string(o.GetUID())} }},
 		{&v1alpha1.Domain{}, indexApp, byDomain(func(s v1alpha1.DomainSpec) string { return s.AppRef.Name })},
 		{&corev1.Pod{}, indexApp, appLabel},
@@ -52,8 +55,6 @@ func addIndexes(ctx context.Context, indexer client.FieldIndexer, baseDomain str
 		{&cmv1.CertificateRequest{}, indexController, controllerUID},
 		{&acmev1.Order{}, indexController, controllerUID},
 		{&acmev1.Challenge{}, indexController, controllerUID},
-		{&v1alpha1.HostClaim{}, indexOrganization, byClaim(func(c *v1alpha1.HostClaim) string { return c.Spec.Organization })},
-		{&v1alpha1.HostClaim{}, indexParent, byClaim(func(c *v1alpha1.HostClaim) string { return host.Parent(c.GetName()) })},
 	} {
 		if err := indexer.IndexField(ctx, i.obj, i.field, i.keys); err != nil {
 			return err
@@ -68,6 +69,14 @@ func indexed(ctx context.Context, c client.Reader, list client.ObjectList, names
 	return c.List(ctx, list, client.InNamespace(namespace), client.MatchingFields{index: key}, client.DisableReadYourWritesConsistency)
 }
 
+func claimOrganization(o client.Object) []string {
+	claim, ok := o.(*v1alpha1.HostClaim)
+	if !ok || claim.Spec.Organization == "" {
+		return nil
+	}
+	return []string{claim.Spec.Organization}
+}
+
 func byDomain(key func(v1alpha1.DomainSpec) string) client.IndexerFunc {
 	return func(o client.Object) []string {
 		domain, ok := o.(*v1alpha1.Domain)
@@ -75,16 +84,6 @@ func byDomain(key func(v1alpha1.DomainSpec) string) client.IndexerFunc {
 			return nil
 		}
 		return []string{key(domain.Spec)}
-	}
-}
-
-func byClaim(key func(*v1alpha1.HostClaim) string) client.IndexerFunc {
-	return func(o client.Object) []string {
-		claim, ok := o.(*v1alpha1.HostClaim)
-		if !ok {
-			return nil
-		}
-		return []string{key(claim)}
 	}
 }
 

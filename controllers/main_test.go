@@ -24,7 +24,6 @@ import (
 
 	"github.com/berth-dev/berth/controllers/internal/ecr"
 	"github.com/berth-dev/berth/internal/access"
-	"github.com/berth-dev/berth/internal/host"
 	"github.com/berth-dev/berth/internal/testaws"
 	"github.com/berth-dev/berth/internal/testenv"
 	"github.com/berth-dev/berth/internal/testlog"
@@ -32,7 +31,11 @@ import (
 	"github.com/berth-dev/berth/internal/tracing"
 )
 
-const baseDomain = "apps.example.com"
+const (
+	baseDomain     = "apps.example.com"
+	publicHost     = "berth.example.com"
+	reservedDomain = "login.example.com"
+)
 
 // What the tests share: one API server with the controllers at work. Each test has Namespaces of its own.
 var (
@@ -121,21 +124,24 @@ func testOptions() Options {
 		IngressAnnotations: map[string]string{"example.com/entrypoint": "websecure"},
 		Namespace:          testenv.Namespace,
 		RouterNamespaces:   []string{"traefik"},
+		RouterNetworks:     []netip.Prefix{netip.MustParsePrefix("192.0.2.7/32")},
+		PublicHost:         publicHost,
+		ReservedHosts:      []string{reservedDomain},
+		HostHold:           time.Hour,
+		Concurrency:        4,
 
 		CertManagerNamespace: "cert-manager",
 		NeverOrganizations:   []string{"never"},
-		RouterNetworks:       []netip.Prefix{netip.MustParsePrefix("192.0.2.7/32")},
-		Concurrency:          4,
 	}
 }
 
 // testBase returns what a controller of a test's own needs to work beside the running ones.
 func testBase(t *testing.T, c clock.PassiveClock) base {
 	t.Helper()
-	platform := testOptions().withDefaults().platform()
+	o := testOptions().withDefaults()
 	return base{
-		client: cached, live: uncached, recorder: noEvents{}, clock: c, platform: platform, tokens: ecr.New(c),
-		rules: host.Rules{BaseDomain: baseDomain}, named: newNamedHosts(), paid: &sync.Map{}, rights: &sync.Map{}, refusals: newRefusals(),
+		client: cached, live: uncached, recorder: noEvents{}, clock: c, platform: o.platform(), rules: o.rules(),
+		tokens: ecr.New(c), named: newNamedHosts(), paid: &sync.Map{}, rights: &sync.Map{}, refusals: newRefusals(),
 	}
 }
 

@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -124,3 +125,23 @@ func (s sites) follows(ctx context.Context, domain *v1alpha1.Domain, app *v1alph
 	v.hint, err = s.hindrance(ctx, &v.certificate)
 	return true, err
 }
+
+// siblings returns the Domains of an organization that mirror the same App as a Domain: the oldest of them decides about the certificate.
+func (r *domainReconciler) siblings(ctx context.Context, o client.Object) []reconcile.Request {
+	domain, ok := o.(*v1alpha1.Domain)
+	if !ok || !r.sites.mirrors(domain) {
+		return nil
+	}
+	return r.sites.wakeMirrors(ctx, domain.GetNamespace(), domain.Spec.AppRef.Name)
+}
+
+// byAge compares two objects by age, and of two of the same second by Namespace and name.
+func byAge(a, b metav1.Object) int {
+	return cmp.Or(
+		a.GetCreationTimestamp().Compare(b.GetCreationTimestamp().Time),
+		cmp.Compare(a.GetNamespace(), b.GetNamespace()),
+		cmp.Compare(a.GetName(), b.GetName()),
+	)
+}
+
+func older(a, b metav1.Object) bool { return byAge(a, b) < 0 }

@@ -31,7 +31,7 @@ const (
 // migrates reports whether a Namespace was an organization before Organizations were a kind, and has not become one since.
 func migrates(ns *corev1.Namespace) bool {
 	a := ns.GetAnnotations()
-	return ns.GetDeletionTimestamp().IsZero() && a[v1alpha1.AnnotationExternalID] != "" && a[v1alpha1.AnnotationOrganizationUID] == ""
+	return isLabelled(ns) && ns.GetDeletionTimestamp().IsZero() && a[v1alpha1.AnnotationExternalID] != "" && a[v1alpha1.AnnotationOrganizationUID] == ""
 }
 
 // migrate creates the Organization of a Namespace that is one by its label. It changes nothing of what runs: the Organization is trusted and

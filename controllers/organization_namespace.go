@@ -29,8 +29,7 @@ import (
 const (
 	// externalIDLength is how many characters an external id has. Customers write it into policies, and AWS takes 2 to 1224 of them.
 	externalIDLength = 32
-	// adoptAgain is when Berth retries to get a Namespace that is not the organization's. The cache holds labelled Namespaces alone, so
-	// nothing wakes the Organization when that one is deleted.
+	// adoptAgain is when Berth retries to get a Namespace that is not the organization's, if no change of the Namespace wakes it before.
 	adoptAgain = 5 * time.Minute
 )
 

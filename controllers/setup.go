@@ -73,6 +73,14 @@ type Options struct {
 	// VerifyDomains lets a Domain have a host only once a TXT record proves that it is the organization's own. Hosts of the platform's need no
 	// proof, nor do those that are served already.
 	VerifyDomains bool
+	// HostHold is how long a host that was released is held for the organization that had it. Zero frees it at once.
+	HostHold time.Duration
+	// PublicHost is the host of the facade's public URL, which no tenant can have. Empty if it has none.
+	PublicHost string
+	// ReservedHosts are domains that no tenant can have, nor any name below them.
+	ReservedHosts []string
+	// ClusterDomain is the DNS domain of the cluster. Default: cluster.local.
+	ClusterDomain string
 	// DNSServer, host:port, is asked for these records. Empty: the system's resolver.
 	DNSServer string
 	// Concurrency is how many objects of a kind are reconciled at the same time. Default: 1.
@@ -121,7 +129,7 @@ func SetupWithManager(ctx context.Context, mgr manager.Manager, o Options) error
 		recorder: mgr.GetEventRecorder("berth-operator"),
 		clock:    o.Clock,
 		platform: o.platform(),
-		rules:    host.Rules{BaseDomain: o.BaseDomain},
+		rules:    o.rules(),
 		named:    newNamedHosts(),
 		paid:     &sync.Map{},
 		tokens:   ecr.New(o.Clock),
@@ -136,6 +144,7 @@ func SetupWithManager(ctx context.Context, mgr manager.Manager, o Options) error
 	for name, setup := range map[string]func(manager.Manager, base, controller.Options) error{
 		"App":          setupApp,
 		"Domain":       o.setupDomain,
+		"HostClaim":    o.setupHostClaim,
 		"Organization": o.setupOrganization,
 		"Secret":       setupSecret,
 	} {
@@ -178,7 +187,7 @@ func (o Options) validate() error {
 	if o.BaseDomain == "" || o.Issuer.Name == "" || o.Namespace == "" {
 		return errors.New("controllers need a base domain, the name of an issuer and Berth's own Namespace")
 	}
-	longest := desired.Host(strings.Repeat("a", maxAppName), o.BaseDomain)
+	longest := host.Default(strings.Repeat("a", maxAppName), o.BaseDomain)
 	if problems := validation.IsDNS1123Subdomain(longest); len(problems) > 0 {
 		return fmt.Errorf("the default hosts of Apps, NAME.%s, are no host names: %s", o.BaseDomain, strings.Join(problems, "; "))
 	}
@@ -196,6 +205,10 @@ func (o Options) withDefaults() Options {
 		o.Clock = clock.RealClock{}
 	}
 	return o
+}
+
+func (o Options) rules() host.Rules {
+	return host.Rules{BaseDomain: o.BaseDomain, PublicHost: o.PublicHost, ClusterDomain: o.ClusterDomain, Reserved: o.ReservedHosts}
 }
 
 func (o Options) platform() desired.Platform {

@@ -19,8 +19,6 @@ import (
 type sites struct {
 	base
 	router router
-	// verifies says that a Domain gets a host only if its organization has proven to own it.
-	verifies bool
 }
 
 // router leads a host to a Service.

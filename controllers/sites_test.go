@@ -63,12 +63,41 @@ func TestHostOfTwoApps(t *testing.T) {
 	absent(t, &cmv1.Certificate{ObjectMeta: named(second, younger.Name)})
 	expect(t, older, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouted: succeeded})
 
+	// The camper does not inherit the host, neither while it is held nor when it is free.
 	remove(t, older)
+	claim := &v1alpha1.HostClaim{ObjectMeta: metav1.ObjectMeta{Name: older.Name + "." + baseDomain}}
+	awaitClaim(t, claim, func(s v1alpha1.HostClaimSpec) bool { return s.HeldUntil != nil && s.Organization == first })
+	settle()
+	expect(t, younger, status.FailedStatus, conflict)
+	remove(t, claim)
+	says(t, younger, "is free now")
+	settle()
+	expect(t, younger, status.FailedStatus, conflict)
+	absent(t, claim)
+
+	// It has to ask for it again.
+	patch(t, younger, func(client.Object) { younger.Spec.Image = "registry.example.com/shop/web:v2" })
 	expect(t, younger, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouted: succeeded})
 	get(t, &networkingv1.Ingress{ObjectMeta: named(second, younger.Name)})
 }
 
-// A Domain that is older than another one doesn't get its host by asking for it later, only when that goes.
+// An App that is deleted and created again has its host back, whoever has waited for it.
+func TestHostOfAnAppThatIsReplaced(t *testing.T) {
+	t.Parallel()
+	first, second := organization(t), organization(t)
+	app := newApp(t, first)
+	expect(t, app, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouted: succeeded})
+	camper := newApp(t, second, func(a *v1alpha1.App) { a.Name = app.Name })
+	expect(t, camper, status.FailedStatus, conflict)
+	for range 3 {
+		remove(t, app)
+		app = newApp(t, first)
+		expect(t, app, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouted: succeeded})
+	}
+	expect(t, camper, status.FailedStatus, conflict)
+}
+
+// A Domain that is older than another one doesn't get its host by asking for it later, nor when that goes.
 func TestHostIsNotTaken(t *testing.T) {
 	t.Parallel()
 	ns, other := organization(t), organization(t)
@@ -86,10 +115,11 @@ func TestHostIsNotTaken(t *testing.T) {
 	expect(t, younger, status.FailedStatus, map[string]condition{v1alpha1.ConditionReady: failing(v1alpha1.ReasonAppNotFound)})
 	expect(t, domain, status.FailedStatus, conflict)
 	remove(t, younger)
-	expect(t, domain, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouted: succeeded})
+	settle()
+	expect(t, domain, status.FailedStatus, conflict)
 }
 
-// Two that took a host at the same moment both say that they have it: the younger one gives up what it has, and gets it back.
+// An administrator moves a host to another organization by its claim: the one that loses it gives up all that it has.
 func TestHostGivenUp(t *testing.T) {
 	t.Parallel()
 	ns, other := organization(t), organization(t)
@@ -105,10 +135,10 @@ func TestHostGivenUp(t *testing.T) {
 	patch(t, older, func(client.Object) { older.Spec.Host = younger.Spec.Host })
 	expect(t, older, status.FailedStatus, conflict)
 
-	older.Status.URL = younger.Status.URL
-	if err := api.Status().Update(t.Context(), older); err != nil {
-		t.Fatal(err)
-	}
+	claim := &v1alpha1.HostClaim{ObjectMeta: metav1.ObjectMeta{Name: younger.Spec.Host}}
+	patch(t, claim, func(client.Object) {
+		claim.Spec.Organization, claim.Spec.Holder.Name = other, older.Name
+	})
 	expect(t, younger, status.FailedStatus, conflict)
 	awaitAbsent(t, &networkingv1.Ingress{ObjectMeta: named(ns, name)})
 	awaitAbsent(t, certificate)
@@ -117,7 +147,7 @@ func TestHostGivenUp(t *testing.T) {
 	expect(t, older, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouted: succeeded})
 
 	patch(t, older, func(client.Object) { older.Spec.Host = "www2." + other + ".example.com" })
-	expect(t, younger, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouted: succeeded})
+	awaitClaim(t, claim, func(s v1alpha1.HostClaimSpec) bool { return s.HeldUntil != nil && s.Organization == other })
 }
 
 func TestDomain(t *testing.T) {
@@ -192,7 +222,12 @@ func TestHostOfTwoDomains(t *testing.T) {
 	expect(t, younger, status.FailedStatus, conflict)
 	absent(t, &networkingv1.Ingress{ObjectMeta: named(second, younger.Name+".domain")})
 	remove(t, older)
-	expect(t, younger, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouted: succeeded})
+	settle()
+	expect(t, younger, status.FailedStatus, conflict)
+
+	// A sibling in the organization that had the host takes it.
+	heir := newDomain(t, first, host, "app-"+first[len(first)-5:])
+	expect(t, heir, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouted: succeeded})
 }
 
 // A Domain for its own App's default host is served by the App and says what the App says.

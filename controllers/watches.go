@@ -16,7 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
-	"github.com/berth-dev/berth/controllers/internal/desired"
+	"github.com/berth-dev/berth/internal/host"
 )
 
 // comesOrGoes lets through that an object enters or leaves the cache, and none of its changes.
@@ -52,24 +52,6 @@ var policyChanged = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 var organizationChanged = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 	return externalID(e.ObjectOld) != externalID(e.ObjectNew)
 }}
-
-// claimChanged lets through what decides whose a host is: who asks for it on whose behalf, who has it, and who has proven to own it.
-var claimChanged = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool { return claimed(e.ObjectOld) != claimed(e.ObjectNew) }}
-
-// domainChanged lets through what of a Domain concerns others that ask for its host: whose that is, and which certificate it is to have.
-var domainChanged = predicate.Or(claimChanged, predicate.GenerationChangedPredicate{})
-
-// claimed returns what of an App or a Domain decides whose a host is.
-func claimed(o client.Object) [4]string {
-	switch o := o.(type) {
-	case *v1alpha1.App:
-		return [4]string{o.Status.URL}
-	case *v1alpha1.Domain:
-		return [4]string{o.Status.URL, o.Spec.Host, o.Spec.AppRef.Name, o.Status.VerifiedHost}
-	default:
-		return [4]string{}
-	}
-}
 
 // statusChanged lets through that what is said of an App or a Domain changes. Mostly its own controller has said so, and finds nothing to do; but it
 // may have been one whose answer was lost, or that had led before, and then nobody else would set it right.
@@ -176,9 +158,9 @@ func (r *appReconciler) appsOfNamespace(ctx context.Context, o client.Object) []
 	return requests(ctx, r.client, &v1alpha1.AppList{}, organizationOf(o))
 }
 
-// appsOfHost returns the Apps that ask for the same host as an App or a Domain.
+// appsOfHost returns the Apps that ask for the host of a claim, or for the same host as a Domain.
 func (r *appReconciler) appsOfHost(ctx context.Context, o client.Object) []reconcile.Request {
-	return requests(ctx, r.client, &v1alpha1.AppList{}, metav1.NamespaceAll, client.MatchingFields{indexHost: hostOf(o, r.platform)})
+	return requests(ctx, r.client, &v1alpha1.AppList{}, metav1.NamespaceAll, client.MatchingFields{indexHost: hostOf(o, r.rules)})
 }
 
 // domainsOfNamespace returns all Domains of a Namespace, or of the one that an object lies in.
@@ -224,16 +206,21 @@ func (r *domainReconciler) domainsBy(ctx context.Context, o client.Object, index
 	return requests(ctx, r.client, &v1alpha1.DomainList{}, o.GetNamespace(), client.MatchingFields{index: key})
 }
 
-// domainsOfHost returns the Domains that ask for the same host as an App or a Domain.
+// domainsOfHost returns the Domains that ask for the host of a claim.
 func (r *domainReconciler) domainsOfHost(ctx context.Context, o client.Object) []reconcile.Request {
-	return requests(ctx, r.client, &v1alpha1.DomainList{}, metav1.NamespaceAll, client.MatchingFields{indexHost: hostOf(o, r.platform)})
+	return requests(ctx, r.client, &v1alpha1.DomainList{}, metav1.NamespaceAll, client.MatchingFields{indexHost: hostOf(o, r.rules)})
 }
 
-func hostOf(o client.Object, p desired.Platform) string {
-	if d, ok := o.(*v1alpha1.Domain); ok {
-		return d.Spec.Host
+// hostOf returns the host that a claim is of, or that an App or a Domain asks for.
+func hostOf(o client.Object, rules host.Rules) string {
+	switch o := o.(type) {
+	case *v1alpha1.HostClaim:
+		return o.GetName()
+	case *v1alpha1.Domain:
+		return o.Spec.Host
+	default:
+		return host.Default(o.GetName(), rules.BaseDomain)
 	}
-	return desired.Host(o.GetName(), p.BaseDomain)
 }
 
 func request(namespace, name string) []reconcile.Request {

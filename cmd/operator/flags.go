@@ -8,8 +8,12 @@ import (
 	"net"
 	"net/netip"
 	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/berth-dev/berth/controllers"
+	"github.com/berth-dev/berth/internal/host"
 )
 
 // Formats of the log.
@@ -56,7 +60,12 @@ func parse(flags *flag.FlagSet, args []string) (*options, error) {
 		"nodes lie in saves the organizations' NetworkPolicies from having a line for each. May be given more than once, or as a list.",
 		list(&c.DenyEgress, netip.ParsePrefix))
 	flags.BoolVar(&c.VerifyDomains, "verify-domains", false, "Let a Domain have a host outside of the base domain only once a TXT record, "+
-		"_berth-challenge.HOST, holds the token of its organization. Hosts that are served already go on.")
+		"_berth-challenge.HOST, holds the token of its organization, unless the Organization says otherwise. Hosts that are served already go on.")
+	flags.DurationVar(&c.HostHold, "host-hold", 7*24*time.Hour, "How long a host that an App or Domain releases is held for its organization. 0 frees it at once.")
+	flags.StringVar(&c.PublicHost, "public-host", "", "The host of the facade's public URL, which no Domain can have.")
+	flags.Func("reserved-host", "A `DOMAIN` that no Domain can have, nor any name below it: that of an identity provider or of other sites of the "+
+		"platform, say. May be given more than once, or as a list.", list(&c.ReservedHosts, reservedHost))
+	flags.StringVar(&c.ClusterDomain, "cluster-domain", host.DefaultClusterDomain, "The DNS domain of the cluster, in which no Domain can have a host.")
 	flags.StringVar(&c.DNSServer, "dns-server", "", "The DNS server, `HOST:PORT`, that is asked for these records. Empty: the system's resolver.")
 	flags.IntVar(&c.Concurrency, "concurrency", 10, "How many objects of a kind are worked on at the same time.")
 	flags.StringVar(&o.metricsAddress, "metrics-bind-address", ":8080", "Where metrics are served, over plain HTTP; 0 serves none.")
@@ -119,6 +128,15 @@ func list[T any](values *[]T, parse func(string) (T, error)) func(string) error 
 		}
 		return nil
 	}
+}
+
+// reservedHost reads a domain that is reserved.
+func reservedHost(text string) (string, error) {
+	name := host.Normalize(text)
+	if problems := validation.IsDNS1123Subdomain(name); len(problems) > 0 {
+		return "", fmt.Errorf("%q is not a valid hostname: %s", text, strings.Join(problems, "; "))
+	}
+	return name, nil
 }
 
 func (o *options) annotate(pair string) error {

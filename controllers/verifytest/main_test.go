@@ -6,14 +6,12 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"math"
 	"net/netip"
 	"os"
 	"testing"
 
 	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
 	"github.com/go-logr/logr"
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -100,16 +98,13 @@ func startWith(t *testing.T, change func(*controllers.Options)) (stop func()) {
 // organization makes an organization with an App and returns its name and its token.
 func organization(t *testing.T) (ns, token string) {
 	t.Helper()
-	o := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "test-"}}
+	o := &v1alpha1.Organization{ObjectMeta: metav1.ObjectMeta{GenerateName: "test-"}}
 	create(t, o)
-	limits := &v1alpha1.OrganizationLimits{NewCertificatesPerHour: new(int32(math.MaxInt32)), NewCertificatesPerDay: new(int32(math.MaxInt32))}
-	create(t, &v1alpha1.Organization{ObjectMeta: metav1.ObjectMeta{Name: o.Name}, Spec: v1alpha1.OrganizationSpec{Limits: limits}})
-	change(t, o, func() { o.Labels = map[string]string{v1alpha1.LabelOrganization: o.Name} })
 	eventually(t, func(ctx context.Context) error {
 		if err := api.Get(ctx, client.ObjectKeyFromObject(o), o); err != nil {
 			return err
 		}
-		if token = o.Annotations[v1alpha1.AnnotationVerificationToken]; token == "" {
+		if token = o.Status.VerificationToken; token == "" {
 			return errors.New("there is no token")
 		}
 		return nil

@@ -12,16 +12,6 @@ const (
 	ManagedBy = "berth"
 )
 
-// Host returns the default host of an App.
-func Host(app, baseDomain string) string {
-	return app + "." + baseDomain
-}
-
-// URL returns the address that a host answers at.
-func URL(host string) string {
-	return "https://" + host
-}
-
 // Selector returns the labels that the Pods of an App are selected by.
 func Selector(app string) map[string]string {
 	return map[string]string{v1alpha1.LabelApp: app}

@@ -13,6 +13,7 @@ import (
 	networkingv1ac "k8s.io/client-go/applyconfigurations/networking/v1"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/internal/host"
 	"github.com/berth-dev/berth/internal/names"
 )
 
@@ -53,7 +54,7 @@ func AppSite(app *v1alpha1.App, p Platform) Site {
 	return Site{
 		Namespace:    app.GetNamespace(),
 		Name:         app.GetName(),
-		Host:         Host(app.GetName(), p.BaseDomain),
+		Host:         host.Default(app.GetName(), p.BaseDomain),
 		Service:      app.GetName(),
 		Issuer:       p.Issuer,
 		Default:      true,

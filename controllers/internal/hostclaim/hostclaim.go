@@ -61,7 +61,7 @@ func Decide(claim *v1alpha1.HostClaim, c Claimant, holderLives bool, now time.Ti
 		return Reserved
 	case claim.Spec.Organization == c.Organization:
 		return decideOwn(claim, c, holderLives, now)
-	case c.Proven && claim.Status.VerifiedAt == nil:
+	case c.Proven && (claim.Status.VerifiedAt == nil || claim.Spec.Holder == nil):
 		return Transfer
 	case claim.Spec.HeldUntil != nil && !claim.Spec.HeldUntil.After(now):
 		return Wait

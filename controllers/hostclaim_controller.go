@@ -1,0 +1,183 @@
+package controllers
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/controllers/internal/hostclaim"
+	"github.com/berth-dev/berth/controllers/internal/policy"
+)
+
+// Reasons and the action of events about claims.
+const (
+	eventClaim           = "ClaimHost"
+	eventHostTransferred = "HostTransferred"
+	eventHostReleased    = "HostReleased"
+	eventHostFreed       = "HostFreed"
+	eventHostReserved    = "HostReserved"
+)
+
+// hostClaimReconciler releases the hosts of Apps and Domains that are gone, frees them once they have been held for long enough, and reserves the
+// hosts of Ingresses that are not Berth's. Apps and Domains claim their hosts in their own reconciles.
+type hostClaimReconciler struct {
+	base
+	// hold is how long a released host is held for its organization.
+	hold time.Duration
+}
+
+func (o Options) setupHostClaim(mgr manager.Manager, b base, c controller.Options) error {
+	r := &hostClaimReconciler{base: b, hold: o.HostHold}
+	hosts := handler.EnqueueRequestsFromMapFunc(r.hostsOf)
+	return builder.ControllerManagedBy(mgr).
+		Named("hostclaim").
+		WithOptions(c).
+		For(&v1alpha1.HostClaim{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&v1alpha1.App{}, hosts, builder.WithPredicates(predicate.Or(goes, comesOrGoes))).
+		Watches(&v1alpha1.Domain{}, hosts, builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, goes))).
+		Watches(&networkingv1.Ingress{}, hosts, builder.WithPredicates(foreignHostsChanged)).
+		Complete(b.measured("HostClaim", r))
+}
+
+// Reconcile brings the claim of a host, which may not exist, in line with who asks for the host.
+func (r *hostClaimReconciler) Reconcile(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
+	claim, err := getClaim(ctx, r.client, req.Name)
+	if err != nil {
+		return reconcile.Result{}, err
+	}
+	switch {
+	case claim == nil:
+		return reconcile.Result{}, r.reserve(ctx, req.Name)
+	case !claim.GetDeletionTimestamp().IsZero():
+		return reconcile.Result{}, nil
+	case claim.Spec.Holder == nil:
+		return r.expire(ctx, claim)
+	default:
+		return r.release(ctx, claim)
+	}
+}
+
+// reserve claims a host for an Ingress that is not Berth's.
+func (r *hostClaimReconciler) reserve(ctx context.Context, name string) error {
+	ingress, err := r.foreignIngress(ctx, name)
+	if err != nil || ingress == nil || len(name) > 0 && name[0] == '*' {
+		return err
+	}
+	claim := &v1alpha1.HostClaim{
+		ObjectMeta: metav1.ObjectMeta{Name: name},
+		Spec: v1alpha1.HostClaimSpec{
+			Holder: &v1alpha1.HostHolder{
+				Kind: v1alpha1.HostHolderIngress, Namespace: ingress.GetNamespace(), Name: ingress.GetName(),
+			},
+			BoundAt: new(metav1.NewTime(r.clock.Now())),
+		},
+	}
+	if err := r.client.Create(ctx, claim); err != nil {
+		return err
+	}
+	r.tell(ctx, claim, corev1.EventTypeNormal, eventHostReserved, "Host %s is reserved for Ingress %s/%s.", name, ingress.GetNamespace(), ingress.GetName())
+	return nil
+}
+
+// release takes a host from a holder that is gone. A claim that never had a holder, and one of an Ingress, is deleted; any other is held for its
+// organization.
+func (r *hostClaimReconciler) release(ctx context.Context, claim *v1alpha1.HostClaim) (reconcile.Result, error) {
+	lives, err := r.holderLives(ctx, claim)
+	if err != nil || lives {
+		return reconcile.Result{}, err
+	}
+	now := r.clock.Now()
+	if left := hostclaim.BindTimeLeft(claim, now); left > 0 {
+		return reconcile.Result{RequeueAfter: left}, nil
+	}
+	if claim.Spec.BoundAt == nil || claim.Spec.Organization == "" || r.hold <= 0 {
+		return reconcile.Result{}, r.free(ctx, claim, "its holder does not exist")
+	}
+	claim = claim.DeepCopy()
+	until := now.Add(r.hold)
+	hostclaim.Release(claim, until)
+	if err := r.client.Update(ctx, claim); err != nil {
+		return reconcile.Result{}, client.IgnoreNotFound(err)
+	}
+	r.tell(ctx, claim, corev1.EventTypeNormal, eventHostReleased, "Host %s was released and is held for organization %s until %s.",
+		claim.GetName(), claim.Spec.Organization, until.UTC().Format(time.RFC3339))
+	return reconcile.Result{RequeueAfter: r.hold}, r.trimTo(ctx, claim.Spec.Organization, r.heldHosts)
+}
+
+// expire deletes the claim of a host that has been held for long enough.
+func (r *hostClaimReconciler) expire(ctx context.Context, claim *v1alpha1.HostClaim) (reconcile.Result, error) {
+	if left := claim.Spec.HeldUntil.Sub(r.clock.Now()); left > 0 {
+		return reconcile.Result{RequeueAfter: left}, nil
+	}
+	return reconcile.Result{}, r.free(ctx, claim, "its hold has ended")
+}
+
+// trimTo frees the hosts that were released first if more are held for an organization than its limit says.
+func (r *hostClaimReconciler) trimTo(ctx context.Context, organization string, limit func(context.Context, string) (int, error)) error {
+	var list v1alpha1.HostClaimList
+	if err := indexed(ctx, r.client, &list, metav1.NamespaceAll, indexOrganization, organization); err != nil {
+		return err
+	}
+	held := slices.DeleteFunc(list.Items, func(c v1alpha1.HostClaim) bool { return c.Spec.HeldUntil == nil })
+	most, err := limit(ctx, organization)
+	if err != nil || len(held) <= most {
+		return err
+	}
+	slices.SortFunc(held, func(a, b v1alpha1.HostClaim) int {
+		return cmp.Or(a.Spec.HeldUntil.Compare(b.Spec.HeldUntil.Time), cmp.Compare(a.GetName(), b.GetName()))
+	})
+	for i := range held[:len(held)-most] {
+		if err := r.free(ctx, &held[i], "the organization holds too many hosts"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// heldHosts returns how many released hosts are held for an organization.
+func (r *hostClaimReconciler) heldHosts(ctx context.Context, organization string) (int, error) {
+	org, err := r.policyOf(ctx, organization)
+	return policy.HeldHosts(org), client.IgnoreNotFound(err)
+}
+
+// free deletes the claim of a host, which any organization can then claim.
+func (r *hostClaimReconciler) free(ctx context.Context, claim *v1alpha1.HostClaim, why string) error {
+	err := r.client.Delete(ctx, claim, client.Preconditions{UID: new(claim.GetUID()), ResourceVersion: new(claim.GetResourceVersion())})
+	if err != nil {
+		return client.IgnoreNotFound(err)
+	}
+	r.tell(ctx, claim, corev1.EventTypeNormal, eventHostFreed, "Host %s is free: %s.", claim.GetName(), why)
+	return nil
+}
+
+// tell logs what was done with a claim and makes an event of it.
+func (r *hostClaimReconciler) tell(ctx context.Context, claim *v1alpha1.HostClaim, eventType, reason, format string, args ...any) {
+	log.FromContext(ctx).Info("Changed the claim of a host", "host", claim.GetName(), "organization", claim.Spec.Organization, "reason", reason)
+	r.recorder.Eventf(claim, nil, eventType, reason, eventClaim, format, args...)
+}
+
+// hostsOf returns the hosts that an App, a Domain or an Ingress asks for.
+func (r *hostClaimReconciler) hostsOf(_ context.Context, o client.Object) []reconcile.Request {
+	if ingress, ok := o.(*networkingv1.Ingress); ok {
+		var all []reconcile.Request
+		for _, name := range foreignHosts(ingress) {
+			all = append(all, request("", name)...)
+		}
+		return all
+	}
+	return request("", hostOf(o, r.rules))
+}

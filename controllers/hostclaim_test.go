@@ -1,0 +1,185 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/berth-dev/berth/api/v1alpha1"
+)
+
+// awaitClaim waits until a claim says what a test wants.
+func awaitClaim(t *testing.T, claim *v1alpha1.HostClaim, says func(v1alpha1.HostClaimSpec) bool) {
+	t.Helper()
+	eventually(t, func(ctx context.Context) error {
+		if err := api.Get(ctx, key(claim), claim); err != nil {
+			return err
+		}
+		if !says(claim.Spec) {
+			return fmt.Errorf("the claim of %s says %+v", claim.Name, claim.Spec)
+		}
+		return nil
+	})
+}
+
+func claimFor(host, organization, domain string, changes ...func(*v1alpha1.HostClaim)) *v1alpha1.HostClaim {
+	claim := &v1alpha1.HostClaim{
+		ObjectMeta: metav1.ObjectMeta{Name: host},
+		Spec: v1alpha1.HostClaimSpec{
+			Organization: organization, Holder: &v1alpha1.HostHolder{Kind: v1alpha1.HostHolderDomain, Name: domain},
+		},
+	}
+	for _, change := range changes {
+		change(claim)
+	}
+	return claim
+}
+
+// The claim that the facade makes before a Domain is the Domain's, and the operator says so.
+func TestClaimOfTheFacadeIsBound(t *testing.T) {
+	t.Parallel()
+	ns := organization(t)
+	claim := claimFor("www."+ns+".example.com", ns, "www")
+	create(t, claim)
+	domain := &v1alpha1.Domain{
+		ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "www"},
+		Spec:       v1alpha1.DomainSpec{Host: claim.Name, AppRef: v1alpha1.AppRef{Name: newApp(t, ns).Name}},
+	}
+	create(t, domain)
+	expect(t, domain, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouted: succeeded})
+	awaitClaim(t, claim, func(s v1alpha1.HostClaimSpec) bool {
+		return s.BoundAt != nil && s.Holder != nil && s.Holder.Name == "www"
+	})
+}
+
+// A host that was held for long enough is free, and one that is held is not.
+func TestHoldEnds(t *testing.T) {
+	t.Parallel()
+	ns, other := organization(t), organization(t)
+	held := func(left time.Duration) func(*v1alpha1.HostClaim) {
+		return func(c *v1alpha1.HostClaim) {
+			c.Spec.Holder, c.Spec.HeldUntil = nil, new(metav1.NewTime(time.Now().Add(left)))
+		}
+	}
+	short := claimFor("short."+ns+".example.com", ns, "", held(2*time.Second))
+	long := claimFor("long."+ns+".example.com", ns, "", held(time.Hour))
+	create(t, short)
+	create(t, long)
+	refused := newDomain(t, other, long.Name, newApp(t, other).Name)
+	expect(t, refused, status.FailedStatus, conflict)
+	awaitAbsent(t, short)
+	taken := newDomain(t, other, short.Name, refused.Spec.AppRef.Name)
+	expect(t, taken, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouted: succeeded})
+	expect(t, refused, status.FailedStatus, conflict)
+}
+
+// No more hosts are held for an organization than its limit says: those that it released first become free.
+func TestHeldHostsAreBounded(t *testing.T) {
+	t.Parallel()
+	ns := organization(t)
+	r := &hostClaimReconciler{base: testBase(t, nil), hold: time.Hour}
+	for i := range 4 {
+		create(t, claimFor(fmt.Sprintf("h%d.%s.example.com", i, ns), ns, "", func(c *v1alpha1.HostClaim) {
+			c.Spec.Holder, c.Spec.HeldUntil = nil, new(metav1.NewTime(time.Now().Add(time.Duration(i+1)*time.Hour)))
+		}))
+	}
+	limit := func(context.Context, string) (int, error) { return 2, nil }
+	eventually(t, func(ctx context.Context) error {
+		if err := r.trimTo(ctx, ns, limit); err != nil {
+			return err
+		}
+		var left v1alpha1.HostClaimList
+		if err := api.List(ctx, &left); err != nil {
+			return err
+		}
+		var names []string
+		for _, c := range left.Items {
+			if c.Spec.Organization == ns {
+				names = append(names, c.Name)
+			}
+		}
+		if len(names) != 2 || names[0] != "h2."+ns+".example.com" || names[1] != "h3."+ns+".example.com" {
+			return fmt.Errorf("held are %q", names)
+		}
+		return nil
+	})
+}
+
+// The hosts of Ingresses that are not Berth's are reserved for as long as these exist, wildcards included.
+func TestHostsOfForeignIngresses(t *testing.T) {
+	t.Parallel()
+	ns, elsewhere := organization(t), namespace(t, nil)
+	app := newApp(t, ns)
+	exact, wildcard := "login."+ns+".example.net", "*.apps."+ns+".example.net"
+	ingress := &networkingv1.Ingress{ObjectMeta: named(elsewhere, "login"), Spec: networkingv1.IngressSpec{
+		DefaultBackend: &networkingv1.IngressBackend{
+			Service: &networkingv1.IngressServiceBackend{Name: "web", Port: networkingv1.ServiceBackendPort{Number: 80}},
+		},
+		Rules: []networkingv1.IngressRule{{Host: exact}, {Host: wildcard}},
+	}}
+	create(t, ingress)
+	claim := &v1alpha1.HostClaim{ObjectMeta: metav1.ObjectMeta{Name: exact}}
+	awaitClaim(t, claim, func(s v1alpha1.HostClaimSpec) bool {
+		return s.Holder != nil && s.Holder.Kind == v1alpha1.HostHolderIngress
+	})
+	same := newDomain(t, ns, exact, app.Name)
+	expect(t, same, status.FailedStatus, hostReserved)
+	below := newDomain(t, ns, "x.apps."+ns+".example.net", app.Name)
+	expect(t, below, status.FailedStatus, hostReserved)
+	deeper := newDomain(t, ns, "y.x.apps."+ns+".example.net", app.Name)
+	expect(t, deeper, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouted: succeeded})
+
+	// Once the Ingress is gone, whoever asks for the host has it.
+	remove(t, ingress)
+	expect(t, same, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouted: succeeded})
+}
+
+// An Ingress that appears later takes no host away.
+func TestForeignIngressComesLater(t *testing.T) {
+	t.Parallel()
+	ns, elsewhere := organization(t), namespace(t, nil)
+	domain := newDomain(t, ns, "www."+ns+".example.net", newApp(t, ns).Name)
+	expect(t, domain, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouted: succeeded})
+	ingress := &networkingv1.Ingress{ObjectMeta: named(elsewhere, "www"), Spec: networkingv1.IngressSpec{
+		Rules: []networkingv1.IngressRule{{Host: domain.Spec.Host}},
+	}}
+	create(t, ingress)
+	settle()
+	patch(t, domain, func(o client.Object) { o.SetAnnotations(map[string]string{"touched": "1"}) })
+	expect(t, domain, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouted: succeeded})
+}
+
+// Of two organizations whose Apps want one host at the same moment, one has it.
+func TestHostIsRacedFor(t *testing.T) {
+	t.Parallel()
+	organizations := []string{organization(t), organization(t), organization(t)}
+	name := "race-" + organizations[0][len(organizations[0])-5:]
+	apps := make([]*v1alpha1.App, len(organizations))
+	for i, ns := range organizations {
+		apps[i] = newApp(t, ns, func(a *v1alpha1.App) { a.Name = name })
+	}
+	eventually(t, func(ctx context.Context) error {
+		served := 0
+		for _, app := range apps {
+			if err := api.Get(ctx, key(app), app); err != nil {
+				return err
+			}
+			if app.Status.ObservedGeneration != app.Generation {
+				return errNotYet
+			}
+			if app.Status.URL != "" {
+				served++
+			}
+		}
+		if served != 1 {
+			return fmt.Errorf("%d Apps have the host, want 1", served)
+		}
+		return nil
+	})
+}

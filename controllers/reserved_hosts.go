@@ -1,0 +1,47 @@
+package controllers
+
+import (
+	"context"
+
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/controllers/internal/phase"
+	"github.com/berth-dev/berth/internal/host"
+)
+
+// requireUnreserved stalls a Domain whose host no tenant can have.
+//
+// What depends on other objects, a Namespace of the name of the last label or a wildcard Ingress, is not held against a Domain that has its host:
+// whoever creates a Namespace must not take hosts away.
+func (s sites) requireUnreserved(ctx context.Context, d *v1alpha1.Domain, hasHost bool) error {
+	var failed error
+	isNamespace := func(name string) bool {
+		err := s.client.Get(ctx, client.ObjectKey{Name: name}, &corev1.Namespace{})
+		if client.IgnoreNotFound(err) != nil {
+			failed = err
+		}
+		return err == nil
+	}
+	if hasHost {
+		isNamespace = nil
+	}
+	reason := s.rules.Refusal(d.Spec.Host, d.Spec.AppRef.Name, isNamespace)
+	if failed != nil {
+		return failed
+	}
+	if reason != "" {
+		return phase.Stall(v1alpha1.ReasonHostReserved, "%s", reason)
+	}
+	if hasHost || s.mirrors(d) {
+		return nil
+	}
+	wildcard := "*." + host.Parent(d.Spec.Host)
+	ingress, err := s.foreignIngress(ctx, wildcard)
+	if err != nil || ingress == nil {
+		return err
+	}
+	return phase.Stall(v1alpha1.ReasonHostReserved,
+		"Host %s is reserved: an Ingress that is not Berth's has %s. Choose another host or ask the platform's administrator.", d.Spec.Host, wildcard)
+}
