@@ -198,8 +198,8 @@ var (
 
 func failing(reason string) condition { return condition{metav1.ConditionFalse, reason} }
 
-// expect waits until a Domain has the conditions, all of the present generation, and tools that know only kstatus agree.
-func expect(t *testing.T, d *v1alpha1.Domain, kstatus status.Status, want map[string]condition) {
+// expect waits until an App or a Domain has the conditions, all of the present generation, and tools that know only kstatus agree.
+func expect(t *testing.T, d testenv.Object, kstatus status.Status, want map[string]condition) {
 	t.Helper()
 	testenv.Expect(t, api, d, kstatus, want)
 }
