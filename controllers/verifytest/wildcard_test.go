@@ -81,11 +81,11 @@ func TestCustomCertificateBesideTheWildcard(t *testing.T) {
 	change(t, domain, func() { domain.Spec.TLS = &v1alpha1.DomainTLS{SecretRef: &v1alpha1.SecretRef{Name: "all"}} })
 	expect(t, domain, status.FailedStatus, map[string]condition{v1alpha1.ConditionCertified: failing(v1alpha1.ReasonCertificateInvalid)})
 	expect(t, app, status.FailedStatus, map[string]condition{v1alpha1.ConditionCertified: failing(v1alpha1.ReasonCertificateInvalid)})
-	if got, err := namedSecret(t.Context(), ns, app.Name); err != nil || got != "" {
+	if got, err := namedSecret(t.Context(), app); err != nil || got != "" {
 		t.Errorf("the route names the Secret %q, %v; want none", got, err)
 	}
 	change(t, domain, func() { domain.Spec.TLS.SecretRef.Name = "own" })
-	awaitCertified(t, app, names.CustomSecret(app.Name))
+	awaitCertified(t, app, names.CustomSecret(app.Name, app.UID))
 	awaitDomainCertified(t, domain)
 	if err := wantNone(t.Context(), app); err != nil {
 		t.Errorf("beside the wildcard certificate: %v", err)
