@@ -158,11 +158,13 @@ func TestOperatorCreatesNamespacesOfOrganizationsAlone(t *testing.T) {
 		change func(*corev1.Namespace)
 		want   string
 	}{
-		"AsItDoes":        {func(*corev1.Namespace) {}, ""},
-		"System":          {func(ns *corev1.Namespace) { rename(ns, "kube-other") }, "system Namespaces"},
-		"NoOwner":         {func(ns *corev1.Namespace) { ns.OwnerReferences = nil }, "of Organizations alone"},
-		"OtherOwner":      {func(ns *corev1.Namespace) { ns.OwnerReferences[0].Name = "other" }, "Organization of its name"},
-		"SecondOwner":     {func(ns *corev1.Namespace) { ns.OwnerReferences = append(ns.OwnerReferences, ownedByAnother(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{UID: "4-5-6"}})...) }, "no other owner"},
+		"AsItDoes":   {func(*corev1.Namespace) {}, ""},
+		"System":     {func(ns *corev1.Namespace) { rename(ns, "kube-other") }, "system Namespaces"},
+		"NoOwner":    {func(ns *corev1.Namespace) { ns.OwnerReferences = nil }, "of Organizations alone"},
+		"OtherOwner": {func(ns *corev1.Namespace) { ns.OwnerReferences[0].Name = "other" }, "Organization of its name"},
+		"SecondOwner": {func(ns *corev1.Namespace) {
+			ns.OwnerReferences = append(ns.OwnerReferences, ownedByAnother(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{UID: "4-5-6"}})...)
+		}, "no other owner"},
 		"NoLabel":         {func(ns *corev1.Namespace) { ns.Labels = nil }, "of the labels"},
 		"OtherName":       {func(ns *corev1.Namespace) { ns.Labels[v1alpha1.LabelOrganization] = "other" }, "of the labels"},
 		"OtherLabel":      {func(ns *corev1.Namespace) { ns.Labels["example.com/a"] = "b" }, "of the labels"},
