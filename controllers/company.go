@@ -24,6 +24,9 @@ const companyGrace = 5 * time.Second
 func (b base) requireOrganization(ctx context.Context, o status.Object) error {
 	name := o.GetNamespace()
 	org, err := b.policyOf(ctx, name)
+	if apierrors.IsNotFound(err) && b.awaitsMigration(ctx, name) {
+		return phase.Wait(0, v1alpha1.ReasonProgressing, "Organization %s is being set up.", name)
+	}
 	if apierrors.IsNotFound(err) {
 		return b.missing(o, v1alpha1.ReasonNoOrganization,
 			"Namespace %[1]s is not an organization: there is no Organization %[1]s. Ask the platform's administrators to create it.", name)

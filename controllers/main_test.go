@@ -107,6 +107,9 @@ func startControllers(ctx context.Context, config *rest.Config) error {
 	if err := SetupWithManager(ctx, mgr, options); err != nil {
 		return err
 	}
+	if err := countQuotas(ctx); err != nil {
+		return err
+	}
 	go func() {
 		if err := mgr.Start(ctx); err != nil {
 			fmt.Fprintln(os.Stderr, "the manager ended:", err)

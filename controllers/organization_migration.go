@@ -34,6 +34,12 @@ func migrates(ns *corev1.Namespace) bool {
 	return isLabelled(ns) && ns.GetDeletionTimestamp().IsZero() && a[v1alpha1.AnnotationExternalID] != "" && a[v1alpha1.AnnotationOrganizationUID] == ""
 }
 
+// awaitsMigration reports whether a Namespace without an Organization is about to get one.
+func (b base) awaitsMigration(ctx context.Context, name string) bool {
+	var ns corev1.Namespace
+	return b.client.Get(ctx, client.ObjectKey{Name: name}, &ns) == nil && migrates(&ns)
+}
+
 // migrate creates the Organization of a Namespace that is one by its label. It changes nothing of what runs: the Organization is trusted and
 // allows what its Domains already use.
 func (r *organizationReconciler) migrate(ctx context.Context, ns *corev1.Namespace) (reconcile.Result, error) {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
@@ -81,7 +83,26 @@ func (r *organizationReconciler) quota(ctx context.Context, s *organizationScope
 	if len(object.Status.Hard) > 0 {
 		s.usage = &v1alpha1.QuotaUsage{Hard: object.Status.Hard, Used: object.Status.Used}
 	}
+	if missing := uncounted(hard, object.Status.Used); len(missing) > 0 {
+		return phase.Wait(0, v1alpha1.ReasonProgressing,
+			"The usage of %s has not been counted yet. Until then, the API server refuses to create what the quota bounds.", strings.Join(missing, ", "))
+	}
 	return nil
+}
+
+// uncounted returns the resources of a quota of which Kubernetes has not counted the usage yet. A count of objects that Berth does not create may be
+// of a kind that does not exist, and is not waited for.
+func uncounted(hard, used corev1.ResourceList) []string {
+	var missing []string
+	for name := range hard {
+		_, counted := used[name]
+		_, common := policy.Quota(v1alpha1.Organization{})[name]
+		if !counted && (common || !strings.HasPrefix(string(name), "count/")) {
+			missing = append(missing, string(name))
+		}
+	}
+	slices.Sort(missing)
+	return missing
 }
 
 func (*organizationReconciler) bound(s *organizationScope) metav1.ObjectMeta {

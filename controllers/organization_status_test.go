@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -27,17 +28,7 @@ func TestOrganizationTellsQuotaUsage(t *testing.T) {
 	t.Parallel()
 	hard := amounts("count/pods", "20", "requests.memory", "8Gi")
 	ns := organization(t, func(s *v1alpha1.OrganizationSpec) { s.Quota = hard })
-	quota := awaitQuota(t, ns, hard)
-	use := func(used corev1.ResourceList) {
-		t.Helper()
-		get(t, quota)
-		quota.Status = corev1.ResourceQuotaStatus{Hard: hard, Used: used}
-		if err := api.Status().Update(t.Context(), quota); err != nil {
-			t.Fatal(err)
-		}
-	}
-	used := amounts("count/pods", "3", "requests.memory", "1536Mi")
-	use(used)
+	used := amounts("count/pods", "0", "requests.memory", "0")
 	org := orgNamed(ns)
 	eventually(t, func(ctx context.Context) error {
 		if err := api.Get(ctx, key(org), org); err != nil {
@@ -55,6 +46,25 @@ func TestOrganizationTellsQuotaUsage(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// What nobody has counted, the API server refuses to create; so an organization is not ready before.
+func TestUncounted(t *testing.T) {
+	t.Parallel()
+	hard := amounts("pods", "1", "count/secrets", "1", "count/other.example.com", "1", "requests.cpu", "1")
+	for name, tc := range map[string]struct{ used, want string }{
+		"Nothing": {want: "count/secrets pods requests.cpu"},
+		"Some":    {used: "count/secrets", want: "pods requests.cpu"},
+		"All":     {used: "count/secrets pods requests.cpu"},
+	} {
+		used := corev1.ResourceList{}
+		for resource := range strings.FieldsSeq(tc.used) {
+			used[corev1.ResourceName(resource)] = hard["pods"]
+		}
+		if got := strings.Join(uncounted(hard, used), " "); got != tc.want {
+			t.Errorf("%s: got %q, want %q", name, got, tc.want)
+		}
+	}
 }
 
 // The usage changes with every Pod, so it is written now and then.
