@@ -82,7 +82,7 @@ func TestNewAppTakesFewRequests(t *testing.T) {
 	}
 	want := []string{
 		"PATCH secrets/" + secret.Name, "PATCH deployments/" + app.Name, "PATCH services/" + app.Name,
-		"PATCH certificates/" + app.Name, "PATCH ingresses/" + app.Name, "PATCH apps/" + app.Name + "/status",
+		"PATCH certificates/" + app.Name, "PATCH ingresses/" + routeOf(app).Name, "PATCH apps/" + app.Name + "/status",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("requests (-want +got):\n%s", diff)

@@ -163,7 +163,7 @@ func (r *appReconciler) certificate(ctx context.Context, s *appScope) error {
 }
 
 func (r *appReconciler) route(ctx context.Context, s *appScope) error {
-	return r.sites.route(ctx, s.app, &s.serving)
+	return r.sites.route(ctx, s.app, s.app, &s.serving)
 }
 
 func (r *appReconciler) leftovers(ctx context.Context, s *appScope) error {

@@ -11,7 +11,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
@@ -94,13 +93,6 @@ func TestAppLeavesOthersObjectsAlone(t *testing.T) {
 				SecretName: "mine", DNSNames: []string{"mine.example.com"}, IssuerRef: cmmeta.IssuerReference{Name: "mine"},
 			}}
 		}},
-		"Ingress": {condition: v1alpha1.ConditionRouted, foreign: func(m metav1.ObjectMeta) client.Object {
-			return &networkingv1.Ingress{ObjectMeta: m, Spec: networkingv1.IngressSpec{
-				DefaultBackend: &networkingv1.IngressBackend{
-					Service: &networkingv1.IngressServiceBackend{Name: "mine", Port: networkingv1.ServiceBackendPort{Number: 80}},
-				},
-			}}
-		}},
 	}
 	for kind, tc := range cases {
 		t.Run(kind, func(t *testing.T) {
@@ -151,7 +143,7 @@ func TestAppRepairsItsObjects(t *testing.T) {
 		}
 		return nil
 	})
-	ingress := &networkingv1.Ingress{ObjectMeta: named(ns, app.Name)}
+	ingress := routeOf(app)
 	get(t, ingress)
 	gone := ingress.GetUID()
 	remove(t, ingress)

@@ -171,7 +171,7 @@ func TestIssuerThatIsNotAllowed(t *testing.T) {
 	org := &v1alpha1.Organization{ObjectMeta: metav1.ObjectMeta{Name: ns}}
 	domain := newServedDomain(t, ns)
 	name := domain.Name + ".domain"
-	guard(t, ns, name)
+	guard(t, domain)
 	before := &cmv1.Certificate{ObjectMeta: named(ns, name)}
 	get(t, before)
 	for _, ref := range []v1alpha1.IssuerRef{{Name: "internal-ca"}, {Name: "local-ca", Kind: "Issuer"}} {
@@ -183,7 +183,7 @@ func TestIssuerThatIsNotAllowed(t *testing.T) {
 		})
 		says(t, domain, " "+ref.Name+" of cert-manager.io")
 	}
-	awaitServed(t, ns, name, tlsSecret(domain).Name)
+	awaitServed(t, domain, tlsSecret(domain).Name)
 	unchanged(t, before)
 
 	patch(t, org, func(client.Object) {

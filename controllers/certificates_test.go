@@ -34,13 +34,13 @@ func TestIssuerOfADomain(t *testing.T) {
 	ns := organization(t)
 	domain := newServedDomain(t, ns)
 	name := domain.Name + ".domain"
-	guard(t, ns, name)
+	guard(t, domain)
 	patch(t, domain, func(client.Object) {
 		domain.Spec.TLS = &v1alpha1.DomainTLS{IssuerRef: &v1alpha1.IssuerRef{Name: "other"}}
 	})
 	awaitIssuer(t, ns, name, "other")
 	expect(t, domain, status.InProgressStatus, map[string]condition{v1alpha1.ConditionCertified: working, v1alpha1.ConditionRouted: succeeded})
-	awaitServed(t, ns, name, tlsSecret(domain).Name)
+	awaitServed(t, domain, tlsSecret(domain).Name)
 	if domain.Status.Certificate == nil {
 		t.Error("the status says that no certificate is served")
 	}

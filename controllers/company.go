@@ -41,6 +41,8 @@ func (b base) requireOrganization(ctx context.Context, o status.Object) error {
 		return phase.Wait(0, v1alpha1.ReasonProgressing, "Organization %s is being set up.", name)
 	case err != nil:
 		return err
+	case !isLabelled(&ns):
+		return b.missing(o, v1alpha1.ReasonNoOrganization, "Namespace %s is not an organization: it lacks the label %s.", name, v1alpha1.LabelOrganization)
 	case !ns.GetDeletionTimestamp().IsZero(), !org.GetDeletionTimestamp().IsZero():
 		return phase.Wait(0, v1alpha1.ReasonProgressing, "Organization %s is being deleted.", name)
 	}

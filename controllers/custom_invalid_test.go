@@ -66,8 +66,7 @@ func TestCustomCertificateThatIsInvalid(t *testing.T) {
 			t.Parallel()
 			ns := organization(t)
 			domain := newServedDomain(t, ns)
-			route := domain.Name + ".domain"
-			guard(t, ns, route)
+			guard(t, domain)
 			source := newCertificateSecret(t, ns, "bought", pairFor{host: domain.Spec.Host})
 			whole := source.DeepCopy()
 			patch(t, source, func(client.Object) { tc.change(t, source) })
@@ -79,15 +78,15 @@ func TestCustomCertificateThatIsInvalid(t *testing.T) {
 			}
 
 			// Nothing that is served has changed, and its renewals go on.
-			awaitServed(t, ns, route, tlsSecret(domain).Name)
+			awaitServed(t, domain, tlsSecret(domain).Name)
 			reconcileLater(t, domain, later)
-			get(t, &cmv1.Certificate{ObjectMeta: named(ns, route)})
-			awaitServed(t, ns, route, tlsSecret(domain).Name)
-			absent(t, &corev1.Secret{ObjectMeta: named(ns, route+"-custom")})
+			get(t, &cmv1.Certificate{ObjectMeta: named(ns, domain.Name+".domain")})
+			awaitServed(t, domain, tlsSecret(domain).Name)
+			absent(t, copyOf(domain))
 
 			patch(t, source, func(client.Object) { source.Data = whole.Data })
 			expect(t, domain, status.CurrentStatus, ready)
-			awaitServed(t, ns, route, route+"-custom")
+			awaitServed(t, domain, copyOf(domain).Name)
 		})
 	}
 }
@@ -97,8 +96,7 @@ func TestCustomCertificateThatIsMissing(t *testing.T) {
 	t.Parallel()
 	ns := organization(t)
 	domain := newServedDomain(t, ns)
-	route := domain.Name + ".domain"
-	guard(t, ns, route)
+	guard(t, domain)
 	wantCustom(t, domain, "bought")
 	missing := map[string]condition{
 		v1alpha1.ConditionReady:     failing(v1alpha1.ReasonSecretNotFound),
@@ -112,12 +110,12 @@ func TestCustomCertificateThatIsMissing(t *testing.T) {
 	wantCustom(t, domain, source.Name)
 	expect(t, domain, status.FailedStatus, missing)
 	reconcileLater(t, domain, later)
-	awaitServed(t, ns, route, tlsSecret(domain).Name)
+	awaitServed(t, domain, tlsSecret(domain).Name)
 	patch(t, source, func(client.Object) {
 		source.Labels = map[string]string{v1alpha1.LabelSecret: v1alpha1.SecretCertificate}
 	})
 	expect(t, domain, status.CurrentStatus, ready)
-	awaitServed(t, ns, route, route+"-custom")
+	awaitServed(t, domain, copyOf(domain).Name)
 }
 
 // What becomes of the user's Secret once it was copied touches nothing that is served.
@@ -125,8 +123,7 @@ func TestCustomCertificateThatBreaksLater(t *testing.T) {
 	t.Parallel()
 	ns := organization(t)
 	domain, source := newCustomDomain(t, ns)
-	route := domain.Name + ".domain"
-	guard(t, ns, route)
+	guard(t, domain)
 	served := source.DeepCopy()
 
 	patch(t, source, func(client.Object) { source.Data[corev1.TLSCertKey] = []byte("nonsense") })
@@ -136,5 +133,5 @@ func TestCustomCertificateThatBreaksLater(t *testing.T) {
 	expect(t, domain, status.FailedStatus, map[string]condition{v1alpha1.ConditionCertified: failing(v1alpha1.ReasonSecretNotFound)})
 	reconcileLater(t, domain, later)
 	awaitCopy(t, domain, served)
-	awaitServed(t, ns, route, route+"-custom")
+	awaitServed(t, domain, copyOf(domain).Name)
 }

@@ -103,9 +103,9 @@ func TestCustomCertificateWithForeignNames(t *testing.T) {
 				t.Errorf("the message %q says whose the host is", got)
 			}
 			route := domain.Name + ".domain"
-			absent(t, &corev1.Secret{ObjectMeta: named(ns, route+"-custom")})
+			absent(t, copyOf(domain))
 			certify(t, ns, route)
-			awaitServed(t, ns, route, tlsSecret(domain).Name)
+			awaitServed(t, domain, tlsSecret(domain).Name)
 			expect(t, domain, status.FailedStatus, certificateInvalid)
 		})
 	}
@@ -131,7 +131,7 @@ func TestCustomCertificateIsWithdrawn(t *testing.T) {
 	domain, source := newCustomDomain(t, ns, func(p *pairFor) { p.names = []string{"*." + zone} })
 	awaitCopy(t, domain, source)
 	route := domain.Name + ".domain"
-	copied := &corev1.Secret{ObjectMeta: named(ns, route+"-custom")}
+	copied := copyOf(domain)
 
 	rival := organization(t)
 	theirs := newDomain(t, rival, "api."+zone, newApp(t, rival).Name)
@@ -140,7 +140,7 @@ func TestCustomCertificateIsWithdrawn(t *testing.T) {
 	says(t, domain, "Secret bought: The certificate names *."+zone+", which covers a host outside the organization.")
 	awaitWithdrawal(t, ns)
 	certify(t, ns, route)
-	awaitServed(t, ns, route, tlsSecret(domain).Name)
+	awaitServed(t, domain, tlsSecret(domain).Name)
 	awaitCertificate(t, domain, v1alpha1.CertificateDefault, tlsSecretOf(t, domain))
 	reconcileLater(t, domain, later) // What is served in its place stays.
 	get(t, &cmv1.Certificate{ObjectMeta: named(ns, route)})
@@ -154,7 +154,7 @@ func TestCustomCertificateIsWithdrawn(t *testing.T) {
 	remove(t, claim)
 	expect(t, domain, status.CurrentStatus, ready)
 	awaitCopy(t, domain, source)
-	awaitServed(t, ns, route, copied.Name)
+	awaitServed(t, domain, copied.Name)
 
 	// The copy goes, whatever has become of what it is a copy of, and while the App is away.
 	remove(t, source)
@@ -199,13 +199,13 @@ func TestMirroredCertificateIsWithdrawn(t *testing.T) {
 	newCertificateSecret(t, ns, "bought", pairFor{host: app.Name + "." + baseDomain, names: []string{"shop." + zone}})
 	domain := newDomain(t, ns, app.Name+"."+baseDomain, app.Name)
 	wantCustom(t, domain, "bought")
-	awaitServed(t, ns, app.Name, app.Name+"-custom")
+	awaitServed(t, app, copyOf(app).Name)
 	holdHost(t, "shop."+zone, "rival")
-	awaitAbsent(t, &corev1.Secret{ObjectMeta: named(ns, app.Name+"-custom")})
+	awaitAbsent(t, copyOf(app))
 	want := map[string]condition{v1alpha1.ConditionCertified: failing(v1alpha1.ReasonCertificateInvalid)}
 	expect(t, domain, status.FailedStatus, want)
 	expect(t, app, status.FailedStatus, want)
-	awaitServed(t, ns, app.Name, tlsSecret(app).Name)
+	awaitServed(t, app, tlsSecret(app).Name)
 }
 
 // Where the organization has to prove that it owns its hosts, so it has to for the names of its certificates.
@@ -224,7 +224,7 @@ func TestCustomCertificateWithUnprovenNames(t *testing.T) {
 	says(t, domain, fmt.Sprintf("names *.%s, and the organization has not proven that it owns %s.", zone, zone))
 	prove(t, claim)
 	expect(t, domain, status.CurrentStatus, ready)
-	awaitServed(t, ns, domain.Name+".domain", domain.Name+".domain-custom")
+	awaitServed(t, domain, copyOf(domain).Name)
 
 	org := &v1alpha1.Organization{ObjectMeta: metav1.ObjectMeta{Name: ns}}
 	patch(t, org, func(client.Object) { org.Spec.HostVerification = v1alpha1.HostVerificationDisabled })

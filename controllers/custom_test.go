@@ -11,7 +11,6 @@ import (
 	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
-	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/clock"
 	testclock "k8s.io/utils/clock/testing"
@@ -119,7 +118,7 @@ func holds(got, want *corev1.Secret) error {
 // awaitCopy waits until the copy of a Domain holds what a Secret does.
 func awaitCopy(t *testing.T, domain *v1alpha1.Domain, source *corev1.Secret) *corev1.Secret {
 	t.Helper()
-	got := &corev1.Secret{ObjectMeta: named(domain.Namespace, domain.Name+".domain-custom")}
+	got := copyOf(domain)
 	eventually(t, func(ctx context.Context) error {
 		if err := api.Get(ctx, key(got), got); err != nil {
 			return err
@@ -156,7 +155,7 @@ func TestCustomCertificate(t *testing.T) {
 	name, host := domain.Name+".domain", domain.Spec.Host
 	issued := &cmv1.Certificate{ObjectMeta: named(ns, name)}
 	issuedSecret := tlsSecret(domain)
-	guard(t, ns, name)
+	guard(t, domain)
 	get(t, issuedSecret)
 	awaitCertificate(t, domain, v1alpha1.CertificateDefault, issuedSecret)
 
@@ -164,7 +163,7 @@ func TestCustomCertificate(t *testing.T) {
 	nextSecond(t)
 	wantCustom(t, domain, source.Name)
 	expect(t, domain, status.CurrentStatus, ready)
-	awaitServed(t, ns, name, name+"-custom")
+	awaitServed(t, domain, copyOf(domain).Name)
 	custom := awaitCopy(t, domain, source)
 	if got := custom.Labels[v1alpha1.LabelSecret]; got != v1alpha1.SecretTLS || custom.Type != corev1.SecretTypeTLS {
 		t.Errorf("the copy has the label %q and the type %s", got, custom.Type)
@@ -175,8 +174,8 @@ func TestCustomCertificate(t *testing.T) {
 	// What was served before stays for a while, which begins when the route stops naming it.
 	get(t, issued)
 	get(t, issuedSecret)
-	ingress := &networkingv1.Ingress{}
-	if err := cached.Get(t.Context(), client.ObjectKey{Namespace: ns, Name: name}, ingress); err != nil {
+	ingress := routeOf(domain)
+	if err := cached.Get(t.Context(), key(ingress), ingress); err != nil {
 		t.Fatal(err)
 	}
 	since := ssa.AppliedAt(ingress)
@@ -205,7 +204,7 @@ func TestCustomCertificate(t *testing.T) {
 	wantCustom(t, domain, other.Name)
 	awaitCopy(t, domain, other)
 	expect(t, domain, status.CurrentStatus, ready)
-	awaitServed(t, ns, name, name+"-custom")
+	awaitServed(t, domain, copyOf(domain).Name)
 
 	wantCustom(t, domain, "")
 	expect(t, domain, status.InProgressStatus, map[string]condition{
@@ -213,13 +212,13 @@ func TestCustomCertificate(t *testing.T) {
 		v1alpha1.ConditionReconciling: {"True", v1alpha1.ReasonProgressing},
 		v1alpha1.ConditionCertified:   working,
 	})
-	awaitServed(t, ns, name, name+"-custom")
+	awaitServed(t, domain, copyOf(domain).Name)
 	awaitCertificate(t, domain, v1alpha1.CertificateCustom, other)
 	reconcileLater(t, domain, later)
 	get(t, custom)
 	certify(t, ns, name)
 	expect(t, domain, status.CurrentStatus, ready)
-	awaitServed(t, ns, name, tlsSecret(domain).Name)
+	awaitServed(t, domain, tlsSecret(domain).Name)
 	get(t, issuedSecret)
 	awaitCertificate(t, domain, v1alpha1.CertificateDefault, issuedSecret)
 	get(t, custom)
@@ -236,7 +235,7 @@ func TestCustomCertificateStaysUntilTheOtherCoversTheHost(t *testing.T) {
 	name := domain.Name + ".domain"
 	// Nobody has asked cert-manager for anything.
 	absent(t, &cmv1.Certificate{ObjectMeta: named(ns, name)})
-	guard(t, ns, name)
+	guard(t, domain)
 
 	wantCustom(t, domain, "")
 	c := &cmv1.Certificate{ObjectMeta: named(ns, name)}
@@ -247,10 +246,10 @@ func TestCustomCertificateStaysUntilTheOtherCoversTheHost(t *testing.T) {
 	expect(t, domain, status.InProgressStatus, map[string]condition{v1alpha1.ConditionCertified: working})
 	quiesce(t, ns)
 	reconcileLater(t, domain, later)
-	awaitServed(t, ns, name, name+"-custom")
+	awaitServed(t, domain, copyOf(domain).Name)
 	remove(t, secret)
 	get(t, c)
 	issue(t, c)
 	expect(t, domain, status.CurrentStatus, ready)
-	awaitServed(t, ns, name, tlsSecret(domain).Name)
+	awaitServed(t, domain, tlsSecret(domain).Name)
 }

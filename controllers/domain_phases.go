@@ -155,7 +155,7 @@ func (r *domainReconciler) route(ctx context.Context, s *domainScope) error {
 	if s.mirrors {
 		return nil
 	}
-	return r.sites.route(ctx, s.domain, &s.serving)
+	return r.sites.route(ctx, s.domain, &s.app, &s.serving)
 }
 
 func (r *domainReconciler) leftovers(ctx context.Context, s *domainScope) error {

@@ -67,7 +67,7 @@ func TestCustomCertificateExpires(t *testing.T) {
 	if got := message(domain, v1alpha1.ConditionReady); !strings.Contains(got, "expired on") {
 		t.Errorf("message %q, want it to tell when the certificate expired", got)
 	}
-	awaitServed(t, ns, domain.Name+".domain", domain.Name+".domain-custom")
+	awaitServed(t, domain, copyOf(domain).Name)
 	if c := domain.Status.Certificate; c == nil || c.Type != v1alpha1.CertificateCustom || !c.NotAfter.Time.Equal(end) {
 		t.Errorf("status.certificate = %+v, want the one that ended", c)
 	}

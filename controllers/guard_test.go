@@ -10,14 +10,16 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/internal/certificate"
 	"github.com/berth-dev/berth/internal/testenv"
 )
 
-// guard looks, until the test ends, that an Ingress always names a Secret with a certificate for its host.
-func guard(t *testing.T, ns, name string) {
+// guard looks, until the test ends, that the Ingress of an App or a Domain always names a Secret with a certificate for its host.
+func guard(t *testing.T, owner client.Object) {
 	t.Helper()
+	route := key(routeOf(owner))
 	ctx, cancel := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
 	t.Cleanup(func() {
@@ -26,7 +28,7 @@ func guard(t *testing.T, ns, name string) {
 	})
 	wg.Go(func() {
 		for {
-			err := serves(ctx, ns, name)
+			err := serves(ctx, route)
 			if ctx.Err() != nil {
 				return
 			}
@@ -40,10 +42,10 @@ func guard(t *testing.T, ns, name string) {
 }
 
 // serves says what is wrong with the certificate that an Ingress serves.
-func serves(ctx context.Context, ns, name string) error {
+func serves(ctx context.Context, route client.ObjectKey) error {
 	for {
 		before, after := &networkingv1.Ingress{}, &networkingv1.Ingress{}
-		if err := api.Get(ctx, key(&networkingv1.Ingress{ObjectMeta: named(ns, name)}), before); err != nil {
+		if err := api.Get(ctx, route, before); err != nil {
 			return err
 		}
 		secret, err := servedSecret(ctx, before)
@@ -73,11 +75,11 @@ func servedSecret(ctx context.Context, ingress *networkingv1.Ingress) (*corev1.S
 	return secret, api.Get(ctx, key(secret), secret)
 }
 
-// awaitServed waits until an Ingress names a Secret.
-func awaitServed(t *testing.T, ns, name, secret string) {
+// awaitServed waits until the Ingress of an App or a Domain names a Secret.
+func awaitServed(t *testing.T, owner client.Object, secret string) {
 	t.Helper()
 	eventually(t, func(ctx context.Context) error {
-		ingress := &networkingv1.Ingress{ObjectMeta: named(ns, name)}
+		ingress := routeOf(owner)
 		if err := api.Get(ctx, key(ingress), ingress); err != nil {
 			return err
 		}

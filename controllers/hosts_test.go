@@ -7,7 +7,6 @@ import (
 	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
 	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
 	corev1 "k8s.io/api/core/v1"
-	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -46,7 +45,7 @@ func TestReservedHosts(t *testing.T) {
 			if domain.Status.URL != "" {
 				t.Errorf("the URL is %s, want none", domain.Status.URL)
 			}
-			absent(t, &networkingv1.Ingress{ObjectMeta: named(ns, domain.Name+".domain")})
+			absent(t, routeOf(domain))
 			absent(t, &cmv1.Certificate{ObjectMeta: named(ns, domain.Name+".domain")})
 			patch(t, domain, func(client.Object) { domain.Spec.Host = "www." + ns + ".example.com" })
 			expect(t, domain, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouted: succeeded})
@@ -79,11 +78,8 @@ func TestDefaultHostIsTheAppsOwn(t *testing.T) {
 
 	patch(t, served, func(client.Object) { served.Spec.Host = host })
 	expect(t, served, status.FailedStatus, hostReserved)
-	for _, o := range []client.Object{&networkingv1.Ingress{}, &cmv1.Certificate{}} {
-		o.SetNamespace(other)
-		o.SetName(served.Name + ".domain")
-		awaitAbsent(t, o)
-	}
+	awaitAbsent(t, routeOf(served))
+	awaitAbsent(t, &cmv1.Certificate{ObjectMeta: named(other, served.Name+".domain")})
 	awaitAbsent(t, tlsSecret(served))
 	get(t, served)
 	served.Status.URL = "https://" + host
@@ -119,8 +115,8 @@ func TestTwoDomainsOfAnApp(t *testing.T) {
 	second := newDomain(t, ns, "shop."+ns+".example.com", first.Spec.AppRef.Name)
 	certify(t, ns, second.Name+".domain")
 	expect(t, second, status.CurrentStatus, ready)
-	guard(t, ns, first.Name+".domain")
-	awaitServed(t, ns, second.Name+".domain", tlsSecret(second).Name)
+	guard(t, first)
+	awaitServed(t, second, tlsSecret(second).Name)
 
 	// One Secret may be for both, if it covers both.
 	both := newCertificateSecret(t, ns, "both", pairFor{host: "*." + ns + ".example.com"})
@@ -130,7 +126,7 @@ func TestTwoDomainsOfAnApp(t *testing.T) {
 		wantCustom(t, d, both.Name)
 		awaitCopy(t, d, both)
 		expect(t, d, status.CurrentStatus, ready)
-		awaitServed(t, ns, d.Name+".domain", d.Name+".domain-custom")
+		awaitServed(t, d, copyOf(d).Name)
 	}
 	remove(t, second)
 	settle()
@@ -142,10 +138,9 @@ func TestCustomCertificateOfAnotherHost(t *testing.T) {
 	t.Parallel()
 	ns := organization(t)
 	domain, source := newCustomDomain(t, ns)
-	route := domain.Name + ".domain"
 	patch(t, domain, func(client.Object) { domain.Spec.Host = "shop." + ns + ".example.com" })
 	expect(t, domain, status.FailedStatus, certificateInvalid)
-	awaitServed(t, ns, route, tlsSecret(domain).Name)
+	awaitServed(t, domain, tlsSecret(domain).Name)
 	if domain.Status.Certificate != nil {
 		t.Errorf("the certificate is %+v, want none", domain.Status.Certificate)
 	}
@@ -154,7 +149,7 @@ func TestCustomCertificateOfAnotherHost(t *testing.T) {
 	patch(t, source, func(client.Object) { source.Data = renewed.Data })
 	expect(t, domain, status.CurrentStatus, ready)
 	awaitCopy(t, domain, renewed)
-	awaitServed(t, ns, route, route+"-custom")
+	awaitServed(t, domain, copyOf(domain).Name)
 }
 
 // A Domain outside of organizations keeps no host from one that is in one.
@@ -188,5 +183,5 @@ func TestHostOfAFormerOrganization(t *testing.T) {
 	}
 	settle()
 	expect(t, waiting, status.FailedStatus, conflict)
-	absent(t, &networkingv1.Ingress{ObjectMeta: named(other, waiting.Name+".domain")})
+	absent(t, routeOf(waiting))
 }

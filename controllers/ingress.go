@@ -28,7 +28,7 @@ func (r ingressRouter) Route(ctx context.Context, owner metav1.Object, site desi
 
 // Serves reads the Ingress of a site.
 func (r ingressRouter) Serves(ctx context.Context, owner metav1.Object, site desired.Site) (string, time.Time, error) {
-	ingress := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: site.Namespace, Name: site.Name}}
+	ingress := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: site.Namespace, Name: site.Route}}
 	has, err := ssa.Has(ctx, r.client, owner, ingress)
 	if err != nil || !has {
 		return "", time.Time{}, err
@@ -41,8 +41,17 @@ func (r ingressRouter) Serves(ctx context.Context, owner metav1.Object, site des
 	return "", time.Time{}, nil
 }
 
+// RoutedSince reads when the Ingress of a site was made.
+func (r ingressRouter) RoutedSince(ctx context.Context, owner metav1.Object, site desired.Site) (time.Time, error) {
+	ingress := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: site.Namespace, Name: site.Route}}
+	if has, err := ssa.Has(ctx, r.client, owner, ingress); err != nil || !has {
+		return time.Time{}, err
+	}
+	return ingress.GetCreationTimestamp().Time, nil
+}
+
 // Unroute deletes the Ingress of a site.
 func (r ingressRouter) Unroute(ctx context.Context, owner metav1.Object, site desired.Site) error {
-	ingress := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: site.Namespace, Name: site.Name}}
+	ingress := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: site.Namespace, Name: site.Route}}
 	return ssa.Prune(ctx, r.client, owner, ingress)
 }

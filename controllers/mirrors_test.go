@@ -34,8 +34,8 @@ func TestMirroredCustomCertificate(t *testing.T) {
 	app := running(t, ns)
 	host := app.Name + "." + baseDomain
 	issued, issuedSecret := &cmv1.Certificate{ObjectMeta: named(ns, app.Name)}, tlsSecret(app)
-	custom := &corev1.Secret{ObjectMeta: named(ns, app.Name+"-custom")}
-	guard(t, ns, app.Name)
+	custom := copyOf(app)
+	guard(t, app)
 	domain := newDomain(t, ns, host, app.Name)
 	expect(t, domain, status.CurrentStatus, ready)
 	get(t, issuedSecret)
@@ -48,7 +48,7 @@ func TestMirroredCustomCertificate(t *testing.T) {
 
 	source := newCertificateSecret(t, ns, "bought", pairFor{host: host, notAfter: time.Now().AddDate(1, 0, 0)})
 	wantCustom(t, domain, source.Name)
-	awaitServed(t, ns, app.Name, custom.Name)
+	awaitServed(t, app, custom.Name)
 	awaitCertificate(t, domain, v1alpha1.CertificateCustom, source)
 	expect(t, domain, status.CurrentStatus, ready)
 	expect(t, app, status.CurrentStatus, map[string]condition{v1alpha1.ConditionReady: succeeded})
@@ -56,7 +56,7 @@ func TestMirroredCustomCertificate(t *testing.T) {
 	reconcileApp(t, app, testclock.NewFakePassiveClock(time.Now().Add(later)))
 	awaitAbsent(t, issued)
 	awaitAbsent(t, issuedSecret)
-	absent(t, &corev1.Secret{ObjectMeta: named(ns, domain.Name+".domain-custom")})
+	absent(t, copyOf(domain))
 
 	// A change of the user's Secret is followed, and a broken one told by both.
 	whole := source.DeepCopy()
@@ -72,10 +72,10 @@ func TestMirroredCustomCertificate(t *testing.T) {
 	remove(t, domain)
 	eventually(t, func(ctx context.Context) error { return api.Get(ctx, key(issued), issued) })
 	expect(t, app, status.InProgressStatus, map[string]condition{v1alpha1.ConditionCertified: working})
-	awaitServed(t, ns, app.Name, custom.Name)
+	awaitServed(t, app, custom.Name)
 	certify(t, ns, app.Name)
 	expect(t, app, status.CurrentStatus, map[string]condition{v1alpha1.ConditionReady: succeeded})
-	awaitServed(t, ns, app.Name, issuedSecret.Name)
+	awaitServed(t, app, issuedSecret.Name)
 	reconcileApp(t, app, testclock.NewFakePassiveClock(time.Now().Add(later)))
 	awaitAbsent(t, custom)
 }
@@ -86,7 +86,7 @@ func TestTwoMirrorsOfAnApp(t *testing.T) {
 	ns := organization(t)
 	app := running(t, ns)
 	host := app.Name + "." + baseDomain
-	guard(t, ns, app.Name)
+	guard(t, app)
 	first := newDomain(t, ns, host, app.Name)
 	expect(t, first, status.CurrentStatus, ready)
 	nextSecond(t)
@@ -101,10 +101,10 @@ func TestTwoMirrorsOfAnApp(t *testing.T) {
 		v1alpha1.ConditionRouted:    succeeded,
 	})
 	says(t, second, "Domain "+first.Name)
-	awaitServed(t, ns, app.Name, tlsSecret(app).Name)
+	awaitServed(t, app, tlsSecret(app).Name)
 	remove(t, first)
 	expect(t, second, status.CurrentStatus, ready)
-	awaitServed(t, ns, app.Name, app.Name+"-custom")
+	awaitServed(t, app, copyOf(app).Name)
 	expect(t, app, status.CurrentStatus, map[string]condition{v1alpha1.ConditionReady: succeeded})
 }
 
@@ -113,7 +113,7 @@ func TestMirroredIssuer(t *testing.T) {
 	t.Parallel()
 	ns := organization(t)
 	app := running(t, ns)
-	guard(t, ns, app.Name)
+	guard(t, app)
 	domain := newDomain(t, ns, app.Name+"."+baseDomain, app.Name)
 	patch(t, domain, func(client.Object) {
 		domain.Spec.TLS = &v1alpha1.DomainTLS{IssuerRef: &v1alpha1.IssuerRef{Name: "other", Kind: "Issuer"}}

@@ -10,7 +10,6 @@ import (
 	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
 	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
 	corev1 "k8s.io/api/core/v1"
-	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -25,7 +24,7 @@ func TestMirrorIsReadyOnceServed(t *testing.T) {
 	host := app.Name + "." + baseDomain
 	domain := newDomain(t, ns, host, app.Name)
 	expect(t, domain, status.CurrentStatus, ready)
-	neverReadyEarly(t, ns, app.Name)
+	neverReadyEarly(t, app)
 
 	good := newCertificateSecret(t, ns, "bought", pairFor{host: host})
 	wantCustom(t, domain, good.Name)
@@ -48,9 +47,9 @@ func TestMirrorIsReadyOnceServed(t *testing.T) {
 
 // neverReadyEarly watches, until the test ends, the Domains of a Namespace that mirror an App: whenever one says that it is ready for its
 // present generation, the App's route has to serve what that asks for.
-func neverReadyEarly(t *testing.T, ns, app string) {
+func neverReadyEarly(t *testing.T, app *v1alpha1.App) {
 	t.Helper()
-	w, err := api.Watch(t.Context(), &v1alpha1.DomainList{}, client.InNamespace(ns))
+	w, err := api.Watch(t.Context(), &v1alpha1.DomainList{}, client.InNamespace(app.Namespace))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,9 +80,9 @@ func neverReadyEarly(t *testing.T, ns, app string) {
 }
 
 // asked says in what the route of an App doesn't serve what a Domain asks for.
-func asked(ctx context.Context, domain *v1alpha1.Domain, app string) error {
-	ingress := &networkingv1.Ingress{}
-	if err := api.Get(ctx, client.ObjectKey{Namespace: domain.Namespace, Name: app}, ingress); err != nil {
+func asked(ctx context.Context, domain *v1alpha1.Domain, app *v1alpha1.App) error {
+	ingress := routeOf(app)
+	if err := api.Get(ctx, key(ingress), ingress); err != nil {
 		return err
 	}
 	served, err := servedSecret(ctx, ingress)
@@ -100,7 +99,7 @@ func asked(ctx context.Context, domain *v1alpha1.Domain, app string) error {
 		}
 		return nil
 	}
-	return issuedBy(ctx, domain, served.Name, app)
+	return issuedBy(ctx, domain, served.Name, app.Name)
 }
 
 // issuedBy says in what a Secret isn't what the issuer of a Domain has signed for an App.

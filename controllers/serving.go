@@ -63,7 +63,7 @@ type stored struct {
 
 // look reads what the route of a site serves now.
 func (s sites) look(ctx context.Context, owner metav1.Object, site desired.Site) (serving, error) {
-	secret, since, err := s.router.Serves(ctx, owner, site)
+	secret, since, err := s.serves(ctx, owner, site)
 	if err != nil {
 		return serving{}, err
 	}
@@ -78,15 +78,19 @@ func (s sites) look(ctx context.Context, owner metav1.Object, site desired.Site)
 	if !since.IsZero() && slices.Contains(ours, secret) { // Any other was named by somebody else.
 		v.routed, v.secret, v.since, v.next = true, secret, since, secret
 	}
-	var issued, custom corev1.Secret
+	var issued corev1.Secret
 	if v.issued, err = s.stored(ctx, site, site.TLSSecret, &issued); err != nil {
 		return serving{}, err
 	}
-	if v.custom, err = s.stored(ctx, site, site.CustomSecret, &custom); err != nil {
-		return serving{}, err
-	}
-	if !metav1.IsControlledBy(&custom, owner) { // Only Berth makes copies.
-		v.custom = stored{}
+	for _, name := range []string{site.Former().CustomSecret, site.CustomSecret} {
+		var custom corev1.Secret
+		it, err := s.stored(ctx, site, name, &custom)
+		if err != nil {
+			return serving{}, err
+		}
+		if metav1.IsControlledBy(&custom, owner) { // Only Berth makes copies.
+			v.custom = it
+		}
 	}
 	return v, nil
 }

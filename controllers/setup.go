@@ -87,6 +87,9 @@ type Options struct {
 	Concurrency int
 	// Tracer makes a span of each reconcile and of each of its phases. Default: none is made.
 	Tracer trace.Tracer
+	// Guarded returns nil if the API server enforces the admission policies that bound what the operator may grant, and otherwise what is wrong with
+	// them. No RoleBinding is written while it returns an error. Default: it is taken to enforce them.
+	Guarded func() error
 	// Clock is what time is read from. Default: the real one.
 	Clock clock.PassiveClock
 }
@@ -203,6 +206,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Clock == nil {
 		o.Clock = clock.RealClock{}
+	}
+	if o.Guarded == nil {
+		o.Guarded = func() error { return nil }
 	}
 	return o
 }

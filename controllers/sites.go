@@ -2,10 +2,13 @@ package controllers
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"time"
 
 	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -28,6 +31,8 @@ type router interface {
 	Route(ctx context.Context, owner metav1.Object, site desired.Site, secret string) error
 	// Serves returns which Secret the owner's route of a site names for its host, and since when, which is zero if there is no route.
 	Serves(ctx context.Context, owner metav1.Object, site desired.Site) (secret string, since time.Time, err error)
+	// RoutedSince returns since when the owner has a route of the site's name, which is zero if there is none.
+	RoutedSince(ctx context.Context, owner metav1.Object, site desired.Site) (time.Time, error)
 	// Unroute takes the owner's route of a site away, if there is one.
 	Unroute(ctx context.Context, owner metav1.Object, site desired.Site) error
 }
@@ -36,23 +41,32 @@ func newSites(b base) sites {
 	return sites{base: b, router: ingressRouter{client: b.client, platform: b.platform}}
 }
 
-// route leads the host of a site to its App with the certificate that certify has chosen.
-func (s sites) route(ctx context.Context, owner metav1.Object, v *serving) error {
-	if err := s.router.Route(ctx, owner, v.site, v.next); err != nil {
+// route leads the host of a site to an App with the certificate that certify has chosen.
+func (s sites) route(ctx context.Context, owner status.Object, app *v1alpha1.App, v *serving) error {
+	v.site = v.site.WithBackend(app)
+	if err := s.keepCopy(ctx, owner, v); err != nil {
+		return err
+	}
+	err := s.router.Route(ctx, owner, v.site, v.next)
+	if apierrors.IsBadRequest(err) {
+		err = s.routeInstead(ctx, owner, v, err)
+	}
+	if err != nil {
 		return err
 	}
 	if !v.routed || v.secret != v.next {
 		v.routed, v.secret, v.since = true, v.next, s.clock.Now()
 	}
-	return nil
+	return s.retireFormer(ctx, owner, app, v)
 }
 
 // remove takes away the route of a site, its certificates and their keys.
 func (s sites) remove(ctx context.Context, owner metav1.Object, site desired.Site) error {
-	if err := s.router.Unroute(ctx, owner, site); err != nil {
+	former := site.Former()
+	if err := errors.Join(s.router.Unroute(ctx, owner, site), s.router.Unroute(ctx, owner, former)); err != nil {
 		return err
 	}
-	for _, o := range append(issuedObjects(site), customObjects(site)...) {
+	for _, o := range slices.Concat(issuedObjects(site), customObjects(site), customObjects(former)) {
 		if err := ssa.Prune(ctx, s.client, owner, o); err != nil {
 			return err
 		}

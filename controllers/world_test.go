@@ -10,6 +10,7 @@ import (
 	cmmeta "github.com/cert-manager/cert-manager/pkg/apis/meta/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -108,6 +109,24 @@ func tlsSecret(owner client.Object) *corev1.Secret {
 	name := names.TLSSecret(owner.GetName(), owner.GetUID())
 	if _, ok := owner.(*v1alpha1.Domain); ok {
 		name = names.DomainTLSSecret(owner.GetName(), owner.GetUID())
+	}
+	return &corev1.Secret{ObjectMeta: named(owner.GetNamespace(), name)}
+}
+
+// routeOf is the Ingress of an App or a Domain.
+func routeOf(owner client.Object) *networkingv1.Ingress {
+	name := names.AppRoute(owner.GetName(), owner.GetUID())
+	if _, ok := owner.(*v1alpha1.Domain); ok {
+		name = names.DomainRoute(owner.GetName(), owner.GetUID())
+	}
+	return &networkingv1.Ingress{ObjectMeta: named(owner.GetNamespace(), name)}
+}
+
+// copyOf is the copy of the custom certificate of an App or a Domain.
+func copyOf(owner client.Object) *corev1.Secret {
+	name := names.CustomSecret(owner.GetName(), owner.GetUID())
+	if _, ok := owner.(*v1alpha1.Domain); ok {
+		name = names.DomainCustomSecret(owner.GetName(), owner.GetUID())
 	}
 	return &corev1.Secret{ObjectMeta: named(owner.GetNamespace(), name)}
 }

@@ -233,6 +233,7 @@ func TestCreateDomain(t *testing.T) {
 	if diff := cmp.Diff(defaultView(slug), call(t, key, http.MethodGet, domainPath(org, slug), nil).json(t)); diff != "" {
 		t.Errorf("the new app: -want, +got:\n%s", diff)
 	}
+	changeClaim(t, "moved."+host, binds)
 	created(domainsPath(org), map[string]any{"domain": "moved." + host, "slug": slug})
 }
 

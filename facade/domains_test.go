@@ -80,9 +80,6 @@ func TestNameOfADomain(t *testing.T) {
 	})
 }
 
-// reserved is what is said of a host that is the platform's own.
-const reserved = "This domain is the platform's own; of those under " + baseDomain + ", an app has its default one alone."
-
 func TestTakenDomain(t *testing.T) {
 	org, key := organization(t)
 	other, otherKey := organization(t)
@@ -91,11 +88,14 @@ func TestTakenDomain(t *testing.T) {
 	call(t, key, http.MethodPost, appsPath(org), map[string]any{"slug": "has-" + suffix, "location": "example.com/a", "domain": host}).want(t, http.StatusCreated)
 	call(t, otherKey, http.MethodPost, appsPath(other), map[string]any{"slug": "wants-" + suffix, "location": "example.com/a"}).want(t, http.StatusCreated)
 	before := world(t, other)
+	reserved := func(host string) string {
+		return "Host " + host + " is reserved: of " + baseDomain + " and the names below it, a Domain can only have the default host of its App."
+	}
 	for name, tc := range map[string]struct{ domain, want string }{
 		"OfADomain":      {domain: host, want: "This domain is taken."},
-		"DefaultOfAnApp": {domain: "has-" + suffix + "." + baseDomain, want: reserved},
-		"BelowADefault":  {domain: "www.wants-" + suffix + "." + baseDomain, want: reserved},
-		"BaseDomain":     {domain: baseDomain, want: reserved},
+		"DefaultOfAnApp": {domain: "has-" + suffix + "." + baseDomain, want: reserved("has-" + suffix + "." + baseDomain)},
+		"BelowADefault":  {domain: "www.wants-" + suffix + "." + baseDomain, want: reserved("www.wants-" + suffix + "." + baseDomain)},
+		"BaseDomain":     {domain: baseDomain, want: reserved(baseDomain)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			want := map[string]any{"detail": "domain: " + tc.want, "domain": []any{tc.want}}

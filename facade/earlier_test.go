@@ -76,12 +76,14 @@ func TestChangeAfterAnEarlierApp(t *testing.T) {
 // app from being made.
 func TestCreateWithDomainThatIsThere(t *testing.T) {
 	r := newReplicas(t)
-	org, key, _ := r.site(t, nil)
+	org, key, path := r.site(t, nil)
 	slug := "there-" + strings.TrimPrefix(org, "org-")
 	host := slug + ".example.org"
 	addDomain(t, org, slug, host, slug)
+	// One of an app that is there, made later, shows that the other has been seen.
+	addDomain(t, org, "later", "later."+host, strings.TrimSuffix(strings.TrimPrefix(path, appsPath(org)), "/"))
 	eventually(t, "the second server knows the Domain", func() bool {
-		return call(t, key, http.MethodPost, appsPath(org), with(lagging("no-"+slug), map[string]any{"domain": host})).status == http.StatusBadRequest
+		return call(t, key, http.MethodGet, domainPath(org, "later."+host), nil).status == http.StatusOK
 	})
 	r.after.Store(once(http.MethodPatch, "/apps/"+slug, func() {
 		domain := domainOf(t, org, slug)

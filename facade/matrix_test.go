@@ -46,7 +46,7 @@ func callers(t *testing.T, org, manager string) []caller {
 	}
 }
 
-// versions are the resource versions of all Apps, Domains and organizations in the cluster, and of the Secrets in one of them, by kind and name.
+// versions are the resource versions of all Apps, Domains, HostClaims and Namespaces in the cluster, and of the Secrets in one of them, by kind and name.
 func versions(t *testing.T, organization string) map[string]string {
 	t.Helper()
 	found := map[string]string{}
@@ -67,6 +67,8 @@ func versions(t *testing.T, organization string) map[string]string {
 	}
 	note("App", &v1alpha1.AppList{})
 	note("Domain", &v1alpha1.DomainList{})
+	note("HostClaim", &v1alpha1.HostClaimList{})
+	note("Organization", &v1alpha1.OrganizationList{})
 	note("Namespace", &corev1.NamespaceList{})
 	note("Secret", &corev1.SecretList{}, client.InNamespace(organization))
 	return found

@@ -139,9 +139,16 @@ func (r *replicas) behind(t *testing.T, org string, before, after func()) {
 // TestReplicaThatLagsBehind says that a server doesn't take for there what another one has undone a moment ago.
 func TestReplicaThatLagsBehind(t *testing.T) {
 	r := newReplicas(t)
-	initial := map[string]any{"dataset": "production", "domain": "x.lags.example.org"}
-	toTesting, toHost := map[string]any{"dataset": "testing"}, map[string]any{"domain": "y.lags.example.org"}
+	initial := map[string]any{"dataset": "production", "domain": "x.lags.HOST"}
+	toTesting, toHost := map[string]any{"dataset": "testing"}, map[string]any{"domain": "y.lags.HOST"}
 	elsewhere := map[string]any{"domain": initial["domain"], "location": "example.com/b"}
+	// Another organization's host is taken, so that each case has hosts of its own.
+	in := func(name string, body map[string]any) map[string]any {
+		if domain, named := body["domain"].(string); named {
+			return with(body, map[string]any{"domain": strings.Replace(domain, "HOST", strings.ToLower(name)+".example.org", 1)})
+		}
+		return body
+	}
 	cases := map[string]struct {
 		// changes are put by the first server, which deletes the app if they are nil, and then body is sent by the second.
 		changes map[string]any
@@ -159,7 +166,7 @@ func TestReplicaThatLagsBehind(t *testing.T) {
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			org, key, app := r.site(t, initial)
+			org, key, app := r.site(t, in(name, initial))
 			defer func() {
 				suite.url = r.first
 				call(t, key, http.MethodDelete, app, nil)
@@ -169,12 +176,12 @@ func TestReplicaThatLagsBehind(t *testing.T) {
 					call(t, key, http.MethodDelete, app, nil).want(t, http.StatusNoContent)
 					return
 				}
-				call(t, key, http.MethodPut, app, tc.changes).want(t, http.StatusOK)
-			}, func() { call(t, key, tc.method, app, tc.body).want(t, tc.status) })
+				call(t, key, http.MethodPut, app, in(name, tc.changes)).want(t, http.StatusOK)
+			}, func() { call(t, key, tc.method, app, in(name, tc.body)).want(t, tc.status) })
 			suite.url = r.first
 			eventually(t, "the first server shows what the second has answered", func() bool {
 				got := call(t, key, http.MethodGet, app, nil).json(t)
-				for name, value := range tc.want {
+				for name, value := range in(name, tc.want) {
 					if got[name] != value {
 						return false
 					}

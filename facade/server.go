@@ -3,6 +3,7 @@
 package facade
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -34,6 +35,8 @@ import (
 	"github.com/berth-dev/berth/facade/internal/store"
 	"github.com/berth-dev/berth/facade/internal/translate"
 	"github.com/berth-dev/berth/facade/internal/web"
+	"github.com/berth-dev/berth/internal/host"
+	"github.com/berth-dev/berth/internal/policycheck"
 )
 
 // Options say what a Server serves, and where.
@@ -44,6 +47,8 @@ type Options struct {
 	Namespace string
 	// BaseDomain is the domain that apps have their default hosts under, such as "apps.example.com".
 	BaseDomain string
+	// Hosts say which other hosts no Domain can have, and which have to be proven.
+	Hosts Hosts
 	// Mail is how notifications are sent.
 	Mail Mail
 	// SignIn is how people sign in.
@@ -68,6 +73,34 @@ type Options struct {
 	Tracer trace.Tracer
 	// Log gets the access log, the audit log and what goes wrong.
 	Log *slog.Logger
+}
+
+// Hosts say which hosts Domains can have. The operator decides with the same settings; the facade refuses early.
+type Hosts struct {
+	// Public is the host at which browsers reach the facade; empty if it has none.
+	Public string
+	// ClusterDomain is the DNS domain of the cluster; cluster.local if it is empty.
+	ClusterDomain string
+	// Reserved are domains that are reserved with every name below them.
+	Reserved []string
+	// Verify requires a proof of ownership for hosts outside of the base domain, unless an Organization says otherwise.
+	Verify bool
+}
+
+// rules are those of package host, or an error if a name is not a valid domain.
+func (h Hosts) rules(baseDomain string) (host.Rules, error) {
+	rules := host.Rules{
+		BaseDomain: baseDomain, PublicHost: host.Normalize(h.Public), ClusterDomain: host.Normalize(cmp.Or(h.ClusterDomain, host.DefaultClusterDomain)),
+	}
+	for _, domain := range h.Reserved {
+		rules.Reserved = append(rules.Reserved, host.Normalize(domain))
+	}
+	for _, domain := range append([]string{rules.ClusterDomain}, rules.Reserved...) {
+		if problems := validation.IsDNS1123Subdomain(domain); len(problems) > 0 {
+			return rules, fmt.Errorf("%q is not a valid domain: %s", domain, strings.Join(problems, "; "))
+		}
+	}
+	return rules, nil
 }
 
 // Limits say how often requests are let through, by this server alone: several have as many times more. The zero value is without limits.
@@ -116,6 +149,7 @@ type Server struct {
 	docs       *docs.Docs
 	pages      *profile.Pages
 	metrics    *metrics.Metrics
+	policies   *policycheck.Checker
 	stopping   atomic.Bool
 	came       arrivals
 	// ending is closed when answers that would go on for ever have to end, which is when no more connections are taken.
@@ -132,11 +166,17 @@ func New(ctx context.Context, options Options) (*Server, error) {
 	options.Log = slog.New(requestid.Handler(options.Log.Handler()))
 	counts := metrics.New()
 	options.Config = observed(options.Config, counts, options.Log)
-	platform := translate.Platform{
-		BaseDomain: options.BaseDomain,
-		Mail:       translate.Mail{From: options.Mail.From, Host: options.Mail.Host, Port: options.Mail.Port, User: options.Mail.User},
+	rules, err := options.Hosts.rules(options.BaseDomain)
+	if err != nil {
+		return nil, err
 	}
-	s, err := store.New(ctx, store.Options{Config: options.Config, Namespace: options.Namespace, Platform: platform, Log: options.Log})
+	platform := translate.Platform{
+		Hosts: rules,
+		Mail:  translate.Mail{From: options.Mail.From, Host: options.Mail.Host, Port: options.Mail.Port, User: options.Mail.User},
+	}
+	s, err := store.New(ctx, store.Options{
+		Config: options.Config, Namespace: options.Namespace, Platform: platform, VerifyDomains: options.Hosts.Verify, Log: options.Log,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -157,6 +197,10 @@ func New(ctx context.Context, options Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	policies, err := newPolicyCheck(options, counts)
+	if err != nil {
+		return nil, err
+	}
 	pages, err := newPages(options.SignIn, s, reviews, options.Limits, options.Log)
 	if err != nil {
 		return nil, err
@@ -164,7 +208,7 @@ func New(ctx context.Context, options Options) (*Server, error) {
 	return &Server{
 		options: options, log: options.Log,
 		store: s, authorizer: reviews, platform: platform, logs: podlogs.NewReader(core),
-		mailer: sender, docs: contract, pages: pages, metrics: counts, ending: make(chan struct{}),
+		mailer: sender, docs: contract, pages: pages, metrics: counts, policies: policies, ending: make(chan struct{}),
 	}, nil
 }
 
@@ -176,6 +220,7 @@ func (s *Server) Run(ctx context.Context) error {
 	group, failed := errgroup.WithContext(background)
 	group.Go(func() error { return s.store.Start(failed) })
 	group.Go(func() error { return s.options.Certificate.Start(failed) })
+	group.Go(func() error { return s.policies.Start(failed) })
 	api := s.apiServer()
 	api.RegisterOnShutdown(func() { close(s.ending) })
 	health := &http.Server{Handler: s.healthHandler(), ReadTimeout: probeTimeout, WriteTimeout: probeTimeout}
@@ -201,7 +246,7 @@ func closed(err error) error {
 	return err
 }
 
-// Ready tells whether the server has filled its caches and hasn't been told to stop.
-func (s *Server) Ready() bool { return s.store.Synced() && !s.stopping.Load() }
+// Ready reports whether the server should get requests.
+func (s *Server) Ready() bool { return s.unready() == nil }
 
 func (s *Server) handler() http.Handler { return mw.Head(s.router()) }

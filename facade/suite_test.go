@@ -18,7 +18,6 @@ import (
 	"testing"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/rest"
@@ -142,6 +141,7 @@ func newServer(ctx context.Context, config *rest.Config, dir string, log io.Writ
 		Config:     config,
 		Namespace:  systemSpace,
 		BaseDomain: baseDomain,
+		Hosts:      Hosts{Public: "berth.example.com", ClusterDomain: "corp.internal", Reserved: []string{"login.test"}},
 		Mail: Mail{
 			From: fromEmail, Host: mailHost, Port: suite.mail.port, User: mailUser, Password: mailPassword,
 			Authorities: slices.Concat(suite.mail.authority, suite.custom.authority),
@@ -184,18 +184,14 @@ func newKey(ctx context.Context, role apikey.Role, organizations ...string) (str
 // organization makes an organization with a name of its own and returns it with the token of one of its managers.
 func organization(t *testing.T) (name, token string) {
 	t.Helper()
-	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
-		GenerateName: "org-",
-		Labels:       map[string]string{v1alpha1.LabelOrganization: ""},
-		Annotations:  map[string]string{v1alpha1.AnnotationExternalID: "external-id-of-the-organization"},
-	}}
-	if err := suite.cluster.Create(t.Context(), namespace); err != nil {
+	org := &v1alpha1.Organization{ObjectMeta: metav1.ObjectMeta{GenerateName: "org-"}}
+	if err := testenv.Organize(t.Context(), suite.cluster, org, "external-id-of-the-organization"); err != nil {
 		t.Fatal(err)
 	}
-	if err := testenv.GrantIn(t.Context(), suite.cluster, namespace.Name); err != nil {
+	if err := testenv.GrantIn(t.Context(), suite.cluster, org.Name); err != nil {
 		t.Fatal(err)
 	}
-	return namespace.Name, member(t, apikey.RoleManager, namespace.Name)
+	return org.Name, member(t, apikey.RoleManager, org.Name)
 }
 
 // member makes an API key for an organization, waits for the server to know both, and returns its token.
@@ -211,12 +207,9 @@ func member(t *testing.T, role apikey.Role, organization string) string {
 	return token
 }
 
-func appsPath(organization string) string { return "/api/containers/" + organization + "/apps/" }
-
-func appPath(organization, app string) string { return appsPath(organization) + app + "/" }
-
-func domainsPath(organization string) string { return "/api/domains/" + organization + "/" }
-
+func appsPath(organization string) string           { return "/api/containers/" + organization + "/apps/" }
+func appPath(organization, app string) string       { return appsPath(organization) + app + "/" }
+func domainsPath(organization string) string        { return "/api/domains/" + organization + "/" }
 func domainPath(organization, domain string) string { return domainsPath(organization) + domain + "/" }
 
 // answer is what the server answered.
@@ -245,20 +238,31 @@ func decode[T any](t *testing.T, a answer) T {
 // call calls the server with a JSON body, or none if it is nil.
 func call(t *testing.T, token, method, path string, body any) answer {
 	t.Helper()
+	return callAt(t, suite.url, token, method, path, body)
+}
+
+// callAt calls the server at a URL so.
+func callAt(t *testing.T, url, token, method, path string, body any) answer {
+	t.Helper()
 	if body == nil {
-		return send(t, token, method, path, "", nil)
+		return sendTo(t, url+path, token, method, "", nil)
 	}
 	encoded, err := json.Marshal(body)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return send(t, token, method, path, "application/json", encoded)
+	return sendTo(t, url+path, token, method, "application/json", encoded)
 }
 
 // send calls the server with any body.
 func send(t *testing.T, token, method, path, contentType string, body []byte) answer {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), method, suite.url+path, bytes.NewReader(body))
+	return sendTo(t, suite.url+path, token, method, contentType, body)
+}
+
+func sendTo(t *testing.T, url, token, method, contentType string, body []byte) answer {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), method, url, bytes.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -270,12 +274,12 @@ func send(t *testing.T, token, method, path, contentType string, body []byte) an
 	}
 	response, err := suite.client.Do(request)
 	if err != nil {
-		t.Fatalf("%s %s: %v", method, path, err)
+		t.Fatalf("%s %s: %v", method, url, err)
 	}
 	defer response.Body.Close()
 	content, err := io.ReadAll(response.Body)
 	if err != nil {
-		t.Fatalf("%s %s: %v", method, path, err)
+		t.Fatalf("%s %s: %v", method, url, err)
 	}
 	return answer{status: response.StatusCode, header: response.Header, body: content}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/berth-dev/berth/facade/apikey"
 	"github.com/berth-dev/berth/facade/internal/apierr"
 	"github.com/berth-dev/berth/facade/internal/translate"
+	"github.com/berth-dev/berth/internal/host"
 )
 
 // TestTestEmail says by which server, as whom and from where a test e-mail goes, whose arrival the caller is told of.
@@ -135,7 +136,7 @@ func TestTestEmailFails(t *testing.T) {
 
 // TestNoMailServer says that without a mail server nothing is sent.
 func TestNoMailServer(t *testing.T) {
-	h := &mailHandlers{platform: translate.Platform{BaseDomain: baseDomain}, password: mailPassword}
+	h := &mailHandlers{platform: translate.Platform{Hosts: host.Rules{BaseDomain: baseDomain}}, password: mailPassword}
 	_, err := h.settings(translate.Observed{App: &v1alpha1.App{}})
 	e, ok := errors.AsType[*apierr.Error](err)
 	if !ok || e.Status != http.StatusBadRequest || e.Fields["email_host"] == nil {

@@ -59,29 +59,3 @@ func TestVerificationIsShown(t *testing.T) {
 		}
 	}
 }
-
-// TestUnprovenDomainIsFree says that a domain is taken only by one that has proven to own it, where that is asked for.
-func TestUnprovenDomainIsFree(t *testing.T) {
-	cases := map[string]struct {
-		verified metav1.Condition
-		want     int
-	}{
-		"Waiting":      {metav1.Condition{Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonRecordNotFound}, http.StatusOK},
-		"Unknown":      {metav1.Condition{Status: metav1.ConditionUnknown, Reason: v1alpha1.ReasonPending}, http.StatusOK},
-		"ServedBefore": {metav1.Condition{Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonServedBefore}, http.StatusOK},
-		"Proven":       {metav1.Condition{Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonSucceeded}, http.StatusBadRequest},
-	}
-	for name, tc := range cases {
-		t.Run(name, func(t *testing.T) {
-			org, key, slug := newSite(t, "free")
-			host := slug + ".example.org"
-			call(t, key, http.MethodPut, domainPath(org, slug), map[string]any{"domain": host}).want(t, http.StatusOK)
-			domain := domainOf(t, org, slug)
-			report(t, domain, domain.Generation, nil, tc.verified)
-			other, otherKey, otherSlug := newSite(t, "other")
-			eventually(t, "whether the domain is taken is known", func() bool {
-				return call(t, otherKey, http.MethodPut, domainPath(other, otherSlug), map[string]any{"domain": host}).status == tc.want
-			})
-		})
-	}
-}

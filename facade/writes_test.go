@@ -171,22 +171,15 @@ func TestTakenSlug(t *testing.T) {
 	suffix := strings.TrimPrefix(org, "org-")
 	body := map[string]any{"slug": "taken-" + suffix, "location": "example.com/a"}
 	call(t, key, http.MethodPost, appsPath(org), body).want(t, http.StatusCreated)
-	// A Domain that kubectl made for another app's default host, which the controllers then give nobody but that app.
-	claiming := &v1alpha1.Domain{
-		ObjectMeta: metav1.ObjectMeta{Namespace: org, Name: "claims"},
-		Spec:       v1alpha1.DomainSpec{Host: "claimed-" + suffix + "." + baseDomain, AppRef: v1alpha1.AppRef{Name: "taken-" + suffix}},
-	}
-	if err := suite.cluster.Create(t.Context(), claiming); err != nil {
-		t.Fatal(err)
-	}
-	eventually(t, "the server knows the Domain", func() bool {
-		return call(t, key, http.MethodGet, appPath(org, "taken-"+suffix), nil).json(t)["domain"] == claiming.Spec.Host
-	})
+	// The default host is that of an Ingress which is not Berth's.
+	newClaim(t, "claimed-"+suffix+"."+baseDomain, v1alpha1.HostClaimSpec{
+		Holder: &v1alpha1.HostHolder{Kind: v1alpha1.HostHolderIngress, Namespace: "default", Name: "web"},
+	}, false)
 
 	want := map[string]any{"detail": "slug: This slug is taken.", "slug": []any{"This slug is taken."}}
 	for name, body := range map[string]map[string]any{
-		"ByAnApp":   {"slug": "taken-" + suffix, "location": "example.com/b"},
-		"ByADomain": {"slug": "claimed-" + suffix, "location": "example.com/b"},
+		"ByAnApp":  {"slug": "taken-" + suffix, "location": "example.com/b"},
+		"ByAClaim": {"slug": "claimed-" + suffix, "location": "example.com/b"},
 	} {
 		for organization, token := range map[string]string{org: key, other: otherKey} {
 			if diff := cmp.Diff(want, call(t, token, http.MethodPost, appsPath(organization), body).want(t, http.StatusBadRequest).json(t)); diff != "" {

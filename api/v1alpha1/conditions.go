@@ -141,4 +141,7 @@ const (
 
 	// ReasonScaledToZero is the reason of Available=True when the spec asks for no Pods.
 	ReasonScaledToZero = "ScaledToZero"
+
+	// ReasonRenamed is the reason of the event that says that an object of an earlier version was replaced by one that has another name.
+	ReasonRenamed = "Renamed"
 )

@@ -24,6 +24,7 @@ type flags struct {
 	metricsAddress               string
 	certFile, keyFile            string
 	baseDomain, namespace        string
+	hosts                        hostFlags
 	drainDelay                   time.Duration
 	logLevel                     slog.Level
 	mail                         mailFlags
@@ -58,6 +59,7 @@ func parse(args []string) (*flags, error) {
 	set.Var(&f.proxies, "trusted-proxy", "a network (10.1.0.0/16) of proxies whose X-Forwarded-For and traceparent count; repeat it, or use commas, for several")
 	set.BoolVar(&f.version, "version", false, "print the version and end")
 	registerLimits(set, &f.limits)
+	f.hosts.register(set)
 	f.mail.register(set)
 	f.signIn.register(set)
 	if err := set.Parse(args); err != nil {
@@ -78,6 +80,22 @@ func parse(args []string) (*flags, error) {
 		return nil, errors.New("a limit is a number from 0 on")
 	}
 	return f, nil
+}
+
+// options are what the flags say; the files that they name are read.
+func (f *flags) options() (facade.Options, error) {
+	options := facade.Options{
+		Namespace: f.namespace, BaseDomain: f.baseDomain, DrainDelay: f.drainDelay, TrustedProxies: f.proxies, Limits: f.limits,
+	}
+	var err error
+	if options.Mail, err = f.mail.options(); err != nil {
+		return options, err
+	}
+	if options.SignIn, err = f.signIn.options(); err != nil {
+		return options, err
+	}
+	options.Hosts, err = f.hosts.options(f.signIn.publicURL)
+	return options, err
 }
 
 // registerLimits makes the flags of limits known. The defaults are far above what people and their scripts do, a list of everything by eight

@@ -45,7 +45,7 @@ func run(ctx context.Context, args []string) error {
 		fmt.Fprintln(os.Stdout, version.Line("facade"))
 		return nil
 	}
-	mail, signIn, err := f.read()
+	options, err := f.options()
 	if err != nil {
 		return err
 	}
@@ -66,22 +66,9 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return errors.Join(err, listening.close())
 	}
-	server, err := facade.New(ctx, facade.Options{
-		Config:          cluster,
-		Namespace:       f.namespace,
-		BaseDomain:      f.baseDomain,
-		Mail:            mail,
-		SignIn:          signIn,
-		Listener:        listening.api,
-		HealthListener:  listening.health,
-		MetricsListener: listening.metrics,
-		Certificate:     certificate,
-		DrainDelay:      f.drainDelay,
-		TrustedProxies:  f.proxies,
-		Limits:          f.limits,
-		Log:             logger,
-		Tracer:          traces.Tracer(),
-	})
+	options.Listener, options.HealthListener, options.MetricsListener = listening.api, listening.health, listening.metrics
+	options.Config, options.Certificate, options.Log, options.Tracer = cluster, certificate, logger, traces.Tracer()
+	server, err := facade.New(ctx, options)
 	if err != nil {
 		return errors.Join(err, listening.close())
 	}

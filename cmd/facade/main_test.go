@@ -22,6 +22,7 @@ func TestParse(t *testing.T) {
 	defaults := flags{
 		listenAddress: ":8443", healthAddress: ":8081", metricsAddress: ":8080", certFile: "tls.crt", keyFile: "tls.key",
 		baseDomain: "apps.example.com", namespace: "berth-system", drainDelay: 5 * time.Second,
+		hosts:  hostFlags{clusterDomain: "cluster.local"},
 		signIn: signInFlags{groupsClaim: "groups", scopes: "openid,email,profile,groups"},
 		limits: facade.Limits{FailedLogins: 30, KeyRate: 50, KeyBurst: 100},
 	}
@@ -38,6 +39,8 @@ func TestParse(t *testing.T) {
 		issuer: "https://id.example.com", clientID: "berth", secretFile: "secret", rootsFile: "ca.crt", groupsClaim: "roles", groupsPrefix: "berth:",
 		scopes: "openid", publicURL: "https://berth.example.com", sessionKeyFile: "key",
 	}
+	reserving := defaults
+	reserving.hosts = hostFlags{clusterDomain: "corp.internal", reserved: domains{"login.example.com", "internal", "id.example.com"}, verify: true}
 	version := defaults
 	version.baseDomain, version.certFile, version.keyFile, version.version = "", "", "", true
 	unlimited := defaults
@@ -52,6 +55,11 @@ func TestParse(t *testing.T) {
 				"--public-url=https://berth.example.com", "--session-key-file=key"),
 			want: signing,
 		},
+		"Hosts": {
+			args: append(required, "--cluster-domain=corp.internal", "--reserved-host=Login.example.com., internal", "--reserved-host=id.example.com,internal",
+				"--verify-domains"),
+			want: reserving,
+		},
 		"Limits":   {args: append(required, "--failed-logins=0", "--key-rate=0", "--key-burst=7", "--trusted-proxy=10.2.3.4/16,fd00::/8"), want: unlimited},
 		"Version":  {args: []string{"--version"}, want: version},
 		"Defaults": {args: required, want: defaults},
@@ -63,7 +71,7 @@ func TestParse(t *testing.T) {
 			want: mailing,
 		},
 		"EmptyMail": {
-			args: append(required, "--trusted-proxy=", "--default-from-email=", "--default-email-host=", "--default-email-port=", "--default-email-host-user=",
+			args: append(required, "--trusted-proxy=", "--reserved-host=", "--default-from-email=", "--default-email-host=", "--default-email-port=", "--default-email-host-user=",
 				"--default-email-password-file=", "--email-ca-file=", "--email-allow-network="),
 			want: defaults,
 		},
@@ -74,7 +82,7 @@ func TestParse(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(tc.want, *got, cmp.AllowUnexported(flags{}, mailFlags{}, signInFlags{}), cmpopts.EquateComparable(netip.Prefix{})); diff != "" {
+			if diff := cmp.Diff(tc.want, *got, cmp.AllowUnexported(flags{}, hostFlags{}, mailFlags{}, signInFlags{}), cmpopts.EquateComparable(netip.Prefix{})); diff != "" {
 				t.Errorf("parse(...): -want, +got:\n%s", diff)
 			}
 		})
@@ -90,6 +98,7 @@ func TestParseMistakes(t *testing.T) {
 		"NoBaseDomain":  {args: required[1:], want: "--base-domain is required"},
 		"NoKey":         {args: required[:2], want: "--tls-key-file is required"},
 		"Argument":      {args: append(required, "serve"), want: "unexpected argument"},
+		"ReservedHost":  {args: append(required, "--reserved-host=*.example.com"), want: "reserved-host"},
 		"UnknownFlag":   {args: append(required, "--insecure"), want: "insecure"},
 		"Port":          {args: append(required, "--default-email-port=65536"), want: "default-email-port"},
 		"Network":       {args: append(required, "--email-allow-network=10.1.0.0"), want: "email-allow-network"},

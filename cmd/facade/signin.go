@@ -30,16 +30,6 @@ func (f *signInFlags) register(set *flag.FlagSet) {
 	set.StringVar(&f.sessionKeyFile, "session-key-file", "", "a file with 32 random bytes or more, for all replicas; if missing, sign-ins end with the process")
 }
 
-// read reads the files that the flags name.
-func (f *flags) read() (facade.Mail, facade.SignIn, error) {
-	mail, err := f.mail.options()
-	if err != nil {
-		return mail, facade.SignIn{}, err
-	}
-	signIn, err := f.signIn.options()
-	return mail, signIn, err
-}
-
 // options reads the files that the flags name.
 func (f *signInFlags) options() (facade.SignIn, error) {
 	if f.issuer == "" {

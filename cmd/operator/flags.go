@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"net/url"
 	"strings"
 	"time"
 
@@ -59,14 +60,7 @@ func parse(flags *flag.FlagSet, args []string) (*options, error) {
 	flags.Func("deny-egress", "A `CIDR` that Pods of Apps don't reach, beside the API server, the nodes and the metadata of clouds. The one that all "+
 		"nodes lie in saves the organizations' NetworkPolicies from having a line for each. May be given more than once, or as a list.",
 		list(&c.DenyEgress, netip.ParsePrefix))
-	flags.BoolVar(&c.VerifyDomains, "verify-domains", false, "Let a Domain have a host outside of the base domain only once a TXT record, "+
-		"_berth-challenge.HOST, holds the token of its organization, unless the Organization says otherwise. Hosts that are served already go on.")
-	flags.DurationVar(&c.HostHold, "host-hold", 7*24*time.Hour, "How long a host that an App or Domain releases is held for its organization. 0 frees it at once.")
-	flags.StringVar(&c.PublicHost, "public-host", "", "The host of the facade's public URL, which no Domain can have.")
-	flags.Func("reserved-host", "A `DOMAIN` that no Domain can have, nor any name below it: that of an identity provider or of other sites of the "+
-		"platform, say. May be given more than once, or as a list.", list(&c.ReservedHosts, reservedHost))
-	flags.StringVar(&c.ClusterDomain, "cluster-domain", host.DefaultClusterDomain, "The DNS domain of the cluster, in which no Domain can have a host.")
-	flags.StringVar(&c.DNSServer, "dns-server", "", "The DNS server, `HOST:PORT`, that is asked for these records. Empty: the system's resolver.")
+	registerHosts(flags, c)
 	flags.IntVar(&c.Concurrency, "concurrency", 10, "How many objects of a kind are worked on at the same time.")
 	flags.StringVar(&o.metricsAddress, "metrics-bind-address", ":8080", "Where metrics are served, over plain HTTP; 0 serves none.")
 	flags.StringVar(&o.healthAddress, "health-probe-bind-address", ":8081", "Where /healthz and /readyz are served; 0 serves none.")
@@ -85,6 +79,25 @@ func parse(flags *flag.FlagSet, args []string) (*options, error) {
 		return o, nil
 	}
 	return o, o.validate()
+}
+
+// registerHosts makes the flags known that say which hosts Domains can have. The facade has flags of the same names, which must have the same
+// values.
+func registerHosts(flags *flag.FlagSet, c *controllers.Options) {
+	flags.BoolVar(&c.VerifyDomains, "verify-domains", false, "Let a Domain have a host outside of the base domain only once a TXT record, "+
+		"_berth-challenge.HOST, holds the token of its organization, unless the Organization says otherwise. Hosts that are served already go on.")
+	flags.DurationVar(&c.HostHold, "host-hold", 7*24*time.Hour, "How long a host that an App or Domain releases is held for its organization. 0 frees it at once.")
+	flags.Func("public-url", "Where browsers reach the facade. No Domain can have its host.", func(text string) error {
+		address, err := url.Parse(text)
+		if err == nil {
+			c.PublicHost = host.Normalize(address.Hostname())
+		}
+		return err
+	})
+	flags.Func("reserved-host", "A `DOMAIN` that no Domain can have, nor any name below it: that of an identity provider or of other sites of the "+
+		"platform, say. May be given more than once, or as a list.", list(&c.ReservedHosts, reservedHost))
+	flags.StringVar(&c.ClusterDomain, "cluster-domain", host.DefaultClusterDomain, "The DNS domain of the cluster, in which no Domain can have a host.")
+	flags.StringVar(&c.DNSServer, "dns-server", "", "The DNS server, `HOST:PORT`, that is asked for these records. Empty: the system's resolver.")
 }
 
 func (o *options) validate() error {

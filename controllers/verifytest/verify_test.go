@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/internal/names"
 	"github.com/berth-dev/berth/internal/testdns"
 )
 
@@ -51,8 +52,8 @@ func challenge(host string) string { return "_berth-challenge." + host }
 // routes returns how many routes and Certificates a Domain has.
 func routes(ctx context.Context, d *v1alpha1.Domain) (int, error) {
 	found := 0
-	for _, o := range []client.Object{&networkingv1.Ingress{}, &cmv1.Certificate{}} {
-		err := api.Get(ctx, client.ObjectKey{Namespace: d.Namespace, Name: d.Name + ".domain"}, o)
+	for name, o := range map[string]client.Object{names.DomainRoute(d.Name, d.UID): &networkingv1.Ingress{}, d.Name + ".domain": &cmv1.Certificate{}} {
+		err := api.Get(ctx, client.ObjectKey{Namespace: d.Namespace, Name: name}, o)
 		if err == nil {
 			found++
 		} else if !apierrors.IsNotFound(err) {

@@ -60,7 +60,7 @@ func TestWildcardCertificate(t *testing.T) {
 	start(t, false)
 	c := &cmv1.Certificate{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: app.Name}}
 	eventually(t, func(ctx context.Context) error { return api.Get(ctx, client.ObjectKeyFromObject(c), c) })
-	if got, err := namedSecret(t.Context(), ns, app.Name); err != nil || got != "" {
+	if got, err := namedSecret(t.Context(), app); err != nil || got != "" {
 		t.Errorf("before the certificate is issued, the route names %q, %v", got, err)
 	}
 	certify(t, ns, app.Name)
@@ -81,11 +81,11 @@ func TestCustomCertificateBesideTheWildcard(t *testing.T) {
 	change(t, domain, func() { domain.Spec.TLS = &v1alpha1.DomainTLS{SecretRef: &v1alpha1.SecretRef{Name: "all"}} })
 	expect(t, domain, status.FailedStatus, map[string]condition{v1alpha1.ConditionCertified: failing(v1alpha1.ReasonCertificateInvalid)})
 	expect(t, app, status.FailedStatus, map[string]condition{v1alpha1.ConditionCertified: failing(v1alpha1.ReasonCertificateInvalid)})
-	if got, err := namedSecret(t.Context(), ns, app.Name); err != nil || got != "" {
+	if got, err := namedSecret(t.Context(), app); err != nil || got != "" {
 		t.Errorf("the route names the Secret %q, %v; want none", got, err)
 	}
 	change(t, domain, func() { domain.Spec.TLS.SecretRef.Name = "own" })
-	awaitCertified(t, app, names.CustomSecret(app.Name))
+	awaitCertified(t, app, names.CustomSecret(app.Name, app.UID))
 	awaitDomainCertified(t, domain)
 	if err := wantNone(t.Context(), app); err != nil {
 		t.Errorf("beside the wildcard certificate: %v", err)
@@ -163,11 +163,11 @@ func certify(t *testing.T, ns, name string) {
 func awaitCertified(t *testing.T, app *v1alpha1.App, secret string) {
 	t.Helper()
 	eventually(t, func(ctx context.Context) error {
-		if got, err := namedSecret(ctx, app.Namespace, app.Name); err != nil || got != secret {
-			return fmt.Errorf("the route names the Secret %q, want %q: %w", got, secret, err)
-		}
 		if err := api.Get(ctx, client.ObjectKeyFromObject(app), app); err != nil {
 			return err
+		}
+		if got, err := namedSecret(ctx, app); err != nil || got != secret {
+			return fmt.Errorf("the route names the Secret %q, want %q: %w", got, secret, err)
 		}
 		if !meta.IsStatusConditionTrue(app.Status.Conditions, v1alpha1.ConditionCertified) {
 			return fmt.Errorf("the App is not certified: %v", app.Status.Conditions)
@@ -189,10 +189,10 @@ func awaitDomainCertified(t *testing.T, d *v1alpha1.Domain) {
 	})
 }
 
-// namedSecret returns which Secret a route names.
-func namedSecret(ctx context.Context, ns, name string) (string, error) {
+// namedSecret returns which Secret the route of an App names.
+func namedSecret(ctx context.Context, app *v1alpha1.App) (string, error) {
 	ingress := &networkingv1.Ingress{}
-	if err := api.Get(ctx, client.ObjectKey{Namespace: ns, Name: name}, ingress); err != nil {
+	if err := api.Get(ctx, client.ObjectKey{Namespace: app.Namespace, Name: names.AppRoute(app.Name, app.UID)}, ingress); err != nil {
 		return "", err
 	}
 	if len(ingress.Spec.TLS) != 1 || len(ingress.Spec.TLS[0].Hosts) != 1 {

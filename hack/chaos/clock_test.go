@@ -126,9 +126,14 @@ func (s timed) wake(t *testing.T, now time.Time) {
 	touch := func(o *metav1.ObjectMeta) {
 		metav1.SetMetaDataAnnotation(o, "example.com/touched", time.Now().Format(time.RFC3339Nano))
 	}
+	domain := &v1alpha1.Domain{ObjectMeta: s.named("")}
+	if err := suite.api.Get(t.Context(), client.ObjectKeyFromObject(domain), domain); err != nil {
+		t.Fatal(err)
+	}
+	route := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: domain.Namespace, Name: names.DomainRoute(domain.Name, domain.UID)}}
 	err := errors.Join(
 		edit(t.Context(), &v1alpha1.App{ObjectMeta: s.named("")}, func(a *v1alpha1.App) { touch(&a.ObjectMeta) }),
-		edit(t.Context(), &networkingv1.Ingress{ObjectMeta: s.named(".domain")}, func(i *networkingv1.Ingress) { touch(&i.ObjectMeta) }),
+		edit(t.Context(), route, func(i *networkingv1.Ingress) { touch(&i.ObjectMeta) }),
 	)
 	if err != nil {
 		t.Fatal(err)

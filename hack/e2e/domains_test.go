@@ -121,7 +121,8 @@ func TestDomainsOverRESTAndWithKubectl(t *testing.T) {
 	})
 }
 
-func TestHostGoesToTheNextWhenItsOwnerGoes(t *testing.T) {
+// A host that its organization releases stays with that, and another one that has waited for it has to ask again.
+func TestHostStaysWithItsOrganization(t *testing.T) {
 	t.Parallel()
 	const host = "www.contested.test"
 	organization(t, "owner-org").deploy(t, "owner-app", "Owner")
@@ -135,6 +136,19 @@ func TestHostGoesToTheNextWhenItsOwnerGoes(t *testing.T) {
 	waitForPage(t, host, "Owner")
 
 	kubectl(t, "", "delete", "domain", "contested", "-n", "owner-org")
+	kubectl(t, "", "wait", "hostclaim/"+host, "--for=jsonpath={.spec.heldUntil}", "--timeout=60s")
+	waitForWords(t, "heir-org", "contested", berthv1alpha1.ConditionReady, "False", berthv1alpha1.ReasonHostConflict)
+	applyDomain(t, "owner-org", "again", host, "owner-app", "")
+	waitForDomain(t, "owner-org", "again")
+	waitForPage(t, host, "Owner")
+
+	// An administrator frees a host by deleting its claim.
+	kubectl(t, "", "delete", "domain", "again", "-n", "owner-org")
+	kubectl(t, "", "wait", "hostclaim/"+host, "--for=jsonpath={.spec.heldUntil}", "--timeout=60s")
+	kubectl(t, "", "delete", "hostclaim", host)
+	waitForWords(t, "heir-org", "contested", berthv1alpha1.ConditionReady, "False", "is free now")
+	kubectl(t, "", "delete", "domain", "contested", "-n", "heir-org")
+	applyDomain(t, "heir-org", "contested", host, "heir-app", "")
 	waitForDomain(t, "heir-org", "contested")
 	waitForPage(t, host, "Heir")
 }

@@ -34,9 +34,9 @@ func TestMain(m *testing.M) {
 }
 
 // organization makes an organization of the test's own and returns a REST client that is its manager.
-func organization(t *testing.T, name string) *restClient {
+func organization(t *testing.T, name string, flags ...string) *restClient {
 	t.Helper()
-	if _, err := berth.Berthctl(t.Context(), "org", "create", name); err != nil {
+	if err := berth.CreateOrganization(t.Context(), name, flags...); err != nil {
 		t.Fatal(err)
 	}
 	return managerOf(t, name, "tests@example.test")
@@ -67,13 +67,20 @@ func push(t *testing.T, name string, args ...string) string {
 // kubectl runs kubectl with a text on its standard input and returns what it printed.
 func kubectl(t *testing.T, stdin string, args ...string) string {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), clusterCommand, append([]string{"kubectl", "--kubeconfig", berth.Env.Kubeconfig}, args...)...)
-	cmd.Stdin = strings.NewReader(stdin)
-	out, err := cmd.CombinedOutput()
+	out, err := tryKubectl(t, stdin, args...)
 	if err != nil {
 		t.Fatalf("kubectl %s: %v: %s", strings.Join(args, " "), err, out)
 	}
-	return string(out)
+	return out
+}
+
+// tryKubectl runs kubectl and returns what it printed, and whether it succeeded.
+func tryKubectl(t *testing.T, stdin string, args ...string) (string, error) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), clusterCommand, append([]string{"kubectl", "--kubeconfig", berth.Env.Kubeconfig}, args...)...)
+	cmd.Stdin = strings.NewReader(stdin)
+	out, err := cmd.CombinedOutput()
+	return string(out), err
 }
 
 // eventually waits for a condition; see witness.Eventually.

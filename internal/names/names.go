@@ -2,10 +2,15 @@
 //
 // The objects of an App have the App's own name, with a suffix where it has several of a kind. An App's name is a DNS label and so without
 // dots; those of a Domain end in a suffix with a dot, so that a Domain and an App of the same name never mean the same object.
+//
+// Ingress controllers join names to keys: Namespace, Service and port, Namespace and Secret, Namespace, Ingress and host. What they join
+// therefore ends in digits that the API server draws at random, the first part of a UID or a hash of it: otherwise Service eu-web in Namespace
+// shop and Service web in Namespace shop-eu have the same key.
 package names
 
 import (
 	"crypto/sha256"
+	"encoding/base32"
 	"encoding/hex"
 	"strings"
 
@@ -15,12 +20,20 @@ import (
 
 const (
 	tlsSuffix          = "-tls-"
-	customSuffix       = "-custom"
+	customSuffix       = "-custom-"
 	pullSuffix         = "-pull"
 	domainSuffix       = ".domain"
+	domainRouteSuffix  = ".domain-"
 	domainTLSSuffix    = ".domain-tls-"
-	domainCustomSuffix = ".domain-custom"
+	domainCustomSuffix = ".domain-custom-"
 	newCertSuffix      = ".newcert"
+
+	formerCustomSuffix       = "-custom"
+	formerDomainCustomSuffix = ".domain-custom"
+
+	routePortPrefix = "http-"
+	// routePortDigits is how many digits of a hash, of five bits each, a port's name ends in. Ingresses name ports of 15 characters at most.
+	routePortDigits = 10
 )
 
 // OrganizationObject is the name of the NetworkPolicy, the LimitRange and the ResourceQuota of every organization.
@@ -32,9 +45,25 @@ func TLSSecret(app string, uid types.UID) string {
 	return app + tlsSuffix + start(uid)
 }
 
-// CustomSecret returns the name of the Secret with the copy of a custom certificate for an App's default host.
-func CustomSecret(app string) string {
-	return app + customSuffix
+// AppRoute returns the name of the Ingress of an App's default host. The UID is the App's.
+func AppRoute(app string, uid types.UID) string {
+	return app + "-" + start(uid)
+}
+
+// RoutePort returns the name of the Service port that the Ingresses of an App name. The UID is the App's.
+func RoutePort(uid types.UID) string {
+	sum := sha256.Sum256([]byte(uid))
+	return routePortPrefix + strings.ToLower(base32.StdEncoding.EncodeToString(sum[:]))[:routePortDigits]
+}
+
+// CustomSecret returns the name of the Secret with the copy of a custom certificate for an App's default host. The UID is the App's.
+func CustomSecret(app string, uid types.UID) string {
+	return app + customSuffix + start(uid)
+}
+
+// FormerCustomSecret returns the name that the copy had before it ended in a part of a UID.
+func FormerCustomSecret(app string) string {
+	return app + formerCustomSuffix
 }
 
 // PullSecret returns the name of the Secret with the credentials that an App's image is pulled with.
@@ -42,9 +71,14 @@ func PullSecret(app string) string {
 	return app + pullSuffix
 }
 
-// DomainObject returns the name of a Domain's Certificate and of its Ingress.
+// DomainObject returns the name of a Domain's Certificate.
 func DomainObject(domain string) string {
 	return child(domain, domainSuffix)
+}
+
+// DomainRoute returns the name of the Ingress of a Domain, which has the UID.
+func DomainRoute(domain string, uid types.UID) string {
+	return child(domain, domainRouteSuffix+start(uid))
 }
 
 // DomainTLSSecret returns the name of the Secret with the certificate that an issuer signed for a Domain, which has the UID.
@@ -52,9 +86,14 @@ func DomainTLSSecret(domain string, uid types.UID) string {
 	return child(domain, domainTLSSuffix+start(uid))
 }
 
-// DomainCustomSecret returns the name of the Secret with the copy of a Domain's custom certificate.
-func DomainCustomSecret(domain string) string {
-	return child(domain, domainCustomSuffix)
+// DomainCustomSecret returns the name of the Secret with the copy of the custom certificate of a Domain, which has the UID.
+func DomainCustomSecret(domain string, uid types.UID) string {
+	return child(domain, domainCustomSuffix+start(uid))
+}
+
+// FormerDomainCustomSecret returns the name that the copy had before it ended in a part of a UID.
+func FormerDomainCustomSecret(domain string) string {
+	return child(domain, formerDomainCustomSuffix)
 }
 
 // NewCertSecret returns the name of the Secret with the private key that waits for a certificate of a Domain. An App that has no Domain is

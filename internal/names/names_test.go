@@ -26,10 +26,21 @@ func TestNames(t *testing.T) {
 		{"Secret of long Domain", DomainTLSSecret(long, uid)},
 		{"Secret of long Domain, made anew", DomainTLSSecret(long, again)},
 		{"Secret of another long Domain", DomainTLSSecret(almost, uid)},
-		{"copy of App x", CustomSecret("x")},
+		{"copy of App x", CustomSecret("x", uid)},
+		{"copy of App x, made anew", CustomSecret("x", again)},
+		{"former copy of App x", FormerCustomSecret("x")},
+		{"route of App x", AppRoute("x", uid)},
+		{"route of App x, made anew", AppRoute("x", again)},
+		{"route of Domain x", DomainRoute("x", uid)},
+		{"route of Domain x, made anew", DomainRoute("x", again)},
+		{"route of long Domain", DomainRoute(long, uid)},
+		{"route of another long Domain", DomainRoute(almost, uid)},
 		{"pull Secret of App x", PullSecret("x")},
-		{"copy of Domain x", DomainCustomSecret("x")},
-		{"copy of long Domain", DomainCustomSecret(long)},
+		{"copy of Domain x", DomainCustomSecret("x", uid)},
+		{"copy of Domain x, made anew", DomainCustomSecret("x", again)},
+		{"copy of long Domain", DomainCustomSecret(long, uid)},
+		{"former copy of Domain x", FormerDomainCustomSecret("x")},
+		{"former copy of long Domain", FormerDomainCustomSecret(long)},
 		{"waiting key of Domain x", NewCertSecret("x")},
 		{"waiting key of long Domain", NewCertSecret(long)},
 	} {
@@ -40,5 +51,16 @@ func TestNames(t *testing.T) {
 		if problems := validation.IsDNS1123Subdomain(n.name); len(problems) > 0 {
 			t.Errorf("the name of %s: %v", n.of, problems)
 		}
+	}
+}
+
+func TestRoutePort(t *testing.T) {
+	t.Parallel()
+	one, other := RoutePort("1a2b3c4d-0000-4000-8000-000000000000"), RoutePort("1a2b3c4d-0000-4000-8000-000000000001")
+	if one == other {
+		t.Errorf("two Apps have the port %s", one)
+	}
+	if problems := validation.IsValidPortName(one); len(problems) > 0 {
+		t.Errorf("port %s: %v", one, problems)
 	}
 }

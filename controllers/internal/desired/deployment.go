@@ -22,7 +22,7 @@ import (
 const (
 	// Container is the name of the only container of an App's Pods.
 	Container = "app"
-	// PortName is the name of the port that an App serves on, in its Pods and in its Service.
+	// PortName is the name of the port that an App serves on, in its Pods, and in its Service for Pods of the organization.
 	PortName = "http"
 
 	// ProgressDeadlineSeconds is for how long a rollout may make no progress before it counts as failed.

@@ -145,7 +145,7 @@ func TestOthers(t *testing.T) {
 	app := testApp()
 	domain := testDomain("www", "www.example.com")
 	bare := Platform{BaseDomain: "apps.example.com", Issuer: platform.Issuer}
-	site, www := AppSite(app, platform), DomainSite(domain, platform)
+	site, www := AppSite(app, platform).WithBackend(app), DomainSite(domain, platform).WithBackend(app)
 	ref := v1alpha1.IssuerRef{Name: "internal", Kind: "Issuer", Group: "cert-manager.io"}
 	internal := www.WithTLS(&v1alpha1.DomainTLS{IssuerRef: &ref})
 	custom := www.WithTLS(&v1alpha1.DomainTLS{SecretRef: &v1alpha1.SecretRef{Name: "bought"}})
@@ -158,7 +158,8 @@ func TestOthers(t *testing.T) {
 		"ingress-domain":            Ingress(www, www.TLSSecret, platform),
 		"ingress-custom":            Ingress(custom, custom.CustomSecret, platform),
 		"ingress-wildcard":          Ingress(site, "", platform),
-		"ingress-bare":              Ingress(AppSite(app, bare), site.TLSSecret, bare),
+		"ingress-bare":              Ingress(AppSite(app, bare).WithBackend(app), site.TLSSecret, bare),
+		"ingress-former":            Ingress(custom.Former(), custom.Former().CustomSecret, platform),
 		"certificate-secret":        CertificateSecret(www),
 		"custom-certificate":        CustomCertificate(site, []byte("chain"), []byte("key")),
 		"custom-certificate-domain": CustomCertificate(custom, []byte("chain"), []byte("key")),

@@ -26,12 +26,14 @@ var domainKind = v1alpha1.GroupVersion.WithKind("Domain")
 type Site struct {
 	// Namespace of everything below.
 	Namespace string
-	// Name of the Certificate and of the route.
+	// Name of the Certificate.
 	Name string
+	// Route is the name of the route.
+	Route string
 	// Host is the name that clients ask for.
 	Host string
-	// Service is where requests go.
-	Service string
+	// Service is where requests go, and Port the name of its port.
+	Service, Port string
 	// Issuer signs the certificate, unless the site has a Source.
 	Issuer Issuer
 	// Default says that Host is an App's default host, which a wildcard certificate may cover.
@@ -45,6 +47,8 @@ type Site struct {
 	// CustomSecret is the Secret with the copy of what the Source holds, which is what is served.
 	CustomSecret string
 
+	// former is the name that CustomSecret had before.
+	former string
 	labels map[string]string
 	owner  *metav1ac.OwnerReferenceApplyConfiguration
 }
@@ -54,13 +58,14 @@ func AppSite(app *v1alpha1.App, p Platform) Site {
 	return Site{
 		Namespace:    app.GetNamespace(),
 		Name:         app.GetName(),
+		Route:        names.AppRoute(app.GetName(), app.GetUID()),
 		Host:         host.Default(app.GetName(), p.BaseDomain),
-		Service:      app.GetName(),
 		Issuer:       p.Issuer,
 		Default:      true,
 		Wildcard:     p.WildcardCertificate,
 		TLSSecret:    names.TLSSecret(app.GetName(), app.GetUID()),
-		CustomSecret: names.CustomSecret(app.GetName()),
+		CustomSecret: names.CustomSecret(app.GetName(), app.GetUID()),
+		former:       names.FormerCustomSecret(app.GetName()),
 		labels:       appLabels(app.GetName()),
 		owner:        ownedBy(appKind, app),
 	}
@@ -71,11 +76,12 @@ func DomainSite(domain *v1alpha1.Domain, p Platform) Site {
 	return Site{
 		Namespace:    domain.GetNamespace(),
 		Name:         names.DomainObject(domain.GetName()),
+		Route:        names.DomainRoute(domain.GetName(), domain.GetUID()),
 		Host:         domain.Spec.Host,
-		Service:      domain.Spec.AppRef.Name,
 		Issuer:       p.Issuer,
 		TLSSecret:    names.DomainTLSSecret(domain.GetName(), domain.GetUID()),
-		CustomSecret: names.DomainCustomSecret(domain.GetName()),
+		CustomSecret: names.DomainCustomSecret(domain.GetName(), domain.GetUID()),
+		former:       names.FormerDomainCustomSecret(domain.GetName()),
 		labels:       domainLabels(domain),
 		owner:        ownedBy(domainKind, domain),
 	}.WithTLS(domain.Spec.TLS)
@@ -92,6 +98,18 @@ func (s Site) WithTLS(tls *v1alpha1.DomainTLS) Site {
 	if ref := tls.SecretRef; ref != nil {
 		s.Source = ref.Name
 	}
+	return s
+}
+
+// WithBackend returns the site with the Service of an App as the one where requests go.
+func (s Site) WithBackend(app *v1alpha1.App) Site {
+	s.Service, s.Port = app.GetName(), names.RoutePort(app.GetUID())
+	return s
+}
+
+// Former returns the site with the names that its route and the copy of its custom certificate had before they ended in a part of a UID.
+func (s Site) Former() Site {
+	s.Route, s.CustomSecret = s.Name, s.former
 	return s
 }
 
@@ -149,7 +167,7 @@ func Ingress(s Site, secret string, p Platform) *networkingv1ac.IngressApplyConf
 	backend := networkingv1ac.IngressBackend().
 		WithService(networkingv1ac.IngressServiceBackend().
 			WithName(s.Service).
-			WithPort(networkingv1ac.ServiceBackendPort().WithName(PortName)))
+			WithPort(networkingv1ac.ServiceBackendPort().WithName(s.Port)))
 	tls := networkingv1ac.IngressTLS().WithHosts(s.Host)
 	if secret != "" {
 		tls.WithSecretName(secret)
@@ -166,7 +184,7 @@ func Ingress(s Site, secret string, p Platform) *networkingv1ac.IngressApplyConf
 	if p.IngressClass != "" {
 		spec.WithIngressClassName(p.IngressClass)
 	}
-	return networkingv1ac.Ingress(s.Name, s.Namespace).
+	return networkingv1ac.Ingress(s.Route, s.Namespace).
 		WithLabels(s.labels).
 		WithAnnotations(p.IngressAnnotations).
 		WithOwnerReferences(s.owner).

@@ -68,12 +68,15 @@ func (s *Store) awaitGone(ctx context.Context, app *v1alpha1.App, domains []*v1a
 	})
 }
 
-// awaitNewer waits, not for long, for the cache to have another version of an app or its Domain than the one that a plan was made for, and
-// tells whether it does.
-func (s *Store) awaitNewer(ctx context.Context, old translate.Observed, find finder) bool {
+// awaitNewer waits, not for long, for the cache to have another version of an app or its Domain than the one that a plan was made for, or a
+// Domain that the plan was to make, and reports whether it does.
+func (s *Store) awaitNewer(ctx context.Context, old translate.Observed, plan translate.Plan, find finder) bool {
 	ctx, cancel := context.WithTimeout(ctx, seenTimeout)
 	defer cancel()
 	return s.changes.await(ctx, func() bool {
+		if plan.NewDomain && s.domains.get(client.ObjectKey{Namespace: old.App.Namespace, Name: *plan.Domain.Name}) != nil {
+			return true
+		}
 		now, err := find(ctx)
 		if err != nil || now.App.ResourceVersion != old.App.ResourceVersion {
 			return true

@@ -58,21 +58,20 @@ func reached(have, want string) bool {
 	return err == nil && order >= 0
 }
 
-// locks let one write at a time touch an app, so that the writes of one facade don't make each other fail, or ask for a host, which has a dot
-// and so is no slug. Those of several facades are told apart by resource versions and, for hosts, by the controllers. An app's writes wait for
-// no other app's. The zero value is ready to use.
+// locks let one write at a time touch an app, so that the writes of one facade don't make each other fail. Those of several facades are told
+// apart by resource versions. An app's writes wait for no other app's. The zero value is ready to use.
 type locks struct {
 	mu   sync.Mutex
 	held map[string]*turns
 }
 
-// turns is the lock of one app or host, with how many hold it or wait for it.
+// turns is the lock of one app, with how many hold it or wait for it.
 type turns struct {
 	turn  *semaphore.Weighted
 	users int
 }
 
-// lock waits for the turn at an app or host and returns what ends it. The error is that of ctx, if it ends before: a client that is gone waits no longer.
+// lock waits for the turn at an app and returns what ends it. The error is that of ctx, if it ends before: a client that is gone waits no longer.
 func (l *locks) lock(ctx context.Context, name string) (unlock func(), err error) {
 	queue := l.join(name)
 	if err := queue.turn.Acquire(ctx, 1); err != nil {

@@ -4,16 +4,13 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
-	"k8s.io/apimachinery/pkg/api/meta"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/facade/internal/apierr"
 	"github.com/berth-dev/berth/facade/internal/translate"
-	"github.com/berth-dev/berth/facade/internal/wire"
+	"github.com/berth-dev/berth/internal/host"
 )
 
 // GetDomain returns what a name is of: an app with the Domain that the REST API shows with it, if the name is its slug, else a Domain, or the
@@ -23,7 +20,7 @@ func (s *Store) GetDomain(ctx context.Context, organization, name string) (trans
 	if err != nil {
 		return translate.Observed{}, err
 	}
-	app, domain, err := s.called(ctx, organization, wire.Host(name))
+	app, domain, err := s.called(ctx, organization, host.Normalize(name))
 	if err != nil {
 		return translate.Observed{}, err
 	}
@@ -44,7 +41,7 @@ func (s *Store) called(ctx context.Context, organization, name string) (*v1alpha
 	if domain := translate.Primary("", domains); domain != nil {
 		return s.apps.get(organization, domain.Spec.AppRef.Name), domain, nil
 	}
-	app := s.apps.get(organization, s.defaultHostOf(name))
+	app := s.apps.get(organization, s.platform.Hosts.DefaultOf(name))
 	if app == nil {
 		return nil, nil, apierr.NotFound()
 	}
@@ -52,15 +49,6 @@ func (s *Store) called(ctx context.Context, organization, name string) (*v1alpha
 		return nil, nil, apierr.NotFound()
 	}
 	return app, nil, nil
-}
-
-// defaultHostOf is the slug of the app whose default host this is, if there is one; empty if it can be none's.
-func (s *Store) defaultHostOf(host string) string {
-	slug, found := strings.CutSuffix(host, "."+s.platform.BaseDomain)
-	if !found {
-		return ""
-	}
-	return slug
 }
 
 // ListDomains returns the Domains of an organization, or of all if it is empty, that window picks out of their number, and the number. They are
@@ -116,31 +104,4 @@ func (s *Store) liveDomains(ctx context.Context, options ...client.ListOption) (
 		}
 	}
 	return live, nil
-}
-
-// taken tells whether a host is somebody else's: that of a Domain that isn't mine, or the default host of another app than that of this
-// organization and slug. Where the platform asks for proof of who owns a host, a Domain without one keeps it from nobody.
-func (s *Store) taken(ctx context.Context, host, organization, slug string, mine func(*v1alpha1.Domain) bool) (bool, error) {
-	domains := &v1alpha1.DomainList{}
-	// One that is being deleted has its host until it is gone.
-	if err := s.cache.List(ctx, domains, client.MatchingFields{indexHost: host}, client.UnsafeDisableDeepCopy); err != nil {
-		return false, fmt.Errorf("find the Domains with the host %s: %w", host, err)
-	}
-	for i := range domains.Items {
-		if d := &domains.Items[i]; !mine(d) && !isUnproven(d) {
-			return true, nil
-		}
-	}
-	for _, app := range s.apps.withName(s.defaultHostOf(host)) {
-		if app.Namespace != organization || app.Name != slug {
-			return true, nil
-		}
-	}
-	return false, nil
-}
-
-// isUnproven tells whether a Domain would have to give its host up to one that proves to own it.
-func isUnproven(domain *v1alpha1.Domain) bool {
-	verified := meta.FindStatusCondition(domain.Status.Conditions, v1alpha1.ConditionVerified)
-	return verified != nil && (verified.Status != metav1.ConditionTrue || verified.Reason == v1alpha1.ReasonServedBefore)
 }

@@ -36,8 +36,10 @@ type Options struct {
 	// Namespace is Berth's own, which holds the API keys. Keys elsewhere are none: whoever may write Secrets in an organization must not be
 	// able to make one.
 	Namespace string
-	// Platform is what holds for every app.
+	// Platform is what holds for every app. The Store knows the Namespaces for it.
 	Platform translate.Platform
+	// VerifyDomains says that hosts require a proof of ownership, unless an Organization says otherwise.
+	VerifyDomains bool
 	// Log is told what goes wrong behind the requests' backs.
 	Log *slog.Logger
 }
@@ -49,15 +51,16 @@ type Store struct {
 	cache cache.Cache
 	// client writes as whoever acts in a request's context.
 	client client.Client
-	// own acts as the facade itself: it writes what is about API keys, and asks for metadata where the cache may be behind.
-	own       client.Client
-	uses      uses
-	keys      keyIndex
-	namespace string
-	platform  translate.Platform
-	changes   changes
-	locks     locks
-	now       func() time.Time
+	// own acts as the facade itself: it writes what is about API keys, claims hosts, and asks for objects where the cache may be behind.
+	own           client.Client
+	uses          uses
+	keys          keyIndex
+	namespace     string
+	platform      translate.Platform
+	verifyDomains bool
+	changes       changes
+	locks         locks
+	now           func() time.Time
 
 	registrations []toolscache.ResourceEventHandlerRegistration
 }
@@ -74,16 +77,18 @@ func New(ctx context.Context, options Options) (*Store, error) {
 		return nil, fmt.Errorf("make the clients: %w", err)
 	}
 	s := &Store{
-		cache:     informers,
-		client:    writer,
-		own:       own,
-		uses:      newUses(options.Log),
-		keys:      keyIndex{namespace: options.Namespace},
-		namespace: options.Namespace,
-		platform:  options.Platform,
-		changes:   changes{happened: make(chan struct{})},
-		now:       time.Now,
+		cache:         informers,
+		client:        writer,
+		own:           own,
+		uses:          newUses(options.Log),
+		keys:          keyIndex{namespace: options.Namespace},
+		namespace:     options.Namespace,
+		platform:      options.Platform,
+		verifyDomains: options.VerifyDomains,
+		changes:       changes{happened: make(chan struct{})},
+		now:           time.Now,
 	}
+	s.platform.IsNamespace = s.isNamespace
 	return s, s.watch(ctx)
 }
 
@@ -115,18 +120,30 @@ func NewScheme() *runtime.Scheme {
 	return scheme
 }
 
-// cacheOptions say what is kept in memory: all Apps and Domains, and the Namespaces that are organizations. For Secrets, secretOptions do.
+// cacheOptions say what is kept in memory: all Apps, Domains and Organizations, and the metadata of all Namespaces. For Secrets, secretOptions do.
 func cacheOptions(scheme *runtime.Scheme) cache.Options {
-	stripped := cache.TransformStripManagedFields()
 	return cache.Options{
 		Scheme:                      scheme,
 		ReaderFailOnMissingInformer: true,
 		ByObject: map[client.Object]cache.ByObject{
-			&v1alpha1.App{}:     {Transform: keepSetters},
-			&v1alpha1.Domain{}:  {Transform: keepSetters},
-			&corev1.Namespace{}: {Label: mustSelect(v1alpha1.LabelOrganization, selection.Exists), Transform: stripped},
+			&v1alpha1.App{}:          {Transform: keepSetters},
+			&v1alpha1.Domain{}:       {Transform: keepSetters},
+			&v1alpha1.Organization{}: {Transform: cache.TransformStripManagedFields()},
+			&corev1.Namespace{}:      {Transform: keepOfNamespace},
 		},
 	}
+}
+
+// keepOfNamespace keeps the identity and the labels of a Namespace, which say whether its Secrets are read.
+func keepOfNamespace(object any) (any, error) {
+	namespace, ok := object.(*corev1.Namespace)
+	if !ok {
+		return object, nil
+	}
+	return &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
+		Name: namespace.Name, UID: namespace.UID, ResourceVersion: namespace.ResourceVersion, Labels: namespace.Labels,
+		CreationTimestamp: namespace.CreationTimestamp, DeletionTimestamp: namespace.DeletionTimestamp,
+	}}, nil
 }
 
 // keepSetters leaves out of memory who has set which field of a status: that is asked only of what the facade may set as well.
@@ -193,10 +210,11 @@ func (s *Store) Synced() bool {
 // watch sets up what is kept in memory beside the objects themselves.
 func (s *Store) watch(ctx context.Context) error {
 	for object, handler := range map[client.Object]toolscache.ResourceEventHandler{
-		&v1alpha1.App{}:     indexing(&s.listing, &s.apps, &s.changes),
-		&v1alpha1.Domain{}:  indexing(&s.listing, &s.domains, &s.changes),
-		&corev1.Secret{}:    indexHandler[*corev1.Secret]{set: s.keys.set, remove: s.keys.remove, changes: &s.changes},
-		&corev1.Namespace{}: s.changes.handler(),
+		&v1alpha1.App{}:          indexing(&s.listing, &s.apps, &s.changes),
+		&v1alpha1.Domain{}:       indexing(&s.listing, &s.domains, &s.changes),
+		&v1alpha1.Organization{}: s.changes.handler(),
+		&corev1.Secret{}:         indexHandler[*corev1.Secret]{set: s.keys.set, remove: s.keys.remove, changes: &s.changes},
+		&corev1.Namespace{}:      s.changes.handler(),
 	} {
 		informer, err := s.cache.GetInformer(ctx, object)
 		if err != nil {

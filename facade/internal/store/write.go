@@ -56,10 +56,17 @@ func (s *Store) Create(ctx context.Context, organization string, body wire.AppBo
 	if err := s.checkSlug(w.ctx, organization, slug); err != nil {
 		return translate.Observed{}, err
 	}
-	if err := s.checkDomain(w, organization, slug, plan, leaving); err != nil {
+	if err := s.checkName(organization, slug, plan); err != nil {
 		return translate.Observed{}, err
 	}
 	if err := s.readable(w.ctx, organization); err != nil {
+		return translate.Observed{}, err
+	}
+	// What a client that is told of the domain sends again has the same slug.
+	if err := s.claim(w, s.appClaim(organization, slug), nil); err != nil {
+		return translate.Observed{}, err
+	}
+	if err := s.claimPlanned(w, organization, slug, plan, leaving); err != nil {
 		return translate.Observed{}, err
 	}
 	if err := w.create(plan, &observed, leaving); err != nil {
@@ -147,7 +154,7 @@ func (s *Store) change(ctx context.Context, app client.ObjectKey, find finder, p
 			s.awaitSeen(w.ctx, w, after)
 			return s.written(w, after)
 		}
-		if !apierrors.IsConflict(err) || !s.awaitNewer(w.ctx, before, find) {
+		if !apierrors.IsConflict(err) || !s.awaitNewer(w.ctx, before, changes, find) {
 			break
 		}
 	}
@@ -204,7 +211,10 @@ func (s *Store) attempt(w *writer, observed translate.Observed, plan translate.P
 	if err := s.confirm(w.ctx, plan, observed); err != nil || plan.Empty() {
 		return observed, err
 	}
-	if err := s.checkDomain(w, observed.App.Namespace, observed.App.Name, plan, leaving); err != nil {
+	if err := s.checkName(observed.App.Namespace, observed.App.Name, plan); err != nil {
+		return observed, err
+	}
+	if err := s.claimPlanned(w, observed.App.Namespace, observed.App.Name, plan, leaving); err != nil {
 		return observed, err
 	}
 	if err := w.secrets(plan.Secrets); err != nil {
@@ -251,7 +261,7 @@ func (s *Store) Delete(ctx context.Context, organization, slug string) error {
 			return nil
 		}
 		// The app is there, but anew.
-		if !apierrors.IsConflict(err) || !s.awaitNewer(w.ctx, observed, find) {
+		if !apierrors.IsConflict(err) || !s.awaitNewer(w.ctx, observed, translate.Plan{}, find) {
 			break
 		}
 	}

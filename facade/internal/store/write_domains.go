@@ -11,6 +11,7 @@ import (
 	"github.com/berth-dev/berth/facade/internal/apierr"
 	"github.com/berth-dev/berth/facade/internal/translate"
 	"github.com/berth-dev/berth/facade/internal/wire"
+	"github.com/berth-dev/berth/internal/host"
 )
 
 // ChangeDomain changes what GetDomain finds by a name, as Change does an app.
@@ -36,9 +37,9 @@ func (s *Store) domainFinder(organization, name string) finder {
 // appCalled is the App that would be meant by a name for GetDomain if no Domain is: by its slug or default host. Its name is empty if none can
 // be.
 func (s *Store) appCalled(organization, name string) client.ObjectKey {
-	slug := wire.Host(name)
+	slug := host.Normalize(name)
 	if strings.Contains(slug, ".") {
-		slug = s.defaultHostOf(slug)
+		slug = s.platform.Hosts.DefaultOf(slug)
 	}
 	return client.ObjectKey{Namespace: organization, Name: slug}
 }
@@ -130,7 +131,7 @@ func (s *Store) KeepKey(ctx context.Context, organization, name string, key []by
 		return observed, err
 	}
 	if observed.Domain == nil {
-		if err := s.checkName(organization, observed.App.Name, observed.App.Name); err != nil {
+		if err := s.checkDomainName(organization, observed.App.Name, observed.App.Name); err != nil {
 			return observed, err
 		}
 	}

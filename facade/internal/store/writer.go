@@ -30,41 +30,14 @@ type writer struct {
 	made []*corev1.Secret
 	// spent is the Secret that the writer has deleted; nil if none.
 	spent *corev1.Secret
-	// host is the host that the writer has its turn for, and release ends that; nil if none.
-	host    string
-	release func()
+	// claimed are the claims that the write has been granted.
+	claimed []claim
 }
 
-// begin returns a writer for who acts in ctx, and what ends its time and its turn.
-func (s *Store) begin(ctx context.Context) (*writer, func()) {
+// begin returns a writer for who acts in ctx, and what ends its time.
+func (s *Store) begin(ctx context.Context) (*writer, context.CancelFunc) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
-	w := &writer{ctx: ctx, client: s.client}
-	return w, func() {
-		cancel()
-		w.leave()
-	}
-}
-
-// claim waits for a writer's turn to ask for a host, and ends its turn for another. Of several writes that want one at the same time, the
-// first then gets it, and the others find it taken.
-func (s *Store) claim(w *writer, host string) error {
-	if host == "" || host == w.host {
-		return nil
-	}
-	w.leave()
-	unlock, err := s.locks.lock(w.ctx, host)
-	if err == nil {
-		w.host, w.release = host, unlock
-	}
-	return err
-}
-
-// leave ends the writer's turn for a host, if it has one.
-func (w *writer) leave() {
-	if w.release != nil {
-		w.release()
-	}
-	w.host, w.release = "", nil
+	return &writer{ctx: ctx, client: s.client}, cancel
 }
 
 // secrets makes the Secrets of a plan. When a change is planned once more, those that it still wants are there already, and others go.

@@ -2,52 +2,13 @@ package store
 
 import (
 	"context"
-	"errors"
-	"maps"
-	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/facade/internal/translate"
 )
-
-// TestClaim says that a writer has its turn for one host at a time.
-func TestClaim(t *testing.T) {
-	s := &Store{}
-	w := &writer{ctx: t.Context()}
-	for _, step := range []struct {
-		host string
-		want []string
-	}{
-		{host: ""},
-		{host: "a.example.com", want: []string{"a.example.com"}},
-		{host: "a.example.com", want: []string{"a.example.com"}},
-		{host: "b.example.com", want: []string{"b.example.com"}},
-		{host: "", want: []string{"b.example.com"}},
-	} {
-		if err := s.claim(w, step.host); err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(step.want, slices.Sorted(maps.Keys(s.locks.held))); diff != "" {
-			t.Errorf("claim(%q): turns: -want, +got:\n%s", step.host, diff)
-		}
-	}
-	defer mustLock(t, &s.locks, "c.example.com")()
-	gone, cancel := context.WithCancel(t.Context())
-	cancel()
-	w.ctx = gone
-	if err := s.claim(w, "c.example.com"); !errors.Is(err, context.Canceled) {
-		t.Errorf("claim(...) of a host that is another's turn: got %v, want %v", err, context.Canceled)
-	}
-	w.leave()
-	if diff := cmp.Diff([]string{"c.example.com"}, slices.Sorted(maps.Keys(s.locks.held))); diff != "" {
-		t.Errorf("after the end: turns: -want, +got:\n%s", diff)
-	}
-}
 
 // TestAwaitSeenWithoutClient says that what was written is waited for though its client has gone, and not forever.
 func TestAwaitSeenWithoutClient(t *testing.T) {

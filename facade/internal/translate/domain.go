@@ -1,9 +1,7 @@
 package translate
 
 import (
-	"fmt"
 	"slices"
-	"strings"
 
 	ac "github.com/berth-dev/berth/api/v1alpha1/applyconfiguration/api/v1alpha1"
 	"github.com/berth-dev/berth/facade/internal/apierr"
@@ -128,8 +126,8 @@ func (c *domainChange) setHost(body wire.DomainBody) error {
 		return nil
 	}
 	c.host = *body.Domain
-	if err := c.platform.refuseReserved(c.observed.App.Name, c.host); err != nil {
-		return err
+	if refusal := c.platform.Hosts.Refusal(c.host, c.observed.App.Name, c.platform.IsNamespace); refusal != "" {
+		return apierr.Field(wire.FieldDomain, refusal)
 	}
 	if err := c.others.refuse(hostPath); err != nil {
 		return err
@@ -138,27 +136,6 @@ func (c *domainChange) setHost(body wire.DomainBody) error {
 	c.changed, c.plan.Host = true, c.host
 	return nil
 }
-
-// refuseReserved is the 400 about a host that is the platform's own or its cluster's: nobody gets one but an App its default host.
-func (p Platform) refuseReserved(slug, host string) error {
-	if host == p.DefaultHost(slug) {
-		return nil
-	}
-	if isUnder(host, p.BaseDomain) {
-		const format = "This domain is the platform's own; of those under %s, an app has its default one alone."
-		return apierr.Field(wire.FieldDomain, fmt.Sprintf(format, p.BaseDomain))
-	}
-	if slices.ContainsFunc(clusterDomains, func(domain string) bool { return isUnder(host, domain) }) {
-		return apierr.Field(wire.FieldDomain, "Names of this kind are the cluster's own.")
-	}
-	return nil
-}
-
-// clusterDomains are what the names of Services in a cluster end in.
-var clusterDomains = []string{"svc", "cluster.local"}
-
-// isUnder tells whether a host is a domain or has a name in it.
-func isUnder(host, domain string) bool { return host == domain || strings.HasSuffix(host, "."+domain) }
 
 func (c *domainChange) setAuthentication(body wire.DomainBody) error {
 	if body.Authentication == nil || *body.Authentication == slices.Index(authentications, authenticationOf(c.observed.Domain)) {

@@ -13,7 +13,6 @@ import (
 	"github.com/berth-dev/berth/facade/internal/apierr"
 	"github.com/berth-dev/berth/facade/internal/wire"
 	"github.com/berth-dev/berth/internal/certificate"
-	"github.com/berth-dev/berth/internal/host"
 )
 
 // setCertificate takes over the certificate of the body, in a Secret of its own, or looks whether the one that there is fits the new host.
@@ -26,7 +25,7 @@ func (c *domainChange) setCertificate(body wire.DomainBody) error {
 		return apierr.Field(wire.FieldCertificate, err.Error())
 	}
 	// Whose the other names are, the operator knows.
-	names := certificate.NamePolicy{Host: c.host, App: c.observed.App.Name, Rules: host.Rules{BaseDomain: c.platform.BaseDomain}}
+	names := certificate.NamePolicy{Host: c.host, App: c.observed.App.Name, Rules: c.platform.Hosts}
 	if err := names.Check(chain.Leaf()); err != nil {
 		return apierr.Field(wire.FieldCertificate, err.Error())
 	}

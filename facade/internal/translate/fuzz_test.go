@@ -18,6 +18,7 @@ import (
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/facade/internal/apierr"
 	"github.com/berth-dev/berth/facade/internal/wire"
+	"github.com/berth-dev/berth/internal/host"
 )
 
 // FuzzRoundTrip says that whatever a client may write of an app, it reads.
@@ -102,7 +103,7 @@ func FuzzDomainRoundTrip(f *testing.F) {
 	f.Add("a.b", "smtp.a.b", " 25 ", " ann ", " a password with space around it ", " x@y ", " 1")
 	f.Add("WWW.Example.com.", "MAIL.example.com", "", "postmaster@example.com", "", "postmaster@example.com", "")
 	mail := Mail{From: "hello@example.com", Host: "mail.example.com", Port: 587, User: "postmaster@example.com"}
-	withMail := Platform{BaseDomain: "apps.example.com", Mail: mail}
+	withMail := Platform{Hosts: host.Rules{BaseDomain: "apps.example.com"}, Mail: mail}
 	f.Fuzz(func(t *testing.T, host, server, port, user, password, from, login string) {
 		if !utf8.ValidString(host + server + port + user + password + from + login) {
 			return // No body has other text.

@@ -13,18 +13,21 @@ import (
 
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/facade/internal/wire"
+	"github.com/berth-dev/berth/internal/host"
 )
 
 // Platform is what holds for every app of the platform.
 type Platform struct {
-	// BaseDomain is the domain that apps have their default hosts under.
-	BaseDomain string
+	// Hosts says which hosts are the platform's own.
+	Hosts host.Rules
+	// IsNamespace reports whether the cluster has a Namespace of a name. Nil for none.
+	IsNamespace func(string) bool
 	// Mail is how the platform itself sends notifications; what a Domain leaves open is as here.
 	Mail Mail
 }
 
 // DefaultHost is the host of the app with this slug that has no other.
-func (p Platform) DefaultHost(slug string) string { return slug + "." + p.BaseDomain }
+func (p Platform) DefaultHost(slug string) string { return host.Default(slug, p.Hosts.BaseDomain) }
 
 // Observed is an App with what belongs to it, as they are in the cluster. Nothing of it may be changed: it is shared with the cache.
 type Observed struct {

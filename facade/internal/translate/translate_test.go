@@ -13,10 +13,11 @@ import (
 
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/facade/internal/wire"
+	"github.com/berth-dev/berth/internal/host"
 )
 
 var (
-	platform = Platform{BaseDomain: "apps.example.com", Mail: Mail{From: "hello@example.com"}}
+	platform = Platform{Hosts: host.Rules{BaseDomain: "apps.example.com"}, Mail: Mail{From: "hello@example.com"}}
 	fresh    = Fresh{Now: time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC), Suffix: "0123456789"}
 )
 

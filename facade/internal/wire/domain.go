@@ -6,10 +6,10 @@ import (
 	"net/netip"
 	"regexp"
 	"strconv"
-	"strings"
 
 	"github.com/berth-dev/berth/facade/internal/apierr"
 	"github.com/berth-dev/berth/internal/certificate"
+	"github.com/berth-dev/berth/internal/host"
 )
 
 // Domain is a domain as every answer shows it. The order of the fields is that of the answer.
@@ -151,7 +151,7 @@ func ParseDomain(members map[string]any) (DomainBody, error) {
 	}
 	p.certificate(&body)
 	if body.Domain != nil {
-		*body.Domain = Host(*body.Domain)
+		*body.Domain = host.Normalize(*body.Domain)
 	}
 	body.validate(p.errors)
 	return body, p.errors.Err()
@@ -241,32 +241,15 @@ func (b *DomainBody) validate(errors apierr.Fields) {
 	check(errors, FieldPassword, b.EmailHostPassword, validMailPassword, "A password has at most 4096 bytes.")
 }
 
-// Host writes a host name in the one way that names it. What is no letter of a host name isn't made one: lower case makes an i of İ, too. Nor is
-// the root, which is a dot alone, made the empty text, by which a body says something else.
-func Host(name string) string {
-	name = strings.Map(lowerLetter, name)
-	if name == "." {
-		return name
-	}
-	return strings.TrimSuffix(name, ".")
-}
-
-func lowerLetter(char rune) rune {
-	if 'A' <= char && char <= 'Z' {
-		return char + 'a' - 'A'
-	}
-	return char
-}
-
 // IsAddress tells whether a text is an e-mail address.
 func IsAddress(text string) bool { return text != "" && validFromEmail(text) }
 
-func validMailHost(host string) bool {
+func validMailHost(server string) bool {
 	// An IPv4 address that is written as one of IPv6 is none for the API server.
-	if address, err := netip.ParseAddr(host); err == nil {
+	if address, err := netip.ParseAddr(server); err == nil {
 		return address.Zone() == "" && !address.Is4In6()
 	}
-	return host == "" || len(host) <= maxMailHost && mailHostPattern.MatchString(host)
+	return server == "" || len(server) <= maxMailHost && mailHostPattern.MatchString(server)
 }
 
 func validMailUser(user string) bool {

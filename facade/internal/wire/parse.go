@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/berth-dev/berth/facade/internal/apierr"
+	"github.com/berth-dev/berth/internal/host"
 )
 
 // Messages about fields, in the words that existing clients know.
@@ -42,7 +43,7 @@ func ParseApp(members map[string]any) (AppBody, error) {
 		body.ExternalID = id
 	}
 	if body.Domain != nil {
-		*body.Domain = Host(*body.Domain)
+		*body.Domain = host.Normalize(*body.Domain)
 	}
 	body.validate(p.errors)
 	return body, p.errors.Err()

@@ -3,12 +3,12 @@ package wire
 import (
 	"fmt"
 	"net/mail"
-	"net/netip"
 	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/berth-dev/berth/facade/internal/apierr"
+	"github.com/berth-dev/berth/internal/host"
 )
 
 // What an App and a Domain can hold. The custom resources' own rules say the same and have the last word; to know it here lets bad input be
@@ -23,7 +23,6 @@ const (
 	maxEnvName   = 253
 	maxEnvValue  = 128 << 10 // Linux passes no longer string to a program, name and "=" included.
 	maxEnvTotal  = 1000 << 10
-	maxHost      = 253
 	minFromEmail = 3
 	maxFromEmail = 254
 )
@@ -33,9 +32,6 @@ var (
 	imagePattern   = regexp.MustCompile(`^([a-zA-Z0-9]([-a-zA-Z0-9.]*[a-zA-Z0-9])?(:[0-9]{1,5})?/)?[a-z0-9]+(([._]|__|[-]+)[a-z0-9]+)*(/[a-z0-9]+(([._]|__|[-]+)[a-z0-9]+)*)*(:[A-Za-z0-9_][-A-Za-z0-9_.]{0,127})?(@[A-Za-z][A-Za-z0-9]*([-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,})?$`)
 	roleARNPattern = regexp.MustCompile(`^arn:aws[-a-z]*:iam::[0-9]*:[-A-Za-z0-9_+=,.@/]+$`)
 	envNamePattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
-	hostPattern    = regexp.MustCompile(`^([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?[.])+[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
-	// numericPattern is of names that some programs read as IP addresses: 127.1, 0x7f.1.
-	numericPattern = regexp.MustCompile(`(^|[.])([0-9]+|0x[0-9a-f]*)$`)
 	emailPattern   = regexp.MustCompile(`^[^@\s]+@[^@\s]+$`)
 
 	// datasets are the choices of dataset; the first is the default.
@@ -47,7 +43,7 @@ const (
 	messageSlug     = "A slug is 1 to 25 characters: a to z, 0 to 9 and hyphens, beginning and ending with a letter or digit."
 	messageLocation = "A location is an image reference: [https://][HOST[:PORT]/]REPOSITORY[:TAG][@DIGEST], the repository in lower case."
 	messageRoleName = "A role name is the ARN of an AWS IAM role, such as arn:aws:iam::123456789012:role/shop-pull, or a user name without a colon."
-	messageDomain   = "A domain is a host name with at least two labels, the last of them no number, such as www.example.com."
+	messageDomain   = "Enter a valid hostname with at least two labels, such as www.example.com. Wildcards and IP addresses are not valid."
 	messageEmail    = "Enter a valid email address."
 )
 
@@ -101,13 +97,7 @@ func validRoleName(name string) bool {
 
 func validToken(token string) bool { return len(token) <= maxToken }
 
-func validDomain(host string) bool {
-	if host == "" {
-		return true
-	}
-	_, err := netip.ParseAddr(host)
-	return err != nil && len(host) <= maxHost && hostPattern.MatchString(host) && !numericPattern.MatchString(host)
-}
+func validDomain(name string) bool { return name == "" || host.IsValid(name) }
 
 // validFromEmail wants a bare address, which a mail can come from: no name beside it, no list.
 func validFromEmail(address string) bool {

@@ -205,8 +205,6 @@ func TestPatterns(t *testing.T) {
 		"Location": {file: "berth.dev_apps.yaml", pattern: imagePattern.String()},
 		"RoleName": {file: "berth.dev_apps.yaml", pattern: roleARNPattern.String()},
 		"EnvName":  {file: "berth.dev_apps.yaml", pattern: envNamePattern.String()},
-		"Domain":   {file: "berth.dev_domains.yaml", pattern: hostPattern.String()},
-		"Numeric":  {file: "berth.dev_domains.yaml", pattern: numericPattern.String()},
 		// A pattern in a CEL string has its backslashes doubled.
 		"FromEmail": {file: "berth.dev_domains.yaml", pattern: strings.ReplaceAll(emailPattern.String(), `\`, `\\`)},
 	}

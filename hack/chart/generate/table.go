@@ -41,7 +41,7 @@ var groups = map[string]string{
 	"metrics.rules":             "Alerts.",
 	"metrics.dashboard":         "A dashboard for Grafana, in a ConfigMap that its sidecar finds.",
 	"tracing":                   "OpenTelemetry traces.",
-	"crds":                      "The definitions of App and Domain.",
+	"crds":                      "The custom resource definitions.",
 	"operator.image":            "Another image than that of the others.",
 	"facade.image":              "Another image than that of the others.",
 	"operator.serviceAccount":   "The ServiceAccount berth-operator.",
@@ -99,9 +99,27 @@ var table = []value{
 			"if there is one, saves the organizations' NetworkPolicies from having a line for each node.",
 	},
 	{
-		path: "verifyDomains", schema: boolean, preset: false, component: "operator",
-		doc:   "Whether customers have to prove by a TXT record that a host outside of the base domain is theirs. See docs/domain.md.",
-		flags: []string{`{{- if .Values.verifyDomains }}`, `- --verify-domains`, `{{- end }}`},
+		path: "verifyDomains", schema: boolean, preset: true, setting: "VERIFY_DOMAINS",
+		doc: "Whether customers have to prove by a TXT record that they own a host outside of the base domain, unless their Organization says " +
+			"otherwise. See docs/domain.md.",
+	},
+	{
+		path: "hostHold", schema: word, setting: "HOST_HOLD",
+		doc: "How long a host that an App or Domain releases is held for its organization. 0s frees it at once.",
+	},
+	{
+		path: "reservedHosts", schema: list(word), setting: "RESERVED_HOSTS",
+		doc: "Domains that no tenant can have, nor any name below them: those of an identity provider or of other sites of the platform. The " +
+			"hosts of Ingresses that are not Berth's are reserved without being listed.",
+	},
+	{path: "clusterDomain", schema: word, setting: "CLUSTER_DOMAIN", doc: "The DNS domain of the cluster, in which no tenant can have a host."},
+	{
+		path: "certManagerNamespace", schema: word, setting: "CERT_MANAGER_NAMESPACE",
+		doc: "The Namespace of cert-manager, which cannot become an organization.",
+	},
+	{
+		path: "neverOrganizations", schema: list(word), setting: "NEVER_ORGANIZATIONS",
+		doc: "Other Namespaces that cannot become organizations. System Namespaces, Berth's own and those of routerNamespaces never can.",
 	},
 	{
 		path: "wildcardCertificate.enabled", schema: boolean, preset: false, setting: "WILDCARD_CERTIFICATE",
@@ -218,7 +236,7 @@ var table = []value{
 	{path: "crds.install", schema: boolean, preset: true, doc: "Whether they are part of the release, which then upgrades them."},
 	{
 		path: "crds.keep", schema: boolean, preset: true,
-		doc: "Whether they stay when the release is uninstalled. Without them, every App and every Domain is gone.",
+		doc: "Whether they stay when the release is uninstalled. Without them, every organization is deleted with its Namespace.",
 	},
 }
 

@@ -107,7 +107,7 @@ func (s *Size) callTargets() []target {
 	return append(all,
 		atMost("put unchanged: writes", 0, s.call(CallUnchanged).Writes),
 		share("create: share of the floor's rate", 0.6, create.Ratio()),
-		atMost("create: the facade's requests but access reviews", 3, create.Requests),
+		atMost("create: the facade's requests but access reviews", 5, create.Requests),
 	)
 }
 

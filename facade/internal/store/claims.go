@@ -1,0 +1,167 @@
+package store
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/facade/internal/apierr"
+	"github.com/berth-dev/berth/facade/internal/translate"
+	"github.com/berth-dev/berth/facade/internal/wire"
+)
+
+// +kubebuilder:rbac:groups=berth.dev,resources=hostclaims,verbs=create;get
+
+// bindTimeout is how long a HostClaim waits for the App or Domain that it was created for. It is longer than writeTimeout; the operator waits as
+// long.
+const bindTimeout = time.Minute
+
+// claim is a host that a write asks for.
+type claim struct {
+	host, organization string
+	// holder is the App or Domain that the host is for.
+	holder v1alpha1.HostHolder
+	// refusal is the 400 if the host is taken.
+	refusal error
+}
+
+func slugTaken() error { return apierr.Field(wire.FieldSlug, "This slug is taken.") }
+
+// appClaim is the claim of an App for its default host.
+func (s *Store) appClaim(organization, slug string) claim {
+	holder := v1alpha1.HostHolder{Kind: v1alpha1.HostHolderApp, Name: slug}
+	return claim{host: s.platform.DefaultHost(slug), organization: organization, holder: holder, refusal: slugTaken()}
+}
+
+// domainClaim is the claim of a plan whose Domain gets another host. A Domain with the default host of its App claims it on behalf of the App.
+func (s *Store) domainClaim(organization, slug string, plan translate.Plan) claim {
+	c := s.appClaim(organization, slug)
+	c.refusal = apierr.Field(wire.FieldDomain, "This domain is taken.")
+	if plan.Host != c.host {
+		c.host, c.holder = plan.Host, v1alpha1.HostHolder{Kind: v1alpha1.HostHolderDomain, Name: *plan.Domain.Name}
+	}
+	return c
+}
+
+// claimPlanned claims the host that a plan asks for, if it asks for one. Hosts of Domains that are leaving are free for their organization.
+func (s *Store) claimPlanned(w *writer, organization, slug string, plan translate.Plan, leaving []*v1alpha1.Domain) error {
+	if plan.Host == "" {
+		return nil
+	}
+	return s.claim(w, s.domainClaim(organization, slug, plan), leaving)
+}
+
+// claim makes sure that an organization has a host before the App or Domain that asks for it is written: it creates a HostClaim or finds that
+// the one that exists does not stand in the way. The error is the claim's refusal if it does. The API server arbitrates: of several claims, by
+// whichever replica, one is created. The operator deletes claims whose holder does not appear.
+//
+// It acts as the facade itself, so the caller's right to write the App or Domain must have been reviewed before.
+func (s *Store) claim(w *writer, c claim, leaving []*v1alpha1.Domain) error {
+	if slices.ContainsFunc(w.claimed, func(granted claim) bool { return granted.host == c.host && granted.holder == c.holder }) {
+		return nil
+	}
+	err := s.obtain(w.ctx, c, leaving)
+	if err == nil {
+		w.claimed = append(w.claimed, c)
+	}
+	return err
+}
+
+func (s *Store) obtain(ctx context.Context, c claim, leaving []*v1alpha1.Domain) error {
+	byProof, err := s.requiresProof(ctx, c)
+	if err != nil {
+		return err
+	}
+	if byProof { // The operator creates the claim, with the proof.
+		return client.IgnoreNotFound(s.judge(ctx, c, byProof, leaving))
+	}
+	for range attempts {
+		if err := s.own.Create(ctx, c.object()); !apierrors.IsAlreadyExists(err) {
+			return err
+		}
+		if err := s.judge(ctx, c, byProof, leaving); !apierrors.IsNotFound(err) {
+			return err
+		}
+	}
+	return c.refusal
+}
+
+func (c claim) object() *v1alpha1.HostClaim {
+	return &v1alpha1.HostClaim{
+		ObjectMeta: metav1.ObjectMeta{Name: c.host},
+		Spec:       v1alpha1.HostClaimSpec{Organization: c.organization, Holder: ptr.To(c.holder)},
+	}
+}
+
+// judge returns nil if the HostClaim that exists for a host does not stand in the way of a claim, and the claim's refusal if it does. The error
+// is a 404 of the API server if there is no HostClaim. A host of another organization can only be had by a proof, where that one has none.
+func (s *Store) judge(ctx context.Context, c claim, byProof bool, leaving []*v1alpha1.Domain) error {
+	found := &v1alpha1.HostClaim{}
+	if err := s.own.Get(ctx, client.ObjectKey{Name: c.host}, found); err != nil {
+		return err
+	}
+	if found.Spec.Organization == c.organization {
+		return s.judgeOwn(ctx, c, found, leaving)
+	}
+	if byProof && found.Spec.Organization != "" && found.Status.VerifiedAt == nil {
+		return nil
+	}
+	return c.refusal
+}
+
+// judgeOwn does so for a HostClaim of the claim's organization. The host is free if it is held, if its holder is the same or is being deleted, or
+// if its holder no longer asks for it. If the HostClaim has not been bound yet, the write that it was created for may be on its way.
+func (s *Store) judgeOwn(ctx context.Context, c claim, found *v1alpha1.HostClaim, leaving []*v1alpha1.Domain) error {
+	holder := found.Spec.Holder
+	if holder == nil || *holder == c.holder {
+		return nil
+	}
+	object, asks, err := s.holder(ctx, client.ObjectKey{Namespace: c.organization, Name: holder.Name}, holder.Kind, c.host)
+	if err != nil {
+		return err
+	}
+	isHolder := func(d *v1alpha1.Domain) bool { return d.UID == object.GetUID() }
+	if object.GetDeletionTimestamp() != nil || slices.ContainsFunc(leaving, isHolder) {
+		return nil
+	}
+	settled := found.Spec.BoundAt != nil || s.now().Sub(found.CreationTimestamp.Time) > bindTimeout
+	if settled && !asks {
+		return nil
+	}
+	return c.refusal
+}
+
+// holder returns the App or Domain that has a name, without a UID if there is none, and whether it asks for a host.
+func (s *Store) holder(ctx context.Context, key client.ObjectKey, kind v1alpha1.HostHolderKind, host string) (object client.Object, asks bool, err error) {
+	if kind == v1alpha1.HostHolderApp {
+		app, err := s.lookUp(ctx, string(kind), key)
+		return app, app.UID != "" && s.platform.DefaultHost(key.Name) == host, err
+	}
+	domain := &v1alpha1.Domain{}
+	err = client.IgnoreNotFound(s.own.Get(ctx, key, domain))
+	return domain, domain.Spec.Host == host, err
+}
+
+// requiresProof reports whether an organization has a host only once it has proven that it owns it.
+func (s *Store) requiresProof(ctx context.Context, c claim) (bool, error) {
+	if s.platform.Hosts.IsPlatform(c.host) {
+		return false, nil
+	}
+	organization := &v1alpha1.Organization{}
+	err := s.cache.Get(ctx, client.ObjectKey{Name: c.organization}, organization, client.UnsafeDisableDeepCopy)
+	return verifiesHosts(&organization.Spec, s.verifyDomains), client.IgnoreNotFound(err)
+}
+
+// verifiesHosts reports whether hosts of an organization require a proof, which is the platform's choice unless the organization says otherwise.
+func verifiesHosts(spec *v1alpha1.OrganizationSpec, platform bool) bool {
+	if spec.HostVerification != "" {
+		return spec.HostVerification == v1alpha1.HostVerificationRequired
+	}
+	return platform && !ptr.Deref(spec.Trusted, false)
+}

@@ -1,0 +1,56 @@
+package store
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/berth-dev/berth/api/v1alpha1"
+)
+
+func TestVerifiesHosts(t *testing.T) {
+	for name, tc := range map[string]struct {
+		spec     v1alpha1.OrganizationSpec
+		platform bool
+		want     bool
+	}{
+		"Nothing":          {},
+		"Platform":         {platform: true, want: true},
+		"Trusted":          {spec: v1alpha1.OrganizationSpec{Trusted: new(true)}, platform: true},
+		"NotTrusted":       {spec: v1alpha1.OrganizationSpec{Trusted: new(false)}, platform: true, want: true},
+		"Required":         {spec: v1alpha1.OrganizationSpec{HostVerification: v1alpha1.HostVerificationRequired}, want: true},
+		"RequiredOfFriend": {spec: v1alpha1.OrganizationSpec{Trusted: new(true), HostVerification: v1alpha1.HostVerificationRequired}, want: true},
+		"Disabled":         {spec: v1alpha1.OrganizationSpec{HostVerification: v1alpha1.HostVerificationDisabled}, platform: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := verifiesHosts(&tc.spec, tc.platform); got != tc.want {
+				t.Errorf("verifiesHosts(%+v, %t) = %t, want %t", tc.spec, tc.platform, got, tc.want)
+			}
+		})
+	}
+}
+
+// TestKeepOfNamespace says that of each Namespace of the cluster only what is asked for is in memory.
+func TestKeepOfNamespace(t *testing.T) {
+	kept, err := keepOfNamespace(&corev1.Namespace{
+		ObjectMeta: metav1.ObjectMeta{
+			Name: "acme", UID: "1", ResourceVersion: "7",
+			Labels:        map[string]string{v1alpha1.LabelOrganization: "acme", "team": "a"},
+			Annotations:   map[string]string{v1alpha1.AnnotationExternalID: "id", "note": "long"},
+			ManagedFields: []metav1.ManagedFieldsEntry{{Manager: "kubectl"}},
+		},
+		Spec: corev1.NamespaceSpec{Finalizers: []corev1.FinalizerName{corev1.FinalizerKubernetes}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
+		Name: "acme", UID: "1", ResourceVersion: "7",
+		Labels: map[string]string{v1alpha1.LabelOrganization: "acme"}, Annotations: map[string]string{v1alpha1.AnnotationExternalID: "id"},
+	}}
+	if diff := cmp.Diff(want, kept); diff != "" {
+		t.Errorf("keepOfNamespace(...): -want, +got:\n%s", diff)
+	}
+}

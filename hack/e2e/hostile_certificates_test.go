@@ -1,0 +1,151 @@
+package e2e
+
+import (
+	"crypto/x509"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	berthv1alpha1 "github.com/berth-dev/berth/api/v1alpha1"
+)
+
+// S2: a custom certificate that names a host of others is not served, be it uploaded or in a Secret.
+func TestHostileCertificates(t *testing.T) {
+	t.Parallel()
+	const org, slug = "cert-rival", "evil"
+	victim, attacker := strangers(t, "cert-victim", ""), strangers(t, org, "")
+	victim.deploy(t, "cert-victim-app", "Victim")
+	attacker.deploy(t, slug, "Attacker")
+	applyDomain(t, "cert-victim", "www", "www.certvictim.test", "cert-victim-app", "")
+	waitForDomain(t, "cert-victim", "www")
+	own, base := slug+"."+berth.Env.BaseDomain, "."+berth.Env.BaseDomain
+	waitForPage(t, own, "Attacker")
+	ca, key := newAuthority(t, "Rival"), newKey(t)
+	naming := func(names ...string) string {
+		return ca.issue(t, own, key.Public(), func(c *x509.Certificate) { c.DNSNames = append([]string{own}, names...) })
+	}
+	for _, name := range []string{"cert-victim-app" + base, "*" + base, "berth-facade.berth-system.svc", berth.Env.BaseDomain} {
+		var got refusal
+		body := map[string]any{"ssl_certificate": naming(name), "ssl_certificate_key": keyPEM(t, key)}
+		attacker.callDomains(t, http.MethodPut, slug+"/", body, http.StatusBadRequest, &got)
+		if _, ok := got["ssl_certificate"]; !ok || !strings.Contains(got.detail(), name) {
+			t.Errorf("%s: the answer is %v, want one that names ssl_certificate and the name", name, got)
+		}
+	}
+	applyDomain(t, org, "evil", own, slug, "tls: {secretRef: {name: own-cert}}")
+	for i, name := range []string{"www.certvictim.test", "*.certvictim.test", "cert-victim-app" + base, "*" + base} {
+		chain := naming(name)
+		if i == 0 {
+			createTLSSecret(t, org, chain, keyPEM(t, key))
+		} else {
+			replaceTLSSecret(t, org, chain, keyPEM(t, key))
+		}
+		waitForWords(t, org, "evil", berthv1alpha1.ConditionCertified, "False", berthv1alpha1.ReasonCertificateInvalid)
+		waitForWords(t, org, "evil", berthv1alpha1.ConditionCertified, "False", name)
+		for _, host := range []string{"www.certvictim.test", "cert-victim-app" + base} {
+			mustServe(t, host, berth.Env.CAIngress)
+		}
+		mustServe(t, own, berth.Env.CAIngress) // Which never served the attacker's.
+	}
+}
+
+// S2: when a host changes hands, the certificate of an organization that names it is withdrawn, and the new owner is served its own.
+func TestHostileCertificateIsWithdrawn(t *testing.T) {
+	t.Parallel()
+	const org, slug, host, wanted = "withdrawn-rival", "withdrawn-app", "shop.withdrawn.test", "pay.withdrawn.test"
+	attacker, victim := strangers(t, org, ""), strangers(t, "withdrawn-victim", "")
+	attacker.deploy(t, slug, "Attacker")
+	victim.deploy(t, "withdrawn-victim-app", "Victim")
+	ca, key := newAuthority(t, "Multi"), newKey(t)
+	chain := ca.issue(t, host, key.Public(), func(c *x509.Certificate) { c.DNSNames = []string{host, wanted} })
+	createTLSSecret(t, org, chain, keyPEM(t, key))
+	applyDomain(t, org, "shop", host, slug, "tls: {secretRef: {name: own-cert}}")
+	waitForDomain(t, org, "shop")
+	waitForCertificate(t, time.Minute, host, ca.file, "the custom certificate", hasKey(key.Public()))
+
+	victim.callDomains(t, http.MethodPost, "", map[string]any{"slug": "withdrawn-victim-app", "domain": wanted}, http.StatusCreated, nil)
+	waitForWords(t, org, "shop", berthv1alpha1.ConditionCertified, "False", berthv1alpha1.ReasonCertificateInvalid)
+	waitForPage(t, wanted, "Victim") // Over TLS that is verified by the platform's authority.
+	waitForPage(t, host, "Attacker") // So is the attacker's own host.
+	mustNeverShow(t, wanted, "Victim", func(n int) {
+		kubectl(t, "", "annotate", "domain", "shop", "-n", org, fmt.Sprintf("n=%d", n), "--overwrite")
+	})
+}
+
+// S2 with a wildcard certificate of the platform: an uploaded one for all default hosts reaches no visitor.
+func TestHostileWildcardMode(t *testing.T) {
+	const org, slug = "wild-rival", "wild-evil"
+	victim, attacker := strangers(t, "wild-victim", ""), strangers(t, org, "")
+	victim.deploy(t, "wild-victim-app", "Victim")
+	attacker.deploy(t, slug, "Attacker")
+	setDefaultCertificate(t)
+	setWildcard(t, "true")
+	defer setWildcard(t, "false")
+	base := "." + berth.Env.BaseDomain
+	awaitNames(t, "wild-victim-app"+base, "*"+base)
+
+	ca, key := newAuthority(t, "Wild"), newKey(t)
+	chain := ca.issue(t, slug+base, key.Public(), func(c *x509.Certificate) { c.DNSNames = []string{"*" + base} })
+	createTLSSecret(t, org, chain, keyPEM(t, key))
+	applyDomain(t, org, slug, slug+base, slug, "tls: {secretRef: {name: own-cert}}")
+	waitForWords(t, org, slug, berthv1alpha1.ConditionCertified, "False", berthv1alpha1.ReasonCertificateInvalid)
+	mustNeverShow(t, "wild-victim-app"+base, "Victim", func(n int) {
+		kubectl(t, "", "annotate", "app", slug, "-n", org, fmt.Sprintf("berth.dev/restartedAt=%d", n), "--overwrite")
+	})
+}
+
+// S7: a Domain names no issuer that its Organization does not allow.
+func TestHostileIssuer(t *testing.T) {
+	t.Parallel()
+	const org, slug, host = "issuer-rival", "issuer-app", "db.issuer.test"
+	strangers(t, org, "").deploy(t, slug, "Attacker")
+	kubectl(t, `
+apiVersion: cert-manager.io/v1
+kind: ClusterIssuer
+metadata: {name: internal-ca}
+spec: {selfSigned: {}}
+`, "apply", "-f", "-")
+	kubectl(t, domainManifest(org, "db", host, slug, "tls: {issuerRef: {name: internal-ca}}"), append(asManager(org), "apply", "-f", "-")...)
+	waitForWords(t, org, "db", berthv1alpha1.ConditionCertified, "False", berthv1alpha1.ReasonIssuerNotAllowed)
+	if got := kubectl(t, "", "get", "certificate", "-n", org, "-o", "jsonpath={.items[*].spec.issuerRef.name}"); strings.Contains(got, "internal-ca") {
+		t.Errorf("there are certificates of %s", got)
+	}
+	kubectl(t, "", "patch", "organization", org, "--type=merge", "-p", `{"spec":{"allowedIssuers":[{"name":"internal-ca"}]}}`)
+	waitForDomain(t, org, "db")
+}
+
+// S11: an organization uses up its own budget of new certificates, by making hosts anew as well, and no other's.
+func TestHostileCertificateBudget(t *testing.T) {
+	t.Parallel()
+	const org = "budget-rival"
+	attacker, other := strangers(t, org, "  limits: {newCertificatesPerHour: 3}"), strangers(t, "budget-other", "")
+	image := push(t, "budget:v1")
+	certificates := func() []string {
+		return strings.Fields(kubectl(t, "", "get", "certificaterequests", "-n", org, "-o", "jsonpath={.items[*].metadata.uid}"))
+	}
+	var seen []string
+	for i := range 6 {
+		attacker.call(t, http.MethodPost, "", map[string]any{"slug": "budget-app", "location": image}, http.StatusCreated, nil)
+		eventually(t, time.Minute, "the App has a certificate or waits for one", func() (bool, string) {
+			words := kubectl(t, "", "get", "app", "budget-app", "-n", org, "-o", "jsonpath={.status.conditions[?(@.type=='Certified')]}")
+			return strings.Contains(words, `"True"`) || strings.Contains(words, berthv1alpha1.ReasonThrottled), words
+		})
+		for _, uid := range certificates() {
+			if !slices.Contains(seen, uid) {
+				seen = append(seen, uid)
+			}
+		}
+		if i < 5 {
+			attacker.call(t, http.MethodDelete, "budget-app/", nil, http.StatusNoContent, nil)
+		}
+	}
+	if len(seen) == 0 || len(seen) > 3 {
+		t.Errorf("%d certificates were requested, want 1 to 3", len(seen))
+	}
+	waitForApp(t, org, "budget-app", berthv1alpha1.ReasonThrottled)
+	other.deploy(t, "budget-other-app", "Other")
+	waitForPage(t, "budget-other-app."+berth.Env.BaseDomain, "Other")
+}
