@@ -81,9 +81,11 @@ func TestCacheKeepsWhatIsReported(t *testing.T) {
 		"Certificate": {
 			keep: keepOurs(cmv1ac.ExtractCertificate, keepOfCertificate),
 			in: &cmv1.Certificate{
+				ObjectMeta: ours, Spec: cmv1.CertificateSpec{SecretName: "web-tls", DNSNames: []string{"web.example.com"}, IsCA: true}, Status: ready,
+			},
+			want: &cmv1.Certificate{
 				ObjectMeta: ours, Spec: cmv1.CertificateSpec{SecretName: "web-tls", DNSNames: []string{"web.example.com"}}, Status: ready,
 			},
-			want: &cmv1.Certificate{ObjectMeta: ours, Spec: cmv1.CertificateSpec{SecretName: "web-tls"}, Status: ready},
 		},
 		"Ingress": {
 			keep: keepOurs(networkingv1ac.ExtractIngress, keepOfIngress),

@@ -43,7 +43,7 @@ func (s sites) requireOwnNames(ctx context.Context, asks client.Object, v *servi
 	leaf := chain.Leaf()
 	// Before the claims are read: a claim that changes afterwards finds the names.
 	s.named.add(asks, certificate.Names(leaf))
-	hosts := &claimedHosts{ctx: ctx, client: s.client, organization: v.site.Namespace, served: len(v.custom.chain) > 0}
+	hosts := &claimedHosts{ctx: ctx, client: s.client, organization: v.site.Namespace, served: chain.Equal(v.custom.chain)}
 	names := certificate.NamePolicy{
 		Host: v.site.Host, App: v.site.Service, Rules: s.rules, Hosts: hosts, Proof: policy.VerifiesHosts(org, s.proofByDefault),
 	}
@@ -82,7 +82,7 @@ type claimedHosts struct {
 	ctx          context.Context //nolint:containedctx // It lives as long as one call.
 	client       client.Reader
 	organization string
-	// served is true if a custom certificate is served already. A Namespace or a wildcard Ingress that is created takes none away.
+	// served is true if the certificate is served already. A Namespace or a wildcard Ingress that is created does not take it away.
 	served bool
 	// failed is what kept a lookup that can't return an error from succeeding.
 	failed error

@@ -73,7 +73,8 @@ const (
 	ReasonLookupFailed = "LookupFailed"
 	// ReasonServedBefore is the reason of Verified=True for a host that was served before the platform asked for proof.
 	ReasonServedBefore = "ServedBefore"
-	// ReasonCertificateInvalid means that a custom certificate can't be served: it isn't valid for the host, or its key isn't.
+	// ReasonCertificateInvalid means that a custom certificate can't be served: it is not valid for the host, its key does not match, or it
+	// names a host that is not the organization's.
 	ReasonCertificateInvalid = "CertificateInvalid"
 	// ReasonAppNotFound means that a Domain names an App that isn't in its Namespace.
 	ReasonAppNotFound = "AppNotFound"

@@ -168,7 +168,7 @@ func TestNamePolicyWithoutHosts(t *testing.T) {
 func TestNamePolicyWithoutAnAnswer(t *testing.T) {
 	failure := errors.New("no answer")
 	policy := NamePolicy{Host: "www.example.com", Hosts: fixedHosts{err: failure}}
-	if err := policy.Check(leafWith(t, "", "www.example.com")); !errors.Is(err, failure) {
+	if err := policy.Check(leafWith(t, "", "www.example.com", "example.com")); !errors.Is(err, failure) {
 		t.Errorf("Check: got error %v, want %v", err, failure)
 	}
 }
