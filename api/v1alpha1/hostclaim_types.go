@@ -14,6 +14,7 @@ import (
 // +kubebuilder:object:root=true
 // +kubebuilder:resource:path=hostclaims,singular=hostclaim,scope=Cluster,categories=berth
 // +kubebuilder:subresource:status
+// +kubebuilder:selectablefield:JSONPath=`.spec.organization`
 // +kubebuilder:validation:XValidation:rule="has(self.spec.organization) || has(self.spec.holder) && self.spec.holder.kind == 'Ingress'",message="spec.organization is required unless an Ingress holds the host"
 // +kubebuilder:printcolumn:name="Organization",type="string",JSONPath=".spec.organization",description="The organization that has the host"
 // +kubebuilder:printcolumn:name="Kind",type="string",JSONPath=".spec.holder.kind",description="The kind of the object that holds the host"

@@ -40,6 +40,7 @@ func TestBackup(t *testing.T) {
 	bash(t, dir, saving)
 	kubectl(t, "", "delete", "organization", organizationName, "--timeout=2m")
 	kubectl(t, "", "wait", "namespace", organizationName, "--for=delete", "--timeout=2m")
+	kubectl(t, "", "delete", "hostclaims", "--field-selector=spec.organization="+organizationName) // As in another cluster.
 	kubectl(t, "", "delete", "secret", key, "-n", stack.Namespace)
 	for name := range kept {
 		kubectl(t, "", "delete", "secret", name, "-n", stack.Namespace)
@@ -47,6 +48,9 @@ func TestBackup(t *testing.T) {
 	bash(t, dir, commands(t, "Restore", organizationName))
 
 	waitForPage(t, slug+"."+berth.Env.BaseDomain, "Hello from sample v1")
+	if got := kubectl(t, "", "get", "hostclaim", host, "-o", "jsonpath={.spec.organization}"); got != organizationName {
+		t.Errorf("the host is claimed for %q", got)
+	}
 	if diff := cmp.Diff("blue", kubectl(t, "", "get", "configmap", "notes", "-n", organizationName, "-o", "jsonpath={.data.colour}")); diff != "" {
 		t.Errorf("the ConfigMap: -before +after:\n%s", diff)
 	}
