@@ -16,7 +16,10 @@ import (
 
 // Policies returns the names of the ValidatingAdmissionPolicies of config/admission. Each has a ValidatingAdmissionPolicyBinding of the same name.
 func Policies() []string {
-	return []string{"berth-external-id", "berth-facade-keys", "berth-operator-namespaces", "berth-operator-rolebindings", "berth-people-secrets"}
+	return []string{
+		"berth-external-id", "berth-facade-hostclaims", "berth-facade-keys", "berth-operator-namespaces", "berth-operator-rolebindings",
+		"berth-people-secrets",
+	}
 }
 
 // UnboundError says what is wrong with a policy.
