@@ -25,7 +25,7 @@ func (c *domainChange) setCertificate(body wire.DomainBody) error {
 		return apierr.Field(wire.FieldCertificate, err.Error())
 	}
 	// Whose the other names are, the operator knows.
-	names := certificate.NamePolicy{Host: c.host, App: c.observed.App.Name, Rules: c.platform.Hosts}
+	names := certificate.NamePolicy{Host: c.host, App: c.observed.App.Name, Rules: c.platform.Hosts, IsNamespace: c.platform.IsNamespace}
 	if err := names.Check(chain.Leaf()); err != nil {
 		return apierr.Field(wire.FieldCertificate, err.Error())
 	}
