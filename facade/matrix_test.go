@@ -68,6 +68,7 @@ func versions(t *testing.T, organization string) map[string]string {
 	note("App", &v1alpha1.AppList{})
 	note("Domain", &v1alpha1.DomainList{})
 	note("HostClaim", &v1alpha1.HostClaimList{})
+	note("Organization", &v1alpha1.OrganizationList{})
 	note("Namespace", &corev1.NamespaceList{})
 	note("Secret", &corev1.SecretList{}, client.InNamespace(organization))
 	return found

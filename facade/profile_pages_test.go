@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
@@ -29,13 +28,11 @@ func TestProfileSignOut(t *testing.T) {
 // TestProfileManyOrganizations says that host staff find every organization, on pages of 25 or by its name.
 func TestProfileManyOrganizations(t *testing.T) {
 	for i := range 30 {
-		namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
-			Name: fmt.Sprintf("many-%02d", i), Labels: map[string]string{v1alpha1.LabelOrganization: ""},
-		}}
-		if err := suite.cluster.Create(t.Context(), namespace); err != nil {
+		org := &v1alpha1.Organization{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("many-%02d", i)}}
+		if err := testenv.Organize(t.Context(), suite.cluster, org, "external-id"); err != nil {
 			t.Fatal(err)
 		}
-		if err := testenv.GrantIn(t.Context(), suite.cluster, namespace.Name); err != nil {
+		if err := testenv.GrantIn(t.Context(), suite.cluster, org.Name); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -18,7 +18,6 @@ import (
 	"testing"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/rest"
@@ -185,18 +184,14 @@ func newKey(ctx context.Context, role apikey.Role, organizations ...string) (str
 // organization makes an organization with a name of its own and returns it with the token of one of its managers.
 func organization(t *testing.T) (name, token string) {
 	t.Helper()
-	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
-		GenerateName: "org-",
-		Labels:       map[string]string{v1alpha1.LabelOrganization: ""},
-		Annotations:  map[string]string{v1alpha1.AnnotationExternalID: "external-id-of-the-organization"},
-	}}
-	if err := suite.cluster.Create(t.Context(), namespace); err != nil {
+	org := &v1alpha1.Organization{ObjectMeta: metav1.ObjectMeta{GenerateName: "org-"}}
+	if err := testenv.Organize(t.Context(), suite.cluster, org, "external-id-of-the-organization"); err != nil {
 		t.Fatal(err)
 	}
-	if err := testenv.GrantIn(t.Context(), suite.cluster, namespace.Name); err != nil {
+	if err := testenv.GrantIn(t.Context(), suite.cluster, org.Name); err != nil {
 		t.Fatal(err)
 	}
-	return namespace.Name, member(t, apikey.RoleManager, namespace.Name)
+	return org.Name, member(t, apikey.RoleManager, org.Name)
 }
 
 // member makes an API key for an organization, waits for the server to know both, and returns its token.

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -15,30 +14,29 @@ import (
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/facade/apikey"
 	"github.com/berth-dev/berth/internal/access"
+	"github.com/berth-dev/berth/internal/testenv"
 )
 
 // TestCreateInAYoungOrganization says that an app isn't made while the server can't read the Secrets of its organization: it would have to say
 // that it isn't there.
 func TestCreateInAYoungOrganization(t *testing.T) {
-	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
-		GenerateName: "org-", Labels: map[string]string{v1alpha1.LabelOrganization: ""},
-	}}
-	if err := suite.cluster.Create(t.Context(), namespace); err != nil {
+	org := &v1alpha1.Organization{ObjectMeta: metav1.ObjectMeta{GenerateName: "org-"}}
+	if err := testenv.Organize(t.Context(), suite.cluster, org, "external-id"); err != nil {
 		t.Fatal(err)
 	}
-	rest := grantAllButSecrets(t, namespace.Name)
-	key := member(t, apikey.RoleManager, namespace.Name)
-	slug := "young-" + strings.TrimPrefix(namespace.Name, "org-")
+	rest := grantAllButSecrets(t, org.Name)
+	key := member(t, apikey.RoleManager, org.Name)
+	slug := "young-" + strings.TrimPrefix(org.Name, "org-")
 	body := map[string]any{"slug": slug, "location": "example.com/a"}
-	call(t, key, http.MethodPost, appsPath(namespace.Name), body).want(t, http.StatusServiceUnavailable)
-	err := suite.cluster.Get(t.Context(), client.ObjectKey{Namespace: namespace.Name, Name: slug}, &v1alpha1.App{})
+	call(t, key, http.MethodPost, appsPath(org.Name), body).want(t, http.StatusServiceUnavailable)
+	err := suite.cluster.Get(t.Context(), client.ObjectKey{Namespace: org.Name, Name: slug}, &v1alpha1.App{})
 	if !apierrors.IsNotFound(err) {
 		t.Errorf("find the app that was answered with 503: %v, want that it isn't there", err)
 	}
-	readInAYoungOrganization(t, key, namespace.Name)
-	bind(t, namespace.Name, "rest", "ClusterRole", rest)
+	readInAYoungOrganization(t, key, org.Name)
+	bind(t, org.Name, "rest", "ClusterRole", rest)
 	eventually(t, "the app can be made", func() bool {
-		return call(t, key, http.MethodPost, appsPath(namespace.Name), body).status == http.StatusCreated
+		return call(t, key, http.MethodPost, appsPath(org.Name), body).status == http.StatusCreated
 	})
 }
 

@@ -42,13 +42,13 @@ func (s *Store) Organization(ctx context.Context, name string) error {
 
 // Organizations are the names of all organizations, sorted.
 func (s *Store) Organizations(ctx context.Context) ([]string, error) {
-	namespaces := &corev1.NamespaceList{}
-	if err := s.cache.List(ctx, namespaces, client.HasLabels{v1alpha1.LabelOrganization}, client.UnsafeDisableDeepCopy); err != nil {
+	organizations := &v1alpha1.OrganizationList{}
+	if err := s.cache.List(ctx, organizations, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, fmt.Errorf("list the organizations: %w", err)
 	}
-	names := make([]string, 0, len(namespaces.Items))
-	for i := range namespaces.Items {
-		names = append(names, namespaces.Items[i].Name)
+	names := make([]string, 0, len(organizations.Items))
+	for i := range organizations.Items {
+		names = append(names, organizations.Items[i].Name)
 	}
 	slices.Sort(names)
 	return names, nil
@@ -107,16 +107,14 @@ func (s *Store) List(ctx context.Context, organization string, window func(total
 	return all, total, nil
 }
 
-// externalID returns the external id of an organization; the error is the 404 if it is none.
-func (s *Store) externalID(ctx context.Context, organization string) (string, error) {
-	namespace := &corev1.Namespace{}
-	if err := s.cache.Get(ctx, client.ObjectKey{Name: organization}, namespace, client.UnsafeDisableDeepCopy); err != nil {
+// externalID returns the external id of an organization, which is empty until the operator has set it up; the error is the 404 if there is no
+// such organization.
+func (s *Store) externalID(ctx context.Context, name string) (string, error) {
+	organization := &v1alpha1.Organization{}
+	if err := s.cache.Get(ctx, client.ObjectKey{Name: name}, organization, client.UnsafeDisableDeepCopy); err != nil {
 		return "", err
 	}
-	if _, found := namespace.Labels[v1alpha1.LabelOrganization]; !found {
-		return "", apierr.NotFound()
-	}
-	return namespace.Annotations[v1alpha1.AnnotationExternalID], nil
+	return organization.Status.ExternalID, nil
 }
 
 // isNamespace reports whether the cluster has a Namespace of a name.

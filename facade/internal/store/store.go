@@ -120,7 +120,7 @@ func NewScheme() *runtime.Scheme {
 	return scheme
 }
 
-// cacheOptions say what is kept in memory: all Apps, Domains, Organizations and the names of all Namespaces. For Secrets, secretOptions do.
+// cacheOptions say what is kept in memory: all Apps, Domains and Organizations, and the metadata of all Namespaces. For Secrets, secretOptions do.
 func cacheOptions(scheme *runtime.Scheme) cache.Options {
 	return cache.Options{
 		Scheme:                      scheme,
@@ -134,28 +134,24 @@ func cacheOptions(scheme *runtime.Scheme) cache.Options {
 	}
 }
 
+// keepOfNamespace keeps the identity and the labels of a Namespace, which say whether its Secrets are read.
+func keepOfNamespace(object any) (any, error) {
+	namespace, ok := object.(*corev1.Namespace)
+	if !ok {
+		return object, nil
+	}
+	return &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
+		Name: namespace.Name, UID: namespace.UID, ResourceVersion: namespace.ResourceVersion, Labels: namespace.Labels,
+		CreationTimestamp: namespace.CreationTimestamp, DeletionTimestamp: namespace.DeletionTimestamp,
+	}}, nil
+}
+
 // keepSetters leaves out of memory who has set which field of a status: that is asked only of what the facade may set as well.
 func keepSetters(object any) (any, error) {
 	if o, err := meta.Accessor(object); err == nil {
 		o.SetManagedFields(slices.DeleteFunc(o.GetManagedFields(), func(entry metav1.ManagedFieldsEntry) bool { return entry.Subresource != "" }))
 	}
 	return object, nil
-}
-
-// keepOfNamespace leaves out of memory all of a Namespace but its name and what makes it an organization.
-func keepOfNamespace(object any) (any, error) {
-	namespace, ok := object.(*corev1.Namespace)
-	if !ok {
-		return object, nil
-	}
-	kept := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace.Name, UID: namespace.UID, ResourceVersion: namespace.ResourceVersion}}
-	if value, found := namespace.Labels[v1alpha1.LabelOrganization]; found {
-		kept.Labels = map[string]string{v1alpha1.LabelOrganization: value}
-	}
-	if value, found := namespace.Annotations[v1alpha1.AnnotationExternalID]; found {
-		kept.Annotations = map[string]string{v1alpha1.AnnotationExternalID: value}
-	}
-	return kept, nil
 }
 
 // secretOptions say what is kept of Secrets: those with Berth's label in organizations, and in Berth's own Namespace, which has the API keys.
@@ -214,10 +210,11 @@ func (s *Store) Synced() bool {
 // watch sets up what is kept in memory beside the objects themselves.
 func (s *Store) watch(ctx context.Context) error {
 	for object, handler := range map[client.Object]toolscache.ResourceEventHandler{
-		&v1alpha1.App{}:          indexing(&s.listing, &s.apps, &s.changes),
-		&v1alpha1.Domain{}:       indexing(&s.listing, &s.domains, &s.changes),
+		&v1alpha1.App{}:    indexing(&s.listing, &s.apps, &s.changes),
+		&v1alpha1.Domain{}: indexing(&s.listing, &s.domains, &s.changes),
+		&corev1.Secret{}:   indexHandler[*corev1.Secret]{set: s.keys.set, remove: s.keys.remove, changes: &s.changes},
+
 		&v1alpha1.Organization{}: s.changes.handler(),
-		&corev1.Secret{}:         indexHandler[*corev1.Secret]{set: s.keys.set, remove: s.keys.remove, changes: &s.changes},
 		&corev1.Namespace{}:      s.changes.handler(),
 	} {
 		informer, err := s.cache.GetInformer(ctx, object)

@@ -1,15 +1,19 @@
 {{- define "berth.settings" }}
 BASE_DOMAIN: {{ .Values.baseDomain | quote }}
+CERT_MANAGER_NAMESPACE: {{ .Values.certManagerNamespace | quote }}
+CLUSTER_DOMAIN: {{ .Values.clusterDomain | quote }}
 DEFAULT_EMAIL_HOST: {{ .Values.mail.host | quote }}
 DEFAULT_EMAIL_HOST_USER: {{ .Values.mail.user | quote }}
 DEFAULT_EMAIL_PORT: {{ .Values.mail.port | int | quote }}
 DEFAULT_FROM_EMAIL: {{ .Values.mail.from | default (printf "no-reply@%s" .Values.baseDomain) | quote }}
 DENY_EGRESS: {{ .Values.denyEgress | join "," | quote }}
 FAILED_LOGINS: {{ .Values.limits.failedLogins | int | quote }}
+HOST_HOLD: {{ .Values.hostHold | quote }}
 INGRESS_CLASS: {{ .Values.ingressClass | quote }}
 ISSUER_NAME: {{ .Values.issuer.name | quote }}
 KEY_BURST: {{ .Values.limits.keyBurst | int | quote }}
 KEY_RATE: {{ .Values.limits.keyRate | quote }}
+NEVER_ORGANIZATIONS: {{ .Values.neverOrganizations | join "," | quote }}
 OIDC_CLIENT_ID: {{ .Values.oidc.clientID | quote }}
 OIDC_GROUPS_CLAIM: {{ .Values.oidc.groupsClaim | quote }}
 OIDC_GROUPS_PREFIX: {{ .Values.oidc.groupsPrefix | quote }}
@@ -19,8 +23,10 @@ OIDC_SCOPES: {{ .Values.oidc.scopes | join "," | quote }}
 OTEL_EXPORTER_OTLP_ENDPOINT: {{ .Values.tracing.endpoint | quote }}
 {{- end }}
 PUBLIC_URL: {{ .Values.facade.publicURL | quote }}
+RESERVED_HOSTS: {{ .Values.reservedHosts | join "," | quote }}
 ROUTER_NAMESPACE: {{ .Values.routerNamespaces | join "," | quote }}
 ROUTER_NETWORK: {{ .Values.routerNetworks | join "," | quote }}
 TRUSTED_PROXIES: {{ .Values.facade.trustedProxies | join "," | quote }}
+VERIFY_DOMAINS: {{ .Values.verifyDomains | quote }}
 WILDCARD_CERTIFICATE: {{ .Values.wildcardCertificate.enabled | quote }}
 {{- end }}
