@@ -152,8 +152,10 @@ func (r *appReconciler) served(ctx context.Context, s *appScope) error {
 	if domain != nil {
 		s.site = s.site.WithTLS(domain.Spec.TLS)
 	}
-	s.serving, err = r.sites.look(ctx, s.app, s.site)
-	return err
+	if s.serving, err = r.sites.look(ctx, s.app, s.site); err != nil {
+		return err
+	}
+	return r.sites.withdraw(ctx, s.app, &s.serving)
 }
 
 func (r *appReconciler) certificate(ctx context.Context, s *appScope) error {

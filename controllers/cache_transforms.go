@@ -83,9 +83,10 @@ func keepOfDeployment(from, to *appsv1.Deployment) {
 	to.Spec.Replicas, to.Status = from.Spec.Replicas, from.Status
 }
 
-// keepOfCertificate keeps where a certificate is written, and how far that is.
+// keepOfCertificate keeps what a certificate is for, who signs it, where it is written, and how far that is.
 func keepOfCertificate(from, to *cmv1.Certificate) {
-	to.Spec.SecretName, to.Status = from.Spec.SecretName, from.Status
+	to.Spec.SecretName, to.Spec.DNSNames, to.Spec.IssuerRef = from.Spec.SecretName, from.Spec.DNSNames, from.Spec.IssuerRef
+	to.Status = from.Status
 }
 
 // keepOfIngress keeps which certificates a route serves.

@@ -13,17 +13,32 @@ import (
 
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/controllers/internal/desired"
+	"github.com/berth-dev/berth/controllers/internal/phase"
+	"github.com/berth-dev/berth/controllers/internal/policy"
 	"github.com/berth-dev/berth/controllers/internal/ssa"
 	"github.com/berth-dev/berth/controllers/internal/status"
 )
 
 // certify gets the certificate that a site wants and chooses which one its route is to serve.
 func (s sites) certify(ctx context.Context, owner status.Object, v *serving) error {
-	if v.site.Source != "" {
-		err := s.copyCustom(ctx, owner, v)
+	if v.site.Source == "" {
+		return s.certifyIssued(ctx, owner, v)
+	}
+	err := s.copyCustom(ctx, owner, v)
+	if len(v.custom.chain) > 0 || !v.withdrawn && !hasForeignNames(err) {
 		s.choose(v, err == nil)
 		return err
 	}
+	// Nothing of the user's may be served, so the host gets what it would have without it.
+	v.fallback = true
+	if failure := s.certifyIssued(ctx, owner, v); failure != nil && !phase.IsProblem(failure) {
+		return failure
+	}
+	return err
+}
+
+// certifyIssued gets the certificate that an issuer signs for a site, or relies on the router's default certificate.
+func (s sites) certifyIssued(ctx context.Context, owner metav1.Object, v *serving) error {
 	if v.site.Wildcard {
 		s.choose(v, true)
 		return nil
@@ -35,16 +50,49 @@ func (s sites) certify(ctx context.Context, owner status.Object, v *serving) err
 
 // issue makes cert-manager get the certificate of a site, and the Secret that it is written to go with the owner.
 func (s sites) issue(ctx context.Context, owner metav1.Object, v *serving) error {
+	if err := s.adoptRenewed(ctx, owner, v.site); err != nil {
+		return err
+	}
+	if err := s.requireIssuer(ctx, v.site); err != nil {
+		return err
+	}
+	if err := s.requireBudget(ctx, owner, v); err != nil {
+		return err
+	}
 	want := desired.Certificate(v.site)
 	if err := ssa.Apply(ctx, s.client, owner, want, &v.certificate, cmv1ac.ExtractCertificate); err != nil {
 		return err
 	}
+	s.paid.Delete(paymentOf(owner, v.site))
 	if err := s.adoptIssued(ctx, owner, v.site); err != nil || isIssued(&v.certificate) {
 		return err
 	}
 	var err error
 	v.hint, err = s.hindrance(ctx, &v.certificate)
 	return err
+}
+
+// requireIssuer stalls unless the organization may use the issuer of a site. What is served stays, and is renewed by the issuer that has signed it.
+func (s sites) requireIssuer(ctx context.Context, site desired.Site) error {
+	if site.Issuer == s.platform.Issuer {
+		return nil
+	}
+	org, err := s.policyOf(ctx, site.Namespace)
+	if err != nil || policy.AllowsIssuer(org, v1alpha1.IssuerRef(site.Issuer), v1alpha1.IssuerRef(s.platform.Issuer)) {
+		return err
+	}
+	return phase.Stall(v1alpha1.ReasonIssuerNotAllowed, "The organization may not use the issuer %s %s of %s. "+
+		"Name another issuer in tls.issuerRef, or ask the platform's administrator to add it to spec.allowedIssuers of the Organization.",
+		site.Issuer.Kind, site.Issuer.Name, site.Issuer.Group)
+}
+
+// adoptRenewed makes the Secret of a Certificate that the owner has already go with the owner, whatever becomes of the Certificate.
+func (s sites) adoptRenewed(ctx context.Context, owner metav1.Object, site desired.Site) error {
+	has, err := ssa.Has(ctx, s.client, owner, issuedObjects(site)[0])
+	if err != nil || !has {
+		return err
+	}
+	return s.adoptIssued(ctx, owner, site)
 }
 
 // adoptIssued makes the Secret that cert-manager has written for a site go with the owner. One of its name that somebody else has made is left

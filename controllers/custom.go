@@ -23,12 +23,8 @@ import (
 //
 // The Secret is read past the cache, which has no private keys, only when there is something to copy.
 func (s sites) copyCustom(ctx context.Context, owner status.Object, v *serving) error {
-	if has, err := ssa.Has(ctx, s.client, owner, issuedObjects(v.site)[0]); err != nil {
+	if err := s.adoptRenewed(ctx, owner, v.site); err != nil {
 		return err
-	} else if has {
-		if err := s.adoptIssued(ctx, owner, v.site); err != nil {
-			return err
-		}
 	}
 	if copied, err := s.copied(ctx, owner, owner, v); err != nil || copied {
 		return err
@@ -43,7 +39,7 @@ func (s sites) copied(ctx context.Context, asks, owner status.Object, v *serving
 	if err != nil {
 		return false, err
 	}
-	chain, err := s.checked(source, v)
+	chain, err := s.checked(ctx, asks, source, v)
 	if err != nil {
 		return false, err
 	}
@@ -61,7 +57,7 @@ func (s sites) renewCopy(ctx context.Context, owner status.Object, v *serving) e
 	}
 	key, keyErr := certificate.ParseKey(source.Data[corev1.TLSPrivateKeyKey])
 	strip(source)
-	chain, err := s.checked(source, v)
+	chain, err := s.checked(ctx, owner, source, v)
 	if err != nil {
 		return err
 	}
@@ -92,7 +88,7 @@ func (s sites) source(ctx context.Context, from client.Reader, owner status.Obje
 }
 
 // checked returns the chain of a Secret, as the cache keeps it, if a site can serve it, and notes when that may change.
-func (s sites) checked(source *corev1.Secret, v *serving) (certificate.Chain, error) {
+func (s sites) checked(ctx context.Context, asks client.Object, source *corev1.Secret, v *serving) (certificate.Chain, error) {
 	chain, err := keptPair(source)
 	if err != nil {
 		return nil, invalid(v.site, err)
@@ -103,6 +99,9 @@ func (s sites) checked(source *corev1.Secret, v *serving) (certificate.Chain, er
 	}
 	if err := chain.Check(v.site.Host, now); err != nil {
 		return nil, invalid(v.site, err)
+	}
+	if err := s.requireOwnNames(ctx, asks, v, chain); err != nil {
+		return nil, err
 	}
 	return chain, nil
 }

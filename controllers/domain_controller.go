@@ -34,8 +34,6 @@ type domainReconciler struct {
 	sites sites
 	// prover finds out who owns hosts.
 	prover *ownership.Prover
-	// verifies is true if organizations have to prove that they own their hosts, unless their policy says otherwise.
-	verifies bool
 }
 
 // domainScope is what the phases of one reconcile of a Domain share.
@@ -84,13 +82,15 @@ func (o Options) setupDomain(mgr manager.Manager, b base, c controller.Options) 
 		Watches(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(r.domainsOfSecret), builder.WithPredicates(secretChanged)).
 		Watches(&v1alpha1.HostClaim{}, handler.EnqueueRequestsFromMapFunc(r.domainsOfHost), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&v1alpha1.Domain{}, handler.EnqueueRequestsFromMapFunc(r.siblings), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
-		WatchesRawSource(r.prover.Source())
+		WatchesRawSource(r.prover.Source()).
+		Watches(&v1alpha1.HostClaim{}, b.named.concerned(v1alpha1.HostHolderDomain), builder.WithPredicates(hostChangedHands)).
+		Watches(&v1alpha1.Domain{}, b.named.forgetDeleted())
 	return watchIssuing(watched, b.client, r.domainsOfChild).Complete(b.measured("Domain", reconcile.AsReconciler(b.client, r)))
 }
 
 func (o Options) domainReconciler(b base) *domainReconciler {
 	return &domainReconciler{
-		base: b, sites: newSites(b), prover: ownership.New(ownership.NewResolver(o.DNSServer), b.clock), verifies: o.VerifyDomains,
+		base: b, sites: newSites(b), prover: ownership.New(ownership.NewResolver(o.DNSServer), b.clock),
 	}
 }
 

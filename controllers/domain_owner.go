@@ -53,7 +53,7 @@ func (r *domainReconciler) owner(ctx context.Context, s *domainScope) error {
 // requiresProof reports whether the organization of a Domain has to prove that it owns its hosts.
 func (r *domainReconciler) requiresProof(ctx context.Context, d *v1alpha1.Domain) (bool, error) {
 	org, err := r.policyOf(ctx, d.GetNamespace())
-	return policy.VerifiesHosts(org, r.verifies), err
+	return policy.VerifiesHosts(org, r.proofByDefault), err
 }
 
 // prove waits for the record in DNS that proves whose the host is.

@@ -119,8 +119,10 @@ func (r *domainReconciler) claim(ctx context.Context, s *domainScope) (hostclaim
 // served reads which certificate the host serves now, be it by the Domain's route or by that of the App whose host it mirrors.
 func (r *domainReconciler) served(ctx context.Context, s *domainScope) (err error) {
 	if !s.mirrors {
-		s.serving, err = r.sites.look(ctx, s.domain, s.site)
-		return err
+		if s.serving, err = r.sites.look(ctx, s.domain, s.site); err != nil {
+			return err
+		}
+		return r.sites.withdraw(ctx, s.domain, &s.serving)
 	}
 	if s.mirror, err = r.sites.mirrorOf(ctx, s.appKey()); err != nil {
 		return err

@@ -33,7 +33,7 @@ func (noEvents) Eventf(runtime.Object, runtime.Object, string, string, string, s
 // organization makes a trusted organization, which the controllers have set up and may read the Secrets of.
 func organization(t *testing.T, changes ...func(*v1alpha1.OrganizationSpec)) string {
 	t.Helper()
-	org := &v1alpha1.Organization{ObjectMeta: metav1.ObjectMeta{GenerateName: "test-"}, Spec: v1alpha1.OrganizationSpec{Trusted: new(true)}}
+	org := &v1alpha1.Organization{ObjectMeta: metav1.ObjectMeta{GenerateName: "test-"}, Spec: trusted()}
 	for _, change := range changes {
 		change(&org.Spec)
 	}
@@ -49,11 +49,24 @@ func organization(t *testing.T, changes ...func(*v1alpha1.OrganizationSpec)) str
 	return ns
 }
 
+// trusted is the policy of most organizations of the tests.
+func trusted() v1alpha1.OrganizationSpec {
+	return v1alpha1.OrganizationSpec{Trusted: new(true), AllowedIssuers: []v1alpha1.IssuerRef{
+		{Name: "other"}, {Name: "other", Kind: "Issuer"}, {Name: "nope", Kind: "Foo", Group: "bar.example"},
+	}}
+}
+
+// organizationWith makes an organization with a policy.
+func organizationWith(t *testing.T, spec v1alpha1.OrganizationSpec) string {
+	t.Helper()
+	return organization(t, func(s *v1alpha1.OrganizationSpec) { *s = spec })
+}
+
 // label makes a Namespace an organization: it gets the label and, unless there is one, an Organization, which is trusted.
 func label(t *testing.T, ns string) {
 	t.Helper()
 	mark(t, ns)
-	org := &v1alpha1.Organization{ObjectMeta: metav1.ObjectMeta{Name: ns}, Spec: v1alpha1.OrganizationSpec{Trusted: new(true)}}
+	org := &v1alpha1.Organization{ObjectMeta: metav1.ObjectMeta{Name: ns}, Spec: trusted()}
 	if err := api.Create(t.Context(), org); client.IgnoreAlreadyExists(err) != nil {
 		t.Fatalf("create: %v", err)
 	}

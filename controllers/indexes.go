@@ -30,6 +30,8 @@ const (
 	indexOrganization = "berth.organization"
 	// indexController finds what cert-manager makes by the UID of what controls it.
 	indexController = "berth.controller"
+	// indexParent finds HostClaims by the domain that the host is directly below, as a wildcard of a certificate covers it.
+	indexParent = "berth.parent"
 )
 
 func addIndexes(ctx context.Context, indexer client.FieldIndexer, baseDomain string) error {
@@ -44,6 +46,7 @@ func addIndexes(ctx context.Context, indexer client.FieldIndexer, baseDomain str
 		{&v1alpha1.Domain{}, indexSecret, secretNames},
 		{&networkingv1.Ingress{}, indexHost, foreignHostsOf},
 		{&v1alpha1.HostClaim{}, indexOrganization, claimOrganization},
+		{&v1alpha1.HostClaim{}, indexParent, func(o client.Object) []string { return []string{host.Parent(o.GetName())} }},
 		{&v1alpha1.Domain{}, indexUID, func(o client.Object) []string { return []string{string(o.GetUID())} }},
 		{&v1alpha1.Domain{}, indexApp, byDomain(func(s v1alpha1.DomainSpec) string { return s.AppRef.Name })},
 		{&corev1.Pod{}, indexApp, appLabel},

@@ -89,14 +89,18 @@ func (r *domainReconciler) follow(ctx context.Context, s *domainScope) error {
 		return phase.Stall(v1alpha1.ReasonHostConflict,
 			"Domain %s, which is older, says where the certificate of %s comes from.", oldest.GetName(), s.domain.Spec.Host)
 	}
+	r.named.forget(s.domain)
 	s.serving.site = desired.AppSite(&s.app, r.platform).WithTLS(s.domain.Spec.TLS)
 	follows, err := r.sites.follows(ctx, s.domain, &s.app, &s.serving)
 	if err != nil || follows {
 		return err
 	}
 	told := meta.FindStatusCondition(s.app.Status.Conditions, v1alpha1.ConditionCertified)
-	if told != nil && told.Reason == v1alpha1.ReasonInvalid { // Only who was refused knows.
+	switch {
+	case told != nil && told.Reason == v1alpha1.ReasonInvalid: // Only who was refused knows.
 		return phase.Stall(told.Reason, "%s", told.Message)
+	case told != nil && told.Reason == v1alpha1.ReasonThrottled:
+		return phase.Wait(0, told.Reason, "%s", told.Message)
 	}
 	return phase.Wait(0, v1alpha1.ReasonProgressing, "The App is about to serve the certificate.")
 }
@@ -109,6 +113,9 @@ func (s sites) follows(ctx context.Context, domain *v1alpha1.Domain, app *v1alph
 	}
 	if v.site.Wildcard {
 		return true, nil
+	}
+	if err := s.requireIssuer(ctx, v.site); err != nil {
+		return false, err
 	}
 	v.certificate.Namespace, v.certificate.Name = v.site.Namespace, v.site.Name
 	asked, err := ssa.Applied(ctx, s.client, app, desired.Certificate(v.site), &v.certificate, cmv1ac.ExtractCertificate)

@@ -10,6 +10,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
@@ -45,6 +46,8 @@ type organizationReconciler struct {
 	namespace string
 	// never are the Namespaces that cannot become organizations, Berth's own included.
 	never []string
+	// grants writes RoleBindings, but not without the policies that bound them.
+	grants client.Client
 	// network is what the platform says about isolation. The addresses of API server and nodes come to it.
 	network desired.Network
 	// counted says when the usage of each organization's quota was last written.
@@ -82,7 +85,7 @@ func (o Options) setupOrganization(mgr manager.Manager, b base, c controller.Opt
 func (o Options) organizationReconciler(b base) *organizationReconciler {
 	never := append([]string{o.Namespace, o.CertManagerNamespace}, o.RouterNamespaces...)
 	return &organizationReconciler{
-		base: b, namespace: o.Namespace, never: append(never, o.NeverOrganizations...), counted: &sync.Map{},
+		base: b, namespace: o.Namespace, never: append(never, o.NeverOrganizations...), grants: guarded{b.client, o.Guarded}, counted: &sync.Map{},
 		network: desired.Network{RouterNamespaces: o.RouterNamespaces, RouterNetworks: o.RouterNetworks, Denied: o.DenyEgress},
 	}
 }

@@ -35,7 +35,7 @@ func (r *organizationReconciler) podSecurity(ctx context.Context, s *organizatio
 
 // bind makes one of the RoleBindings.
 func (r *organizationReconciler) bind(ctx context.Context, ns *corev1.Namespace, b access.Binding) error {
-	return ssa.Apply(ctx, r.client, ns, desired.RoleBinding(ns, b), &rbacv1.RoleBinding{}, rbacv1ac.ExtractRoleBinding)
+	return ssa.Apply(ctx, r.grants, ns, desired.RoleBinding(ns, b), &rbacv1.RoleBinding{}, rbacv1ac.ExtractRoleBinding)
 }
 
 // isolation lets the router and the organization's own Pods alone reach its Pods, and denies them the platform's addresses.

@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"cmp"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -21,7 +22,10 @@ import (
 
 // pairFor says what certificate a test wants: by default one that is valid for 90 days.
 type pairFor struct {
-	host                string
+	host string
+	// names are DNS names beside the host, common is the common name.
+	names               []string
+	common              string
 	notBefore, notAfter time.Time
 }
 
@@ -41,7 +45,8 @@ func newPair(t *testing.T, want pairFor) (chain, key []byte) {
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
 	}
 	leaf := &x509.Certificate{
-		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: "test"}, DNSNames: []string{want.host},
+		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: cmp.Or(want.common, "test")},
+		DNSNames:  append([]string{want.host}, want.names...),
 		NotBefore: want.notBefore, NotAfter: want.notAfter,
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}

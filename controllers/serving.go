@@ -43,6 +43,10 @@ type serving struct {
 	certificate cmv1.Certificate
 	// hint says how far cert-manager is, unless it has issued the certificate.
 	hint string
+	// withdrawn says that a custom certificate was served until now and must not be any longer.
+	withdrawn bool
+	// fallback says that nothing of the user's may be served, so that the site wants what it would want without a custom certificate.
+	fallback bool
 	// recheck is when time alone will change something, or zero.
 	recheck time.Duration
 }
@@ -129,7 +133,7 @@ var wildcard = stored{good: true}
 // wanted returns the Secret that a site wants to be served, what lies in it, and the objects that it has no use for.
 func (v *serving) wanted() (name string, it stored, spare []client.Object) {
 	switch {
-	case v.site.Source != "":
+	case v.site.Source != "" && !v.fallback:
 		return v.site.CustomSecret, v.custom, issuedObjects(v.site)
 	case v.site.Wildcard:
 		return "", wildcard, append(issuedObjects(v.site), customObjects(v.site)...)

@@ -87,6 +87,9 @@ type Options struct {
 	Concurrency int
 	// Tracer makes a span of each reconcile and of each of its phases. Default: none is made.
 	Tracer trace.Tracer
+	// Guarded returns nil if the API server enforces the admission policies that bound what the operator may grant, and otherwise what is wrong with
+	// them. No RoleBinding is written while it returns an error. Default: it is taken to enforce them.
+	Guarded func() error
 	// Clock is what time is read from. Default: the real one.
 	Clock clock.PassiveClock
 }
@@ -130,10 +133,14 @@ func SetupWithManager(ctx context.Context, mgr manager.Manager, o Options) error
 		clock:    o.Clock,
 		platform: o.platform(),
 		rules:    o.rules(),
+		named:    newNamedHosts(),
+		paid:     &sync.Map{},
 		tokens:   ecr.New(o.Clock),
 		rights:   &sync.Map{},
 		refusals: newRefusals(),
 		tracer:   o.Tracer,
+
+		proofByDefault: o.VerifyDomains,
 	}
 	// Whoever waits to lead fills the caches meanwhile, so that there is nothing to read when its time comes.
 	c := controller.Options{MaxConcurrentReconciles: o.Concurrency, ReconciliationTimeout: reconcileTimeout, EnableWarmup: new(true)}
@@ -163,6 +170,12 @@ type base struct {
 	platform desired.Platform
 	// rules say which hosts are the platform's own.
 	rules host.Rules
+	// proofByDefault is true if organizations have to prove that they own their hosts, unless their policy says otherwise.
+	proofByDefault bool
+	// named are the names in custom certificates.
+	named *namedHosts
+	// paid are the certificatePayments of Certificates that are not written yet.
+	paid *sync.Map
 	// tokens are those for registries of Amazon ECR, for all Apps.
 	tokens *ecr.Tokens
 	// rights are what the API server has said last of the controllers' rights in young organizations, by Namespace; see requireRights.
@@ -193,6 +206,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Clock == nil {
 		o.Clock = clock.RealClock{}
+	}
+	if o.Guarded == nil {
+		o.Guarded = func() error { return nil }
 	}
 	return o
 }

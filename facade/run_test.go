@@ -10,13 +10,17 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/http/httptrace"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/gin-gonic/gin"
+	admissionv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/facade/internal/requestid"
 	"github.com/berth-dev/berth/internal/testenv"
@@ -145,6 +149,33 @@ func TestBeforeCachesAreFull(t *testing.T) {
 	if got.Code != http.StatusServiceUnavailable || got.Header().Get("Retry-After") == "" {
 		t.Errorf("got %d %s, want a 503 that says when to come back", got.Code, got.Body)
 	}
+}
+
+// TestPoliciesMissing says that a server is not ready while an admission policy is not in force, says which, and recovers.
+func TestPoliciesMissing(t *testing.T) {
+	const name = "berth-external-id"
+	binding := &admissionv1.ValidatingAdmissionPolicyBinding{}
+	if err := suite.cluster.Get(t.Context(), client.ObjectKey{Name: name}, binding); err != nil {
+		t.Fatal(err)
+	}
+	restored := &admissionv1.ValidatingAdmissionPolicyBinding{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: binding.Spec}
+	if err := suite.cluster.Delete(t.Context(), binding); err != nil {
+		t.Fatal(err)
+	}
+	server, stop := running(t, suite.certificates)
+	defer stop()
+	readiness := func() string {
+		response := httptest.NewRecorder()
+		server.healthHandler().ServeHTTP(response, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/readyz", http.NoBody))
+		return strconv.Itoa(response.Code) + " " + response.Body.String()
+	}
+	eventually(t, "the server names the binding", func() bool {
+		return strings.Contains(readiness(), "503 policies: ValidatingAdmissionPolicyBinding "+name+" is missing. Apply config/admission")
+	})
+	if err := suite.cluster.Create(t.Context(), restored); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the server is ready", func() bool { return strings.HasPrefix(readiness(), "200") })
 }
 
 // TestPanic says that a mistake of the server's is a 500 that tells nothing but where to look.

@@ -36,6 +36,7 @@ import (
 	"github.com/berth-dev/berth/facade/internal/translate"
 	"github.com/berth-dev/berth/facade/internal/web"
 	"github.com/berth-dev/berth/internal/host"
+	"github.com/berth-dev/berth/internal/policycheck"
 )
 
 // Options say what a Server serves, and where.
@@ -148,6 +149,7 @@ type Server struct {
 	docs       *docs.Docs
 	pages      *profile.Pages
 	metrics    *metrics.Metrics
+	policies   *policycheck.Checker
 	stopping   atomic.Bool
 	came       arrivals
 	// ending is closed when answers that would go on for ever have to end, which is when no more connections are taken.
@@ -195,6 +197,10 @@ func New(ctx context.Context, options Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	policies, err := newPolicyCheck(options, counts)
+	if err != nil {
+		return nil, err
+	}
 	pages, err := newPages(options.SignIn, s, reviews, options.Limits, options.Log)
 	if err != nil {
 		return nil, err
@@ -202,7 +208,7 @@ func New(ctx context.Context, options Options) (*Server, error) {
 	return &Server{
 		options: options, log: options.Log,
 		store: s, authorizer: reviews, platform: platform, logs: podlogs.NewReader(core),
-		mailer: sender, docs: contract, pages: pages, metrics: counts, ending: make(chan struct{}),
+		mailer: sender, docs: contract, pages: pages, metrics: counts, policies: policies, ending: make(chan struct{}),
 	}, nil
 }
 
@@ -214,6 +220,7 @@ func (s *Server) Run(ctx context.Context) error {
 	group, failed := errgroup.WithContext(background)
 	group.Go(func() error { return s.store.Start(failed) })
 	group.Go(func() error { return s.options.Certificate.Start(failed) })
+	group.Go(func() error { return s.policies.Start(failed) })
 	api := s.apiServer()
 	api.RegisterOnShutdown(func() { close(s.ending) })
 	health := &http.Server{Handler: s.healthHandler(), ReadTimeout: probeTimeout, WriteTimeout: probeTimeout}
@@ -239,7 +246,7 @@ func closed(err error) error {
 	return err
 }
 
-// Ready tells whether the server has filled its caches and hasn't been told to stop.
-func (s *Server) Ready() bool { return s.store.Synced() && !s.stopping.Load() }
+// Ready reports whether the server should get requests.
+func (s *Server) Ready() bool { return s.unready() == nil }
 
 func (s *Server) handler() http.Handler { return mw.Head(s.router()) }

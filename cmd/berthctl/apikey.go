@@ -118,12 +118,12 @@ func (f *keyFlags) key() (apikey.Key, string, error) {
 
 func organizationsExist(ctx context.Context, c client.Client, names []string) error {
 	for _, name := range names {
-		namespace := &corev1.Namespace{}
-		if err := c.Get(ctx, client.ObjectKey{Name: name}, namespace); client.IgnoreNotFound(err) != nil {
-			return fmt.Errorf("read Namespace %s: %w", name, err)
+		err := c.Get(ctx, client.ObjectKey{Name: name}, &v1alpha1.Organization{})
+		if apierrors.IsNotFound(err) {
+			return fmt.Errorf("organization %s does not exist", name)
 		}
-		if _, labelled := namespace.Labels[v1alpha1.LabelOrganization]; !labelled {
-			return fmt.Errorf("there is no organization %s", name)
+		if err != nil {
+			return fmt.Errorf("read Organization %s: %w", name, err)
 		}
 	}
 	return nil

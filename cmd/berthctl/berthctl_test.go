@@ -35,6 +35,9 @@ func TestMain(m *testing.M) { os.Exit(testenv.Run(m, setup)) }
 
 func setup(ctx context.Context, config *rest.Config) error {
 	var err error
+	if err := v1alpha1.AddToScheme(scheme.Scheme); err != nil {
+		return err
+	}
 	if cluster, err = client.New(config, client.Options{Scheme: scheme.Scheme}); err != nil {
 		return err
 	}
@@ -90,40 +93,8 @@ func decode[T any](t *testing.T, encoded string) T {
 	return value
 }
 
-func TestOrganizations(t *testing.T) {
-	must(t, "org", "create", "cowork")
-	namespace := &corev1.Namespace{}
-	if err := cluster.Get(t.Context(), client.ObjectKey{Name: "cowork"}, namespace); err != nil {
-		t.Fatal(err)
-	}
-	if got := namespace.Labels[v1alpha1.LabelOrganization]; got != "cowork" {
-		t.Errorf("the label's value is %q", got)
-	}
-	var names []string
-	for _, o := range decode[[]organization](t, must(t, "org", "list", "-o", "json")) {
-		names = append(names, o.Name)
-	}
-	if diff := cmp.Diff([]string{"cowork"}, names); diff != "" {
-		t.Errorf("org list: -want, +got:\n%s", diff)
-	}
-	if got := must(t, "org", "list"); !strings.HasPrefix(got, "NAME") || !strings.Contains(got, "\ncowork ") {
-		t.Errorf("org list: got\n%s", got)
-	}
-
-	if _, warning, err := berthctl(t, "org", "delete", "cowork"); err == nil || !strings.Contains(warning, "everything") {
-		t.Errorf("org delete without --yes: got %v and the warning %q", err, warning)
-	}
-	must(t, "org", "delete", "cowork", "--yes")
-	if err := cluster.Get(t.Context(), client.ObjectKey{Name: "cowork"}, namespace); err != nil {
-		t.Fatal(err)
-	}
-	if namespace.DeletionTimestamp.IsZero() {
-		t.Error("org delete --yes: the Namespace isn't being deleted")
-	}
-}
-
 func TestAPIKeys(t *testing.T) {
-	must(t, "org", "create", "keys")
+	found(t, "keys")
 	out, errOut, err := berthctl(t, "apikey", "create", "--org", "keys", "--role", "contributor", "--owner", "ann@example.com")
 	if err != nil {
 		t.Fatal(err)
@@ -181,8 +152,8 @@ func TestAPIKeys(t *testing.T) {
 
 // TestKeysOfOrganizationsThatGo says that nobody gets into a new organization with the key of an earlier one of its name.
 func TestKeysOfOrganizationsThatGo(t *testing.T) {
-	must(t, "org", "create", "going")
-	must(t, "org", "create", "staying")
+	found(t, "going")
+	found(t, "staying")
 	sole := decode[apiKey](t, must(t, "apikey", "create", "--org", "going", "-o", "json"))
 	shared := decode[apiKey](t, must(t, "apikey", "create", "--org", "going,staying", "-o", "json"))
 	other := decode[apiKey](t, must(t, "apikey", "create", "--org", "staying", "-o", "json"))
@@ -208,19 +179,19 @@ func TestKeysOfOrganizationsThatGo(t *testing.T) {
 	for _, id := range []string{earlier.ID, shared.ID, other.ID} {
 		must(t, "apikey", "revoke", id)
 	}
-	must(t, "org", "create", "earlier")
+	found(t, "earlier")
 }
 
 func TestMistakes(t *testing.T) {
-	must(t, "org", "create", "mistakes")
+	found(t, "mistakes")
 	cases := map[string]struct {
 		args []string
 		want string
 	}{
-		"OrgTwice":       {args: []string{"org", "create", "mistakes"}, want: "is there already"},
+		"OrgTwice":       {args: []string{"org", "create", "mistakes"}, want: "organization mistakes already exists"},
 		"OrgOfNamespace": {args: []string{"org", "create", "plain"}, want: "kubectl label namespace plain berth.dev/organization=plain"},
 		"OrgBadName":     {args: []string{"org", "create", "No_Name"}, want: "No_Name"},
-		"OrgShowPlain":   {args: []string{"org", "show", "plain"}, want: "no organization"},
+		"OrgShowPlain":   {args: []string{"org", "show", "plain"}, want: "organization plain does not exist"},
 		"OrgShowNone":    {args: []string{"org", "show", "none"}, want: "none"},
 		"OrgPrincipal":   {args: []string{"org", "show", "mistakes", "--aws-principal", "123456789012"}, want: "--aws-principal"},
 		"OrgSession": {
@@ -233,21 +204,25 @@ func TestMistakes(t *testing.T) {
 		"OrgDefaults": {
 			args: []string{"org", "create", "bounded", "--default-requests", "memory=2Gi", "--default-limits", "memory=1Gi"}, want: "default-limits",
 		},
-		"OrgDeletePlain": {args: []string{"org", "delete", "plain", "--yes"}, want: "no organization"},
-		"OrgDeleteNone":  {args: []string{"org", "delete", "none", "--yes"}, want: "none"},
-		"KeyOfNobody":    {args: []string{"apikey", "create"}, want: "org host"},
-		"KeyOfNoOrg":     {args: []string{"apikey", "create", "--org", "none"}, want: "no organization none"},
-		"KeyOfPlain":     {args: []string{"apikey", "create", "--org", "plain"}, want: "no organization plain"},
-		"KeyUnknownRole": {args: []string{"apikey", "create", "--org", "mistakes", "--role", "root"}, want: "role"},
-		"KeyHostByRole":  {args: []string{"apikey", "create", "--org", "mistakes", "--role", "host"}, want: "--host"},
-		"KeyHostAndOrg":  {args: []string{"apikey", "create", "--org", "mistakes", "--host"}, want: "host org"},
-		"KeyOwner":       {args: []string{"apikey", "create", "--host", "--owner", "Ann <ann@example.com>"}, want: "--owner"},
-		"KeyExpires":     {args: []string{"apikey", "create", "--host", "--expires", "2020-01-01"}, want: "--expires"},
-		"KeyTwoLines":    {args: []string{"apikey", "create", "--host", "--description", "a\nb"}, want: "description"},
-		"KeyNoNamespace": {args: []string{"apikey", "create", "--host", "-n", "none"}, want: "none"},
-		"UnknownOutput":  {args: []string{"apikey", "create", "--host", "-o", "yaml"}, want: "--output"},
-		"NoKubeconfig":   {args: []string{"org", "list", "--kubeconfig", "/does/not/exist"}, want: "kubeconfig"},
-		"UnknownContext": {args: []string{"org", "list", "--context", "none"}, want: "none"},
+		"OrgIssuer":       {args: []string{"org", "create", "bounded", "--allow-issuer", "/x"}, want: "--allow-issuer"},
+		"OrgRegistry":     {args: []string{"org", "create", "bounded", "--allow-registry", "https://x"}, want: "allowedRegistries"},
+		"OrgVerification": {args: []string{"org", "create", "bounded", "--host-verification", "Maybe"}, want: "hostVerification"},
+		"OrgSystem":       {args: []string{"org", "create", "kube-bounded"}, want: "system Namespaces"},
+		"OrgDeletePlain":  {args: []string{"org", "delete", "plain", "--yes"}, want: "organization plain does not exist"},
+		"OrgDeleteNone":   {args: []string{"org", "delete", "none", "--yes"}, want: "none"},
+		"KeyOfNobody":     {args: []string{"apikey", "create"}, want: "org host"},
+		"KeyOfNoOrg":      {args: []string{"apikey", "create", "--org", "none"}, want: "organization none does not exist"},
+		"KeyOfPlain":      {args: []string{"apikey", "create", "--org", "plain"}, want: "organization plain does not exist"},
+		"KeyUnknownRole":  {args: []string{"apikey", "create", "--org", "mistakes", "--role", "root"}, want: "role"},
+		"KeyHostByRole":   {args: []string{"apikey", "create", "--org", "mistakes", "--role", "host"}, want: "--host"},
+		"KeyHostAndOrg":   {args: []string{"apikey", "create", "--org", "mistakes", "--host"}, want: "host org"},
+		"KeyOwner":        {args: []string{"apikey", "create", "--host", "--owner", "Ann <ann@example.com>"}, want: "--owner"},
+		"KeyExpires":      {args: []string{"apikey", "create", "--host", "--expires", "2020-01-01"}, want: "--expires"},
+		"KeyTwoLines":     {args: []string{"apikey", "create", "--host", "--description", "a\nb"}, want: "description"},
+		"KeyNoNamespace":  {args: []string{"apikey", "create", "--host", "-n", "none"}, want: "none"},
+		"UnknownOutput":   {args: []string{"apikey", "create", "--host", "-o", "yaml"}, want: "--output"},
+		"NoKubeconfig":    {args: []string{"org", "list", "--kubeconfig", "/does/not/exist"}, want: "kubeconfig"},
+		"UnknownContext":  {args: []string{"org", "list", "--context", "none"}, want: "none"},
 	}
 	before := decode[[]apiKey](t, must(t, "apikey", "list", "-o", "json"))
 	for name, tc := range cases {
@@ -261,7 +236,7 @@ func TestMistakes(t *testing.T) {
 			}
 		})
 	}
-	if err := cluster.Get(t.Context(), client.ObjectKey{Name: "bounded"}, &corev1.Namespace{}); !apierrors.IsNotFound(err) {
+	if err := cluster.Get(t.Context(), client.ObjectKey{Name: "bounded"}, &v1alpha1.Organization{}); !apierrors.IsNotFound(err) {
 		t.Errorf("an organization was made with bounds that don't hold (error: %v)", err)
 	}
 	if diff := cmp.Diff(before, decode[[]apiKey](t, must(t, "apikey", "list", "-o", "json"))); diff != "" {

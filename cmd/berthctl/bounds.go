@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"maps"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -14,33 +13,26 @@ import (
 	"github.com/berth-dev/berth/internal/quantities"
 )
 
-// bounds are what an organization and its containers may use, as flags say it and annotations of its Namespace keep it.
+// bounds are what an organization and its containers may use, as flags say it.
 type bounds struct {
 	quota, requests, limits string
 }
 
 func (b *bounds) addTo(flags *pflag.FlagSet) {
-	flags.StringVar(&b.quota, "quota", "", `how much the organization may use, such as "requests.cpu=4,requests.memory=8Gi,pods=50"; default: no bound`)
+	flags.StringVar(&b.quota, "quota", "", `how much the organization may use, such as "requests.cpu=4,requests.memory=8Gi,pods=50"; `+
+		`a resource that is not named has the platform's default, or no bound with --trusted`)
 	flags.StringVar(&b.requests, "default-requests", "", `what a container asks for that doesn't say so, such as "cpu=50m,memory=64Mi"`)
 	flags.StringVar(&b.limits, "default-limits", "", `what a container is limited to that doesn't say so, such as "memory=512Mi"`)
 }
 
-// annotations are those of the organization's Namespace.
-func (b *bounds) annotations() map[string]string {
-	annotations := map[string]string{
-		v1alpha1.AnnotationQuota: b.quota, v1alpha1.AnnotationDefaultRequests: b.requests, v1alpha1.AnnotationDefaultLimits: b.limits,
-	}
-	maps.DeleteFunc(annotations, func(_, value string) bool { return value == "" })
-	return annotations
-}
-
-// check has the API server look at the bounds, which knows what resources there are. It makes nothing: a namespace that is there, Berth's
-// own, stands for that of the organization.
-func (b *bounds) check(cmd *cobra.Command, c client.Client, namespace string) error {
+// fill sets the fields of a spec, once the API server has validated them, which knows which resources exist. It creates nothing: a namespace
+// that exists, Berth's own, stands for that of the organization.
+func (b *bounds) fill(cmd *cobra.Command, c client.Client, namespace string, spec *v1alpha1.OrganizationSpec) error {
 	quota, requests, limits, err := b.parse()
 	if err != nil {
 		return err
 	}
+	spec.Quota, spec.DefaultRequests, spec.DefaultLimits = quota, requests, limits
 	meta := metav1.ObjectMeta{GenerateName: "berthctl-", Namespace: namespace}
 	if len(quota) > 0 {
 		o := &corev1.ResourceQuota{ObjectMeta: meta, Spec: corev1.ResourceQuotaSpec{Hard: quota}}

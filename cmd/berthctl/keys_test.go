@@ -28,8 +28,8 @@ func keyInCluster(t *testing.T, id string) apikey.Key {
 }
 
 func TestKeysThatExpire(t *testing.T) {
-	must(t, "org", "create", "expiring")
-	must(t, "org", "create", "other")
+	found(t, "expiring")
+	found(t, "other")
 	made := decode[apiKey](t, must(t, "apikey", "create", "--org", "expiring", "--expires", "90d", "--description", "deploys from CI", "-o", "json"))
 	if left := time.Until(made.Expires); left < 89*24*time.Hour || left > 90*24*time.Hour {
 		t.Errorf("the key expires in %s, want 90 days", left)
@@ -58,7 +58,7 @@ func TestKeysThatExpire(t *testing.T) {
 }
 
 func TestRotate(t *testing.T) {
-	must(t, "org", "create", "rotating")
+	found(t, "rotating")
 	args := []string{"--org", "rotating", "--role", "contributor", "--owner", "ann@example.com", "--description", "CI", "--expires", "48h"}
 	first := decode[apiKey](t, must(t, append([]string{"apikey", "create", "-o", "json"}, args...)...))
 	out, told, err := berthctl(t, "apikey", "rotate", first.ID, "--overlap", "1h")

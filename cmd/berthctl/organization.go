@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -19,20 +20,22 @@ import (
 // organization is an organization as -o json prints it.
 type organization struct {
 	Name       string    `json:"name"`
+	Ready      bool      `json:"ready"`
+	Trusted    bool      `json:"trusted"`
 	ExternalID string    `json:"externalID"`
 	Created    time.Time `json:"created"`
 }
 
 func newOrganization(g *global) *cobra.Command {
-	cmd := &cobra.Command{Use: "org", Aliases: []string{"organization", "orgs"}, Short: "Organizations: the labelled Namespaces that Apps live in"}
-	var b bounds
+	cmd := &cobra.Command{Use: "org", Aliases: []string{"organization", "orgs"}, Short: "Organizations: the tenants of the platform"}
+	var f createFlags
 	create := &cobra.Command{
 		Use:   "create NAME",
-		Short: "Make an organization: a Namespace of that name",
+		Short: "Create an organization, and wait until the operator has set up its Namespace",
 		Args:  cobra.ExactArgs(1),
-		RunE:  func(cmd *cobra.Command, args []string) error { return g.createOrganization(cmd, args[0], b) },
+		RunE:  func(cmd *cobra.Command, args []string) error { return g.createOrganization(cmd, args[0], f) },
 	}
-	b.addTo(create.Flags())
+	f.addTo(create.Flags())
 	var principal string
 	show := &cobra.Command{
 		Use:   "show NAME",
@@ -59,26 +62,46 @@ func newOrganization(g *global) *cobra.Command {
 	return cmd
 }
 
-func (g *global) createOrganization(cmd *cobra.Command, name string, b bounds) error {
+// createFlags are the flags of `org create`.
+type createFlags struct {
+	bounds
+	policy
+
+	wait time.Duration
+}
+
+func (f *createFlags) addTo(flags *pflag.FlagSet) {
+	f.bounds.addTo(flags)
+	f.policy.addTo(flags)
+	flags.DurationVar(&f.wait, "wait", time.Minute, "how long to wait until the operator has set up the organization; 0 does not wait")
+}
+
+func (g *global) createOrganization(cmd *cobra.Command, name string, f createFlags) error {
 	c, err := g.client()
 	if err != nil {
 		return err
 	}
-	if err := b.check(cmd, c, g.namespace); err != nil {
+	org := &v1alpha1.Organization{ObjectMeta: metav1.ObjectMeta{Name: name}}
+	if err := f.policy.fill(&org.Spec); err != nil {
 		return err
 	}
-	if err := g.unclaimed(cmd, c, name); err != nil {
+	if err := f.bounds.fill(cmd, c, g.namespace, &org.Spec); err != nil {
 		return err
 	}
-	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
-		Name: name, Labels: map[string]string{v1alpha1.LabelOrganization: name}, Annotations: b.annotations(),
-	}}
-	if err := c.Create(cmd.Context(), namespace); apierrors.IsAlreadyExists(err) {
-		return existing(cmd, c, name)
+	if err := errors.Join(g.unclaimed(cmd, c, name), adoptable(cmd, c, name)); err != nil {
+		return err
+	}
+	if err := c.Create(cmd.Context(), org); apierrors.IsAlreadyExists(err) {
+		return fmt.Errorf("organization %s already exists", name)
 	} else if err != nil {
-		return fmt.Errorf("create Namespace %s: %w", name, err)
+		return fmt.Errorf("create Organization %s: %w", name, err)
 	}
-	fmt.Fprintf(cmd.ErrOrStderr(), "organization %s made\n", name)
+	if f.wait > 0 {
+		if err := g.awaitReady(cmd, c, org, f.wait); err != nil {
+			return err
+		}
+	}
+	fmt.Fprintf(cmd.ErrOrStderr(), "organization %s created\n", name)
 	return nil
 }
 
@@ -89,8 +112,8 @@ func (g *global) unclaimed(cmd *cobra.Command, c client.Client, name string) err
 	if err != nil || len(keys) == 0 {
 		return err
 	}
-	if err := c.Get(cmd.Context(), client.ObjectKey{Name: name}, &corev1.Namespace{}); !apierrors.IsNotFound(err) {
-		return err // It is there, which is told better by who tries to make it.
+	if err := c.Get(cmd.Context(), client.ObjectKey{Name: name}, &v1alpha1.Organization{}); !apierrors.IsNotFound(err) {
+		return err // It exists, which the attempt to create it reports better.
 	}
 	ids := make([]string, 0, len(keys))
 	for _, key := range keys {
@@ -99,16 +122,17 @@ func (g *global) unclaimed(cmd *cobra.Command, c client.Client, name string) err
 	return fmt.Errorf("these API keys are of an earlier organization %s; revoke them first: %s", name, strings.Join(ids, " "))
 }
 
-// existing explains why an organization can't be made where there is a Namespace. Berth takes no Namespace over by itself.
-func existing(cmd *cobra.Command, c client.Client, name string) error {
+// adoptable refuses to create an organization for a Namespace that lacks the label. Berth never adopts a Namespace without consent.
+func adoptable(cmd *cobra.Command, c client.Client, name string) error {
 	namespace := &corev1.Namespace{}
 	if err := c.Get(cmd.Context(), client.ObjectKey{Name: name}, namespace); err != nil {
-		return fmt.Errorf("read Namespace %s: %w", name, err)
+		return client.IgnoreNotFound(err)
 	}
 	if _, labelled := namespace.Labels[v1alpha1.LabelOrganization]; labelled {
-		return fmt.Errorf("organization %s is there already", name)
+		return nil
 	}
-	return fmt.Errorf("the Namespace %[1]s is no organization; to make it one: kubectl label namespace %[1]s %[2]s=%[1]s", name, v1alpha1.LabelOrganization)
+	return fmt.Errorf("Namespace %[1]s already exists; to let Berth adopt it, run: kubectl label namespace %[1]s %[2]s=%[1]s", //nolint:staticcheck // A Kind.
+		name, v1alpha1.LabelOrganization)
 }
 
 func (g *global) listOrganizations(cmd *cobra.Command) error {
@@ -116,17 +140,17 @@ func (g *global) listOrganizations(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	namespaces := &corev1.NamespaceList{}
-	if err := c.List(cmd.Context(), namespaces, client.HasLabels{v1alpha1.LabelOrganization}); err != nil {
-		return fmt.Errorf("list Namespaces: %w", err)
+	organizations := &v1alpha1.OrganizationList{}
+	if err := c.List(cmd.Context(), organizations); err != nil {
+		return fmt.Errorf("list Organizations: %w", err)
 	}
-	items, rows := make([]organization, 0, len(namespaces.Items)), make([][]string, 0, len(namespaces.Items))
-	for _, namespace := range namespaces.Items {
-		item := describe(&namespace)
+	items, rows := make([]organization, 0, len(organizations.Items)), make([][]string, 0, len(organizations.Items))
+	for _, org := range organizations.Items {
+		item := describe(&org)
 		items = append(items, item)
-		rows = append(rows, []string{item.Name, item.ExternalID, item.Created.Format(time.RFC3339)})
+		rows = append(rows, []string{item.Name, yesNo(item.Ready), yesNo(item.Trusted), item.ExternalID, item.Created.Format(time.RFC3339)})
 	}
-	return g.print(cmd.OutOrStdout(), items, []string{"NAME", "EXTERNAL ID", "CREATED"}, rows)
+	return g.print(cmd.OutOrStdout(), items, []string{"NAME", "READY", "TRUSTED", "EXTERNAL ID", "CREATED"}, rows)
 }
 
 func (g *global) deleteOrganization(cmd *cobra.Command, name string, yes bool) error {
@@ -134,7 +158,7 @@ func (g *global) deleteOrganization(cmd *cobra.Command, name string, yes bool) e
 	if err != nil {
 		return err
 	}
-	namespace, err := organizationNamed(cmd, c, name)
+	org, err := organizationNamed(cmd, c, name)
 	if err != nil {
 		return err
 	}
@@ -145,24 +169,25 @@ func (g *global) deleteOrganization(cmd *cobra.Command, name string, yes bool) e
 	if err := g.revokeKeysOf(cmd, c, name); err != nil {
 		return err
 	}
-	// The UID keeps a Namespace safe that was made anew under this name since it was looked at.
-	if err := c.Delete(cmd.Context(), namespace, client.Preconditions{UID: &namespace.UID}); err != nil {
-		return fmt.Errorf("delete Namespace %s: %w", name, err)
+	// The UID keeps an Organization safe that was created again under this name since it was read.
+	if err := c.Delete(cmd.Context(), org, client.Preconditions{UID: &org.UID}); err != nil {
+		return fmt.Errorf("delete Organization %s: %w", name, err)
 	}
 	fmt.Fprintf(cmd.ErrOrStderr(), "organization %s is being deleted\n", name)
 	return nil
 }
 
-// organizationNamed reads the Namespace of an organization.
-func organizationNamed(cmd *cobra.Command, c client.Client, name string) (*corev1.Namespace, error) {
-	namespace := &corev1.Namespace{}
-	if err := c.Get(cmd.Context(), client.ObjectKey{Name: name}, namespace); err != nil {
-		return nil, fmt.Errorf("read Namespace %s: %w", name, err)
+// organizationNamed reads an Organization.
+func organizationNamed(cmd *cobra.Command, c client.Client, name string) (*v1alpha1.Organization, error) {
+	org := &v1alpha1.Organization{}
+	err := c.Get(cmd.Context(), client.ObjectKey{Name: name}, org)
+	if apierrors.IsNotFound(err) {
+		return nil, fmt.Errorf("organization %s does not exist", name)
 	}
-	if _, labelled := namespace.Labels[v1alpha1.LabelOrganization]; !labelled {
-		return nil, fmt.Errorf("Namespace %s is no organization", name) //nolint:staticcheck // A Kind begins with a capital letter.
+	if err != nil {
+		return nil, fmt.Errorf("read Organization %s: %w", name, err)
 	}
-	return namespace, nil
+	return org, nil
 }
 
 // revokeKeysOf revokes the API keys that hold in an organization and nowhere else.
@@ -184,5 +209,5 @@ func (g *global) revokeKeysOf(cmd *cobra.Command, c client.Client, name string) 
 }
 
 func warn(out io.Writer, name string) {
-	fmt.Fprintf(out, "This deletes the Namespace %s with every App, Domain, Secret and everything else in it, and its API keys, for good.\n", name)
+	fmt.Fprintf(out, "This deletes the organization %s with its Namespace, every App, Domain, Secret and everything else in it, and its API keys, for good.\n", name)
 }

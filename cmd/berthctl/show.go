@@ -11,6 +11,8 @@ import (
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
@@ -21,6 +23,8 @@ import (
 type organizationDetails struct {
 	organization
 
+	// Message says how the organization is doing.
+	Message string `json:"message"`
 	// Isolated says that the organization's NetworkPolicy is there. Others beside it may let more through.
 	Isolated bool `json:"isolated"`
 	// Quota is what is bounded, by the name of the resource.
@@ -44,7 +48,7 @@ func (g *global) showOrganization(cmd *cobra.Command, name, principal string) er
 	if err != nil {
 		return err
 	}
-	namespace, err := organizationNamed(cmd, c, name)
+	org, err := organizationNamed(cmd, c, name)
 	if err != nil {
 		return err
 	}
@@ -54,7 +58,7 @@ func (g *global) showOrganization(cmd *cobra.Command, name, principal string) er
 	if err := errors.Join(client.IgnoreNotFound(quotaErr), client.IgnoreNotFound(policyErr)); err != nil {
 		return fmt.Errorf("read what organization %s has: %w", name, err)
 	}
-	details := organizationDetails{organization: describe(namespace), Isolated: policyErr == nil, Quota: usages(quota)}
+	details := organizationDetails{organization: describe(org), Message: message(org), Isolated: policyErr == nil, Quota: usages(quota)}
 	details.TrustPolicy = newTrustPolicy(principal, details.ExternalID)
 	err = g.print(cmd.OutOrStdout(), details, []string{"NAME", details.Name}, details.rows())
 	if err != nil || g.output != outputText {
@@ -64,12 +68,21 @@ func (g *global) showOrganization(cmd *cobra.Command, name, principal string) er
 }
 
 // describe is an organization as lists print it.
-func describe(namespace *corev1.Namespace) organization {
+func describe(org *v1alpha1.Organization) organization {
 	return organization{
-		Name:       namespace.Name,
-		ExternalID: namespace.Annotations[v1alpha1.AnnotationExternalID],
-		Created:    namespace.CreationTimestamp.UTC(),
+		Name:       org.Name,
+		Ready:      meta.IsStatusConditionTrue(org.Status.Conditions, v1alpha1.ConditionReady),
+		Trusted:    ptr.Deref(org.Spec.Trusted, false),
+		ExternalID: org.Status.ExternalID,
+		Created:    org.CreationTimestamp.UTC(),
 	}
+}
+
+func yesNo(is bool) string {
+	if is {
+		return "yes"
+	}
+	return "no"
 }
 
 func usages(quota *corev1.ResourceQuota) map[string]usage {
@@ -85,11 +98,17 @@ func usages(quota *corev1.ResourceQuota) map[string]usage {
 }
 
 func (o *organizationDetails) rows() [][]string {
-	isolated := "no: there is no NetworkPolicy " + names.OrganizationObject
+	ready, isolated := "no: "+o.Message, "no: there is no NetworkPolicy "+names.OrganizationObject
+	if o.Ready {
+		ready = "yes"
+	}
 	if o.Isolated {
 		isolated = "yes"
 	}
-	rows := [][]string{{"EXTERNAL ID", cmp.Or(o.ExternalID, "none yet")}, {"CREATED", o.Created.Format(time.RFC3339)}, {"ISOLATED", isolated}}
+	rows := [][]string{
+		{"READY", ready}, {"TRUSTED", yesNo(o.Trusted)}, {"EXTERNAL ID", cmp.Or(o.ExternalID, "none yet")},
+		{"CREATED", o.Created.Format(time.RFC3339)}, {"ISOLATED", isolated},
+	}
 	if len(o.Quota) == 0 {
 		return append(rows, []string{"QUOTA", "none"})
 	}

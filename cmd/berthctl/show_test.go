@@ -16,14 +16,9 @@ import (
 
 // No operator runs in these tests, so they make what it would.
 func TestOrganizationDetails(t *testing.T) {
-	must(t, "org", "create", "shown", "--quota", "pods=50, requests.memory=8Gi", "--default-limits", "memory=1Gi")
-	namespace := &corev1.Namespace{}
-	if err := cluster.Get(t.Context(), client.ObjectKey{Name: "shown"}, namespace); err != nil {
+	org := found(t, "shown", "--quota", "pods=50, requests.memory=8Gi", "--trusted")
+	if err := cluster.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "shown"}}); err != nil {
 		t.Fatal(err)
-	}
-	want := map[string]string{v1alpha1.AnnotationQuota: "pods=50, requests.memory=8Gi", v1alpha1.AnnotationDefaultLimits: "memory=1Gi"}
-	if diff := cmp.Diff(want, namespace.Annotations); diff != "" {
-		t.Errorf("annotations: -want, +got:\n%s", diff)
 	}
 	if got := must(t, "org", "show", "shown"); !strings.Contains(got, "QUOTA         none") || !strings.Contains(got, "ISOLATED      no") {
 		t.Errorf("org show, before the operator has seen it: got\n%s", got)
@@ -41,16 +36,19 @@ func TestOrganizationDetails(t *testing.T) {
 	if err := cluster.Status().Update(t.Context(), quota); err != nil {
 		t.Fatal(err)
 	}
+	report(t, org, "id", metav1.Condition{Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue, Reason: "Succeeded", Message: "All is well."})
 	shown := decode[organizationDetails](t, must(t, "org", "show", "shown", "-o", "json"))
 	details := organizationDetails{
-		organization: organization{Name: "shown", Created: namespace.CreationTimestamp.UTC()}, Isolated: true,
-		Quota: map[string]usage{"pods": {Hard: "50", Used: "3"}, "requests.memory": {Hard: "8Gi"}},
+		organization: organization{Name: "shown", Ready: true, Trusted: true, ExternalID: "id", Created: org.CreationTimestamp.UTC()},
+		Message:      "All is well.", Isolated: true,
+		TrustPolicy: newTrustPolicy(anyPrincipal, "id"),
+		Quota:       map[string]usage{"pods": {Hard: "50", Used: "3"}, "requests.memory": {Hard: "8Gi"}},
 	}
 	if diff := cmp.Diff(details, shown, cmp.AllowUnexported(organizationDetails{})); diff != "" {
 		t.Errorf("org show -o json: -want, +got:\n%s", diff)
 	}
 	got := must(t, "org", "show", "shown")
-	for _, line := range []string{"NAME          shown", "ISOLATED      yes", "QUOTA         pods 50, 3 used", "requests.memory 8Gi, not counted yet"} {
+	for _, line := range []string{"NAME          shown", "READY         yes", "TRUSTED       yes", "ISOLATED      yes", "QUOTA         pods 50, 3 used", "requests.memory 8Gi, not counted yet"} {
 		if !strings.Contains(got, line) {
 			t.Errorf("org show doesn't say %q:\n%s", line, got)
 		}

@@ -6,22 +6,11 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
-	"github.com/berth-dev/berth/api/v1alpha1"
 )
 
 func TestTrustPolicy(t *testing.T) {
 	const id = "5ZR9NGLQ0AWMWCFVE2UXJTYKRH7DQ4SB"
-	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
-		Name:        "trusted",
-		Labels:      map[string]string{v1alpha1.LabelOrganization: "trusted"},
-		Annotations: map[string]string{v1alpha1.AnnotationExternalID: id},
-	}}
-	if err := cluster.Create(t.Context(), namespace); err != nil {
-		t.Fatal(err)
-	}
+	report(t, found(t, "trusted"), id)
 	for principal, args := range map[string][]string{
 		anyPrincipal:                                 nil,
 		"arn:aws:iam::123456789012:role/berth":       {"--aws-principal", "arn:aws:iam::123456789012:role/berth"},
@@ -47,7 +36,7 @@ func TestTrustPolicy(t *testing.T) {
 
 // TestNoTrustPolicy says that there is no policy before there is an external id: it would trust the platform in anybody's name.
 func TestNoTrustPolicy(t *testing.T) {
-	must(t, "org", "create", "untrusted")
+	found(t, "untrusted")
 	if shown := decode[map[string]any](t, must(t, "org", "show", "untrusted", "-o", "json")); shown["trustPolicy"] != nil {
 		t.Errorf("org show -o json: got %v", shown["trustPolicy"])
 	}

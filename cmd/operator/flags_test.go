@@ -23,8 +23,11 @@ func TestParse(t *testing.T) {
 				Issuer:             controllers.Issuer{Name: "ca", Kind: "ClusterIssuer", Group: "cert-manager.io"},
 				IngressAnnotations: map[string]string{},
 				Namespace:          "berth-system",
-				RouterNamespaces:   []string{"traefik"},
-				Concurrency:        10,
+
+				CertManagerNamespace: "cert-manager",
+
+				RouterNamespaces: []string{"traefik"},
+				Concurrency:      10,
 			},
 			metricsAddress: ":8080", healthAddress: ":8081", logFormat: "json",
 		}
@@ -43,7 +46,7 @@ func TestParse(t *testing.T) {
 			args: required + "--issuer-kind=Issuer --issuer-group=example.com --ingress-class=traefik --concurrency=3 " +
 				"--ingress-annotation=a.example.com/b=c=d --ingress-annotation=e= --leader-elect --leader-election-namespace=berth-system " +
 				"--namespace=berth --router-namespace=a,b, --router-network=10.0.0.0/8 --router-network=,fd00::1/128 --deny-egress=192.0.2.0/24 --deny-egress= " +
-				"--verify-domains --wildcard-certificate=true --dns-server=[::1]:53 " +
+				"--cert-manager-namespace=certs --never-organization=a,b --never-organization=c --verify-domains --wildcard-certificate=true --dns-server=[::1]:53 " +
 				"--metrics-bind-address=0 --health-probe-bind-address=127.0.0.1:9 --log-format=text --log-level=DEBUG",
 			want: defaults(func(o *options) {
 				o.controllers.Issuer = controllers.Issuer{Name: "ca", Kind: "Issuer", Group: "example.com"}
@@ -53,6 +56,7 @@ func TestParse(t *testing.T) {
 				o.controllers.RouterNetworks = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::1/128")}
 				o.controllers.DenyEgress = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}
 				o.controllers.VerifyDomains, o.controllers.WildcardCertificate, o.controllers.DNSServer = true, true, "[::1]:53"
+				o.controllers.CertManagerNamespace, o.controllers.NeverOrganizations = "certs", []string{"a", "b", "c"}
 				o.leaderElect, o.leaderElectionNamespace = true, "berth-system"
 				o.metricsAddress, o.healthAddress = "0", "127.0.0.1:9"
 				o.logFormat, o.logLevel = "text", slog.LevelDebug

@@ -13,15 +13,18 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	"k8s.io/client-go/rest"
 	"k8s.io/klog/v2"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
 	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/berth-dev/berth/controllers"
 	"github.com/berth-dev/berth/internal/apiclient"
 	_ "github.com/berth-dev/berth/internal/authorities" // Those of Amazon's endpoints, in an image.
+	"github.com/berth-dev/berth/internal/policycheck"
 	"github.com/berth-dev/berth/internal/tracing"
 	"github.com/berth-dev/berth/internal/version"
 )
@@ -81,6 +84,9 @@ func run(ctx context.Context, args []string) error {
 	if err := mgr.AddReadyzCheck("caches", full(mgr.GetCache())); err != nil {
 		return err
 	}
+	if err := o.checkPolicies(mgr, config); err != nil {
+		return err
+	}
 	if err := controllers.SetupWithManager(ctx, mgr, o.controllers); err != nil {
 		return err
 	}
@@ -98,6 +104,25 @@ func (o *options) manager() ctrl.Options {
 	m.LeaderElectionNamespace = o.leaderElectionNamespace
 	m.LeaderElectionReleaseOnCancel = true
 	return m
+}
+
+// checkPolicies has the controllers grant no rights unless the admission policies are bound.
+func (o *options) checkPolicies(mgr ctrl.Manager, config *rest.Config) error {
+	policies, err := policycheck.New(config, slog.New(o.logHandler()), policycheck.Operator()...)
+	if err != nil {
+		return err
+	}
+	o.controllers.Guarded = policies.Err
+	return addPolicyCheck(mgr, policies)
+}
+
+// addPolicyCheck has the manager check the admission policies, and report the result by its probes and metrics.
+func addPolicyCheck(mgr ctrl.Manager, policies *policycheck.Checker) error {
+	return errors.Join(
+		mgr.Add(policies),
+		mgr.AddReadyzCheck("policies", func(*http.Request) error { return policies.Err() }),
+		metrics.Registry.Register(policies.Metric()),
+	)
 }
 
 // full says whether caches have been filled, be it to work with or to take over. What they hold stays when the API server is away.

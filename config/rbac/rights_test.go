@@ -14,6 +14,8 @@ import (
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 	"sigs.k8s.io/yaml"
+
+	"github.com/berth-dev/berth/internal/policycheck"
 )
 
 // right is what a role may do, and why.
@@ -70,6 +72,7 @@ var operator = []right{
 	{"list watch", "nodes", "their addresses, which the Pods of organizations don't reach, and whether they support user namespaces"},
 	{"list watch", "discovery.k8s.io/endpointslices", "the addresses of the API server, which the Pods of organizations don't reach"},
 	{"create patch", "events.k8s.io/events", "what somebody should know; those about a Namespace lie in the Namespace default"},
+	{"get", policies(), "to report in its readiness whether they are bound"},
 }
 
 // operatorOrganization is what the operator may do in organizations alone.
@@ -93,6 +96,7 @@ var facade = []right{
 	{"list watch", "namespaces", "whose Secrets are read, and whose Services have hosts of their names"},
 	{"create", "authorization.k8s.io/subjectaccessreviews", "to ask what a caller may do"},
 	{"impersonate:user-info", "authentication.k8s.io/users authentication.k8s.io/groups", "to act as the caller, in nothing but what follows"},
+	{"get", policies(), "to report in its readiness whether they are bound"},
 }
 
 // facadeOrganization is what the facade may do in organizations alone: whatever it writes and reads live there, it does as its caller.
@@ -116,7 +120,7 @@ var manager = []right{
 	{"create", "berth.dev/domains/test-email", "to see whether mail gets through"},
 	{"list delete", "berth.dev/apikeys", "to see who is let in, and to let them in no more"},
 	{"create", "berth.dev/apikeys:manager berth.dev/apikeys:contributor", "to let others in, but no host staff"},
-	{"create patch delete", "secrets", "values that Apps and Domains name; an admission policy keeps other Secrets from being changed, and so shown"},
+	{"create patch delete", "secrets", "values that Apps and Domains name; an admission policy denies changes of other Secrets, which would show them"},
 	{"get list watch", "pods", "to see how an App is doing"},
 	{"get", "pods/log", "to see what an App says"},
 }
@@ -155,6 +159,16 @@ func rolebindings(names ...string) string {
 
 func clusterroles(names ...string) string {
 	return "rbac.authorization.k8s.io/clusterroles:" + strings.Join(names, " rbac.authorization.k8s.io/clusterroles:")
+}
+
+// policies are the admission policies that Berth checks, and their bindings.
+func policies() string {
+	const group = "admissionregistration.k8s.io/"
+	var all []string
+	for _, name := range policycheck.Policies() {
+		all = append(all, group+"validatingadmissionpolicies:"+name, group+"validatingadmissionpolicybindings:"+name)
+	}
+	return strings.Join(all, " ")
 }
 
 // Nobody has a right without a reason, and no reason is left without its right.

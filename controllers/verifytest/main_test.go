@@ -12,6 +12,8 @@ import (
 
 	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
 	"github.com/go-logr/logr"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -21,6 +23,7 @@ import (
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/controllers"
 	"github.com/berth-dev/berth/internal/access"
+	"github.com/berth-dev/berth/internal/names"
 	"github.com/berth-dev/berth/internal/testdns"
 	"github.com/berth-dev/berth/internal/testenv"
 )
@@ -107,10 +110,24 @@ func organization(t *testing.T) (ns, token string) {
 		if token = o.Status.VerificationToken; token == "" {
 			return errors.New("there is no token")
 		}
-		return nil
+		return countQuota(ctx, o.Name)
 	})
 	create(t, &v1alpha1.App{ObjectMeta: metav1.ObjectMeta{Namespace: o.Name, Name: appIn(o.Name)}, Spec: v1alpha1.AppSpec{Image: "registry.example.com/a:v1"}})
 	return o.Name, token
+}
+
+// countQuota plays the controller that counts what a quota is used for: what nobody has counted, the API server refuses.
+func countQuota(ctx context.Context, ns string) error {
+	quota := &corev1.ResourceQuota{}
+	if err := api.Get(ctx, client.ObjectKey{Namespace: ns, Name: names.OrganizationObject}, quota); err != nil {
+		return err
+	}
+	used := corev1.ResourceList{}
+	for name := range quota.Spec.Hard {
+		used[name] = resource.Quantity{}
+	}
+	quota.Status = corev1.ResourceQuotaStatus{Hard: quota.Spec.Hard, Used: used}
+	return api.Status().Update(ctx, quota)
 }
 
 // appIn returns the name of the App of an organization. Default hosts are unique on the whole platform.
@@ -181,8 +198,8 @@ var (
 
 func failing(reason string) condition { return condition{metav1.ConditionFalse, reason} }
 
-// expect waits until a Domain has the conditions, all of the present generation, and tools that know only kstatus agree.
-func expect(t *testing.T, d *v1alpha1.Domain, kstatus status.Status, want map[string]condition) {
+// expect waits until an App or a Domain has the conditions, all of the present generation, and tools that know only kstatus agree.
+func expect(t *testing.T, d testenv.Object, kstatus status.Status, want map[string]condition) {
 	t.Helper()
 	testenv.Expect(t, api, d, kstatus, want)
 }

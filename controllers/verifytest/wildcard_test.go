@@ -9,6 +9,7 @@ import (
 
 	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
 	cmmeta "github.com/cert-manager/cert-manager/pkg/apis/meta/v1"
+	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -65,6 +66,44 @@ func TestWildcardCertificate(t *testing.T) {
 	certify(t, ns, app.Name)
 	awaitCertified(t, app, names.TLSSecret(app.Name, app.UID))
 	awaitDomainCertified(t, domain)
+}
+
+// With a wildcard certificate, a custom certificate for all default hosts would be served for those of others, whose routes name no Secret. It is
+// refused, the host keeps the wildcard certificate, and no certificate is requested.
+func TestCustomCertificateBesideTheWildcard(t *testing.T) {
+	startWith(t, func(o *controllers.Options) { o.WildcardCertificate = true })
+	ns, _ := organization(t)
+	app := &v1alpha1.App{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: appIn(ns)}}
+	awaitCertified(t, app, "")
+	newCustomSecret(t, ns, "all", app.Name+"."+baseDomain, "*."+baseDomain)
+	newCustomSecret(t, ns, "own", app.Name+"."+baseDomain)
+	domain := newDomain(t, ns, app.Name+"."+baseDomain)
+	change(t, domain, func() { domain.Spec.TLS = &v1alpha1.DomainTLS{SecretRef: &v1alpha1.SecretRef{Name: "all"}} })
+	expect(t, domain, status.FailedStatus, map[string]condition{v1alpha1.ConditionCertified: failing(v1alpha1.ReasonCertificateInvalid)})
+	expect(t, app, status.FailedStatus, map[string]condition{v1alpha1.ConditionCertified: failing(v1alpha1.ReasonCertificateInvalid)})
+	if got, err := namedSecret(t.Context(), app); err != nil || got != "" {
+		t.Errorf("the route names the Secret %q, %v; want none", got, err)
+	}
+	change(t, domain, func() { domain.Spec.TLS.SecretRef.Name = "own" })
+	awaitCertified(t, app, names.CustomSecret(app.Name, app.UID))
+	awaitDomainCertified(t, domain)
+	if err := wantNone(t.Context(), app); err != nil {
+		t.Errorf("beside the wildcard certificate: %v", err)
+	}
+}
+
+// newCustomSecret makes a Secret with a custom certificate, as a user does.
+func newCustomSecret(t *testing.T, ns, name, host string, others ...string) {
+	t.Helper()
+	chain, key, err := cert.GenerateSelfSignedCertKey(host, nil, others)
+	if err != nil {
+		t.Fatal(err)
+	}
+	create(t, &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: name, Labels: map[string]string{v1alpha1.LabelSecret: v1alpha1.SecretCertificate}},
+		Type:       corev1.SecretTypeTLS,
+		Data:       map[string][]byte{corev1.TLSCertKey: chain, corev1.TLSPrivateKeyKey: key},
+	})
 }
 
 // certificateObjects are what there is for a certificate of an App's own.

@@ -32,6 +32,8 @@ berth_apiserver_requests_total{verb="patch", resource="apps", status="409"} 0+60
 berth_reconciles_total{kind="App", outcome="done"} 0+60x120
 berth_reconciles_total{kind="App", outcome="failed"} 0+1x120
 workqueue_longest_running_processor_seconds{job="berth-operator-metrics", name="app"} 1x120
+berth_policies_bound{job="berth-operator-metrics", pod="o"} 0 1x119
+berth_policies_bound{job="berth-facade-metrics", pod="f"} 0 1x119
 berth_certificate_expiration_timestamp_seconds{organization="a", kind="App", name="web", type="Default"} 7776000x120
 berth_pull_token_expiration_timestamp_seconds{organization="a", app="web"} 43200+60x120
 berth_apps{organization="a", state="ready", reason="Succeeded"} 200x120
@@ -93,6 +95,10 @@ func TestAlerts(t *testing.T) {
 		"BerthQueueStuck": {
 			series: `workqueue_longest_running_processor_seconds{job="berth-operator-metrics", name="app"} 0+60x120`,
 			want:   []string{"BerthQueueStuck warning app"},
+		},
+		"BerthPoliciesUnbound": {
+			series: `berth_policies_bound{job="berth-operator-metrics", pod="p"} 0x120`,
+			want:   []string{"BerthPoliciesUnbound critical"},
 		},
 		"BerthCertificateEnds": {
 			series: `berth_certificate_expiration_timestamp_seconds{organization="a", kind="Domain", name="www", type="Custom"} 518400x120`,

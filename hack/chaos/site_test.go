@@ -7,6 +7,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -46,17 +47,26 @@ func (s site) values(suffix string) []client.Object {
 	}
 }
 
+// namespaceOf returns a Namespace that the Organization of its name may have. It is made first, so that nothing waits for the operator.
+func namespaceOf(name string) *corev1.Namespace {
+	return &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{v1alpha1.LabelOrganization: name}}}
+}
+
+// organizationOf returns a trusted Organization.
+func organizationOf(name string) *v1alpha1.Organization {
+	return &v1alpha1.Organization{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: v1alpha1.OrganizationSpec{Trusted: new(true)}}
+}
+
 // make makes the organization, the App and the Domain.
 func (s site) make(ctx context.Context) error {
-	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
-		Name: string(s), Labels: map[string]string{v1alpha1.LabelOrganization: string(s)},
-		Annotations: map[string]string{v1alpha1.AnnotationQuota: "pods=50", v1alpha1.AnnotationDefaultRequests: "cpu=10m"},
-	}}
+	organization := organizationOf(string(s))
+	organization.Spec.Quota = corev1.ResourceList{corev1.ResourcePods: resource.MustParse("50")}
+	organization.Spec.DefaultRequests = corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("10m")}
 	app := &v1alpha1.App{ObjectMeta: s.named(""), Spec: v1alpha1.AppSpec{
 		Image: "registry.example.com/shop/web:v1", Env: s.env("-1"), Registry: s.registry("-1"),
 	}}
 	password := s.secret("-mail", v1alpha1.SecretMailPassword, map[string]string{"password": "password"})
-	for _, o := range append([]client.Object{namespace, password}, append(s.values("-1"), app)...) {
+	for _, o := range append([]client.Object{namespaceOf(string(s)), organization, password}, append(s.values("-1"), app)...) {
 		if err := suite.api.Create(ctx, o); err != nil {
 			return err
 		}
@@ -110,9 +120,10 @@ func (s site) remove(ctx context.Context) error {
 	if err := suite.api.Delete(ctx, &v1alpha1.App{ObjectMeta: s.named("")}); err != nil {
 		return err
 	}
-	return edit(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: string(s)}}, func(n *corev1.Namespace) {
-		delete(n.Labels, v1alpha1.LabelOrganization)
-	})
+	if err := suite.api.Delete(ctx, organizationOf(string(s))); err != nil {
+		return err
+	}
+	return edit(ctx, namespaceOf(string(s)), func(n *corev1.Namespace) { delete(n.Labels, v1alpha1.LabelOrganization) })
 }
 
 // edit changes an object as it is now.

@@ -9,10 +9,8 @@ import (
 	"testing"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/facade/apikey"
 	"github.com/berth-dev/berth/hack/chaos/fault"
 	"github.com/berth-dev/berth/internal/testenv"
@@ -55,11 +53,10 @@ func newStorm(t *testing.T, name, organization string) *storm {
 func (s *storm) enter(t *testing.T, organization string) {
 	t.Helper()
 	s.organization = organization
-	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
-		Name: organization, Labels: map[string]string{v1alpha1.LabelOrganization: organization},
-	}}
-	if err := suite.api.Create(t.Context(), namespace); err != nil {
-		t.Fatal(err)
+	for _, o := range []client.Object{namespaceOf(organization), organizationOf(organization)} {
+		if err := suite.api.Create(t.Context(), o); err != nil {
+			t.Fatal(err)
+		}
 	}
 	key, token, err := apikey.New(apikey.Spec{Owner: "ann@example.com", Role: apikey.RoleManager, Organizations: []string{organization}})
 	if err != nil {

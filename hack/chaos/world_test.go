@@ -20,6 +20,7 @@ import (
 // kinds are those that Berth writes in organizations, and those that come of them.
 var kinds = []schema.GroupVersionKind{
 	{Version: "v1", Kind: "Namespace"},
+	{Group: "berth.dev", Version: "v1alpha1", Kind: "Organization"},
 	{Group: "berth.dev", Version: "v1alpha1", Kind: "App"},
 	{Group: "berth.dev", Version: "v1alpha1", Kind: "Domain"},
 	{Group: "apps", Version: "v1", Kind: "Deployment"},
@@ -56,7 +57,7 @@ func look(ctx context.Context, organizations []string) (world, error) {
 		for i := range list.Items {
 			o := &list.Items[i]
 			of := o.GetNamespace()
-			if o.GetKind() == "Namespace" {
+			if of == "" { // A Namespace or an Organization.
 				of = o.GetName()
 			}
 			if slices.Contains(organizations, of) {
@@ -103,6 +104,10 @@ func normal(o *unstructured.Unstructured, organization string) any {
 	switch o.GetKind() {
 	case "Namespace":
 		c.SetAnnotations(unvalued(c.GetAnnotations()))
+	case "Organization":
+		for _, id := range []string{"externalID", "verificationToken"} {
+			unstructured.RemoveNestedField(c.Object, "status", id)
+		}
 	case "Secret":
 		c.Object["data"] = digests(o)
 	case "Deployment":

@@ -19,7 +19,7 @@ func TestRenewal(t *testing.T) {
 	t.Parallel()
 	const org, host = "renewal-org", "www.renewal-app.test"
 	mustAddHost(t, host)
-	organization(t, org).deploy(t, "renewal-app", "Renewed")
+	organization(t, org, "--allow-issuer", "Issuer/brief").deploy(t, "renewal-app", "Renewed")
 	briefIssuer(t, org)
 
 	applyDomain(t, org, "www", host, "renewal-app", "tls: {issuerRef: {kind: Issuer, name: brief}}")

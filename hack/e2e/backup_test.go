@@ -38,7 +38,8 @@ func TestBackup(t *testing.T) {
 	// The keys of other tests are theirs.
 	saving := strings.Replace(commands(t, "Save", organizationName), "=api-key", "=api-key --field-selector=metadata.name="+key, 1)
 	bash(t, dir, saving)
-	kubectl(t, "", "delete", "namespace", organizationName, "--timeout=2m")
+	kubectl(t, "", "delete", "organization", organizationName, "--timeout=2m")
+	kubectl(t, "", "wait", "namespace", organizationName, "--for=delete", "--timeout=2m")
 	kubectl(t, "", "delete", "secret", key, "-n", stack.Namespace)
 	for name := range kept {
 		kubectl(t, "", "delete", "secret", name, "-n", stack.Namespace)

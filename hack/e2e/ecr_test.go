@@ -43,7 +43,7 @@ func tellAmazon(t *testing.T, path string, what any) {
 // createOrganization makes an organization that nobody has a key for.
 func createOrganization(t *testing.T, name string) {
 	t.Helper()
-	if _, err := berth.Berthctl(t.Context(), "org", "create", name); err != nil {
+	if err := berth.CreateOrganization(t.Context(), name); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -53,7 +53,7 @@ func ecrRole(t *testing.T, organization, repository string) testaws.Role {
 	t.Helper()
 	id := ""
 	eventually(t, time.Minute, "the organization has an external id", func() (bool, string) {
-		id = kubectl(t, "", "get", "namespace", organization, "-o", `jsonpath={.metadata.annotations.berth\.dev/external-id}`)
+		id = kubectl(t, "", "get", "organization", organization, "-o", "jsonpath={.status.externalID}")
 		return id != "", ""
 	})
 	return testaws.Role{ARN: "arn:aws:iam::222222222222:role/" + organization, ExternalID: id, Repositories: []string{repository}}

@@ -44,6 +44,13 @@ metadata:
   name: %[1]s
   labels:
     berth.dev/organization: %[1]s
+---
+apiVersion: berth.dev/v1alpha1
+kind: Organization
+metadata:
+  name: %[1]s
+spec:
+  trusted: true
 `, name)
 }
 

@@ -34,9 +34,9 @@ func TestMain(m *testing.M) {
 }
 
 // organization makes an organization of the test's own and returns a REST client that is its manager.
-func organization(t *testing.T, name string) *restClient {
+func organization(t *testing.T, name string, flags ...string) *restClient {
 	t.Helper()
-	if _, err := berth.Berthctl(t.Context(), "org", "create", name); err != nil {
+	if err := berth.CreateOrganization(t.Context(), name, flags...); err != nil {
 		t.Fatal(err)
 	}
 	return managerOf(t, name, "tests@example.test")

@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
@@ -103,12 +102,8 @@ func setup(ctx context.Context, config *rest.Config) error {
 }
 
 func newOrganization(ctx context.Context, name string) error {
-	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
-		Name:        name,
-		Labels:      map[string]string{v1alpha1.LabelOrganization: name},
-		Annotations: map[string]string{v1alpha1.AnnotationExternalID: "external-id-of-" + name},
-	}}
-	if err := suite.cluster.Create(ctx, namespace); err != nil {
+	org := &v1alpha1.Organization{ObjectMeta: metav1.ObjectMeta{Name: name}}
+	if err := testenv.Organize(ctx, suite.cluster, org, "external-id-of-"+name); err != nil {
 		return err
 	}
 	return testenv.GrantIn(ctx, suite.cluster, name)

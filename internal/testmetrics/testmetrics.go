@@ -97,8 +97,8 @@ func hasAll(m *dto.Metric, labels []string) bool {
 	return true
 }
 
-// ofFacade are the beginnings of names that the facade's metrics alone have.
-var ofFacade = regexp.MustCompile(`^berth_(http|authentications|apiserver)_`)
+// ofFacade are the beginnings of the names of the facade's metrics. Both programs have berth_policies_bound, which cmd/operator registers and tests.
+var ofFacade = regexp.MustCompile(`^berth_(http|authentications|apiserver|policies)_`)
 
 // name is that of a metric of Berth's or of what Berth is made with.
 var name = regexp.MustCompile(`\b(berth|leader_election|workqueue|controller_runtime|rest_client|process)_[a-z_]+`)

@@ -85,6 +85,12 @@ func StallFor(after time.Duration, reason, format string, args ...any) error {
 	return &problemError{Problem{Reason: reason, Message: fmt.Sprintf(format, args...), Stalled: true, after: after}}
 }
 
+// IsProblem reports whether an error was made by Stall, StallFor or Wait.
+func IsProblem(err error) bool {
+	_, ok := errors.AsType[*problemError](err)
+	return ok
+}
+
 // classify turns any error of a phase into a problem.
 func classify(err error) *Problem {
 	if e, ok := errors.AsType[*problemError](err); ok {

@@ -77,6 +77,9 @@ func New() *Metrics {
 	}
 }
 
+// Register adds a metric that another package measures.
+func (m *Metrics) Register(c prometheus.Collector) error { return m.registry.Register(c) }
+
 // Handler serves the metrics at /metrics.
 func (m *Metrics) Handler() http.Handler {
 	mux := http.NewServeMux()

@@ -24,6 +24,11 @@ func (c *domainChange) setCertificate(body wire.DomainBody) error {
 	if err := chain.Check(c.host, c.fresh.Now); err != nil {
 		return apierr.Field(wire.FieldCertificate, err.Error())
 	}
+	// Whose the other names are, the operator knows.
+	names := certificate.NamePolicy{Host: c.host, App: c.observed.App.Name, Rules: c.platform.Hosts}
+	if err := names.Check(chain.Leaf()); err != nil {
+		return apierr.Field(wire.FieldCertificate, err.Error())
+	}
 	key, err := c.keyFor(chain, body.Key)
 	if err != nil {
 		return err

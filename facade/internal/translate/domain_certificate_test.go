@@ -136,6 +136,31 @@ func TestEarlierCertificate(t *testing.T) {
 	}
 }
 
+// TestCertificateWithOtherNames says that a certificate is refused which names hosts of the platform's, and that others are the operator's to judge.
+func TestCertificateWithOtherNames(t *testing.T) {
+	const host = "shop.apps.example.com"
+	cases := map[string]struct {
+		names []string
+		field string
+	}{
+		"Own":          {names: []string{"www.example.net", "*.example.net"}},
+		"DefaultHosts": {names: []string{"*.apps.example.com"}, field: "ssl_certificate"},
+		"DefaultHost":  {names: []string{"other.APPS.example.com."}, field: "ssl_certificate"},
+		"Cluster":      {names: []string{"kubernetes.default.svc"}, field: "ssl_certificate"},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			key := mustKey(t)
+			chain := authority{key: key}.issue(t, host, key, func(c *x509.Certificate) { c.DNSNames = append(c.DNSNames, tc.names...) })
+			_, err := ChangeDomain(platform, Observed{App: app("shop", v1alpha1.AppSpec{})}, wire.DomainBody{Certificate: chain, Key: key}, fresh)
+			e, refused := errors.AsType[*apierr.Error](err)
+			if refused != (tc.field != "") || refused && e.Fields[tc.field] == nil {
+				t.Errorf("ChangeDomain(...): got %v, want a 400 that names %q", err, tc.field)
+			}
+		})
+	}
+}
+
 // TestCreateDomainByKey says that the key which waits for the certificate of an App's only host is for no other.
 func TestCreateDomainByKey(t *testing.T) {
 	chain, key := issue(t, "www.example.com")

@@ -11,6 +11,10 @@ import (
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	berthv1alpha1 "github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/hack/dev/stack"
 	"github.com/berth-dev/berth/hack/e2e/witness"
 )
@@ -36,9 +40,16 @@ func TestMain(m *testing.M) {
 		if httpClient, err = s.HTTPClient(s.Env.CAIngress); err != nil {
 			return err
 		}
-		_, err = s.Berthctl(context.Background(), "org", "create", organization)
-		return err
+		return s.Client.Create(context.Background(), earlierOrganization())
 	}))
+}
+
+// earlierOrganization returns a Namespace that was an organization before Organizations were a kind. The operator makes it one when it is installed.
+func earlierOrganization() *corev1.Namespace {
+	return &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
+		Name: organization, Labels: map[string]string{berthv1alpha1.LabelOrganization: organization},
+		Annotations: map[string]string{berthv1alpha1.AnnotationExternalID: "external-id-of-before"},
+	}}
 }
 
 // get asks for a page, with an API key unless that is empty, and returns the status of the answer.

@@ -41,7 +41,7 @@ var groups = map[string]string{
 	"metrics.rules":             "Alerts.",
 	"metrics.dashboard":         "A dashboard for Grafana, in a ConfigMap that its sidecar finds.",
 	"tracing":                   "OpenTelemetry traces.",
-	"crds":                      "The definitions of App and Domain.",
+	"crds":                      "The custom resource definitions.",
 	"operator.image":            "Another image than that of the others.",
 	"facade.image":              "Another image than that of the others.",
 	"operator.serviceAccount":   "The ServiceAccount berth-operator.",
@@ -236,7 +236,7 @@ var table = []value{
 	{path: "crds.install", schema: boolean, preset: true, doc: "Whether they are part of the release, which then upgrades them."},
 	{
 		path: "crds.keep", schema: boolean, preset: true,
-		doc: "Whether they stay when the release is uninstalled. Without them, every App and every Domain is gone.",
+		doc: "Whether they stay when the release is uninstalled. Without them, every organization is deleted with its Namespace.",
 	},
 }
 

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -21,9 +20,9 @@ import (
 
 // seed makes the first organization and its keys with berthctl, as an administrator would.
 func (s *Stack) seed(ctx context.Context) error {
-	err := s.Client.Get(ctx, client.ObjectKey{Name: Organization}, &corev1.Namespace{})
+	err := s.Client.Get(ctx, client.ObjectKey{Name: Organization}, &berthv1alpha1.Organization{})
 	if apierrors.IsNotFound(err) { // An existing cluster has it from the time before.
-		_, err = s.Berthctl(ctx, "org", "create", Organization)
+		err = s.CreateOrganization(ctx, Organization)
 	}
 	if err != nil {
 		return err
@@ -35,6 +34,17 @@ func (s *Stack) seed(ctx context.Context) error {
 		return err
 	}
 	s.Env.HostKey, err = s.Berthctl(ctx, "apikey", "create", "--host", "--owner", "staff@"+s.opts.BaseDomain)
+	return err
+}
+
+// CreateOrganization creates a trusted organization with berthctl, whose Domains may have certificates of the stack's ACME issuer. The flags are
+// added to those of `org create`.
+func (s *Stack) CreateOrganization(ctx context.Context, name string, flags ...string) error {
+	args := append([]string{"org", "create", name, "--trusted"}, flags...)
+	if s.Env.ACMEIssuer != "" {
+		args = append(args, "--allow-issuer", s.Env.ACMEIssuer)
+	}
+	_, err := s.Berthctl(ctx, args...)
 	return err
 }
 

@@ -12,24 +12,35 @@ import (
 	"testing"
 )
 
-// Reasons that only one of the kinds has; every other has to be on the pages of both.
+// Reasons that only one of the kinds has; every other has to be on the pages of all.
 var (
 	onlyApp = []string{
 		"ConfigMapNotFound", "RegistryMismatch", "CredentialsInvalid", "RoleRefused", "TokenRefused", "NoPlatformIdentity", "AWSUnavailable",
 		"ImagePullFailed", "ImagePullDenied", "ImageNotFound", "WrongArchitecture", "Crashed", "Unschedulable", "Unready", "DeadlineExceeded",
-		"ScaledToZero",
+		"ScaledToZero", "RegistryNotAllowed",
 	}
 	onlyDomain = []string{
 		"HostReserved", "RecordNotFound", "RecordDifferent", "LookupFailed", "ServedBefore", "AppNotFound", "ExpiresWithin30Days",
-		"ExpiresWithin7Days", "ExpiresWithin1Day", "Expired",
+		"ExpiresWithin7Days", "ExpiresWithin1Day", "Expired", "IssuerNotAllowed", "Throttled",
 	}
+	onlyOrganization = []string{
+		"NamespaceReserved", "NamespaceCreated", "NamespaceAdopted", "OrganizationCreated", "AccessRemoved", "BoundRemoved",
+	}
+	// onlyRoutes are those of Apps and Domains.
+	onlyRoutes       = []string{"NoOrganization", "HostConflict", "SecretNotFound", "CertificateInvalid"}
+	ofOrganizations  = []string{"NamespaceReady", "Authorized", "Bounded"}
+	ofAppsAndDomains = []string{"Configured", "Available", "Routed", "Certified", "Verified", "CertificateExpiring"}
 )
 
 // TestReasons looks for every condition and every reason on the page of each kind that can have it.
 func TestReasons(t *testing.T) {
 	kinds := map[string]struct{ others, conditions []string }{
-		"app.md":    {others: onlyDomain, conditions: []string{"Verified", "CertificateExpiring"}},
-		"domain.md": {others: onlyApp, conditions: []string{"Available"}},
+		"app.md": {
+			others:     slices.Concat(onlyDomain, onlyOrganization),
+			conditions: append([]string{"Verified", "CertificateExpiring"}, ofOrganizations...),
+		},
+		"domain.md":       {others: slices.Concat(onlyApp, onlyOrganization), conditions: append([]string{"Available"}, ofOrganizations...)},
+		"organization.md": {others: slices.Concat(onlyApp, onlyDomain, onlyRoutes), conditions: ofAppsAndDomains},
 	}
 	for page, kind := range kinds {
 		content, err := os.ReadFile(filepath.Join(root, "docs", page))

@@ -4,6 +4,7 @@ package plane
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -112,12 +113,22 @@ func (p *Plane) Kubeconfig(ctx context.Context, account string) (string, error) 
 	return path, clientcmd.WriteToFile(*file, path)
 }
 
-// Namespace makes a Namespace, which is an organization or not.
+// Namespace makes a Namespace, which is that of a trusted Organization or not.
 func (p *Plane) Namespace(ctx context.Context, name string, organization bool) error {
 	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
 	if organization {
 		ns.Labels = map[string]string{v1alpha1.LabelOrganization: name}
 	}
-	_, err := p.Client.CoreV1().Namespaces().Create(ctx, ns, metav1.CreateOptions{})
-	return err
+	if _, err := p.Client.CoreV1().Namespaces().Create(ctx, ns, metav1.CreateOptions{}); err != nil || !organization {
+		return err
+	}
+	org, err := json.Marshal(&v1alpha1.Organization{
+		TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "Organization"},
+		ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: v1alpha1.OrganizationSpec{Trusted: new(true)},
+	})
+	if err != nil {
+		return err
+	}
+	path := "/apis/" + v1alpha1.GroupVersion.String() + "/organizations"
+	return p.Client.RESTClient().Post().AbsPath(path).SetHeader("Content-Type", "application/json").Body(org).Do(ctx).Error()
 }

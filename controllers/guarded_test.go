@@ -1,0 +1,81 @@
+package controllers
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/berth-dev/berth/controllers/internal/phase"
+	"github.com/berth-dev/berth/internal/access"
+	"github.com/berth-dev/berth/internal/testenv"
+)
+
+// binder returns a function that binds the operator's role in a Namespace, through a client, unless unbound returns an error.
+func binder(t *testing.T, c client.Client, name string, unbound *error) func() *phase.Outcome {
+	t.Helper()
+	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
+	get(t, ns)
+	o := testOptions().withDefaults()
+	o.Guarded = func() error { return *unbound }
+	b := testBase(t, clock.RealClock{})
+	b.client = c
+	r := o.organizationReconciler(b)
+	return func() *phase.Outcome {
+		return phase.Run(t.Context(), ns, phase.Phase[*corev1.Namespace]{Name: "bind", Run: func(ctx context.Context, ns *corev1.Namespace) error {
+			return r.bind(ctx, ns, access.Bindings(name, testenv.Namespace)[0])
+		}})
+	}
+}
+
+// No RoleBinding of an organization is written without the admission policies.
+func TestRoleBindingsAreGuarded(t *testing.T) {
+	t.Parallel()
+	name := namespace(t, nil)
+	var unbound error
+	bind := binder(t, api, name, &unbound)
+	binding := &rbacv1.RoleBinding{}
+	written := func() error {
+		return api.Get(t.Context(), client.ObjectKey{Namespace: name, Name: access.ServiceAccountOperator}, binding)
+	}
+
+	unbound = errors.New("ValidatingAdmissionPolicy berth-people-secrets is missing")
+	outcome := bind()
+	if result, err := outcome.Result(); err != nil || result.RequeueAfter == 0 {
+		t.Errorf("without the policy: got %v %v, want a wait", result, err)
+	}
+	if problems := outcome.Problems(); len(problems) != 1 || !strings.Contains(problems[0].Message, "berth-people-secrets is missing") {
+		t.Errorf("without the policy: got %+v, want a problem that names it", problems)
+	}
+	if err := written(); !apierrors.IsNotFound(err) {
+		t.Errorf("without the policy: got error %v for the RoleBinding, want none to be there", err)
+	}
+
+	unbound = nil
+	if problems := bind().Problems(); len(problems) > 0 {
+		t.Errorf("with the policy: %+v", problems)
+	}
+	if err := written(); err != nil {
+		t.Error(err)
+	}
+}
+
+// An organization that has its RoleBindings is not disturbed.
+func TestRoleBindingsStayWithoutPolicies(t *testing.T) {
+	t.Parallel()
+	unbound := errors.New("ValidatingAdmissionPolicy berth-people-secrets is missing")
+	bind := binder(t, cached, organization(t), &unbound)
+	eventually(t, func(context.Context) error {
+		if problems := bind().Problems(); len(problems) > 0 {
+			return errors.New(problems[0].Message)
+		}
+		return nil
+	})
+}
