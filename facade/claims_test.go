@@ -176,9 +176,8 @@ func TestUnboundClaim(t *testing.T) {
 // TestVerifiedHosts says that where hosts require a proof, none but the platform's are claimed by REST, and only a proof takes one.
 func TestVerifiedHosts(t *testing.T) {
 	org, key, slug := newSite(t, "verify")
-	policy := &v1alpha1.Organization{ObjectMeta: metav1.ObjectMeta{Name: org}}
-	policy.Spec.HostVerification = v1alpha1.HostVerificationRequired
-	if err := suite.cluster.Create(t.Context(), policy); err != nil {
+	required := client.RawPatch(types.MergePatchType, []byte(`{"spec": {"hostVerification": "Required"}}`))
+	if err := suite.cluster.Patch(t.Context(), &v1alpha1.Organization{ObjectMeta: metav1.ObjectMeta{Name: org}}, required); err != nil {
 		t.Fatal(err)
 	}
 	host := slug + ".example.org"

@@ -32,13 +32,13 @@ func TestVerifiesHosts(t *testing.T) {
 	}
 }
 
-// TestKeepOfNamespace says that of each Namespace of the cluster only what is asked for is in memory.
+// TestKeepOfNamespace says that of each Namespace of the cluster only the metadata that is asked for is in memory.
 func TestKeepOfNamespace(t *testing.T) {
 	kept, err := keepOfNamespace(&corev1.Namespace{
 		ObjectMeta: metav1.ObjectMeta{
 			Name: "acme", UID: "1", ResourceVersion: "7",
-			Labels:        map[string]string{v1alpha1.LabelOrganization: "acme", "team": "a"},
-			Annotations:   map[string]string{v1alpha1.AnnotationExternalID: "id", "note": "long"},
+			Labels:        map[string]string{v1alpha1.LabelOrganization: "acme"},
+			Annotations:   map[string]string{"note": "long"},
 			ManagedFields: []metav1.ManagedFieldsEntry{{Manager: "kubectl"}},
 		},
 		Spec: corev1.NamespaceSpec{Finalizers: []corev1.FinalizerName{corev1.FinalizerKubernetes}},
@@ -48,7 +48,7 @@ func TestKeepOfNamespace(t *testing.T) {
 	}
 	want := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
 		Name: "acme", UID: "1", ResourceVersion: "7",
-		Labels: map[string]string{v1alpha1.LabelOrganization: "acme"}, Annotations: map[string]string{v1alpha1.AnnotationExternalID: "id"},
+		Labels: map[string]string{v1alpha1.LabelOrganization: "acme"},
 	}}
 	if diff := cmp.Diff(want, kept); diff != "" {
 		t.Errorf("keepOfNamespace(...): -want, +got:\n%s", diff)

@@ -210,10 +210,11 @@ func (s *Store) Synced() bool {
 // watch sets up what is kept in memory beside the objects themselves.
 func (s *Store) watch(ctx context.Context) error {
 	for object, handler := range map[client.Object]toolscache.ResourceEventHandler{
-		&v1alpha1.App{}:          indexing(&s.listing, &s.apps, &s.changes),
-		&v1alpha1.Domain{}:       indexing(&s.listing, &s.domains, &s.changes),
+		&v1alpha1.App{}:    indexing(&s.listing, &s.apps, &s.changes),
+		&v1alpha1.Domain{}: indexing(&s.listing, &s.domains, &s.changes),
+		&corev1.Secret{}:   indexHandler[*corev1.Secret]{set: s.keys.set, remove: s.keys.remove, changes: &s.changes},
+
 		&v1alpha1.Organization{}: s.changes.handler(),
-		&corev1.Secret{}:         indexHandler[*corev1.Secret]{set: s.keys.set, remove: s.keys.remove, changes: &s.changes},
 		&corev1.Namespace{}:      s.changes.handler(),
 	} {
 		informer, err := s.cache.GetInformer(ctx, object)
