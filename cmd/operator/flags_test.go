@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -25,6 +26,8 @@ func TestParse(t *testing.T) {
 				Namespace:          "berth-system",
 
 				CertManagerNamespace: "cert-manager",
+				HostHold:             168 * time.Hour,
+				ClusterDomain:        "cluster.local",
 
 				RouterNamespaces: []string{"traefik"},
 				Concurrency:      10,
@@ -46,7 +49,9 @@ func TestParse(t *testing.T) {
 			args: required + "--issuer-kind=Issuer --issuer-group=example.com --ingress-class=traefik --concurrency=3 " +
 				"--ingress-annotation=a.example.com/b=c=d --ingress-annotation=e= --leader-elect --leader-election-namespace=berth-system " +
 				"--namespace=berth --router-namespace=a,b, --router-network=10.0.0.0/8 --router-network=,fd00::1/128 --deny-egress=192.0.2.0/24 --deny-egress= " +
-				"--cert-manager-namespace=certs --never-organization=a,b --never-organization=c --verify-domains --wildcard-certificate=true --dns-server=[::1]:53 " +
+				"--cert-manager-namespace=certs --never-organization=a,b --never-organization=c --verify-domains --wildcard-certificate=true " +
+				"--host-hold=1h --public-url=https://Berth.Example.com:8443/ --reserved-host=Login.example.com.,sso.example.com --reserved-host= " +
+				"--cluster-domain=corp.internal --dns-server=[::1]:53 " +
 				"--metrics-bind-address=0 --health-probe-bind-address=127.0.0.1:9 --log-format=text --log-level=DEBUG",
 			want: defaults(func(o *options) {
 				o.controllers.Issuer = controllers.Issuer{Name: "ca", Kind: "Issuer", Group: "example.com"}
@@ -57,6 +62,8 @@ func TestParse(t *testing.T) {
 				o.controllers.DenyEgress = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}
 				o.controllers.VerifyDomains, o.controllers.WildcardCertificate, o.controllers.DNSServer = true, true, "[::1]:53"
 				o.controllers.CertManagerNamespace, o.controllers.NeverOrganizations = "certs", []string{"a", "b", "c"}
+				o.controllers.HostHold, o.controllers.PublicHost, o.controllers.ClusterDomain = time.Hour, "berth.example.com", "corp.internal"
+				o.controllers.ReservedHosts = []string{"login.example.com", "sso.example.com"}
 				o.leaderElect, o.leaderElectionNamespace = true, "berth-system"
 				o.metricsAddress, o.healthAddress = "0", "127.0.0.1:9"
 				o.logFormat, o.logLevel = "text", slog.LevelDebug
@@ -71,6 +78,9 @@ func TestParse(t *testing.T) {
 		"NoNamespace":   {args: required + "--namespace="},
 		"BadNetwork":    {args: required + "--router-network=10.0.0.1"},
 		"BadDenied":     {args: required + "--deny-egress=nowhere"},
+		"BadReserved":   {args: required + "--reserved-host=*.example.com"},
+		"BadHold":       {args: required + "--host-hold=week"},
+		"BadPublicURL":  {args: required + "--public-url=https://[::1"},
 		"BadAnnotation": {args: required + "--ingress-annotation=a"},
 		"NoName":        {args: required + "--ingress-annotation==a"},
 		"BadServer":     {args: required + "--dns-server=192.0.2.1"},
