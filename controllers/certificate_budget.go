@@ -14,7 +14,7 @@ import (
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/controllers/internal/desired"
 	"github.com/berth-dev/berth/controllers/internal/phase"
-	"github.com/berth-dev/berth/controllers/internal/policy"
+	"github.com/berth-dev/berth/internal/policy"
 )
 
 // maxRequests is how many times of requests the status of a HostClaim keeps, as its schema says. It also bounds the requests for one host.

@@ -19,8 +19,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
-	"github.com/berth-dev/berth/controllers/internal/hostclaim"
-	"github.com/berth-dev/berth/controllers/internal/policy"
+	"github.com/berth-dev/berth/internal/hostclaim"
+	"github.com/berth-dev/berth/internal/policy"
 )
 
 // Reasons and the action of events about claims.
