@@ -1,6 +1,7 @@
 package facade
 
 import (
+	"errors"
 	"net/http"
 	"testing"
 	"time"
@@ -147,8 +148,18 @@ func TestFacadeHostClaims(t *testing.T) {
 		"give a claim an owner": {false, func() error {
 			return c.Create(t.Context(), claim("owned", func(c *v1alpha1.HostClaim) { c.OwnerReferences = owner }))
 		}},
-		"list claims":    {false, func() error { return c.List(t.Context(), &v1alpha1.HostClaimList{}) }},
-		"delete a claim": {false, func() error { return c.Delete(t.Context(), claim("domain")) }},
+		"list claims": {false, func() error { return c.List(t.Context(), &v1alpha1.HostClaimList{}) }},
+		"delete a claim that is not bound": {true, func() error {
+			return errors.Join(c.Create(t.Context(), claim("refused")), c.Delete(t.Context(), claim("refused")))
+		}},
+		"delete a claim that is bound": {false, func() error {
+			newClaim(t, "served.policy.example.org", claim("served", func(c *v1alpha1.HostClaim) { binds(&c.Spec) }).Spec, false)
+			return c.Delete(t.Context(), claim("served"))
+		}},
+		"delete a claim that is held": {false, func() error {
+			newClaim(t, "kept.policy.example.org", claim("kept", func(c *v1alpha1.HostClaim) { holds(&c.Spec) }).Spec, false)
+			return c.Delete(t.Context(), claim("kept"))
+		}},
 		"change a claim": {false, func() error {
 			return c.Patch(t.Context(), claim("domain"), client.RawPatch(types.MergePatchType, []byte(`{"spec":{"organization":"b"}}`)))
 		}},

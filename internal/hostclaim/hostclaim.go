@@ -1,4 +1,5 @@
-// Package hostclaim decides who has a host, from its HostClaim and what is known of the App or Domain that asks for it. Its functions are pure.
+// Package hostclaim decides who has a host, from its HostClaim and what is known of the App or Domain that asks for it. The facade claims hosts and
+// the operator binds them. Its functions are pure.
 package hostclaim
 
 import (
@@ -61,6 +62,9 @@ func Decide(claim *v1alpha1.HostClaim, c Claimant, holderLives bool, now time.Ti
 		return Reserved
 	case claim.Spec.Organization == c.Organization:
 		return decideOwn(claim, c, holderLives, now)
+	case c.Serves && claim.Spec.BoundAt == nil && claim.Spec.Holder != nil:
+		// The facade has claimed a host that is served, before its claim was created: after an upgrade, or after an administrator deleted it.
+		return Transfer
 	case c.Proven && (claim.Status.VerifiedAt == nil || claim.Spec.Holder == nil):
 		return Transfer
 	case claim.Spec.HeldUntil != nil && !claim.Spec.HeldUntil.After(now):

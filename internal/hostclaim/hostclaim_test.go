@@ -98,6 +98,14 @@ func TestDecide(t *testing.T) {
 		"ProofDoesNotBeatProof":    {claim: claimed(verified), claimant: with(stranger, proven), lives: true, want: hostclaim.Conflict},
 		"Ingress":                  {claim: claimed(ofIngress), claimant: own, lives: true, want: hostclaim.Reserved},
 		"IngressAndProof":          {claim: claimed(ofIngress), claimant: with(own, proven), lives: true, want: hostclaim.Reserved},
+		"UnboundClaimOfAServedHost": {
+			reason: "What is served is not given away before its claim is created.",
+			claim:  claimed(unbound(0)), claimant: with(stranger, func(c *hostclaim.Claimant) { c.Serves = true }), want: hostclaim.Transfer,
+		},
+		"BoundClaimOfAServedHost": {
+			reason: "An administrator has moved the host.",
+			claim:  claimed(), claimant: with(stranger, func(c *hostclaim.Claimant) { c.Serves = true }), lives: true, want: hostclaim.Conflict,
+		},
 		"UnboundClaimOfAnother":    {claim: claimed(unbound(0)), claimant: stranger, want: hostclaim.Conflict},
 		"UnboundAndProofOfAnother": {claim: claimed(unbound(0)), claimant: with(stranger, proven), want: hostclaim.Transfer},
 	}

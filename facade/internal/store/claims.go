@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"slices"
-	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -14,13 +13,11 @@ import (
 	"github.com/berth-dev/berth/facade/internal/apierr"
 	"github.com/berth-dev/berth/facade/internal/translate"
 	"github.com/berth-dev/berth/facade/internal/wire"
+	"github.com/berth-dev/berth/internal/hostclaim"
+	"github.com/berth-dev/berth/internal/policy"
 )
 
-// +kubebuilder:rbac:groups=berth.dev,resources=hostclaims,verbs=create;get
-
-// bindTimeout is how long a HostClaim waits for the App or Domain that it was created for. It is longer than writeTimeout; the operator waits as
-// long.
-const bindTimeout = time.Minute
+// +kubebuilder:rbac:groups=berth.dev,resources=hostclaims,verbs=create;get;delete
 
 // claim is a host that a write asks for.
 type claim struct {
@@ -66,30 +63,47 @@ func (s *Store) claim(w *writer, c claim, leaving []*v1alpha1.Domain) error {
 	if slices.ContainsFunc(w.claimed, func(granted claim) bool { return granted.host == c.host && granted.holder == c.holder }) {
 		return nil
 	}
-	err := s.obtain(w.ctx, c, leaving)
-	if err == nil {
-		w.claimed = append(w.claimed, c)
-	}
-	return err
-}
-
-func (s *Store) obtain(ctx context.Context, c claim, leaving []*v1alpha1.Domain) error {
-	byProof, err := s.requiresProof(ctx, c)
+	created, err := s.obtain(w.ctx, c, leaving)
 	if err != nil {
 		return err
 	}
+	w.claimed = append(w.claimed, c)
+	if created != nil {
+		w.claims = append(w.claims, created)
+	}
+	return nil
+}
+
+// obtain returns the HostClaim that it has created, if it had to.
+func (s *Store) obtain(ctx context.Context, c claim, leaving []*v1alpha1.Domain) (*v1alpha1.HostClaim, error) {
+	byProof, err := s.requiresProof(ctx, c)
+	if err != nil {
+		return nil, err
+	}
 	if byProof { // The operator creates the claim, with the proof.
-		return client.IgnoreNotFound(s.judge(ctx, c, byProof, leaving))
+		return nil, client.IgnoreNotFound(s.judge(ctx, c, byProof, leaving))
 	}
 	for range attempts {
-		if err := s.own.Create(ctx, c.object()); !apierrors.IsAlreadyExists(err) {
-			return err
+		object := c.object()
+		if err := s.own.Create(ctx, object); err == nil {
+			return object, nil
+		} else if !apierrors.IsAlreadyExists(err) {
+			return nil, err
 		}
 		if err := s.judge(ctx, c, byProof, leaving); !apierrors.IsNotFound(err) {
-			return err
+			return nil, err
 		}
 	}
-	return c.refusal
+	return nil, c.refusal
+}
+
+// disclaim deletes the HostClaims of a write that was refused, so that nothing of it is left. One that has been bound meanwhile stays. If that fails,
+// the operator deletes them a minute later.
+func (s *Store) disclaim(w *writer) {
+	for _, c := range w.claims {
+		_ = s.own.Delete(w.ctx, c, client.Preconditions{UID: &c.UID, ResourceVersion: &c.ResourceVersion})
+	}
+	w.claims, w.claimed = nil, nil
 }
 
 func (c claim) object() *v1alpha1.HostClaim {
@@ -130,8 +144,7 @@ func (s *Store) judgeOwn(ctx context.Context, c claim, found *v1alpha1.HostClaim
 	if object.GetDeletionTimestamp() != nil || slices.ContainsFunc(leaving, isHolder) {
 		return nil
 	}
-	settled := found.Spec.BoundAt != nil || s.now().Sub(found.CreationTimestamp.Time) > bindTimeout
-	if settled && !asks {
+	if hostclaim.Expired(found, s.now()) && !asks {
 		return nil
 	}
 	return c.refusal
@@ -155,13 +168,5 @@ func (s *Store) requiresProof(ctx context.Context, c claim) (bool, error) {
 	}
 	organization := &v1alpha1.Organization{}
 	err := s.cache.Get(ctx, client.ObjectKey{Name: c.organization}, organization, client.UnsafeDisableDeepCopy)
-	return verifiesHosts(&organization.Spec, s.verifyDomains), client.IgnoreNotFound(err)
-}
-
-// verifiesHosts reports whether hosts of an organization require a proof, which is the platform's choice unless the organization says otherwise.
-func verifiesHosts(spec *v1alpha1.OrganizationSpec, platform bool) bool {
-	if spec.HostVerification != "" {
-		return spec.HostVerification == v1alpha1.HostVerificationRequired
-	}
-	return platform && !ptr.Deref(spec.Trusted, false)
+	return policy.VerifiesHosts(*organization, s.verifyDomains), client.IgnoreNotFound(err)
 }

@@ -10,28 +10,6 @@ import (
 	"github.com/berth-dev/berth/api/v1alpha1"
 )
 
-func TestVerifiesHosts(t *testing.T) {
-	for name, tc := range map[string]struct {
-		spec     v1alpha1.OrganizationSpec
-		platform bool
-		want     bool
-	}{
-		"Nothing":          {},
-		"Platform":         {platform: true, want: true},
-		"Trusted":          {spec: v1alpha1.OrganizationSpec{Trusted: new(true)}, platform: true},
-		"NotTrusted":       {spec: v1alpha1.OrganizationSpec{Trusted: new(false)}, platform: true, want: true},
-		"Required":         {spec: v1alpha1.OrganizationSpec{HostVerification: v1alpha1.HostVerificationRequired}, want: true},
-		"RequiredOfFriend": {spec: v1alpha1.OrganizationSpec{Trusted: new(true), HostVerification: v1alpha1.HostVerificationRequired}, want: true},
-		"Disabled":         {spec: v1alpha1.OrganizationSpec{HostVerification: v1alpha1.HostVerificationDisabled}, platform: true},
-	} {
-		t.Run(name, func(t *testing.T) {
-			if got := verifiesHosts(&tc.spec, tc.platform); got != tc.want {
-				t.Errorf("verifiesHosts(%+v, %t) = %t, want %t", tc.spec, tc.platform, got, tc.want)
-			}
-		})
-	}
-}
-
 // TestKeepOfNamespace says that of each Namespace of the cluster only the metadata that is asked for is in memory.
 func TestKeepOfNamespace(t *testing.T) {
 	kept, err := keepOfNamespace(&corev1.Namespace{

@@ -67,7 +67,7 @@ func (s *Store) Create(ctx context.Context, organization string, body wire.AppBo
 		return translate.Observed{}, err
 	}
 	if err := s.claimPlanned(w, organization, slug, plan, leaving); err != nil {
-		return translate.Observed{}, err
+		return translate.Observed{}, w.undo(err)
 	}
 	if err := w.create(plan, &observed, leaving); err != nil {
 		return translate.Observed{}, w.undo(err)

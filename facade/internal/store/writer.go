@@ -30,14 +30,17 @@ type writer struct {
 	made []*corev1.Secret
 	// spent is the Secret that the writer has deleted; nil if none.
 	spent *corev1.Secret
-	// claimed are the claims that the write has been granted.
+	// claimed are the claims that the write has been granted, and claims the HostClaims that were created for them.
 	claimed []claim
+	claims  []*v1alpha1.HostClaim
+	// disclaim deletes these again.
+	disclaim func(*writer)
 }
 
 // begin returns a writer for who acts in ctx, and what ends its time.
 func (s *Store) begin(ctx context.Context) (*writer, context.CancelFunc) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
-	return &writer{ctx: ctx, client: s.client}, cancel
+	return &writer{ctx: ctx, client: s.client, disclaim: s.disclaim}, cancel
 }
 
 // secrets makes the Secrets of a plan. When a change is planned once more, those that it still wants are there already, and others go.
@@ -103,9 +106,12 @@ func (w *writer) keep(secret *corev1ac.SecretApplyConfiguration, observed transl
 	return convert(secret, kept)
 }
 
-// undo discards the Secrets of what wasn't written, and returns why it wasn't.
+// undo discards the Secrets of what wasn't written, and its claims of hosts, and returns why it wasn't written.
 func (w *writer) undo(cause error) error {
 	if !uncertain(cause) {
+		if cause != nil {
+			w.disclaim(w)
+		}
 		for _, secret := range slices.Clone(w.made) {
 			w.discard(secret)
 		}
