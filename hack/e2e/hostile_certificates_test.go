@@ -35,14 +35,13 @@ func TestHostileCertificates(t *testing.T) {
 			t.Errorf("%s: the answer is %v, want one that names ssl_certificate and the name", name, got)
 		}
 	}
-	applyDomain(t, org, "evil", own, slug, "tls: {secretRef: {name: own-cert}}")
+	applyDomain(t, org, "evil", own, slug, "tls: {secretRef: {name: own}}")
 	for i, name := range []string{"www.certvictim.test", "*.certvictim.test", "cert-victim-app" + base, "*" + base} {
 		chain := naming(name)
 		if i == 0 {
 			createTLSSecret(t, org, chain, keyPEM(t, key))
-		} else {
-			replaceTLSSecret(t, org, chain, keyPEM(t, key))
 		}
+		replaceTLSSecret(t, org, chain, keyPEM(t, key)) // Which also labels it.
 		waitForWords(t, org, "evil", berthv1alpha1.ConditionCertified, "False", berthv1alpha1.ReasonCertificateInvalid)
 		waitForWords(t, org, "evil", berthv1alpha1.ConditionCertified, "False", name)
 		for _, host := range []string{"www.certvictim.test", "cert-victim-app" + base} {
@@ -62,7 +61,8 @@ func TestHostileCertificateIsWithdrawn(t *testing.T) {
 	ca, key := newAuthority(t, "Multi"), newKey(t)
 	chain := ca.issue(t, host, key.Public(), func(c *x509.Certificate) { c.DNSNames = []string{host, wanted} })
 	createTLSSecret(t, org, chain, keyPEM(t, key))
-	applyDomain(t, org, "shop", host, slug, "tls: {secretRef: {name: own-cert}}")
+	replaceTLSSecret(t, org, chain, keyPEM(t, key)) // Which also labels it.
+	applyDomain(t, org, "shop", host, slug, "tls: {secretRef: {name: own}}")
 	waitForDomain(t, org, "shop")
 	waitForCertificate(t, time.Minute, host, ca.file, "the custom certificate", hasKey(key.Public()))
 
@@ -90,7 +90,8 @@ func TestHostileWildcardMode(t *testing.T) {
 	ca, key := newAuthority(t, "Wild"), newKey(t)
 	chain := ca.issue(t, slug+base, key.Public(), func(c *x509.Certificate) { c.DNSNames = []string{"*" + base} })
 	createTLSSecret(t, org, chain, keyPEM(t, key))
-	applyDomain(t, org, slug, slug+base, slug, "tls: {secretRef: {name: own-cert}}")
+	replaceTLSSecret(t, org, chain, keyPEM(t, key)) // Which also labels it.
+	applyDomain(t, org, slug, slug+base, slug, "tls: {secretRef: {name: own}}")
 	waitForWords(t, org, slug, berthv1alpha1.ConditionCertified, "False", berthv1alpha1.ReasonCertificateInvalid)
 	mustNeverShow(t, "wild-victim-app"+base, "Victim", func(n int) {
 		kubectl(t, "", "annotate", "app", slug, "-n", org, fmt.Sprintf("berth.dev/restartedAt=%d", n), "--overwrite")

@@ -20,14 +20,16 @@ var (
 		"ScaledToZero", "RegistryNotAllowed",
 	}
 	onlyDomain = []string{
-		"HostReserved", "RecordNotFound", "RecordDifferent", "LookupFailed", "ServedBefore", "AppNotFound", "ExpiresWithin30Days",
-		"ExpiresWithin7Days", "ExpiresWithin1Day", "Expired", "IssuerNotAllowed", "Throttled",
+		"RecordNotFound", "RecordDifferent", "LookupFailed", "ServedBefore", "AppNotFound", "ExpiresWithin30Days",
+		"ExpiresWithin7Days", "ExpiresWithin1Day", "Expired",
 	}
 	onlyOrganization = []string{
 		"NamespaceReserved", "NamespaceCreated", "NamespaceAdopted", "OrganizationCreated", "AccessRemoved", "BoundRemoved",
 	}
 	// onlyRoutes are those of Apps and Domains.
-	onlyRoutes       = []string{"NoOrganization", "HostConflict", "SecretNotFound", "CertificateInvalid"}
+	onlyRoutes = []string{
+		"NoOrganization", "HostConflict", "HostReserved", "SecretNotFound", "CertificateInvalid", "IssuerNotAllowed", "Throttled", "Renamed",
+	}
 	ofOrganizations  = []string{"NamespaceReady", "Authorized", "Bounded"}
 	ofAppsAndDomains = []string{"Configured", "Available", "Routed", "Certified", "Verified", "CertificateExpiring"}
 )
