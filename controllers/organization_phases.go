@@ -21,10 +21,10 @@ import (
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/controllers/internal/desired"
 	"github.com/berth-dev/berth/controllers/internal/phase"
-	"github.com/berth-dev/berth/internal/policy"
 	"github.com/berth-dev/berth/controllers/internal/ssa"
 	"github.com/berth-dev/berth/internal/access"
 	"github.com/berth-dev/berth/internal/names"
+	"github.com/berth-dev/berth/internal/policy"
 )
 
 // podSecurity bounds what the Pods of an organization may do to their node, unless an administrator has set a level on the Namespace.
@@ -103,7 +103,6 @@ func (r *organizationReconciler) quota(ctx context.Context, s *organizationScope
 // learn of a kind that was just installed, and counts a quota that it has seen before only every five minutes (its flag
 // --resource-quota-sync-period) or when it is created.
 const recountAfter = 15 * time.Second
-
 
 // uncounted returns the resources of a quota of which Kubernetes has not counted the usage yet. A count of objects that Berth does not create may be
 // of a kind that does not exist, and is not waited for.
