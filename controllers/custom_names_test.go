@@ -121,6 +121,11 @@ func TestCustomCertificateWithSeveralNames(t *testing.T) {
 	holdHost(t, "deep.below."+zone, "somebody") // A wildcard does not cover it.
 	domain, source := newCustomDomain(t, ns, func(p *pairFor) { p.names, p.common = []string{"*." + zone, "shop." + zone, zone}, "Example Inc." })
 	awaitCopy(t, domain, source)
+
+	// The default host of the Domain's App is one of them.
+	both := newCertificateSecret(t, ns, "both", pairFor{host: domain.Spec.Host, names: []string{domain.Spec.AppRef.Name + "." + baseDomain}})
+	wantCustom(t, domain, both.Name)
+	awaitCopy(t, domain, both)
 }
 
 // A certificate that is served is withdrawn when a host that it names becomes another's, and served again when it is no longer.
