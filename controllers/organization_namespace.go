@@ -73,6 +73,11 @@ func consents(ns *corev1.Namespace) bool {
 
 // createNamespace creates the Namespace. Ids that the status remembers, since the Namespace was deleted alone, are used again.
 func (r *organizationReconciler) createNamespace(ctx context.Context, s *organizationScope) error {
+	if s.org.Status.VerificationToken == "" {
+		if err := r.forgetProofs(ctx, s.org); err != nil {
+			return err
+		}
+	}
 	ns := desired.OrganizationNamespace(s.org, cmp.Or(s.org.Status.ExternalID, newID()), cmp.Or(s.org.Status.VerificationToken, newID()))
 	err := r.client.Create(ctx, ns, client.FieldOwner(v1alpha1.FieldOwner))
 	if apierrors.IsAlreadyExists(err) {
@@ -83,6 +88,27 @@ func (r *organizationReconciler) createNamespace(ctx context.Context, s *organiz
 	}
 	r.report(ctx, s.org, v1alpha1.ReasonNamespaceCreated, "Created Namespace "+ns.GetName()+".")
 	s.ns = ns
+	return nil
+}
+
+// forgetProofs makes the hosts that are held for an earlier organization of the name unproven: the new one gets another token, and may be another
+// customer's.
+func (r *organizationReconciler) forgetProofs(ctx context.Context, org *v1alpha1.Organization) error {
+	var claims v1alpha1.HostClaimList
+	if err := indexed(ctx, r.client, &claims, metav1.NamespaceAll, indexOrganization, org.GetName()); err != nil {
+		return err
+	}
+	for i := range claims.Items {
+		claim := &claims.Items[i]
+		if claim.Status.VerifiedAt == nil {
+			continue
+		}
+		claim.Status.VerifiedAt = nil
+		if err := r.client.Status().Update(ctx, claim); client.IgnoreNotFound(err) != nil {
+			return err
+		}
+		r.report(ctx, org, v1alpha1.ReasonProofForgotten, "Host "+claim.GetName()+" is held for an earlier organization of this name. It has to be proven again.")
+	}
 	return nil
 }
 
