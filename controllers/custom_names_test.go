@@ -237,5 +237,12 @@ func TestCustomCertificateWithUnprovenNames(t *testing.T) {
 	quiesce(t, ns)
 	expect(t, domain, status.CurrentStatus, ready)
 	patch(t, org, func(client.Object) { org.Spec.HostVerification = v1alpha1.HostVerificationRequired })
+	quiesce(t, ns)
+	expect(t, domain, status.CurrentStatus, ready)
+	awaitServed(t, domain, copyOf(domain).Name)
+	newCertificateSecret(t, ns, "renewed", pairFor{host: domain.Spec.Host, names: []string{"*." + zone}})
+	wantCustom(t, domain, "renewed")
 	expect(t, domain, status.FailedStatus, certificateInvalid)
+	says(t, domain, "has not proven that it owns "+zone)
+	awaitServed(t, domain, copyOf(domain).Name)
 }
