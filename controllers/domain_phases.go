@@ -11,9 +11,9 @@ import (
 
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/controllers/internal/desired"
-	"github.com/berth-dev/berth/internal/hostclaim"
 	"github.com/berth-dev/berth/controllers/internal/phase"
 	"github.com/berth-dev/berth/controllers/internal/ssa"
+	"github.com/berth-dev/berth/internal/hostclaim"
 )
 
 // organization lets no Domain serve outside of an organization.
@@ -109,6 +109,8 @@ func (r *domainReconciler) claim(ctx context.Context, s *domainScope) (hostclaim
 		return hostclaim.Wait, err
 	case claim == nil || claim.Spec.Organization == s.domain.GetNamespace() && (claim.Spec.Holder == nil || *claim.Spec.Holder != holder):
 		return hostclaim.Create, nil
+	case claim.Spec.Organization == "":
+		return hostclaim.Reserved, nil
 	case claim.Spec.Organization != s.domain.GetNamespace():
 		return hostclaim.Conflict, nil
 	default:

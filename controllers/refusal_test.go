@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -48,6 +49,39 @@ func TestRefusalAtTheEndOfAHold(t *testing.T) {
 		claimant := hostclaim.Claimant{Organization: "camper", Refused: refused}
 		if got, err := s.tryClaim(t.Context(), nil, "www.example.com", claim, claimant); err != nil || got != want {
 			t.Errorf("refused before: %t: got verdict %d and error %v, want %d", refused, got, err, want)
+		}
+	}
+}
+
+// Whether a host is verified is told also while the Namespace is not an organization.
+func TestVerifiedOutsideOfAnOrganization(t *testing.T) {
+	t.Parallel()
+	ns := organizationWith(t, v1alpha1.OrganizationSpec{Trusted: new(true), HostVerification: v1alpha1.HostVerificationRequired})
+	domain := newDomain(t, ns, "www."+ns+".example.com", newApp(t, ns).Name)
+	eventually(t, func(ctx context.Context) error {
+		if err := api.Get(ctx, key(domain), domain); err != nil || domain.Status.Verification == nil {
+			return errNotYet
+		}
+		return nil
+	})
+	patch(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns}}, func(o client.Object) { o.SetLabels(nil) })
+	expect(t, domain, status.FailedStatus, map[string]condition{
+		v1alpha1.ConditionReady:    failing(v1alpha1.ReasonNoOrganization),
+		v1alpha1.ConditionVerified: pending,
+	})
+}
+
+// A Domain whose host is reserved by what does not wake it is reconciled again.
+func TestReservedHostIsLookedAtAgain(t *testing.T) {
+	t.Parallel()
+	ns, elsewhere := organization(t), namespace(t, nil)
+	app := newApp(t, ns)
+	newForeignIngress(t, elsewhere, "*."+ns+".example.net")
+	for _, host := range []string{"x." + ns + ".example.net", "web." + elsewhere} {
+		domain := newDomain(t, ns, host, app.Name)
+		expect(t, domain, status.FailedStatus, hostReserved)
+		if again := reconcileDomain(t, domain, clock.RealClock{}).RequeueAfter; again != reservedAgain {
+			t.Errorf("%s is looked at again after %s, want %s", host, again, reservedAgain)
 		}
 	}
 }
