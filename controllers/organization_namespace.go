@@ -31,6 +31,8 @@ const (
 	externalIDLength = 32
 	// adoptAgain is when Berth retries to get a Namespace that is not the organization's, if no change of the Namespace wakes it before.
 	adoptAgain = 5 * time.Minute
+	// doomedAgain is when Berth looks again whether a Namespace has been deleted, if no change of the Namespace wakes it before.
+	doomedAgain = time.Minute
 )
 
 // isReserved reports whether a Namespace belongs to the platform. What makes an organization of it would give tenants rights there.
@@ -59,9 +61,20 @@ func (r *organizationReconciler) ensureNamespace(ctx context.Context, s *organiz
 		return phase.Wait(0, v1alpha1.ReasonProgressing, "Namespace %s is being deleted. It is created again once it is gone.", name)
 	case !consents(ns):
 		return r.notOwned(ctx, s.org)
+	case isDoomed(ns, s.org):
+		return phase.Wait(doomedAgain, v1alpha1.ReasonProgressing, "Namespace %s belongs to an earlier Organization of the name and is about to be "+
+			"deleted. It is created again once it is gone.", name)
 	}
 	s.ns = ns
 	return nil
+}
+
+// isDoomed reports whether the garbage collector is about to delete a Namespace, since it is owned by an earlier Organization of the name. To adopt it
+// would be a race, and give the new organization what the earlier one had. One that was orphaned has no such owner.
+func isDoomed(ns *corev1.Namespace, org *v1alpha1.Organization) bool {
+	return slices.ContainsFunc(ns.GetOwnerReferences(), func(ref metav1.OwnerReference) bool {
+		return desired.IsOrganization(ref) && ref.UID != org.GetUID()
+	})
 }
 
 // consents reports whether the Organization of a Namespace's name may have it. One that was an organization before Organizations were a kind may
