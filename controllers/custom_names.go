@@ -45,9 +45,10 @@ func (s sites) requireOwnNames(ctx context.Context, asks client.Object, v *servi
 	s.named.add(asks, certificate.Names(leaf))
 	hosts := &claimedHosts{ctx: ctx, client: s.client, organization: v.site.Namespace, served: chain.Equal(v.custom.chain)}
 	names := certificate.NamePolicy{
-		Host: v.site.Host, App: v.site.Service, Rules: s.rules, Hosts: hosts, Proof: policy.VerifiesHosts(org, s.proofByDefault),
+		Host: v.site.Host, App: v.site.Service, Rules: s.rules, Hosts: hosts,
 	}
-	if !hosts.served {
+	if !hosts.served { // Requiring a proof, or creating a Namespace, does not take away what is served.
+		names.Proof = policy.VerifiesHosts(org, s.proofByDefault)
 		names.IsNamespace = hosts.isNamespace
 	}
 	err = names.Check(leaf)
@@ -82,7 +83,7 @@ type claimedHosts struct {
 	ctx          context.Context //nolint:containedctx // It lives as long as one call.
 	client       client.Reader
 	organization string
-	// served is true if the certificate is served already. A Namespace or a wildcard Ingress that is created does not take it away.
+	// served is true if the certificate is served already. A wildcard Ingress that is created does not take it away.
 	served bool
 	// failed is what kept a lookup that can't return an error from succeeding.
 	failed error

@@ -121,6 +121,11 @@ func TestCustomCertificateWithSeveralNames(t *testing.T) {
 	holdHost(t, "deep.below."+zone, "somebody") // A wildcard does not cover it.
 	domain, source := newCustomDomain(t, ns, func(p *pairFor) { p.names, p.common = []string{"*." + zone, "shop." + zone, zone}, "Example Inc." })
 	awaitCopy(t, domain, source)
+
+	// The default host of the Domain's App is one of them.
+	both := newCertificateSecret(t, ns, "both", pairFor{host: domain.Spec.Host, names: []string{domain.Spec.AppRef.Name + "." + baseDomain}})
+	wantCustom(t, domain, both.Name)
+	awaitCopy(t, domain, both)
 }
 
 // A certificate that is served is withdrawn when a host that it names becomes another's, and served again when it is no longer.
@@ -232,5 +237,12 @@ func TestCustomCertificateWithUnprovenNames(t *testing.T) {
 	quiesce(t, ns)
 	expect(t, domain, status.CurrentStatus, ready)
 	patch(t, org, func(client.Object) { org.Spec.HostVerification = v1alpha1.HostVerificationRequired })
+	quiesce(t, ns)
+	expect(t, domain, status.CurrentStatus, ready)
+	awaitServed(t, domain, copyOf(domain).Name)
+	newCertificateSecret(t, ns, "renewed", pairFor{host: domain.Spec.Host, names: []string{"*." + zone}})
+	wantCustom(t, domain, "renewed")
 	expect(t, domain, status.FailedStatus, certificateInvalid)
+	says(t, domain, "has not proven that it owns "+zone)
+	awaitServed(t, domain, copyOf(domain).Name)
 }

@@ -7,6 +7,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
@@ -50,9 +51,9 @@ type domainScope struct {
 	mirrors bool
 	// mirror is the Domain that says which certificate the App's default host is to have, if the Domain mirrors.
 	mirror *v1alpha1.Domain
-	// needsProof is true if the organization has to prove that it owns the host.
+	// needsProof is true if the organization has to prove that it owns the host; until that is decided, if it had to when last seen.
 	needsProof bool
-	// proven says that the organization has proven just now that the host is its own.
+	// proven says that the organization has proven just now that it owns the host.
 	proven bool
 	// record is what is to be set in DNS to prove it; nil if nothing is.
 	record *v1alpha1.DomainVerification
@@ -101,7 +102,8 @@ func (r *domainReconciler) Reconcile(ctx context.Context, domain *v1alpha1.Domai
 	}
 	s := &domainScope{
 		domain: domain, site: desired.DomainSite(domain, r.platform), mirrors: r.sites.mirrors(domain),
-		hasHost: domain.Status.URL == host.URL(domain.Spec.Host),
+		hasHost:    domain.Status.URL == host.URL(domain.Spec.Host),
+		needsProof: meta.FindStatusCondition(domain.Status.Conditions, v1alpha1.ConditionVerified) != nil,
 	}
 	outcome := phase.Run(ctx, s,
 		phase.Phase[*domainScope]{Name: "organization", Gate: true, Run: r.organization},

@@ -30,24 +30,30 @@ func (r *domainReconciler) owner(ctx context.Context, s *domainScope) error {
 	if !s.needsProof || r.rules.IsPlatform(s.domain.Spec.Host) || isProven(s.domain) || s.hasHost {
 		return nil
 	}
-	claim, err := getClaim(ctx, r.client, s.domain.Spec.Host)
-	if err != nil {
+	if decided, err := r.isDecided(ctx, s); decided || err != nil {
 		return err
-	}
-	if reserved := r.sites.requireUnreserved(ctx, s.domain, false); reserved != nil {
-		return nil // The next phase refuses it.
-	}
-	switch {
-	case claim != nil && claim.Status.VerifiedAt != nil && claim.Spec.Organization == s.domain.GetNamespace():
-		s.proven = true // By another Domain, or by this one before it was restored.
-		return nil
-	case claim != nil && claim.Spec.Holder != nil && (claim.Status.VerifiedAt != nil || claim.Spec.Organization == ""):
-		return nil // The next phase refuses the host.
 	}
 	if err := r.sites.remove(ctx, s.domain, s.site); err != nil {
 		return err
 	}
 	return r.prove(ctx, s)
+}
+
+// isDecided reports whether the next phase can tell without a record in DNS if the Domain gets its host: no Domain can have the host, another
+// organization has proven that it owns it, or this one has, be it by another Domain or before this one was restored.
+func (r *domainReconciler) isDecided(ctx context.Context, s *domainScope) (bool, error) {
+	if reserved := r.sites.requireUnreserved(ctx, s.domain, false); phase.IsProblem(reserved) {
+		return true, nil
+	} else if reserved != nil {
+		return false, reserved
+	}
+	claim, err := getClaim(ctx, r.client, s.domain.Spec.Host)
+	if err != nil || claim == nil {
+		return false, err
+	}
+	verified := claim.Status.VerifiedAt != nil
+	s.proven = verified && claim.Spec.Organization == s.domain.GetNamespace()
+	return s.proven || claim.Spec.Holder != nil && (verified || claim.Spec.Organization == ""), nil
 }
 
 // requiresProof reports whether the organization of a Domain has to prove that it owns its hosts.
@@ -99,15 +105,15 @@ func (r *domainReconciler) verified(s *domainScope) status.Part {
 	const condition = v1alpha1.ConditionVerified
 	switch {
 	case r.rules.IsPlatform(s.domain.Spec.Host):
-		return status.Succeeded(condition, "The host is the platform's own and needs no proof.")
+		return status.Succeeded(condition, "The host belongs to the platform and needs no proof.")
 	case isProven(s.domain) || s.proven:
-		return status.Succeeded(condition, "The organization has proven that the host is its own.")
+		return status.Succeeded(condition, "The organization has proven that it owns the host.")
 	case s.hasHost:
 		return status.Part{
 			Type: condition, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonServedBefore,
-			Message: "The host was served before proof was asked for.",
+			Message: "The host was served before a proof was required.",
 		}
 	default:
-		return status.Pending(condition, "Another has proven that the host is its own.")
+		return status.Pending(condition, "The Domain cannot have the host, so no proof is looked up.")
 	}
 }

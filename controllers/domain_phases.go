@@ -109,6 +109,8 @@ func (r *domainReconciler) claim(ctx context.Context, s *domainScope) (hostclaim
 		return hostclaim.Wait, err
 	case claim == nil || claim.Spec.Organization == s.domain.GetNamespace() && (claim.Spec.Holder == nil || *claim.Spec.Holder != holder):
 		return hostclaim.Create, nil
+	case claim.Spec.Organization == "":
+		return hostclaim.Reserved, nil
 	case claim.Spec.Organization != s.domain.GetNamespace():
 		return hostclaim.Conflict, nil
 	default:

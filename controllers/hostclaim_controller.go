@@ -4,10 +4,12 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -31,6 +33,9 @@ const (
 	eventHostFreed       = "HostFreed"
 	eventHostReserved    = "HostReserved"
 )
+
+// claimAgain is when a claim is reconciled again that has changed since it was read.
+const claimAgain = time.Second
 
 // hostClaimReconciler releases the hosts of Apps and Domains that are gone, frees them once they have been held for long enough, and reserves the
 // hosts of Ingresses that are not Berth's. Apps and Domains claim their hosts in their own reconciles.
@@ -59,9 +64,18 @@ func (r *hostClaimReconciler) Reconcile(ctx context.Context, req reconcile.Reque
 	if err != nil {
 		return reconcile.Result{}, err
 	}
+	result, err := r.settle(ctx, req.Name, claim)
+	if apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) {
+		// The cache is behind. A change of the status, which wakes nothing, is enough for a conflict.
+		return reconcile.Result{RequeueAfter: claimAgain}, nil
+	}
+	return result, err
+}
+
+func (r *hostClaimReconciler) settle(ctx context.Context, name string, claim *v1alpha1.HostClaim) (reconcile.Result, error) {
 	switch {
 	case claim == nil:
-		return reconcile.Result{}, r.reserve(ctx, req.Name)
+		return reconcile.Result{}, r.reserve(ctx, name)
 	case !claim.GetDeletionTimestamp().IsZero():
 		return reconcile.Result{}, nil
 	case claim.Spec.Holder == nil:
@@ -74,7 +88,7 @@ func (r *hostClaimReconciler) Reconcile(ctx context.Context, req reconcile.Reque
 // reserve claims a host for an Ingress that is not Berth's.
 func (r *hostClaimReconciler) reserve(ctx context.Context, name string) error {
 	ingress, err := r.foreignIngress(ctx, name)
-	if err != nil || ingress == nil || len(name) > 0 && name[0] == '*' {
+	if err != nil || ingress == nil || strings.HasPrefix(name, "*") {
 		return err
 	}
 	claim := &v1alpha1.HostClaim{
@@ -126,7 +140,9 @@ func (r *hostClaimReconciler) expire(ctx context.Context, claim *v1alpha1.HostCl
 	return reconcile.Result{}, r.free(ctx, claim, "its hold has ended")
 }
 
-// trimTo frees the hosts that were released first if more are held for an organization than its limit says.
+// trimTo frees the hosts that were released first if more are held for an organization than its limit says. A host for which a certificate was
+// requested within the last day is held until that day has passed: its claim counts the request, and an organization must not get a new budget of
+// certificates by releasing many hosts.
 func (r *hostClaimReconciler) trimTo(ctx context.Context, organization string, limit func(context.Context, string) (int, error)) error {
 	var list v1alpha1.HostClaimList
 	if err := indexed(ctx, r.client, &list, metav1.NamespaceAll, indexOrganization, organization); err != nil {
@@ -141,11 +157,30 @@ func (r *hostClaimReconciler) trimTo(ctx context.Context, organization string, l
 		return cmp.Or(a.Spec.HeldUntil.Compare(b.Spec.HeldUntil.Time), cmp.Compare(a.GetName(), b.GetName()))
 	})
 	for i := range held[:len(held)-most] {
-		if err := r.free(ctx, &held[i], "the organization holds too many hosts"); err != nil {
+		if err := r.trim(ctx, &held[i]); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// trim frees a host that is held, or shortens its hold to the time for which its claim has certificates to count.
+func (r *hostClaimReconciler) trim(ctx context.Context, claim *v1alpha1.HostClaim) error {
+	var until time.Time
+	for _, at := range claim.Status.CertificateRequestedAt {
+		if counts := at.Add(day); counts.After(until) {
+			until = counts
+		}
+	}
+	switch {
+	case !until.After(r.clock.Now()):
+		return r.free(ctx, claim, "the organization holds too many hosts")
+	case !until.Before(claim.Spec.HeldUntil.Time):
+		return nil
+	}
+	claim = claim.DeepCopy()
+	hostclaim.Release(claim, until)
+	return client.IgnoreNotFound(r.client.Update(ctx, claim))
 }
 
 // heldHosts returns how many released hosts are held for an organization.

@@ -9,6 +9,7 @@ import (
 	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
@@ -83,7 +84,7 @@ func TestHoldEnds(t *testing.T) {
 func TestHeldHostsAreBounded(t *testing.T) {
 	t.Parallel()
 	ns := organization(t)
-	r := &hostClaimReconciler{base: testBase(t, nil), hold: time.Hour}
+	r := &hostClaimReconciler{base: testBase(t, clock.RealClock{}), hold: time.Hour}
 	for i := range 4 {
 		create(t, claimFor(fmt.Sprintf("h%d.%s.example.com", i, ns), ns, "", func(c *v1alpha1.HostClaim) {
 			c.Spec.Holder, c.Spec.HeldUntil = nil, new(metav1.NewTime(time.Now().Add(time.Duration(i+1)*time.Hour)))
@@ -109,6 +110,36 @@ func TestHeldHostsAreBounded(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// A host for which a certificate was requested within the last day stays held for the rest of that day, so that the request counts.
+func TestHeldHostsKeepTheBudget(t *testing.T) {
+	t.Parallel()
+	ns := organization(t)
+	r := &hostClaimReconciler{base: testBase(t, clock.RealClock{}), hold: time.Hour}
+	requested := map[string]time.Duration{"recent": -time.Hour, "old": -25 * time.Hour}
+	for name, ago := range requested {
+		claim := claimFor(name+"."+ns+".example.com", ns, "", func(c *v1alpha1.HostClaim) {
+			c.Spec.Holder, c.Spec.HeldUntil = nil, new(metav1.NewTime(time.Now().Add(7*day)))
+		})
+		create(t, claim)
+		claim.Status.CertificateRequestedAt = []metav1.Time{metav1.NewTime(time.Now().Add(ago))}
+		if err := api.Status().Update(t.Context(), claim); err != nil {
+			t.Fatal(err)
+		}
+	}
+	none := func(context.Context, string) (int, error) { return 0, nil }
+	recent := &v1alpha1.HostClaim{ObjectMeta: metav1.ObjectMeta{Name: "recent." + ns + ".example.com"}}
+	eventually(t, func(ctx context.Context) error {
+		if err := r.trimTo(ctx, ns, none); err != nil {
+			return err
+		}
+		if err := api.Get(ctx, key(recent), recent); err != nil || time.Until(recent.Spec.HeldUntil.Time) > day {
+			return fmt.Errorf("the claim is held until %v (error: %w)", recent.Spec.HeldUntil, err)
+		}
+		return nil
+	})
+	awaitAbsent(t, &v1alpha1.HostClaim{ObjectMeta: metav1.ObjectMeta{Name: "old." + ns + ".example.com"}})
 }
 
 // The hosts of Ingresses that are not Berth's are reserved for as long as these exist, wildcards included.

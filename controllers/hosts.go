@@ -48,6 +48,21 @@ func wasRefused(o status.Object) bool {
 	return c != nil && c.Reason == v1alpha1.ReasonHostConflict && c.ObservedGeneration == o.GetGeneration()
 }
 
+// keepRefusal keeps in the condition Routed that the host was refused while the object is not in an organization that can be worked in: it must
+// not get the host of another organization afterwards without a change of its spec.
+func keepRefusal(o status.Object, outcome *phase.Outcome, parts []status.Part) []status.Part {
+	gate := outcome.Gate()
+	if gate == nil || gate.Condition != "" || !outcome.Skipped(v1alpha1.ConditionRouted) || !wasRefused(o) {
+		return parts
+	}
+	for i := range parts {
+		if parts[i].Type == v1alpha1.ConditionRouted {
+			parts[i].Reason = v1alpha1.ReasonHostConflict
+		}
+	}
+	return parts
+}
+
 // mirrors reports whether the host of a Domain is the default host of the App that it names. The App serves it then.
 func (s sites) mirrors(d *v1alpha1.Domain) bool {
 	return d.Spec.Host == host.Default(d.Spec.AppRef.Name, s.rules.BaseDomain)
@@ -105,12 +120,15 @@ func (s sites) tryClaim(ctx context.Context, o status.Object, name string, claim
 			return s.client.Update(ctx, obj)
 		})
 		if err == nil && verdict == hostclaim.Transfer {
-			s.tellTransfer(ctx, o, before)
+			s.tellTransfer(ctx, o, before, c.Proven)
 		}
 		return hostclaim.Granted, err
-	default:
-		return verdict, nil
+	case hostclaim.Wait:
+		if c.Refused && claim.Spec.Organization != c.Organization {
+			return hostclaim.Conflict, nil // What waits would forget that it was refused, and get the host.
+		}
 	}
+	return verdict, nil
 }
 
 // writeClaim writes a claim, and its status if it has one to keep.
@@ -156,17 +174,22 @@ func (b base) foreignIngress(ctx context.Context, name string) (*networkingv1.In
 	return &list.Items[0], nil
 }
 
-// tellTransfer tells the organization that has lost a host, and the one that has got it.
-func (s sites) tellTransfer(ctx context.Context, to status.Object, before *v1alpha1.HostClaim) {
-	log.FromContext(ctx).Info("Transferred a host to the organization that proved to own it", "host", before.GetName(),
-		"from", before.Spec.Organization, "to", to.GetNamespace())
+// tellTransfer logs that a host was transferred, and tells both organizations in events: the one that has it now, which has proven that it owns it or
+// has served it all along, and the one that had it before.
+func (s sites) tellTransfer(ctx context.Context, to status.Object, before *v1alpha1.HostClaim, proven bool) {
+	why := "which has served it all along"
+	if proven {
+		why = "which proved that it owns it"
+	}
+	log.FromContext(ctx).Info("Transferred a host to another organization", "host", before.GetName(),
+		"from", before.Spec.Organization, "to", to.GetNamespace(), "proven", proven)
 	s.recorder.Eventf(to, nil, corev1.EventTypeNormal, eventHostTransferred, eventClaim,
-		"Host %s was transferred to this organization, which proved that it owns it.", before.GetName())
+		"Host %s was transferred to this organization, %s.", before.GetName(), why)
 	if holder := before.Spec.Holder; holder != nil && holder.Kind == v1alpha1.HostHolderDomain {
 		loser := &v1alpha1.Domain{}
 		if s.client.Get(ctx, client.ObjectKey{Namespace: before.Spec.Organization, Name: holder.Name}, loser) == nil {
 			s.recorder.Eventf(loser, nil, corev1.EventTypeWarning, eventHostTransferred, eventClaim,
-				"Host %s was transferred to another organization, which proved that it owns it.", before.GetName())
+				"Host %s was transferred to another organization, %s.", before.GetName(), why)
 		}
 	}
 }
@@ -185,7 +208,7 @@ func refusal(verdict hostclaim.Verdict, name string) error {
 	case hostclaim.Wait:
 		return phase.Wait(hostclaim.BindTimeout, v1alpha1.ReasonProgressing, "Host %s is about to be released.", name)
 	default:
-		return phase.Stall(v1alpha1.ReasonHostConflict, "Host %s is already claimed by another App or Domain. Choose another host%s.", name,
-			" or ask the platform's administrator")
+		return phase.Stall(v1alpha1.ReasonHostConflict, "Host %s is already claimed by another App or Domain. "+
+			"Choose another host or ask the platform's administrator.", name)
 	}
 }

@@ -22,9 +22,9 @@ import (
 // and no others. It is filled by the reconciles that a controller begins with.
 type namedHosts struct {
 	mu sync.Mutex
-	// users are those of each name, and names those of each user.
+	// users are those of each name, and names those of each user, by Namespace.
 	users map[string]map[certificateUser]struct{}
-	names map[certificateUser][]string
+	names map[string]map[certificateUser][]string
 }
 
 // certificateUser is an App or a Domain.
@@ -34,7 +34,7 @@ type certificateUser struct {
 }
 
 func newNamedHosts() *namedHosts {
-	return &namedHosts{users: map[string]map[certificateUser]struct{}{}, names: map[certificateUser][]string{}}
+	return &namedHosts{users: map[string]map[certificateUser]struct{}{}, names: map[string]map[certificateUser][]string{}}
 }
 
 func userOf(o client.Object) certificateUser {
@@ -50,13 +50,17 @@ func (n *namedHosts) forget(o client.Object) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	user := userOf(o)
-	for _, name := range n.names[user] {
+	namespace := user.object.Namespace
+	for _, name := range n.names[namespace][user] {
 		delete(n.users[name], user)
 		if len(n.users[name]) == 0 {
 			delete(n.users, name)
 		}
 	}
-	delete(n.names, user)
+	delete(n.names[namespace], user)
+	if len(n.names[namespace]) == 0 {
+		delete(n.names, namespace)
+	}
 }
 
 // add adds names to those of an App or Domain.
@@ -70,7 +74,12 @@ func (n *namedHosts) add(o client.Object, names []string) {
 		}
 		n.users[name][user] = struct{}{}
 	}
-	n.names[user] = append(n.names[user], names...)
+	ofNamespace := n.names[user.object.Namespace]
+	if ofNamespace == nil {
+		ofNamespace = map[certificateUser][]string{}
+		n.names[user.object.Namespace] = ofNamespace
+	}
+	ofNamespace[user] = append(ofNamespace[user], names...)
 }
 
 // concernedBy returns those of a kind for whose certificates a claim may make a difference: those of others with a name that covers the host, and
@@ -90,9 +99,9 @@ func (n *namedHosts) concernedBy(claim *v1alpha1.HostClaim, kind v1alpha1.HostHo
 	if claim.Status.VerifiedAt == nil {
 		return all
 	}
-	for user, names := range n.names {
-		below := func(name string) bool { return host.IsUnder(strings.TrimPrefix(name, "*."), claim.GetName()) }
-		if user.kind == kind && user.object.Namespace == tenant && slices.ContainsFunc(names, below) {
+	below := func(name string) bool { return host.IsUnder(strings.TrimPrefix(name, "*."), claim.GetName()) }
+	for user, names := range n.names[tenant] {
+		if user.kind == kind && slices.ContainsFunc(names, below) {
 			all = append(all, reconcile.Request{NamespacedName: user.object})
 		}
 	}

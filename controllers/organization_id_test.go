@@ -15,6 +15,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/rand"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
@@ -158,4 +159,28 @@ func TestExternalIDIsNotOverwritten(t *testing.T) {
 	if got := ns.Annotations[v1alpha1.AnnotationExternalID]; got != "restored" {
 		t.Errorf("the external id is %q, want %q", got, "restored")
 	}
+}
+
+// An organization that is created again is another customer's: a host that is held for the earlier one of its name has to be proven again.
+func TestProofsEndWithTheOrganization(t *testing.T) {
+	t.Parallel()
+	name := "again-" + rand.String(5)
+	claim := holdHost(t, "www."+name+".example.com", name)
+	prove(t, claim)
+	eventually(t, func(ctx context.Context) error {
+		seen := &v1alpha1.HostClaim{}
+		if err := cached.Get(ctx, key(claim), seen); err != nil || seen.Status.VerifiedAt == nil {
+			return errNotYet
+		}
+		return nil
+	})
+	org := orgNamed(name)
+	org.Spec.HostVerification = v1alpha1.HostVerificationRequired
+	create(t, org)
+	expect(t, org, status.CurrentStatus, readyOrganization)
+	get(t, claim)
+	if claim.Status.VerifiedAt != nil || claim.Spec.HeldUntil == nil {
+		t.Errorf("the claim is %+v with status %+v, want it to be held without a proof", claim.Spec, claim.Status)
+	}
+	told(t, "Organization", name, v1alpha1.ReasonProofForgotten, claim.Name)
 }

@@ -107,6 +107,13 @@ func TestReservedNamespacesAreNoOrganizations(t *testing.T) {
 	}
 }
 
+// orphan deletes the Organization of a Namespace and keeps the Namespace, as the garbage collector does, which does not run here.
+func orphan(t *testing.T, ns string) {
+	t.Helper()
+	remove(t, orgNamed(ns))
+	patch(t, nsNamed(ns), func(o client.Object) { o.SetOwnerReferences(nil) })
+}
+
 // A Namespace that loses its label, or its Organization, gives nobody rights any more. Its Pods, if any still run, stay isolated.
 func TestNamespaceStopsBeingAnOrganization(t *testing.T) {
 	t.Parallel()
@@ -120,7 +127,7 @@ func TestNamespaceStopsBeingAnOrganization(t *testing.T) {
 			again: mark,
 		},
 		"Deleted": {
-			end:   func(t *testing.T, ns string) { t.Helper(); remove(t, orgNamed(ns)) },
+			end:   orphan,
 			again: label,
 		},
 	}
@@ -235,6 +242,33 @@ func TestFirstAppOfANewOrganization(t *testing.T) {
 		}
 		if strings.Contains(logged.String(), "forbidden") {
 			t.Errorf("a write was refused:\n%s", logged)
+		}
+	}
+}
+
+// An Organization that is created again right after it was deleted does not get what the earlier one had: it waits until its Namespace is gone.
+func TestOrganizationIsCreatedAgain(t *testing.T) {
+	t.Parallel()
+	ns := nsNamed(organization(t))
+	before := ids(t, ns)
+	remove(t, orgNamed(ns.Name))
+	create(t, orgNamed(ns.Name))
+	expect(t, orgNamed(ns.Name), status.InProgressStatus, map[string]condition{
+		v1alpha1.ConditionNamespaceReady: working, v1alpha1.ConditionAuthorized: pending,
+	})
+	uid := ns.UID
+	remove(t, ns)
+	finalize(t, ns)
+	eventually(t, func(ctx context.Context) error {
+		if err := api.Get(ctx, key(ns), ns); err != nil || ns.UID == uid {
+			return errNotYet
+		}
+		return nil
+	})
+	after := ids(t, ns)
+	for name := range before {
+		if before[name] == after[name] {
+			t.Errorf("%s is that of the earlier Organization", name)
 		}
 	}
 }

@@ -91,7 +91,7 @@ func TestMigrationChangesNothing(t *testing.T) {
 		uids[o.GetName()] = o.GetUID()
 	}
 	// It is as before the upgrade: a Namespace that knows of no Organization.
-	remove(t, orgNamed(ns.Name))
+	orphan(t, ns.Name)
 	for _, o := range objects[1:] {
 		awaitAbsent(t, o)
 	}

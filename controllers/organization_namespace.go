@@ -31,6 +31,8 @@ const (
 	externalIDLength = 32
 	// adoptAgain is when Berth retries to get a Namespace that is not the organization's, if no change of the Namespace wakes it before.
 	adoptAgain = 5 * time.Minute
+	// doomedAgain is when Berth looks again whether a Namespace has been deleted, if no change of the Namespace wakes it before.
+	doomedAgain = time.Minute
 )
 
 // isReserved reports whether a Namespace belongs to the platform. What makes an organization of it would give tenants rights there.
@@ -59,9 +61,20 @@ func (r *organizationReconciler) ensureNamespace(ctx context.Context, s *organiz
 		return phase.Wait(0, v1alpha1.ReasonProgressing, "Namespace %s is being deleted. It is created again once it is gone.", name)
 	case !consents(ns):
 		return r.notOwned(ctx, s.org)
+	case isDoomed(ns, s.org):
+		return phase.Wait(doomedAgain, v1alpha1.ReasonProgressing, "Namespace %s belongs to an earlier Organization of the name and is about to be "+
+			"deleted. It is created again once it is gone.", name)
 	}
 	s.ns = ns
 	return nil
+}
+
+// isDoomed reports whether the garbage collector is about to delete a Namespace, since it is owned by an earlier Organization of the name. To adopt it
+// would be a race, and give the new organization what the earlier one had. One that was orphaned has no such owner.
+func isDoomed(ns *corev1.Namespace, org *v1alpha1.Organization) bool {
+	return slices.ContainsFunc(ns.GetOwnerReferences(), func(ref metav1.OwnerReference) bool {
+		return desired.IsOrganization(ref) && ref.UID != org.GetUID()
+	})
 }
 
 // consents reports whether the Organization of a Namespace's name may have it. One that was an organization before Organizations were a kind may
@@ -73,6 +86,11 @@ func consents(ns *corev1.Namespace) bool {
 
 // createNamespace creates the Namespace. Ids that the status remembers, since the Namespace was deleted alone, are used again.
 func (r *organizationReconciler) createNamespace(ctx context.Context, s *organizationScope) error {
+	if s.org.Status.VerificationToken == "" {
+		if err := r.forgetProofs(ctx, s.org); err != nil {
+			return err
+		}
+	}
 	ns := desired.OrganizationNamespace(s.org, cmp.Or(s.org.Status.ExternalID, newID()), cmp.Or(s.org.Status.VerificationToken, newID()))
 	err := r.client.Create(ctx, ns, client.FieldOwner(v1alpha1.FieldOwner))
 	if apierrors.IsAlreadyExists(err) {
@@ -83,6 +101,27 @@ func (r *organizationReconciler) createNamespace(ctx context.Context, s *organiz
 	}
 	r.report(ctx, s.org, v1alpha1.ReasonNamespaceCreated, "Created Namespace "+ns.GetName()+".")
 	s.ns = ns
+	return nil
+}
+
+// forgetProofs makes the hosts that are held for an earlier organization of the name unproven: the new one gets another token, and may be another
+// customer's.
+func (r *organizationReconciler) forgetProofs(ctx context.Context, org *v1alpha1.Organization) error {
+	var claims v1alpha1.HostClaimList
+	if err := indexed(ctx, r.client, &claims, metav1.NamespaceAll, indexOrganization, org.GetName()); err != nil {
+		return err
+	}
+	for i := range claims.Items {
+		claim := &claims.Items[i]
+		if claim.Status.VerifiedAt == nil {
+			continue
+		}
+		claim.Status.VerifiedAt = nil
+		if err := r.client.Status().Update(ctx, claim); client.IgnoreNotFound(err) != nil {
+			return err
+		}
+		r.report(ctx, org, v1alpha1.ReasonProofForgotten, "Host "+claim.GetName()+" is held for an earlier organization of this name. It has to be proven again.")
+	}
 	return nil
 }
 

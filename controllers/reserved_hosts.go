@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"context"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -11,37 +12,38 @@ import (
 	"github.com/berth-dev/berth/internal/host"
 )
 
+// reservedAgain is when a Domain is reconciled again whose host is reserved by what does not wake it: a Namespace or a wildcard Ingress.
+const reservedAgain = 5 * time.Minute
+
 // requireUnreserved stalls a Domain whose host no tenant can have.
 //
 // What depends on other objects, a Namespace of the name of the last label or a wildcard Ingress, is not held against a Domain that has its host:
-// whoever creates a Namespace must not take hosts away.
+// creating a Namespace must not take hosts away.
 func (s sites) requireUnreserved(ctx context.Context, d *v1alpha1.Domain, hasHost bool) error {
+	if reason := s.rules.Refusal(d.Spec.Host, d.Spec.AppRef.Name, nil); reason != "" {
+		return phase.Stall(v1alpha1.ReasonHostReserved, "%s", reason)
+	}
+	if hasHost || s.mirrors(d) {
+		return nil
+	}
 	var failed error
 	isNamespace := func(name string) bool {
 		err := s.client.Get(ctx, client.ObjectKey{Name: name}, &corev1.Namespace{})
-		if client.IgnoreNotFound(err) != nil {
-			failed = err
-		}
+		failed = client.IgnoreNotFound(err)
 		return err == nil
-	}
-	if hasHost {
-		isNamespace = nil
 	}
 	reason := s.rules.Refusal(d.Spec.Host, d.Spec.AppRef.Name, isNamespace)
 	if failed != nil {
 		return failed
 	}
 	if reason != "" {
-		return phase.Stall(v1alpha1.ReasonHostReserved, "%s", reason)
-	}
-	if hasHost || s.mirrors(d) {
-		return nil
+		return phase.StallFor(reservedAgain, v1alpha1.ReasonHostReserved, "%s", reason)
 	}
 	wildcard := "*." + host.Parent(d.Spec.Host)
 	ingress, err := s.foreignIngress(ctx, wildcard)
 	if err != nil || ingress == nil {
 		return err
 	}
-	return phase.Stall(v1alpha1.ReasonHostReserved,
+	return phase.StallFor(reservedAgain, v1alpha1.ReasonHostReserved,
 		"Host %s is reserved: an Ingress that is not Berth's has %s. Choose another host or ask the platform's administrator.", d.Spec.Host, wildcard)
 }

@@ -136,6 +136,8 @@ const (
 	ReasonOrganizationCreated = "OrganizationCreated"
 	// ReasonAccessRemoved means that Berth has removed the RoleBindings from a Namespace that is not an organization any more.
 	ReasonAccessRemoved = "AccessRemoved"
+	// ReasonProofForgotten means that a host which an earlier Organization of the name had proven to own has to be proven again.
+	ReasonProofForgotten = "ProofForgotten"
 	// ReasonBoundRemoved means that Berth has removed the ResourceQuota or the LimitRange of an organization, which its spec asks for no more.
 	ReasonBoundRemoved = "BoundRemoved"
 

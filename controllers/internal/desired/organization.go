@@ -44,7 +44,7 @@ func OrganizationNamespace(org *v1alpha1.Organization, externalID, verificationT
 func NamespaceOwners(have []metav1.OwnerReference, org *v1alpha1.Organization) []metav1.OwnerReference {
 	var owners []metav1.OwnerReference
 	for _, ref := range have {
-		if ref.Kind != organizationKind.Kind || ref.APIVersion != organizationKind.GroupVersion().String() {
+		if !IsOrganization(ref) {
 			owners = append(owners, ref)
 		}
 	}
@@ -53,6 +53,11 @@ func NamespaceOwners(have []metav1.OwnerReference, org *v1alpha1.Organization) [
 		ref.Controller = nil
 	}
 	return append(owners, *ref)
+}
+
+// IsOrganization reports whether an owner is an Organization.
+func IsOrganization(ref metav1.OwnerReference) bool {
+	return ref.Kind == organizationKind.Kind && ref.APIVersion == organizationKind.GroupVersion().String()
 }
 
 var organizationKind = v1alpha1.GroupVersion.WithKind("Organization")

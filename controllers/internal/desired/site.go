@@ -32,7 +32,7 @@ type Site struct {
 	Route string
 	// Host is the name that clients ask for.
 	Host string
-	// Service is where requests go, and Port the name of its port.
+	// Service is where requests go. It has the name of the App. Port is the name of its port, which WithBackend sets.
 	Service, Port string
 	// Issuer signs the certificate, unless the site has a Source.
 	Issuer Issuer
@@ -60,6 +60,7 @@ func AppSite(app *v1alpha1.App, p Platform) Site {
 		Name:         app.GetName(),
 		Route:        names.AppRoute(app.GetName(), app.GetUID()),
 		Host:         host.Default(app.GetName(), p.BaseDomain),
+		Service:      app.GetName(),
 		Issuer:       p.Issuer,
 		Default:      true,
 		Wildcard:     p.WildcardCertificate,
@@ -78,6 +79,7 @@ func DomainSite(domain *v1alpha1.Domain, p Platform) Site {
 		Name:         names.DomainObject(domain.GetName()),
 		Route:        names.DomainRoute(domain.GetName(), domain.GetUID()),
 		Host:         domain.Spec.Host,
+		Service:      domain.Spec.AppRef.Name,
 		Issuer:       p.Issuer,
 		TLSSecret:    names.DomainTLSSecret(domain.GetName(), domain.GetUID()),
 		CustomSecret: names.DomainCustomSecret(domain.GetName(), domain.GetUID()),

@@ -1,0 +1,87 @@
+package controllers
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/internal/hostclaim"
+)
+
+// A Domain that was refused does not get the host after its Namespace was not an organization for a while.
+func TestRefusalOutlivesTheOrganization(t *testing.T) {
+	t.Parallel()
+	ns, other := organization(t), organization(t)
+	domain := newDomain(t, ns, "www."+ns+".example.com", newApp(t, ns).Name)
+	expect(t, domain, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouted: succeeded})
+	camper := newDomain(t, other, domain.Spec.Host, newApp(t, other).Name)
+	expect(t, camper, status.FailedStatus, conflict)
+
+	patch(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: other}}, func(o client.Object) { o.SetLabels(nil) })
+	expect(t, camper, status.FailedStatus, map[string]condition{
+		v1alpha1.ConditionReady:  failing(v1alpha1.ReasonNoOrganization),
+		v1alpha1.ConditionRouted: {metav1.ConditionUnknown, v1alpha1.ReasonHostConflict},
+	})
+	remove(t, domain)
+	claim := existingClaim(t, domain.Spec.Host)
+	awaitClaim(t, claim, func(s v1alpha1.HostClaimSpec) bool { return s.HeldUntil != nil })
+	remove(t, claim)
+	mark(t, other)
+	expect(t, camper, status.FailedStatus, conflict)
+	absent(t, claim)
+}
+
+// A claim whose hold has just ended makes those wait that were not refused, and nobody else.
+func TestRefusalAtTheEndOfAHold(t *testing.T) {
+	t.Parallel()
+	s := newSites(testBase(t, clock.RealClock{}))
+	claim := &v1alpha1.HostClaim{Spec: v1alpha1.HostClaimSpec{
+		Organization: "former", HeldUntil: new(metav1.NewTime(time.Now().Add(-time.Second))),
+	}}
+	for want, refused := range map[hostclaim.Verdict]bool{hostclaim.Wait: false, hostclaim.Conflict: true} {
+		claimant := hostclaim.Claimant{Organization: "camper", Refused: refused}
+		if got, err := s.tryClaim(t.Context(), nil, "www.example.com", claim, claimant); err != nil || got != want {
+			t.Errorf("refused before: %t: got verdict %d and error %v, want %d", refused, got, err, want)
+		}
+	}
+}
+
+// Whether a host is verified is told also while the Namespace is not an organization.
+func TestVerifiedOutsideOfAnOrganization(t *testing.T) {
+	t.Parallel()
+	ns := organizationWith(t, v1alpha1.OrganizationSpec{Trusted: new(true), HostVerification: v1alpha1.HostVerificationRequired})
+	domain := newDomain(t, ns, "www."+ns+".example.com", newApp(t, ns).Name)
+	eventually(t, func(ctx context.Context) error {
+		if err := api.Get(ctx, key(domain), domain); err != nil || domain.Status.Verification == nil {
+			return errNotYet
+		}
+		return nil
+	})
+	patch(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns}}, func(o client.Object) { o.SetLabels(nil) })
+	expect(t, domain, status.FailedStatus, map[string]condition{
+		v1alpha1.ConditionReady:    failing(v1alpha1.ReasonNoOrganization),
+		v1alpha1.ConditionVerified: pending,
+	})
+}
+
+// A Domain whose host is reserved by what does not wake it is reconciled again.
+func TestReservedHostIsLookedAtAgain(t *testing.T) {
+	t.Parallel()
+	ns, elsewhere := organization(t), namespace(t, nil)
+	app := newApp(t, ns)
+	newForeignIngress(t, elsewhere, "*."+ns+".example.net")
+	for _, host := range []string{"x." + ns + ".example.net", "web." + elsewhere} {
+		domain := newDomain(t, ns, host, app.Name)
+		expect(t, domain, status.FailedStatus, hostReserved)
+		if again := reconcileDomain(t, domain, clock.RealClock{}).RequeueAfter; again != reservedAgain {
+			t.Errorf("%s is looked at again after %s, want %s", host, again, reservedAgain)
+		}
+	}
+}
