@@ -183,7 +183,7 @@ var table = []value{
 	{path: "operator"},
 	{
 		path: "facade.publicURL", schema: text, setting: "PUBLIC_URL",
-		doc: "Where browsers reach the facade, such as https://berth.example.com.",
+		doc: "Where clients reach the facade, such as https://berth.example.com. No Domain can have that host.",
 	},
 	{
 		path: "facade.trustedProxies", schema: list(word), setting: "TRUSTED_PROXIES",
