@@ -119,8 +119,8 @@ func TestOperatorChangesLittleOfNamespaces(t *testing.T) {
 		change func(*corev1.Namespace)
 		want   string
 	}{
-		"Organization":      {plain: true, change: set(v1alpha1.LabelOrganization, "x"), want: "organizations alone"},
-		"ExternalID":        {plain: true, change: note(v1alpha1.AnnotationExternalID, "x"), want: "organizations alone"},
+		"Organization":      {plain: true, change: set(v1alpha1.LabelOrganization, "x"), want: "only Namespaces that are organizations"},
+		"ExternalID":        {plain: true, change: note(v1alpha1.AnnotationExternalID, "x"), want: "only Namespaces that are organizations"},
 		"NoOrganization":    {change: func(ns *corev1.Namespace) { delete(ns.Labels, v1alpha1.LabelOrganization) }, want: "of the labels"},
 		"OtherName":         {change: set(v1alpha1.LabelOrganization, "other"), want: "of the labels"},
 		"OtherLabel":        {change: set("example.com/a", "b"), want: "of the labels"},
@@ -131,7 +131,7 @@ func TestOperatorChangesLittleOfNamespaces(t *testing.T) {
 		"NoExternalID":      {change: func(ns *corev1.Namespace) { delete(ns.Annotations, v1alpha1.AnnotationExternalID) }, want: "external id"},
 		"OtherToken":        {change: note(v1alpha1.AnnotationVerificationToken, "x"), want: "verification token"},
 		"Quota":             {change: note(oldQuota, "pods=1000"), want: "of the annotations"},
-		"Finalizer":         {change: func(ns *corev1.Namespace) { ns.Finalizers = []string{"example.com/stay"} }, want: "nothing of a Namespace but"},
+		"Finalizer":         {change: func(ns *corev1.Namespace) { ns.Finalizers = []string{"example.com/stay"} }, want: "changes only the labels"},
 		"OwnersOfAnything":  {change: func(ns *corev1.Namespace) { ns.OwnerReferences = ownedByAnother(ns) }, want: "changes no other owner"},
 		"OtherOrganization": {change: func(ns *corev1.Namespace) { ns.OwnerReferences[0].Name = "other" }, want: "changes no other owner"},
 	}
@@ -160,8 +160,9 @@ func TestOperatorCreatesNamespacesOfOrganizationsAlone(t *testing.T) {
 	}{
 		"AsItDoes":   {func(*corev1.Namespace) {}, ""},
 		"System":     {func(ns *corev1.Namespace) { rename(ns, "kube-other") }, "system Namespaces"},
-		"NoOwner":    {func(ns *corev1.Namespace) { ns.OwnerReferences = nil }, "of Organizations alone"},
-		"OtherOwner": {func(ns *corev1.Namespace) { ns.OwnerReferences[0].Name = "other" }, "Organization of its name"},
+		"Berth":      {func(ns *corev1.Namespace) { rename(ns, testenv.Namespace) }, "Berth's own"},
+		"NoOwner":    {func(ns *corev1.Namespace) { ns.OwnerReferences = nil }, "that an Organization owns"},
+		"OtherOwner": {func(ns *corev1.Namespace) { ns.OwnerReferences[0].Name = "other" }, "Organization of the same name"},
 		"SecondOwner": {func(ns *corev1.Namespace) {
 			ns.OwnerReferences = append(ns.OwnerReferences, ownedByAnother(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{UID: "4-5-6"}})...)
 		}, "no other owner"},
@@ -170,7 +171,7 @@ func TestOperatorCreatesNamespacesOfOrganizationsAlone(t *testing.T) {
 		"OtherLabel":      {func(ns *corev1.Namespace) { ns.Labels["example.com/a"] = "b" }, "of the labels"},
 		"Privileged":      {func(ns *corev1.Namespace) { ns.Labels[podSecurityEnforce] = "privileged" }, "of the labels"},
 		"OtherAnnotation": {func(ns *corev1.Namespace) { ns.Annotations["example.com/a"] = "b" }, "of the annotations"},
-		"Finalizer":       {func(ns *corev1.Namespace) { ns.Finalizers = []string{"example.com/stay"} }, "nothing of a Namespace but"},
+		"Finalizer":       {func(ns *corev1.Namespace) { ns.Finalizers = []string{"example.com/stay"} }, "changes only the labels"},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

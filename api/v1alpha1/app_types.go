@@ -8,7 +8,7 @@ import (
 // App is one container image that runs as a service, at https://NAME.BASE-DOMAIN and at the hosts of the Domains that name it.
 //
 // Its name is also the first label of its default host, so it is a DNS label of at most 25 characters and unique on the whole platform:
-// of two Apps with the same name in two organizations, the one that came first has the host.
+// of two Apps with the same name in two organizations, the one whose organization has the HostClaim of the host is served there.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:resource:path=apps,singular=app,categories=berth

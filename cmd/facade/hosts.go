@@ -3,7 +3,6 @@ package main
 import (
 	"flag"
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -30,11 +29,11 @@ func (f *hostFlags) register(set *flag.FlagSet) {
 
 // options are what the flags say, with the host of the public URL.
 func (f *hostFlags) options(publicURL string) (facade.Hosts, error) {
-	public, err := url.Parse(publicURL)
+	public, err := host.OfURL(publicURL)
 	if err != nil {
 		return facade.Hosts{}, fmt.Errorf("--public-url: %w", err)
 	}
-	return facade.Hosts{Public: public.Hostname(), ClusterDomain: f.clusterDomain, Reserved: f.reserved, Verify: f.verify}, nil
+	return facade.Hosts{Public: public, ClusterDomain: f.clusterDomain, Reserved: f.reserved, Verify: f.verify}, nil
 }
 
 // domains is a flag that holds normalized domains and can be repeated.

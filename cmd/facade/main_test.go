@@ -173,6 +173,17 @@ func TestSignInOptions(t *testing.T) {
 	}
 }
 
+func TestHostOptions(t *testing.T) {
+	f := hostFlags{clusterDomain: "corp.internal", reserved: domains{"login.example.com"}, verify: true}
+	want := facade.Hosts{Public: "berth.example.com", ClusterDomain: "corp.internal", Reserved: []string{"login.example.com"}, Verify: true}
+	wantOptions(t, "The host of the public URL is reserved, sign-in or not.", want, func() (facade.Hosts, error) {
+		return f.options("https://Berth.Example.com/")
+	})
+	if _, err := f.options("berth.example.com"); err == nil || !strings.Contains(err.Error(), "--public-url") {
+		t.Errorf("options(): got %v for an address without a scheme, want an error that names --public-url", err)
+	}
+}
+
 // TestRunWithoutCertificate says that the command ends with the reason when it can't serve.
 func TestRunWithoutCertificate(t *testing.T) {
 	missing := filepath.Join(t.TempDir(), "tls.crt")

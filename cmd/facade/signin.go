@@ -26,7 +26,7 @@ func (f *signInFlags) register(set *flag.FlagSet) {
 	set.StringVar(&f.groupsClaim, "oidc-groups-claim", "groups", "the claim of ID tokens that holds people's groups")
 	set.StringVar(&f.groupsPrefix, "oidc-groups-prefix", "", "what is put in front of each group; those that don't begin with berth: then are ignored")
 	set.StringVar(&f.scopes, "oidc-scopes", "openid,email,profile,groups", "the scopes to ask the provider for, with commas")
-	set.StringVar(&f.publicURL, "public-url", "", "where browsers reach Berth, such as https://berth.example.com")
+	set.StringVar(&f.publicURL, "public-url", "", "the URL at which clients reach the facade, such as https://berth.example.com; no Domain can have its host")
 	set.StringVar(&f.sessionKeyFile, "session-key-file", "", "a file with 32 random bytes or more, for all replicas; if missing, sign-ins end with the process")
 }
 

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
-	"net/url"
 	"strings"
 	"time"
 
@@ -87,13 +86,11 @@ func registerHosts(flags *flag.FlagSet, c *controllers.Options) {
 	flags.BoolVar(&c.VerifyDomains, "verify-domains", false, "Let a Domain have a host outside of the base domain only once a TXT record, "+
 		"_berth-challenge.HOST, holds the token of its organization, unless the Organization says otherwise. Hosts that are served already go on.")
 	flags.DurationVar(&c.HostHold, "host-hold", 7*24*time.Hour, "How long a host that an App or Domain releases is held for its organization. 0 frees it at once.")
-	flags.Func("public-url", "Where browsers reach the facade. No Domain can have its host.", func(text string) error {
-		address, err := url.Parse(text)
-		if err == nil {
-			c.PublicHost = host.Normalize(address.Hostname())
-		}
-		return err
-	})
+	flags.Func("public-url", "The `URL` at which clients reach the facade, such as https://berth.example.com. No Domain can have its host.",
+		func(text string) (err error) {
+			c.PublicHost, err = host.OfURL(text)
+			return err
+		})
 	flags.Func("reserved-host", "A `DOMAIN` that no Domain can have, nor any name below it: that of an identity provider or of other sites of the "+
 		"platform, say. May be given more than once, or as a list.", list(&c.ReservedHosts, reservedHost))
 	flags.StringVar(&c.ClusterDomain, "cluster-domain", host.DefaultClusterDomain, "The DNS domain of the cluster, in which no Domain can have a host.")

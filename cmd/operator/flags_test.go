@@ -81,6 +81,7 @@ func TestParse(t *testing.T) {
 		"BadReserved":   {args: required + "--reserved-host=*.example.com"},
 		"BadHold":       {args: required + "--host-hold=week"},
 		"BadPublicURL":  {args: required + "--public-url=https://[::1"},
+		"BarePublicURL": {args: required + "--public-url=berth.example.com"},
 		"BadAnnotation": {args: required + "--ingress-annotation=a"},
 		"NoName":        {args: required + "--ingress-annotation==a"},
 		"BadServer":     {args: required + "--dns-server=192.0.2.1"},

@@ -50,6 +50,18 @@ func TestRefusals(t *testing.T) {
 			"a number that makes no sense", enough + "limits: {keyRate: -1}\n",
 			[]string{"/limits/keyRate", "minimum"},
 		},
+		"Duration": {
+			"Go knows no days, and the operator would not start", enough + "hostHold: 7d\n",
+			[]string{"/hostHold", "pattern"},
+		},
+		"ReservedWildcard": {
+			"names below a reserved host are reserved without it", enough + "reservedHosts: [\"*.example.com\"]\n",
+			[]string{"/reservedHosts/0", "pattern"},
+		},
+		"PublicHost": {
+			"it is a URL, and a host alone would reserve nothing", enough + "facade: {publicURL: berth.example.com}\n",
+			[]string{"/facade/publicURL", "pattern"},
+		},
 		"ServiceType": {
 			"a type that is none", enough + "facade: {service: {type: Loadbalancer}}\n",
 			[]string{"/facade/service/type", "LoadBalancer"},

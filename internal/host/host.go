@@ -8,6 +8,7 @@ package host
 import (
 	"fmt"
 	"net/netip"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -62,6 +63,22 @@ func Default(app, baseDomain string) string { return app + "." + baseDomain }
 
 // URL returns the address at which a host is served.
 func URL(host string) string { return "https://" + host }
+
+// OfURL returns the host of an address such as https://berth.example.com, or an empty string if the address is empty. An address without a scheme is
+// an error: it would have no host, and nothing would be reserved.
+func OfURL(address string) (string, error) {
+	if address == "" {
+		return "", nil
+	}
+	parsed, err := url.Parse(address)
+	if err != nil {
+		return "", err
+	}
+	if parsed.Hostname() == "" {
+		return "", fmt.Errorf("%q is not a URL with a host, such as https://berth.example.com", address)
+	}
+	return Normalize(parsed.Hostname()), nil
+}
 
 // Rules say which hosts are the platform's own. All names are normalized.
 type Rules struct {

@@ -26,6 +26,29 @@ func TestNormalize(t *testing.T) {
 	}
 }
 
+func TestOfURL(t *testing.T) {
+	t.Parallel()
+	cases := map[string]struct {
+		address, want string
+		fails         bool
+	}{
+		"None":     {},
+		"URL":      {address: "https://Berth.Example.com.:8443/profile/", want: "berth.example.com"},
+		"NoScheme": {address: "berth.example.com", fails: true},
+		"Port":     {address: "berth.example.com:8443", fails: true},
+		"Invalid":  {address: "https://[::1", fails: true},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, err := host.OfURL(tc.address)
+			if got != tc.want || (err != nil) != tc.fails {
+				t.Errorf("OfURL(%q) = %q, %v, want %q and an error: %t", tc.address, got, err, tc.want, tc.fails)
+			}
+		})
+	}
+}
+
 func TestIsValid(t *testing.T) {
 	t.Parallel()
 	cases := map[string]bool{

@@ -104,15 +104,16 @@ var table = []value{
 			"otherwise. See docs/domain.md.",
 	},
 	{
-		path: "hostHold", schema: word, setting: "HOST_HOLD",
-		doc: "How long a host that an App or Domain releases is held for its organization. 0s frees it at once.",
+		path: "hostHold", schema: duration, setting: "HOST_HOLD",
+		doc: "How long a host that an App or Domain releases is held for its organization: a duration in hours, such as 168h. A host takes its count of " +
+			"new certificates with it, so hold hosts for 24h at least. 0s frees them at once.",
 	},
 	{
-		path: "reservedHosts", schema: list(word), setting: "RESERVED_HOSTS",
+		path: "reservedHosts", schema: list(domain), setting: "RESERVED_HOSTS",
 		doc: "Domains that no tenant can have, nor any name below them: those of an identity provider or of other sites of the platform. The " +
 			"hosts of Ingresses that are not Berth's are reserved without being listed.",
 	},
-	{path: "clusterDomain", schema: word, setting: "CLUSTER_DOMAIN", doc: "The DNS domain of the cluster, in which no tenant can have a host."},
+	{path: "clusterDomain", schema: domain, setting: "CLUSTER_DOMAIN", doc: "The DNS domain of the cluster, in which no tenant can have a host."},
 	{
 		path: "certManagerNamespace", schema: word, setting: "CERT_MANAGER_NAMESPACE",
 		doc: "The Namespace of cert-manager, which cannot become an organization.",
@@ -182,8 +183,8 @@ var table = []value{
 	},
 	{path: "operator"},
 	{
-		path: "facade.publicURL", schema: text, setting: "PUBLIC_URL",
-		doc: "Where browsers reach the facade, such as https://berth.example.com.",
+		path: "facade.publicURL", schema: address, setting: "PUBLIC_URL",
+		doc: "Where clients reach the facade, such as https://berth.example.com. No Domain can have that host.",
 	},
 	{
 		path: "facade.trustedProxies", schema: list(word), setting: "TRUSTED_PROXIES",
@@ -256,6 +257,8 @@ type schema map[string]any
 var (
 	text     = schema{"type": "string"}
 	word     = schema{"type": "string", "minLength": 1}
+	address  = schema{"type": "string", "pattern": `^(https://[^/]+/?)?$`}
+	duration = schema{"type": "string", "pattern": `^(0|([0-9]+(\.[0-9]+)?(ms|s|m|h))+)$`}
 	domain   = schema{"type": "string", "pattern": `^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$`}
 	boolean  = schema{"type": "boolean"}
 	count    = schema{"type": "integer", "minimum": 0}

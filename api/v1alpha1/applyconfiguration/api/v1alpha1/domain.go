@@ -18,8 +18,8 @@ import (
 //
 // Domain is a host name that serves an App of the same Namespace.
 //
-// A host belongs to one Domain, or App by its default host, on the whole platform: to the first that asked for it, and of several that
-// ask for a host when it gets free, to the oldest. The others say so in their Ready condition.
+// A host belongs to one Domain, or App by its default host, on the whole platform. The HostClaim of the same name says which organization has it. A
+// Domain that does not get its host says so in its Ready condition, and does not get it by itself when another organization releases it.
 type DomainApplyConfiguration struct {
 	v1.TypeMetaApplyConfiguration `json:""`
 	// metadata is the standard object's metadata.
