@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -42,6 +43,10 @@ func organization(t *testing.T, changes ...func(*v1alpha1.OrganizationSpec)) str
 	eventually(t, func(ctx context.Context) error {
 		if err := cached.Get(ctx, client.ObjectKey{Namespace: ns, Name: names.OrganizationObject}, &networkingv1.NetworkPolicy{}); err != nil {
 			return err
+		}
+		// Until its status says so, Apps and Domains wait for the organization, and say that.
+		if err := cached.Get(ctx, client.ObjectKey{Name: ns}, org); err != nil || org.Status.UserNamespaces == "" {
+			return errors.Join(err, errNotYet)
 		}
 		// While they are refused, a status may come before the objects that it is about.
 		return cached.List(ctx, &corev1.SecretList{}, client.InNamespace(ns))
