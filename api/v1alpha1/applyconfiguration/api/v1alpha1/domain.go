@@ -18,8 +18,7 @@ import (
 //
 // Domain is a host name that serves an App of the same Namespace.
 //
-// A host belongs to one Domain, or App by its default host, on the whole platform: to the first that asked for it, and of several that
-// ask for a host when it gets free, to the oldest. The others say so in their Ready condition.
+// A host belongs to one Domain or App on the whole platform, as its HostClaim says. The others report that in their Ready condition.
 type DomainApplyConfiguration struct {
 	v1.TypeMetaApplyConfiguration `json:""`
 	// metadata is the standard object's metadata.
