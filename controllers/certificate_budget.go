@@ -27,7 +27,7 @@ const requestAgain = time.Second
 // the host's claim, which outlives App, Domain and Certificate. A new certificate is requested when there is no Certificate, and when its host or
 // its issuer changes; what cert-manager renews by itself is not counted.
 //
-// Workers that count at the same moment don't see each other, so the budget may be exceeded by the number of workers.
+// Workers that count at the same moment do not see each other, so the budget may be exceeded by the number of workers.
 func (s sites) requireBudget(ctx context.Context, owner metav1.Object, v *serving) error {
 	requests, err := s.requestsNew(ctx, v.site)
 	if err != nil || !requests {
@@ -137,11 +137,12 @@ func nextRoom(requested []metav1.Time, most int, within time.Duration, now time.
 	return counting[len(counting)-most].Add(within)
 }
 
-// countRequest adds the present time to those of a host's claim and drops those that don't count any longer.
+// countRequest adds the present time to those of a host's claim and drops those that no longer count.
 func (s sites) countRequest(ctx context.Context, claim *v1alpha1.HostClaim) error {
 	now := s.clock.Now()
-	times := slices.DeleteFunc(claim.Status.CertificateRequestedAt, func(at metav1.Time) bool { return now.Sub(at.Time) >= day })
-	claim.Status.CertificateRequestedAt = append(times, metav1.NewTime(now))
+	requested := slices.DeleteFunc(claim.Status.CertificateRequestedAt, func(at metav1.Time) bool { return now.Sub(at.Time) >= day })
+	requested = append(requested, metav1.NewTime(now))
+	claim.Status.CertificateRequestedAt = requested
 	err := s.client.Status().Update(ctx, claim)
 	if apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
 		return phase.Wait(requestAgain, v1alpha1.ReasonProgressing, "The certificate is about to be requested.")

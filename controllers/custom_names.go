@@ -85,7 +85,7 @@ type claimedHosts struct {
 	organization string
 	// served is true if the certificate is served already. A wildcard Ingress that is created does not take it away.
 	served bool
-	// failed is what kept a lookup that can't return an error from succeeding.
+	// failed is the error of a lookup that cannot return it.
 	failed error
 }
 

@@ -106,7 +106,7 @@ func (s sites) retireFormer(ctx context.Context, owner status.Object, app *v1alp
 	}
 }
 
-// reachable returns since when ingress controllers can have led the host of a site to an App by its present route; while they can't, that is now.
+// reachable returns since when ingress controllers can have led the host of a site to an App by its present route; while they cannot, that is now.
 func (s sites) reachable(ctx context.Context, owner metav1.Object, app *v1alpha1.App, site desired.Site) (time.Time, error) {
 	routed, err := s.router.RoutedSince(ctx, owner, site)
 	if err != nil {

@@ -193,7 +193,7 @@ func (r *pickyRouter) Route(_ context.Context, _ metav1.Object, site desired.Sit
 	return nil
 }
 
-func (r *pickyRouter) Serves(context.Context, metav1.Object, desired.Site) (string, time.Time, error) {
+func (*pickyRouter) Serves(context.Context, metav1.Object, desired.Site) (string, time.Time, error) {
 	return "", time.Time{}, nil
 }
 

@@ -18,13 +18,13 @@ import (
 	"github.com/berth-dev/berth/internal/testenv"
 )
 
-// binder returns a function that binds the operator's role in a Namespace, through a client, unless unbound returns an error.
-func binder(t *testing.T, c client.Client, name string, unbound *error) func() *phase.Outcome {
+// binder returns a function that binds the operator's role in a Namespace, through a client, unless check returns an error.
+func binder(t *testing.T, c client.Client, name string, check func() error) func() *phase.Outcome {
 	t.Helper()
 	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
 	get(t, ns)
 	o := testOptions().withDefaults()
-	o.Guarded = func() error { return *unbound }
+	o.Guarded = check
 	b := testBase(t, clock.RealClock{})
 	b.client = c
 	r := o.organizationReconciler(b)
@@ -40,7 +40,7 @@ func TestRoleBindingsAreGuarded(t *testing.T) {
 	t.Parallel()
 	name := namespace(t, nil)
 	var unbound error
-	bind := binder(t, api, name, &unbound)
+	bind := binder(t, api, name, func() error { return unbound })
 	binding := &rbacv1.RoleBinding{}
 	written := func() error {
 		return api.Get(t.Context(), client.ObjectKey{Namespace: name, Name: access.ServiceAccountOperator}, binding)
@@ -71,7 +71,7 @@ func TestRoleBindingsAreGuarded(t *testing.T) {
 func TestRoleBindingsStayWithoutPolicies(t *testing.T) {
 	t.Parallel()
 	unbound := errors.New("ValidatingAdmissionPolicy berth-people-secrets is missing")
-	bind := binder(t, cached, organization(t), &unbound)
+	bind := binder(t, cached, organization(t), func() error { return unbound })
 	eventually(t, func(context.Context) error {
 		if problems := bind().Problems(); len(problems) > 0 {
 			return errors.New(problems[0].Message)

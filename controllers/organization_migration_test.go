@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"context"
+	"maps"
 	"testing"
 
 	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
@@ -24,9 +25,7 @@ func labelled(t *testing.T, labels, annotations map[string]string) *corev1.Names
 	ns := nsNamed(namespace(t, labels))
 	patch(t, ns, func(client.Object) {
 		ns.Annotations = map[string]string{v1alpha1.AnnotationExternalID: "kept", v1alpha1.AnnotationVerificationToken: "kept-too"}
-		for k, v := range annotations {
-			ns.Annotations[k] = v
-		}
+		maps.Copy(ns.Annotations, annotations)
 	})
 	return ns
 }

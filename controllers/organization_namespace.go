@@ -125,7 +125,7 @@ func (r *organizationReconciler) forgetProofs(ctx context.Context, org *v1alpha1
 	return nil
 }
 
-// notOwned removes the rights that an organization had in a Namespace that is not its own, or not any more, and stalls.
+// notOwned removes the rights that an organization had in a Namespace that is not, or no longer, its own, and stalls.
 func (r *organizationReconciler) notOwned(ctx context.Context, org *v1alpha1.Organization) error {
 	if err := r.retire(ctx, org.GetName()); err != nil {
 		return err
@@ -139,8 +139,7 @@ func (r *organizationReconciler) notOwned(ctx context.Context, org *v1alpha1.Org
 }
 
 // adopt makes the Organization own its Namespace and generates the external id of one that has none, and the token by which it proves that it
-// owns a host. It never changes either: customers rely on them. They are no part of what is applied, so that they stay whatever becomes of
-// the rest.
+// owns a host. It never changes either: customers rely on them. They are not part of what is applied, so that they stay in any case.
 func (r *organizationReconciler) adopt(ctx context.Context, s *organizationScope) error {
 	ns := s.ns.DeepCopy()
 	for id, kept := range map[string]string{
@@ -168,7 +167,7 @@ func (r *organizationReconciler) adopt(ctx context.Context, s *organizationScope
 	return nil
 }
 
-// newID returns letters and digits with 160 bits of chance.
+// newID returns a random string of letters and digits, with 160 bits of entropy.
 func newID() string {
 	return (rand.Text() + rand.Text())[:externalIDLength]
 }
@@ -203,12 +202,12 @@ func (r *organizationReconciler) retire(ctx context.Context, name string) error 
 	}
 	if len(removed) > 0 {
 		r.report(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}, v1alpha1.ReasonAccessRemoved,
-			fmt.Sprintf("Removed the RoleBindings %s: Namespace %s is not an organization any more.", strings.Join(removed, ", "), name))
+			fmt.Sprintf("Removed the RoleBindings %s: Namespace %s is no longer an organization.", strings.Join(removed, ", "), name))
 	}
 	return errors.Join(errs...)
 }
 
-// unbind deletes one of the RoleBindings, of which the Namespace isn't known any more, if an organization controls it. It reports whether it has.
+// unbind deletes one of the RoleBindings, if an organization controls it; the UID of the Namespace is no longer known. It reports whether it has.
 func (r *organizationReconciler) unbind(ctx context.Context, namespace, name string) (bool, error) {
 	binding := &rbacv1.RoleBinding{}
 	err := r.client.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, binding)

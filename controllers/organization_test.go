@@ -145,7 +145,8 @@ func TestOrganizationIsIdle(t *testing.T) {
 	if diff := cmp.Diff(before, after); diff != "" {
 		t.Errorf("an organization that has everything is written to (-before +after):\n%s", diff)
 	}
-	if get(t, org); org.ResourceVersion != version {
+	get(t, org)
+	if org.ResourceVersion != version {
 		t.Error("the Organization is written to")
 	}
 }

@@ -45,7 +45,7 @@ type serving struct {
 	hint string
 	// withdrawn says that a custom certificate was served until now and must not be any longer.
 	withdrawn bool
-	// fallback says that nothing of the user's may be served, so that the site wants what it would want without a custom certificate.
+	// fallback says that nothing of the user's may be served, so that the site gets what it would have without a custom certificate.
 	fallback bool
 	// recheck is when time alone will change something, or zero.
 	recheck time.Duration

@@ -214,7 +214,9 @@ func (o Options) withDefaults() Options {
 }
 
 func (o Options) rules() host.Rules {
-	return host.Rules{BaseDomain: o.BaseDomain, PublicHost: o.PublicHost, ClusterDomain: o.ClusterDomain, Reserved: o.ReservedHosts}
+	return host.Rules{
+		BaseDomain: o.BaseDomain, PublicHost: host.Normalize(o.PublicHost), ClusterDomain: host.Normalize(o.ClusterDomain), Reserved: o.ReservedHosts,
+	}
 }
 
 func (o Options) platform() desired.Platform {

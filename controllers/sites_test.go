@@ -2,7 +2,6 @@ package controllers
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -11,8 +10,6 @@ import (
 	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
 	cmmeta "github.com/cert-manager/cert-manager/pkg/apis/meta/v1"
 	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
-	appsv1 "k8s.io/api/apps/v1"
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -41,66 +38,6 @@ var conflict = map[string]condition{
 	v1alpha1.ConditionStalled:   {"True", v1alpha1.ReasonHostConflict},
 	v1alpha1.ConditionRouted:    failing(v1alpha1.ReasonHostConflict),
 	v1alpha1.ConditionCertified: pending,
-}
-
-func TestHostOfTwoApps(t *testing.T) {
-	t.Parallel()
-	first, second := organization(t), organization(t)
-	older := newApp(t, first)
-	awaitStatus(t, older)
-	nextSecond(t)
-	younger := newApp(t, second, func(a *v1alpha1.App) { a.Name = older.Name })
-	expect(t, younger, status.FailedStatus, conflict)
-	if got := message(younger, v1alpha1.ConditionReady); strings.Contains(got, first) {
-		t.Errorf("message %q tells the name of another organization", got)
-	}
-	if younger.Status.URL != "" {
-		t.Errorf("the URL is %s, want none", younger.Status.URL)
-	}
-	get(t, &appsv1.Deployment{ObjectMeta: named(second, younger.Name)})
-	get(t, &corev1.Service{ObjectMeta: named(second, younger.Name)})
-	absent(t, routeOf(younger))
-	absent(t, &cmv1.Certificate{ObjectMeta: named(second, younger.Name)})
-	expect(t, older, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouted: succeeded})
-
-	// The camper does not inherit the host, neither while it is held nor when it is free.
-	remove(t, older)
-	claim := &v1alpha1.HostClaim{ObjectMeta: metav1.ObjectMeta{Name: older.Name + "." + baseDomain}}
-	awaitClaim(t, claim, func(s v1alpha1.HostClaimSpec) bool { return s.HeldUntil != nil && s.Organization == first })
-	settle()
-	expect(t, younger, status.FailedStatus, conflict)
-	remove(t, claim)
-	says(t, younger, "is free now")
-	settle()
-	expect(t, younger, status.FailedStatus, conflict)
-	absent(t, claim)
-
-	// It has to ask for it again.
-	patch(t, younger, func(client.Object) { younger.Spec.Image = "registry.example.com/shop/web:v2" })
-	expect(t, younger, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouted: succeeded})
-	get(t, routeOf(younger))
-}
-
-// An App that is deleted and created again has its host back, whoever has waited for it.
-func TestHostOfAnAppThatIsReplaced(t *testing.T) {
-	t.Parallel()
-	first, second := organization(t), organization(t)
-	app := newApp(t, first)
-	expect(t, app, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouted: succeeded})
-	camper := newApp(t, second, func(a *v1alpha1.App) { a.Name = app.Name })
-	expect(t, camper, status.FailedStatus, conflict)
-	for range 3 {
-		remove(t, app)
-		app = newApp(t, first)
-		// What the earlier one had stays here, where no garbage collector runs, so its route is not replaced.
-		eventually(t, func(ctx context.Context) error {
-			if err := api.Get(ctx, key(app), app); err != nil || app.Status.URL == "" {
-				return errors.Join(err, errNotYet)
-			}
-			return nil
-		})
-	}
-	expect(t, camper, status.FailedStatus, conflict)
 }
 
 // A Domain that is older than another one doesn't get its host by asking for it later, nor when that goes.

@@ -51,7 +51,7 @@ const (
 	// ReasonNotOwned means that an object that Berth has to write exists already and belongs to somebody else. Berth never takes one over.
 	ReasonNotOwned = "NotOwned"
 	// ReasonHostConflict means that the host is already claimed by another App or Domain. If that was another organization's when Berth
-	// last tried, the host is not claimed again before the spec changes, so that nobody inherits a host silently.
+	// last tried, the host is not claimed again before the spec changes, so that no host is inherited silently.
 	ReasonHostConflict = "HostConflict"
 	// ReasonHostReserved means that no Domain can have the host: it is the platform's base domain or below it and not the default host of
 	// the App that the Domain names, a cluster-internal name, the facade's public host, or one that an Ingress or --reserved-host reserves.
@@ -73,7 +73,7 @@ const (
 	ReasonLookupFailed = "LookupFailed"
 	// ReasonServedBefore is the reason of Verified=True for a host that was served before the platform asked for proof.
 	ReasonServedBefore = "ServedBefore"
-	// ReasonCertificateInvalid means that a custom certificate can't be served: it is not valid for the host, its key does not match, or it
+	// ReasonCertificateInvalid means that a custom certificate cannot be served: it is not valid for the host, its key does not match, or it
 	// names a host that is not the organization's.
 	ReasonCertificateInvalid = "CertificateInvalid"
 	// ReasonAppNotFound means that a Domain names an App that isn't in its Namespace.
@@ -134,11 +134,11 @@ const (
 	ReasonNamespaceAdopted = "NamespaceAdopted"
 	// ReasonOrganizationCreated means that Berth has created an Organization for a Namespace that was one by its label alone.
 	ReasonOrganizationCreated = "OrganizationCreated"
-	// ReasonAccessRemoved means that Berth has removed the RoleBindings from a Namespace that is not an organization any more.
+	// ReasonAccessRemoved means that Berth has removed the RoleBindings from a Namespace that is no longer an organization.
 	ReasonAccessRemoved = "AccessRemoved"
 	// ReasonProofForgotten means that a host which an earlier Organization of the name had proven to own has to be proven again.
 	ReasonProofForgotten = "ProofForgotten"
-	// ReasonBoundRemoved means that Berth has removed the ResourceQuota or the LimitRange of an organization, which its spec asks for no more.
+	// ReasonBoundRemoved means that Berth has removed the ResourceQuota or the LimitRange of an organization, which its spec no longer requires.
 	ReasonBoundRemoved = "BoundRemoved"
 
 	// ReasonScaledToZero is the reason of Available=True when the spec asks for no Pods.

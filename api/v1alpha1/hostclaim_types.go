@@ -30,7 +30,7 @@ type HostClaim struct {
 
 	// spec says who has the host.
 	// +required
-	Spec HostClaimSpec `json:"spec,omitzero"`
+	Spec HostClaimSpec `json:"spec,omitzero"` //nolint:kubeapilinter // requiredfields: its rules refuse an empty one.
 
 	// status is what Berth has observed and must remember about the host.
 	// +optional

@@ -9,7 +9,7 @@ import (
 //
 // Berth creates the Namespace if it does not exist. A Namespace that exists already is adopted only if it has the label
 // berth.dev/organization with its own name as value, which only an administrator can set. Deleting an Organization deletes the Namespace
-// with everything in it; with --cascade=orphan, the Namespace stays and nobody has rights in it any more.
+// with everything in it; with --cascade=orphan, the Namespace stays and its members lose their rights in it.
 //
 // Only the platform's administrators and host staff write Organizations: everything in the spec bounds what the tenant may do.
 //
@@ -32,7 +32,7 @@ type Organization struct {
 
 	// spec is the policy that applies to the organization. An empty spec has the defaults for tenants that the platform does not know.
 	// +optional
-	Spec OrganizationSpec `json:"spec,omitempty,omitzero"`
+	Spec OrganizationSpec `json:"spec,omitempty,omitzero"` //nolint:kubeapilinter // optionalfields: an empty one is what strangers have.
 
 	// status is the observed state of the organization. Berth writes it.
 	// +kubebuilder:default={"observedGeneration":-1}
@@ -55,7 +55,7 @@ type OrganizationSpec struct {
 	// or limit, hostVerification defaults to Disabled and userNamespaces to Disabled. What the other fields say still applies. Use it for
 	// the organizations of one company. Default: false.
 	// +optional
-	Trusted *bool `json:"trusted,omitempty"`
+	Trusted *bool `json:"trusted,omitempty"` //nolint:kubeapilinter // nobools: there will not be degrees of trust.
 
 	// quota bounds how much all Pods of the organization together may request and how many objects it may have, as the hard limits of a
 	// ResourceQuota. A resource that is not named here has the platform's default, unless the organization is trusted. A quota on a

@@ -209,5 +209,6 @@ func (g *global) revokeKeysOf(cmd *cobra.Command, c client.Client, name string) 
 }
 
 func warn(out io.Writer, name string) {
-	fmt.Fprintf(out, "This deletes the organization %s with its Namespace, every App, Domain, Secret and everything else in it, and its API keys, for good.\n", name)
+	fmt.Fprintf(out, "This deletes the organization %s with its Namespace, every App, Domain, Secret and everything else in it, "+
+		"and its API keys, for good.\n", name)
 }

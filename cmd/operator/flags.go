@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"flag"
 	"fmt"
@@ -93,7 +94,12 @@ func registerHosts(flags *flag.FlagSet, c *controllers.Options) {
 		})
 	flags.Func("reserved-host", "A `DOMAIN` that no Domain can have, nor any name below it: that of an identity provider or of other sites of the "+
 		"platform, say. May be given more than once, or as a list.", list(&c.ReservedHosts, reservedHost))
-	flags.StringVar(&c.ClusterDomain, "cluster-domain", host.DefaultClusterDomain, "The DNS domain of the cluster, in which no Domain can have a host.")
+	c.ClusterDomain = host.DefaultClusterDomain
+	flags.Func("cluster-domain", "The DNS `DOMAIN` of the cluster, in which no Domain can have a host. (default "+host.DefaultClusterDomain+")",
+		func(text string) (err error) {
+			c.ClusterDomain, err = reservedHost(cmp.Or(text, host.DefaultClusterDomain))
+			return err
+		})
 	flags.StringVar(&c.DNSServer, "dns-server", "", "The DNS server, `HOST:PORT`, that is asked for these records. Empty: the system's resolver.")
 }
 
@@ -109,6 +115,8 @@ func (o *options) validate() error {
 		return errors.New("--router-namespace or --router-network is required: nobody would reach an App")
 	case o.controllers.DNSServer != "" && !isAddress(o.controllers.DNSServer):
 		return fmt.Errorf("--dns-server is HOST:PORT, not %q", o.controllers.DNSServer)
+	case o.controllers.HostHold < 0:
+		return fmt.Errorf("--host-hold must not be negative, but is %s", o.controllers.HostHold)
 	case o.logFormat != logJSON && o.logFormat != logText:
 		return fmt.Errorf("--log-format is %s or %s, not %q", logJSON, logText, o.logFormat)
 	}

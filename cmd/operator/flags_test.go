@@ -51,7 +51,7 @@ func TestParse(t *testing.T) {
 				"--namespace=berth --router-namespace=a,b, --router-network=10.0.0.0/8 --router-network=,fd00::1/128 --deny-egress=192.0.2.0/24 --deny-egress= " +
 				"--cert-manager-namespace=certs --never-organization=a,b --never-organization=c --verify-domains --wildcard-certificate=true " +
 				"--host-hold=1h --public-url=https://Berth.Example.com:8443/ --reserved-host=Login.example.com.,sso.example.com --reserved-host= " +
-				"--cluster-domain=corp.internal --dns-server=[::1]:53 " +
+				"--cluster-domain=Corp.internal. --dns-server=[::1]:53 " +
 				"--metrics-bind-address=0 --health-probe-bind-address=127.0.0.1:9 --log-format=text --log-level=DEBUG",
 			want: defaults(func(o *options) {
 				o.controllers.Issuer = controllers.Issuer{Name: "ca", Kind: "Issuer", Group: "example.com"}
@@ -80,6 +80,9 @@ func TestParse(t *testing.T) {
 		"BadDenied":     {args: required + "--deny-egress=nowhere"},
 		"BadReserved":   {args: required + "--reserved-host=*.example.com"},
 		"BadHold":       {args: required + "--host-hold=week"},
+		"NegativeHold":  {args: required + "--host-hold=-1h"},
+		"NoPublicHost":  {args: required + "--public-url=berth.example.com"},
+		"BadCluster":    {args: required + "--cluster-domain=-"},
 		"BadPublicURL":  {args: required + "--public-url=https://[::1"},
 		"BarePublicURL": {args: required + "--public-url=berth.example.com"},
 		"BadAnnotation": {args: required + "--ingress-annotation=a"},

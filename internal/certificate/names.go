@@ -41,7 +41,7 @@ func Names(leaf *x509.Certificate) []string {
 }
 
 // commonNames returns what an ingress controller may take for a name in a common name. That may be any text, such as "Example Inc."; its words
-// without a dot count only where nothing else stands beside them.
+// without a dot count only where a part has no other word.
 func commonNames(text string) []string {
 	var all []string
 	// Traefik also turns characters beyond ASCII into lower case: the Kelvin sign becomes a k.
@@ -132,7 +132,7 @@ func (p NamePolicy) check(name string) error {
 
 // isReserved reports whether a name is the platform's, or covers a host that is.
 func (p NamePolicy) isReserved(name string) bool {
-	// A single label is nobody's Domain. It may be the word of a common name, and that of a Namespace.
+	// No Domain has a host of a single label. It may be the word of a common name, and that of a Namespace.
 	if !strings.Contains(name, ".") {
 		return false
 	}
@@ -149,7 +149,7 @@ func (p NamePolicy) isReserved(name string) bool {
 }
 
 // checkProof returns a Problem unless the organization has proven a name, or a domain above it. A wildcard counts as its parent. What has no
-// dot is nobody's to prove.
+// dot cannot be proven.
 func (p NamePolicy) checkProof(name string) error {
 	domain := strings.TrimPrefix(name, "*.")
 	for above := domain; strings.Contains(above, "."); above = hostname.Parent(above) {

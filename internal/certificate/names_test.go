@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net"
 	"net/url"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -78,12 +79,7 @@ func (h fixedHosts) IsForeign(name string) (bool, error) {
 }
 
 func (h fixedHosts) IsProven(host string) (bool, error) {
-	for _, proven := range h.proven {
-		if host == proven {
-			return true, h.err
-		}
-	}
-	return false, h.err
+	return slices.Contains(h.proven, host), h.err
 }
 
 func TestNamePolicy(t *testing.T) {

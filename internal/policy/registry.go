@@ -23,7 +23,7 @@ func AllowsRegistry(org v1alpha1.Organization, image string) bool {
 	return len(org.Spec.AllowedRegistries) == 0 || matchesAny(org.Spec.AllowedRegistries, name)
 }
 
-func matchesAny(patterns []string, name []string) bool {
+func matchesAny(patterns, name []string) bool {
 	return slices.ContainsFunc(patterns, func(p string) bool { return matches(p, name) })
 }
 

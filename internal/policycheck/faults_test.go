@@ -3,20 +3,20 @@ package policycheck
 import (
 	"testing"
 
-	admissionv1 "k8s.io/api/admissionregistration/v1"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
 // pair is a policy and its binding.
 type pair struct {
-	policy  *admissionv1.ValidatingAdmissionPolicy
-	binding *admissionv1.ValidatingAdmissionPolicyBinding
+	policy  *admissionregistrationv1.ValidatingAdmissionPolicy
+	binding *admissionregistrationv1.ValidatingAdmissionPolicyBinding
 }
 
 func readPair(t *testing.T, name string) pair {
 	t.Helper()
-	p := pair{policy: &admissionv1.ValidatingAdmissionPolicy{}, binding: &admissionv1.ValidatingAdmissionPolicyBinding{}}
+	p := pair{policy: &admissionregistrationv1.ValidatingAdmissionPolicy{}, binding: &admissionregistrationv1.ValidatingAdmissionPolicyBinding{}}
 	for _, object := range []client.Object{p.policy, p.binding} {
 		if err := api.Get(t.Context(), client.ObjectKey{Name: name}, object); err != nil {
 			t.Fatal(err)
@@ -29,7 +29,7 @@ func readPair(t *testing.T, name string) pair {
 func (p pair) put(t *testing.T, name string) {
 	t.Helper()
 	meta := metav1.ObjectMeta{Name: name}
-	policy, binding := &admissionv1.ValidatingAdmissionPolicy{ObjectMeta: meta}, &admissionv1.ValidatingAdmissionPolicyBinding{ObjectMeta: meta}
+	policy, binding := &admissionregistrationv1.ValidatingAdmissionPolicy{ObjectMeta: meta}, &admissionregistrationv1.ValidatingAdmissionPolicyBinding{ObjectMeta: meta}
 	for _, object := range []client.Object{binding, policy} {
 		if err := api.Delete(t.Context(), object); client.IgnoreNotFound(err) != nil {
 			t.Fatal(err)
@@ -70,25 +70,25 @@ var faults = map[string]struct {
 		want: "ValidatingAdmissionPolicyBinding berth-people-secrets is missing. Apply config/admission",
 	},
 	"Ignored": {
-		policy: people, change: func(p *pair) { p.policy.Spec.FailurePolicy = new(admissionv1.Ignore) },
+		policy: people, change: func(p *pair) { p.policy.Spec.FailurePolicy = new(admissionregistrationv1.Ignore) },
 		want: "ValidatingAdmissionPolicy berth-people-secrets has spec.failurePolicy Ignore",
 	},
 	"WarnAndAudit": {
 		policy: operators, change: func(p *pair) {
-			p.binding.Spec.ValidationActions = []admissionv1.ValidationAction{admissionv1.Warn, admissionv1.Audit}
+			p.binding.Spec.ValidationActions = []admissionregistrationv1.ValidationAction{admissionregistrationv1.Warn, admissionregistrationv1.Audit}
 		},
 		want: "ValidatingAdmissionPolicyBinding berth-operator-rolebindings has spec.validationActions [Warn Audit]",
 	},
 	"NarrowedByNamespace": {
 		policy: keys, change: func(p *pair) {
 			selector := &metav1.LabelSelector{MatchLabels: map[string]string{"a": "b"}}
-			p.binding.Spec.MatchResources = &admissionv1.MatchResources{NamespaceSelector: selector}
+			p.binding.Spec.MatchResources = &admissionregistrationv1.MatchResources{NamespaceSelector: selector}
 		},
 		want: "ValidatingAdmissionPolicyBinding berth-facade-keys has spec.matchResources",
 	},
 	"NarrowedByRule": {
 		policy: "berth-external-id", change: func(p *pair) {
-			p.binding.Spec.MatchResources = &admissionv1.MatchResources{ExcludeResourceRules: p.policy.Spec.MatchConstraints.ResourceRules}
+			p.binding.Spec.MatchResources = &admissionregistrationv1.MatchResources{ExcludeResourceRules: p.policy.Spec.MatchConstraints.ResourceRules}
 		},
 		want: "ValidatingAdmissionPolicyBinding berth-external-id has spec.matchResources",
 	},
@@ -98,12 +98,12 @@ var faults = map[string]struct {
 	},
 	"OfParameters": {
 		policy: people, change: func(p *pair) {
-			p.binding.Spec.ParamRef = &admissionv1.ParamRef{Name: "a", ParameterNotFoundAction: new(admissionv1.AllowAction)}
+			p.binding.Spec.ParamRef = &admissionregistrationv1.ParamRef{Name: "a", ParameterNotFoundAction: new(admissionregistrationv1.AllowAction)}
 		},
 		want: "ValidatingAdmissionPolicyBinding berth-people-secrets has spec.paramRef",
 	},
 	"RoleBindingsAllowed": {
-		policy: operators, change: func(p *pair) { p.policy.Spec.Validations = []admissionv1.Validation{{Expression: "true"}} },
+		policy: operators, change: func(p *pair) { p.policy.Spec.Validations = []admissionregistrationv1.Validation{{Expression: "true"}} },
 		want: "ValidatingAdmissionPolicy berth-operator-rolebindings is not enforced",
 	},
 	"NamespacesUnmatched": {
@@ -111,7 +111,7 @@ var faults = map[string]struct {
 		want: "ValidatingAdmissionPolicy berth-operator-namespaces is not enforced",
 	},
 	"KeysAllowed": {
-		policy: keys, change: func(p *pair) { p.policy.Spec.Validations = []admissionv1.Validation{{Expression: "true"}} },
+		policy: keys, change: func(p *pair) { p.policy.Spec.Validations = []admissionregistrationv1.Validation{{Expression: "true"}} },
 		want: "ValidatingAdmissionPolicy berth-facade-keys is not enforced",
 	},
 }

@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"slices"
 
-	admissionv1 "k8s.io/api/admissionregistration/v1"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	admissionclient "k8s.io/client-go/kubernetes/typed/admissionregistration/v1"
@@ -66,9 +66,9 @@ func read(ctx context.Context, api admissionclient.AdmissionregistrationV1Interf
 	return errors.Join(checkPolicy(policy), checkBinding(binding))
 }
 
-func checkPolicy(policy *admissionv1.ValidatingAdmissionPolicy) error {
+func checkPolicy(policy *admissionregistrationv1.ValidatingAdmissionPolicy) error {
 	var errs []error
-	if fails := policy.Spec.FailurePolicy; fails != nil && *fails != admissionv1.Fail {
+	if fails := policy.Spec.FailurePolicy; fails != nil && *fails != admissionregistrationv1.Fail {
 		errs = append(errs, wrongPolicy(policy.Name, "has spec.failurePolicy %s, which must be Fail", *fails))
 	}
 	if types := policy.Status.TypeChecking; types != nil && len(types.ExpressionWarnings) > 0 {
@@ -77,12 +77,12 @@ func checkPolicy(policy *admissionv1.ValidatingAdmissionPolicy) error {
 	return errors.Join(errs...)
 }
 
-func checkBinding(binding *admissionv1.ValidatingAdmissionPolicyBinding) error {
+func checkBinding(binding *admissionregistrationv1.ValidatingAdmissionPolicyBinding) error {
 	var errs []error
 	if binding.Spec.PolicyName != binding.Name {
 		errs = append(errs, wrongBinding(binding.Name, "has spec.policyName %s, which must be %s", binding.Spec.PolicyName, binding.Name))
 	}
-	if !slices.Contains(binding.Spec.ValidationActions, admissionv1.Deny) {
+	if !slices.Contains(binding.Spec.ValidationActions, admissionregistrationv1.Deny) {
 		errs = append(errs, wrongBinding(binding.Name, "has spec.validationActions %v, which must include Deny", binding.Spec.ValidationActions))
 	}
 	if binding.Spec.ParamRef != nil {
@@ -95,7 +95,7 @@ func checkBinding(binding *admissionv1.ValidatingAdmissionPolicyBinding) error {
 }
 
 // narrows reports whether resources keep a binding from applying to all that its policy matches.
-func narrows(resources *admissionv1.MatchResources) bool {
+func narrows(resources *admissionregistrationv1.MatchResources) bool {
 	return resources != nil && (len(resources.ResourceRules)+len(resources.ExcludeResourceRules) > 0 ||
 		selects(resources.NamespaceSelector) || selects(resources.ObjectSelector))
 }

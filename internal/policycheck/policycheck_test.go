@@ -11,7 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
-	admissionv1 "k8s.io/api/admissionregistration/v1"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -126,17 +126,17 @@ func TestUnbound(t *testing.T) {
 // A warning of the type check, which the controller manager writes, is named.
 func TestTypeWarning(t *testing.T) {
 	policy := readPair(t, "berth-people-secrets").policy
-	warning := admissionv1.ExpressionWarning{FieldRef: "spec.validations[0].expression", Warning: "undefined field"}
-	setTypes(t, policy, &admissionv1.TypeChecking{ExpressionWarnings: []admissionv1.ExpressionWarning{warning}})
+	warning := admissionregistrationv1.ExpressionWarning{FieldRef: "spec.validations[0].expression", Warning: "undefined field"}
+	setTypes(t, policy, &admissionregistrationv1.TypeChecking{ExpressionWarnings: []admissionregistrationv1.ExpressionWarning{warning}})
 	c, _ := newChecker(t, access.ServiceAccountOperator, Operator()...)
 	wantErr(t, c, "ValidatingAdmissionPolicy berth-people-secrets has an expression that the API server warns of: spec.validations[0].expression")
 	setTypes(t, policy, nil)
 	wantErr(t, c, "")
 }
 
-func setTypes(t *testing.T, policy *admissionv1.ValidatingAdmissionPolicy, types *admissionv1.TypeChecking) {
+func setTypes(t *testing.T, policy *admissionregistrationv1.ValidatingAdmissionPolicy, types *admissionregistrationv1.TypeChecking) {
 	t.Helper()
-	policy.Status = admissionv1.ValidatingAdmissionPolicyStatus{ObservedGeneration: policy.Generation, TypeChecking: types}
+	policy.Status = admissionregistrationv1.ValidatingAdmissionPolicyStatus{ObservedGeneration: policy.Generation, TypeChecking: types}
 	if err := api.Status().Update(t.Context(), policy); err != nil {
 		t.Fatal(err)
 	}
@@ -147,7 +147,7 @@ func TestEmptyMatchResources(t *testing.T) {
 	const name = "berth-people-secrets"
 	before := readPair(t, name)
 	changed := pair{policy: before.policy, binding: before.binding.DeepCopy()}
-	changed.binding.Spec.MatchResources = &admissionv1.MatchResources{}
+	changed.binding.Spec.MatchResources = &admissionregistrationv1.MatchResources{}
 	changed.put(t, name)
 	defer before.put(t, name)
 	c, _ := newChecker(t, access.ServiceAccountOperator, Operator()...)

@@ -20,7 +20,7 @@ import (
 //
 // Berth creates the Namespace if it does not exist. A Namespace that exists already is adopted only if it has the label
 // berth.dev/organization with its own name as value, which only an administrator can set. Deleting an Organization deletes the Namespace
-// with everything in it; with --cascade=orphan, the Namespace stays and nobody has rights in it any more.
+// with everything in it; with --cascade=orphan, the Namespace stays and its members lose their rights in it.
 //
 // Only the platform's administrators and host staff write Organizations: everything in the spec bounds what the tenant may do.
 type OrganizationApplyConfiguration struct {
