@@ -29,7 +29,8 @@ func readPair(t *testing.T, name string) pair {
 func (p pair) put(t *testing.T, name string) {
 	t.Helper()
 	meta := metav1.ObjectMeta{Name: name}
-	policy, binding := &admissionregistrationv1.ValidatingAdmissionPolicy{ObjectMeta: meta}, &admissionregistrationv1.ValidatingAdmissionPolicyBinding{ObjectMeta: meta}
+	policy := &admissionregistrationv1.ValidatingAdmissionPolicy{ObjectMeta: meta}
+	binding := &admissionregistrationv1.ValidatingAdmissionPolicyBinding{ObjectMeta: meta}
 	for _, object := range []client.Object{binding, policy} {
 		if err := api.Delete(t.Context(), object); client.IgnoreNotFound(err) != nil {
 			t.Fatal(err)
