@@ -209,5 +209,5 @@ func (g *global) revokeKeysOf(cmd *cobra.Command, c client.Client, name string) 
 }
 
 func warn(out io.Writer, name string) {
-	fmt.Fprintf(out, "This deletes the organization %s with its Namespace, every App, Domain, Secret and everything else in it, and its API keys, for good.\n", name)
+	fmt.Fprintf(out, "This deletes the organization %s, its Namespace with everything in it, and its API keys. This cannot be undone.\n", name)
 }

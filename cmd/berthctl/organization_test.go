@@ -51,7 +51,8 @@ func TestOrganizations(t *testing.T) {
 		DefaultLimits:   corev1.ResourceList{"memory": resource.MustParse("1Gi")},
 		PodSecurity:     v1alpha1.PodSecurityRestricted, HostVerification: v1alpha1.HostVerificationRequired,
 		AllowedIssuers: []v1alpha1.IssuerRef{
-			{Name: "corporate", Kind: "ClusterIssuer", Group: "cert-manager.io"}, {Name: "own", Kind: "Issuer", Group: "cert-manager.io"},
+			{Name: "corporate", Kind: "ClusterIssuer", Group: "cert-manager.io"},
+			{Name: "own", Kind: "Issuer", Group: "cert-manager.io"},
 			{Name: "v", Kind: "VaultIssuer", Group: "example.com"},
 		},
 		AllowedRegistries: []string{"ghcr.io/acme/*", "docker.io"}, DeniedRegistries: []string{"quay.io"},

@@ -106,8 +106,11 @@ func (o *organizationDetails) rows() [][]string {
 		isolated = "yes"
 	}
 	rows := [][]string{
-		{"READY", ready}, {"TRUSTED", yesNo(o.Trusted)}, {"EXTERNAL ID", cmp.Or(o.ExternalID, "none yet")},
-		{"CREATED", o.Created.Format(time.RFC3339)}, {"ISOLATED", isolated},
+		{"READY", ready},
+		{"TRUSTED", yesNo(o.Trusted)},
+		{"EXTERNAL ID", cmp.Or(o.ExternalID, "none yet")},
+		{"CREATED", o.Created.Format(time.RFC3339)},
+		{"ISOLATED", isolated},
 	}
 	if len(o.Quota) == 0 {
 		return append(rows, []string{"QUOTA", "none"})

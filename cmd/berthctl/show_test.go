@@ -48,7 +48,10 @@ func TestOrganizationDetails(t *testing.T) {
 		t.Errorf("org show -o json: -want, +got:\n%s", diff)
 	}
 	got := must(t, "org", "show", "shown")
-	for _, line := range []string{"NAME          shown", "READY         yes", "TRUSTED       yes", "ISOLATED      yes", "QUOTA         pods 50, 3 used", "requests.memory 8Gi, not counted yet"} {
+	for _, line := range []string{
+		"NAME          shown", "READY         yes", "TRUSTED       yes", "ISOLATED      yes", "QUOTA         pods 50, 3 used",
+		"requests.memory 8Gi, not counted yet",
+	} {
 		if !strings.Contains(got, line) {
 			t.Errorf("org show doesn't say %q:\n%s", line, got)
 		}
