@@ -14,10 +14,10 @@ import (
 
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/controllers/internal/desired"
-	"github.com/berth-dev/berth/internal/hostclaim"
 	"github.com/berth-dev/berth/controllers/internal/phase"
-	"github.com/berth-dev/berth/internal/policy"
 	"github.com/berth-dev/berth/controllers/internal/ssa"
+	"github.com/berth-dev/berth/internal/hostclaim"
+	"github.com/berth-dev/berth/internal/policy"
 	"github.com/berth-dev/berth/internal/registry"
 )
 

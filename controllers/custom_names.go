@@ -12,11 +12,11 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
-	"github.com/berth-dev/berth/internal/policy"
 	"github.com/berth-dev/berth/controllers/internal/ssa"
 	"github.com/berth-dev/berth/controllers/internal/status"
 	"github.com/berth-dev/berth/internal/certificate"
 	"github.com/berth-dev/berth/internal/host"
+	"github.com/berth-dev/berth/internal/policy"
 )
 
 // eventWithdraw is the action of the event that a custom certificate is not served any longer.

@@ -12,10 +12,10 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
-	"github.com/berth-dev/berth/internal/hostclaim"
 	"github.com/berth-dev/berth/controllers/internal/phase"
 	"github.com/berth-dev/berth/controllers/internal/status"
 	"github.com/berth-dev/berth/internal/host"
+	"github.com/berth-dev/berth/internal/hostclaim"
 )
 
 // +kubebuilder:rbac:groups=berth.dev,resources=hostclaims,verbs=get;list;watch;create;update;delete

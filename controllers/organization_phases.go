@@ -20,10 +20,10 @@ import (
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/controllers/internal/desired"
 	"github.com/berth-dev/berth/controllers/internal/phase"
-	"github.com/berth-dev/berth/internal/policy"
 	"github.com/berth-dev/berth/controllers/internal/ssa"
 	"github.com/berth-dev/berth/internal/access"
 	"github.com/berth-dev/berth/internal/names"
+	"github.com/berth-dev/berth/internal/policy"
 )
 
 // podSecurity bounds what the Pods of an organization may do to their node, unless an administrator has set a level on the Namespace.

@@ -13,8 +13,8 @@ import (
 	"github.com/berth-dev/berth/api/v1alpha1"
 	apiac "github.com/berth-dev/berth/api/v1alpha1/applyconfiguration/api/v1alpha1"
 	"github.com/berth-dev/berth/controllers/internal/phase"
-	"github.com/berth-dev/berth/internal/policy"
 	"github.com/berth-dev/berth/controllers/internal/status"
+	"github.com/berth-dev/berth/internal/policy"
 )
 
 // countAgain is how often the usage of a quota is written at most: it changes with every Pod and every Secret.

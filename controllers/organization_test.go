@@ -18,8 +18,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
-	"github.com/berth-dev/berth/internal/policy"
 	"github.com/berth-dev/berth/internal/access"
+	"github.com/berth-dev/berth/internal/policy"
 	"github.com/berth-dev/berth/internal/testenv"
 )
 
