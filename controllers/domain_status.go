@@ -16,7 +16,7 @@ import (
 // writeStatus writes what the phases saw into the Domain's status, if it says anything new.
 func (r *domainReconciler) writeStatus(ctx context.Context, s *domainScope, o *phase.Outcome) error {
 	now := r.clock.Now()
-	parts := status.Parts(o, r.observers(s)...)
+	parts := keepRefusal(s.domain, o, status.Parts(o, r.observers(s)...))
 	conditions := status.Conditions(s.domain.Status.Conditions, s.domain.GetGeneration(), metav1.NewTime(now), parts)
 	st := v1alpha1.DomainStatus{
 		ObservedGeneration: s.domain.GetGeneration(), Conditions: conditions, Certificate: s.serving.seen(), Verification: s.record,
