@@ -14,18 +14,19 @@ import (
 // requireUnreserved stalls a Domain whose host no tenant can have.
 //
 // What depends on other objects, a Namespace of the name of the last label or a wildcard Ingress, is not held against a Domain that has its host:
-// whoever creates a Namespace must not take hosts away.
+// a user who creates a Namespace must not take hosts away. Only the platform's administrators create the Namespaces of the platform, and a name such as
+// berth-facade.berth-system, which leads to a Service there, is reserved in any case.
 func (s sites) requireUnreserved(ctx context.Context, d *v1alpha1.Domain, hasHost bool) error {
 	var failed error
 	isNamespace := func(name string) bool {
+		if hasHost && !s.isReservedNamespace(name) {
+			return false
+		}
 		err := s.client.Get(ctx, client.ObjectKey{Name: name}, &corev1.Namespace{})
 		if client.IgnoreNotFound(err) != nil {
 			failed = err
 		}
 		return err == nil
-	}
-	if hasHost {
-		isNamespace = nil
 	}
 	reason := s.rules.Refusal(d.Spec.Host, d.Spec.AppRef.Name, isNamespace)
 	if failed != nil {
