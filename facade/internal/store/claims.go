@@ -14,6 +14,7 @@ import (
 	"github.com/berth-dev/berth/facade/internal/apierr"
 	"github.com/berth-dev/berth/facade/internal/translate"
 	"github.com/berth-dev/berth/facade/internal/wire"
+	"github.com/berth-dev/berth/internal/host"
 )
 
 // +kubebuilder:rbac:groups=berth.dev,resources=hostclaims,verbs=create;get
@@ -78,6 +79,17 @@ func (s *Store) obtain(ctx context.Context, c claim, leaving []*v1alpha1.Domain)
 	if err != nil {
 		return err
 	}
+	served, err := s.servedByAnother(ctx, c, byProof)
+	if err != nil {
+		return err
+	}
+	if served {
+		// Until the operator has claimed it, a host of an installation that was upgraded has no claim.
+		if err = s.judge(ctx, c, byProof, leaving); apierrors.IsNotFound(err) {
+			return c.refusal
+		}
+		return err
+	}
 	if byProof { // The operator creates the claim, with the proof.
 		return client.IgnoreNotFound(s.judge(ctx, c, byProof, leaving))
 	}
@@ -90,6 +102,23 @@ func (s *Store) obtain(ctx context.Context, c claim, leaving []*v1alpha1.Domain)
 		}
 	}
 	return c.refusal
+}
+
+// servedByAnother reports whether an App or Domain of another organization serves the host of a claim. A proof wins the host from a Domain that has none.
+func (s *Store) servedByAnother(ctx context.Context, c claim, byProof bool) (bool, error) {
+	if c.holder.Kind == v1alpha1.HostHolderApp {
+		return slices.ContainsFunc(s.apps.withName(c.holder.Name), func(a *v1alpha1.App) bool {
+			return a.Namespace != c.organization && a.DeletionTimestamp.IsZero() && a.Status.URL == host.URL(c.host)
+		}), nil
+	}
+	domains := &v1alpha1.DomainList{}
+	if err := s.cache.List(ctx, domains, client.MatchingFields{indexHost: c.host}, client.UnsafeDisableDeepCopy); err != nil {
+		return false, err
+	}
+	return slices.ContainsFunc(domains.Items, func(d v1alpha1.Domain) bool {
+		return d.Namespace != c.organization && d.DeletionTimestamp.IsZero() && d.Status.URL == host.URL(c.host) &&
+			(!byProof || d.Status.VerifiedHost == c.host)
+	}), nil
 }
 
 func (c claim) object() *v1alpha1.HostClaim {
