@@ -96,7 +96,7 @@ func (r *appReconciler) Reconcile(ctx context.Context, app *v1alpha1.App) (recon
 	site := desired.AppSite(app, r.platform)
 	s := &appScope{app: app, site: site, hasHost: app.Status.URL == host.URL(site.Host)}
 	outcome := phase.Run(ctx, s,
-		phase.Phase[*appScope]{Name: "organization", Gate: true, Run: r.organization},
+		phase.Phase[*appScope]{Name: phaseOrganization, Gate: true, Run: r.organization},
 		phase.Phase[*appScope]{Name: "pull credentials", Condition: v1alpha1.ConditionConfigured, Run: r.pullCredentials},
 		phase.Phase[*appScope]{Name: "environment", Condition: v1alpha1.ConditionConfigured, Run: r.environment},
 		phase.Phase[*appScope]{Name: "deployment", Condition: v1alpha1.ConditionAvailable, Run: r.deployment},

@@ -69,8 +69,10 @@ func (s sites) withdraw(ctx context.Context, owner status.Object, v *serving) er
 	if !hasForeignNames(reason) {
 		return reason
 	}
-	if err := ssa.Prune(ctx, s.client, owner, customObjects(v.site)[0]); err != nil {
-		return err
+	for _, o := range append(customObjects(v.site), customObjects(v.site.Former())...) {
+		if err := ssa.Prune(ctx, s.client, owner, o); err != nil {
+			return err
+		}
 	}
 	v.custom, v.withdrawn = stored{}, true
 	s.recorder.Eventf(owner, nil, corev1.EventTypeWarning, v1alpha1.ReasonCertificateInvalid, eventWithdraw,

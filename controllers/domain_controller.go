@@ -106,7 +106,7 @@ func (r *domainReconciler) Reconcile(ctx context.Context, domain *v1alpha1.Domai
 		needsProof: meta.FindStatusCondition(domain.Status.Conditions, v1alpha1.ConditionVerified) != nil,
 	}
 	outcome := phase.Run(ctx, s,
-		phase.Phase[*domainScope]{Name: "organization", Gate: true, Run: r.organization},
+		phase.Phase[*domainScope]{Name: phaseOrganization, Gate: true, Run: r.organization},
 		phase.Phase[*domainScope]{Name: "secrets", Condition: v1alpha1.ConditionConfigured, Run: r.secrets},
 		phase.Phase[*domainScope]{Name: "owner", Condition: v1alpha1.ConditionVerified, Gate: true, Run: r.owner},
 		phase.Phase[*domainScope]{Name: "host", Condition: v1alpha1.ConditionRouted, Gate: true, Run: r.host},

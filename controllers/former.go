@@ -56,6 +56,26 @@ func (s sites) keepCopy(ctx context.Context, owner metav1.Object, v *serving) er
 	return ssa.Apply(ctx, s.client, owner, want, &corev1.Secret{}, corev1ac.ExtractSecret)
 }
 
+// portLeft returns for how long a former route is to serve a host alone, since the Service of the App has the port that the present route names for too
+// short a time: EndpointSlices follow the Service, and the ingress controller follows those. A certificate that was withdrawn does not wait.
+func (s sites) portLeft(ctx context.Context, owner metav1.Object, app *v1alpha1.App, v *serving) (time.Duration, error) {
+	if v.withdrawn {
+		return 0, nil
+	}
+	former, err := s.router.RoutedSince(ctx, owner, v.site.Former())
+	if err != nil || former.IsZero() {
+		return 0, err
+	}
+	if present, err := s.router.RoutedSince(ctx, owner, v.site); err != nil || !present.IsZero() {
+		return 0, err
+	}
+	since, err := s.portSince(ctx, app)
+	if err != nil || since.IsZero() {
+		return headStart, err
+	}
+	return headStart - s.clock.Since(since), nil
+}
+
 // routeInstead replaces the former route of a site where the ingress controller refuses a second one for the host, as the webhook of
 // ingress-nginx does. Without a former route, the refusal stands.
 func (s sites) routeInstead(ctx context.Context, owner status.Object, v *serving, refusal error) error {
@@ -112,15 +132,24 @@ func (s sites) reachable(ctx context.Context, owner metav1.Object, app *v1alpha1
 	if err != nil {
 		return time.Time{}, err
 	}
-	service := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: app.GetNamespace(), Name: app.GetName()}}
-	applied, err := ssa.Applied(ctx, s.client, app, desired.Service(app), service, corev1ac.ExtractService)
-	if err != nil || !applied || routed.IsZero() {
+	served, err := s.portSince(ctx, app)
+	if err != nil || served.IsZero() || routed.IsZero() {
 		return s.clock.Now(), err
 	}
-	if served := ssa.AppliedAt(service); served.After(routed) {
+	if served.After(routed) {
 		return served, nil
 	}
 	return routed, nil
+}
+
+// portSince returns since when the Service of an App has been as it should be, with the port that routes name, or zero while it is not.
+func (s sites) portSince(ctx context.Context, app *v1alpha1.App) (time.Time, error) {
+	service := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: app.GetNamespace(), Name: app.GetName()}}
+	applied, err := ssa.Applied(ctx, s.client, app, desired.Service(app), service, corev1ac.ExtractService)
+	if err != nil || !applied {
+		return time.Time{}, err
+	}
+	return ssa.AppliedAt(service), nil
 }
 
 func (s sites) unrouteFormer(ctx context.Context, owner status.Object, site desired.Site) error {
@@ -129,9 +158,10 @@ func (s sites) unrouteFormer(ctx context.Context, owner status.Object, site desi
 	return s.router.Unroute(ctx, owner, former)
 }
 
-// tellReplaced logs, and tells in an event, that an object is deleted since another one has taken its place.
+// tellReplaced logs, and tells in an event, that an object is deleted since another one has taken its place. Events of one action within minutes are
+// counted as one, so each kind has its own.
 func (s sites) tellReplaced(ctx context.Context, owner status.Object, kind, former, present string) {
 	log.FromContext(ctx).Info("Deleting an object that has a new name", "kind", kind, "former", former, "present", present)
-	s.recorder.Eventf(owner, nil, corev1.EventTypeNormal, v1alpha1.ReasonRenamed, "Rename",
+	s.recorder.Eventf(owner, nil, corev1.EventTypeNormal, v1alpha1.ReasonRenamed, "Rename"+kind,
 		"%s %s was replaced by %s, whose name is unique behind the ingress controller.", kind, former, present)
 }

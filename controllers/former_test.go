@@ -216,7 +216,10 @@ func TestRouteWhereOnlyOneIsAdmitted(t *testing.T) {
 	site := desired.AppSite(app, testOptions().platform())
 	router := &pickyRouter{former: "web", routes: map[string]bool{"web": true}}
 	s := sites{base: testBase(t, clock.RealClock{}), router: router}
-	if err := s.route(t.Context(), app, app, &serving{site: site, next: site.TLSSecret}); err != nil {
+	if err := s.route(t.Context(), app, app, &serving{site: site, next: site.TLSSecret}); err != nil || !router.routes["web"] {
+		t.Fatalf("before the Service has its port, the routes are %v, error %v; want the former one", router.routes, err)
+	}
+	if err := s.routeInstead(t.Context(), app, &serving{site: site, next: site.TLSSecret}, apierrors.NewBadRequest("")); err != nil {
 		t.Fatal(err)
 	}
 	if !router.routes[site.Route] || router.routes["web"] {

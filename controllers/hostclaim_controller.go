@@ -91,6 +91,9 @@ func (r *hostClaimReconciler) reserve(ctx context.Context, name string) error {
 	if err != nil || ingress == nil || strings.HasPrefix(name, "*") {
 		return err
 	}
+	if served, err := r.servedByAnother(ctx, name, hostclaim.Claimant{}); err != nil || served {
+		return err
+	}
 	claim := &v1alpha1.HostClaim{
 		ObjectMeta: metav1.ObjectMeta{Name: name},
 		Spec: v1alpha1.HostClaimSpec{

@@ -21,6 +21,9 @@ import (
 // +kubebuilder:rbac:groups=berth.dev,resources=hostclaims,verbs=get;list;watch;create;update;delete
 // +kubebuilder:rbac:groups=berth.dev,resources=hostclaims/status,verbs=update
 
+// phaseOrganization is the first phase of Apps and Domains.
+const phaseOrganization = "organization"
+
 // claimantOf returns an App as one that asks for its default host.
 func claimantOf(app *v1alpha1.App, hasHost bool) hostclaim.Claimant {
 	return hostclaim.Claimant{
@@ -107,6 +110,11 @@ func (s sites) tryClaim(ctx context.Context, o status.Object, name string, claim
 		}
 	}
 	verdict := hostclaim.Decide(claim, c, lives, now)
+	if verdict == hostclaim.Create && !c.Serves {
+		if served, err := s.servedByAnother(ctx, name, c); err != nil || served {
+			return hostclaim.Conflict, err
+		}
+	}
 	switch verdict {
 	case hostclaim.Create:
 		claim = &v1alpha1.HostClaim{ObjectMeta: metav1.ObjectMeta{Name: name}}
@@ -163,6 +171,39 @@ func (b base) holderLives(ctx context.Context, claim *v1alpha1.HostClaim) (bool,
 		ingress, err := b.foreignIngress(ctx, claim.GetName())
 		return ingress != nil, err
 	}
+}
+
+// servedByAnother reports whether an App or Domain other than the claimant serves a host. If the host has no claim, a version without HostClaims gave it
+// to that object, which claims it once it is reconciled: the order of reconciles after an upgrade must not decide who has a host. A proof wins the host
+// from an object that has none.
+func (b base) servedByAnother(ctx context.Context, name string, c hostclaim.Claimant) (bool, error) {
+	var apps v1alpha1.AppList
+	if err := indexed(ctx, b.client, &apps, metav1.NamespaceAll, indexHost, name); err != nil {
+		return false, err
+	}
+	other := func(o metav1.Object, kind v1alpha1.HostHolderKind) bool {
+		return o.GetDeletionTimestamp().IsZero() &&
+			(o.GetNamespace() != c.Organization || c.Holder != v1alpha1.HostHolder{Kind: kind, Name: o.GetName()})
+	}
+	for i := range apps.Items {
+		if app := &apps.Items[i]; other(app, v1alpha1.HostHolderApp) && app.Status.URL == host.URL(name) {
+			return true, nil
+		}
+	}
+	if b.rules.IsPlatform(name) {
+		return false, nil // The Domains of a default host leave it to the App.
+	}
+	var domains v1alpha1.DomainList
+	if err := indexed(ctx, b.client, &domains, metav1.NamespaceAll, indexHost, name); err != nil {
+		return false, err
+	}
+	for i := range domains.Items {
+		domain := &domains.Items[i]
+		if other(domain, v1alpha1.HostHolderDomain) && domain.Status.URL == host.URL(name) && (!c.Proven || isProven(domain)) {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // foreignIngress returns an Ingress that is not Berth's and that has a host, or nil.

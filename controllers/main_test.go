@@ -143,7 +143,7 @@ func testBase(t *testing.T, c clock.PassiveClock) base {
 	t.Helper()
 	o := testOptions().withDefaults()
 	return base{
-		client: cached, live: uncached, recorder: noEvents{}, clock: c, platform: o.platform(), rules: o.rules(),
+		client: cached, live: uncached, recorder: noEvents{}, clock: c, platform: o.platform(), rules: o.rules(), never: o.never(),
 		tokens: ecr.New(c), named: newNamedHosts(), paid: &sync.Map{}, rights: &sync.Map{}, refusals: newRefusals(),
 	}
 }

@@ -44,8 +44,6 @@ type organizationReconciler struct {
 
 	// namespace is Berth's own.
 	namespace string
-	// never are the Namespaces that cannot become organizations, Berth's own included.
-	never []string
 	// grants writes RoleBindings, but not without the policies that bound them.
 	grants client.Client
 	// network is what the platform says about isolation. The addresses of API server and nodes come to it.
@@ -83,9 +81,8 @@ func (o Options) setupOrganization(mgr manager.Manager, b base, c controller.Opt
 }
 
 func (o Options) organizationReconciler(b base) *organizationReconciler {
-	never := append([]string{o.Namespace, o.CertManagerNamespace}, o.RouterNamespaces...)
 	return &organizationReconciler{
-		base: b, namespace: o.Namespace, never: append(never, o.NeverOrganizations...), grants: guarded{b.client, o.Guarded}, counted: &sync.Map{},
+		base: b, namespace: o.Namespace, grants: guarded{b.client, o.Guarded}, counted: &sync.Map{},
 		network: desired.Network{RouterNamespaces: o.RouterNamespaces, RouterNetworks: o.RouterNetworks, Denied: o.DenyEgress},
 	}
 }

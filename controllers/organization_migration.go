@@ -8,6 +8,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -15,6 +16,7 @@ import (
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/controllers/internal/phase"
 	"github.com/berth-dev/berth/controllers/internal/status"
+	"github.com/berth-dev/berth/internal/policy"
 	"github.com/berth-dev/berth/internal/quantities"
 )
 
@@ -28,16 +30,10 @@ const (
 	maxIssuers = 32
 )
 
-// migrates reports whether a Namespace was an organization before Organizations were a kind, and has not become one since.
-func migrates(ns *corev1.Namespace) bool {
-	a := ns.GetAnnotations()
-	return isLabelled(ns) && ns.GetDeletionTimestamp().IsZero() && a[v1alpha1.AnnotationExternalID] != "" && a[v1alpha1.AnnotationOrganizationUID] == ""
-}
-
 // awaitsMigration reports whether a Namespace without an Organization is about to get one.
 func (b base) awaitsMigration(ctx context.Context, name string) bool {
 	var ns corev1.Namespace
-	return b.client.Get(ctx, client.ObjectKey{Name: name}, &ns) == nil && migrates(&ns)
+	return b.client.Get(ctx, client.ObjectKey{Name: name}, &ns) == nil && policy.Migrates(&ns)
 }
 
 // migrate creates the Organization of a Namespace that is one by its label. It changes nothing of what runs: the Organization is trusted and
@@ -49,7 +45,7 @@ func (r *organizationReconciler) migrate(ctx context.Context, ns *corev1.Namespa
 }
 
 func (r *organizationReconciler) createOrganization(ctx context.Context, ns *corev1.Namespace) error {
-	if r.isReserved(ns.GetName()) {
+	if r.isReservedNamespace(ns.GetName()) {
 		if err := r.retire(ctx, ns.GetName()); err != nil {
 			return err
 		}
@@ -57,9 +53,13 @@ func (r *organizationReconciler) createOrganization(ctx context.Context, ns *cor
 			ns.GetName(), v1alpha1.LabelOrganization)
 	}
 	org, ignored := organizationOfNamespace(ns)
-	var err error
-	if org.Spec.AllowedIssuers, err = r.usedIssuers(ctx, ns.GetName()); err != nil {
+	var domains v1alpha1.DomainList
+	if err := r.client.List(ctx, &domains, client.InNamespace(ns.GetName())); err != nil {
 		return err
+	}
+	org.Spec.AllowedIssuers = usedIssuers(domains.Items)
+	if slices.ContainsFunc(domains.Items, wasVerified) {
+		org.Spec.HostVerification = v1alpha1.HostVerificationRequired
 	}
 	if err := r.client.Create(ctx, org, client.FieldOwner(v1alpha1.FieldOwner)); err != nil {
 		if apierrors.IsAlreadyExists(err) {
@@ -98,17 +98,19 @@ func organizationOfNamespace(ns *corev1.Namespace) (org *v1alpha1.Organization, 
 	return org, ignored
 }
 
-// usedIssuers returns the issuers that the Domains of a Namespace name, each once.
-func (r *organizationReconciler) usedIssuers(ctx context.Context, namespace string) ([]v1alpha1.IssuerRef, error) {
-	var domains v1alpha1.DomainList
-	if err := r.client.List(ctx, &domains, client.InNamespace(namespace)); err != nil {
-		return nil, err
-	}
+// wasVerified reports whether a proof of ownership was required of a Domain. The flag --verify-domains of an earlier version required it of every
+// organization, of which a trusted one would be free.
+func wasVerified(d v1alpha1.Domain) bool {
+	return d.Status.VerifiedHost != "" || d.Status.Verification != nil || meta.FindStatusCondition(d.Status.Conditions, v1alpha1.ConditionVerified) != nil
+}
+
+// usedIssuers returns the issuers that Domains name, each once.
+func usedIssuers(domains []v1alpha1.Domain) []v1alpha1.IssuerRef {
 	var used []v1alpha1.IssuerRef
-	for _, d := range domains.Items {
+	for _, d := range domains {
 		if d.Spec.TLS != nil && d.Spec.TLS.IssuerRef != nil && !slices.Contains(used, *d.Spec.TLS.IssuerRef) {
 			used = append(used, *d.Spec.TLS.IssuerRef)
 		}
 	}
-	return used[:min(len(used), maxIssuers)], nil
+	return used[:min(len(used), maxIssuers)]
 }

@@ -24,6 +24,7 @@ import (
 	"github.com/berth-dev/berth/controllers/internal/phase"
 	"github.com/berth-dev/berth/controllers/internal/status"
 	"github.com/berth-dev/berth/internal/access"
+	"github.com/berth-dev/berth/internal/policy"
 )
 
 const (
@@ -35,15 +36,15 @@ const (
 	doomedAgain = time.Minute
 )
 
-// isReserved reports whether a Namespace belongs to the platform. What makes an organization of it would give tenants rights there.
-func (r *organizationReconciler) isReserved(name string) bool {
-	return name == metav1.NamespaceDefault || strings.HasPrefix(name, "kube-") || slices.Contains(r.never, name)
+// isReservedNamespace reports whether a Namespace belongs to the platform. What makes an organization of it would give tenants rights there.
+func (b base) isReservedNamespace(name string) bool {
+	return name == metav1.NamespaceDefault || strings.HasPrefix(name, "kube-") || slices.Contains(b.never, name)
 }
 
 // ensureNamespace creates the organization's Namespace, or finds the one that it may have.
 func (r *organizationReconciler) ensureNamespace(ctx context.Context, s *organizationScope) error {
 	name := s.org.GetName()
-	if r.isReserved(name) {
+	if r.isReservedNamespace(name) {
 		if err := r.retire(ctx, name); err != nil {
 			return err
 		}
@@ -177,7 +178,7 @@ func newID() string {
 func (r *organizationReconciler) withoutOrganization(ctx context.Context, name string) (reconcile.Result, error) {
 	ns := &corev1.Namespace{}
 	err := r.client.Get(ctx, client.ObjectKey{Name: name}, ns)
-	if err == nil && migrates(ns) {
+	if err == nil && policy.Migrates(ns) {
 		return r.migrate(ctx, ns)
 	}
 	if client.IgnoreNotFound(err) != nil {

@@ -18,16 +18,20 @@ const reservedAgain = 5 * time.Minute
 // requireUnreserved stalls a Domain whose host no tenant can have.
 //
 // What depends on other objects, a Namespace of the name of the last label or a wildcard Ingress, is not held against a Domain that has its host:
-// creating a Namespace must not take hosts away.
+// a user who creates a Namespace must not take hosts away. Only the platform's administrators create the Namespaces of the platform, and a name such as
+// berth-facade.berth-system, which leads to a Service there, is reserved in any case.
 func (s sites) requireUnreserved(ctx context.Context, d *v1alpha1.Domain, hasHost bool) error {
 	if reason := s.rules.Refusal(d.Spec.Host, d.Spec.AppRef.Name, nil); reason != "" {
 		return phase.Stall(v1alpha1.ReasonHostReserved, "%s", reason)
 	}
-	if hasHost || s.mirrors(d) {
+	if s.mirrors(d) {
 		return nil
 	}
 	var failed error
 	isNamespace := func(name string) bool {
+		if hasHost && !s.isReservedNamespace(name) {
+			return false
+		}
 		err := s.client.Get(ctx, client.ObjectKey{Name: name}, &corev1.Namespace{})
 		failed = client.IgnoreNotFound(err)
 		return err == nil
@@ -38,6 +42,9 @@ func (s sites) requireUnreserved(ctx context.Context, d *v1alpha1.Domain, hasHos
 	}
 	if reason != "" {
 		return phase.StallFor(reservedAgain, v1alpha1.ReasonHostReserved, "%s", reason)
+	}
+	if hasHost {
+		return nil
 	}
 	wildcard := "*." + host.Parent(d.Spec.Host)
 	ingress, err := s.foreignIngress(ctx, wildcard)

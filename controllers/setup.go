@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -133,6 +134,7 @@ func SetupWithManager(ctx context.Context, mgr manager.Manager, o Options) error
 		clock:    o.Clock,
 		platform: o.platform(),
 		rules:    o.rules(),
+		never:    o.never(),
 		named:    newNamedHosts(),
 		paid:     &sync.Map{},
 		tokens:   ecr.New(o.Clock),
@@ -170,6 +172,8 @@ type base struct {
 	platform desired.Platform
 	// rules say which hosts are the platform's own.
 	rules host.Rules
+	// never are the Namespaces that cannot become organizations, Berth's own included, beside system Namespaces.
+	never []string
 	// proofByDefault is true if organizations have to prove that they own their hosts, unless their policy says otherwise.
 	proofByDefault bool
 	// named are the names in custom certificates.
@@ -217,6 +221,10 @@ func (o Options) rules() host.Rules {
 	return host.Rules{
 		BaseDomain: o.BaseDomain, PublicHost: host.Normalize(o.PublicHost), ClusterDomain: host.Normalize(o.ClusterDomain), Reserved: o.ReservedHosts,
 	}
+}
+
+func (o Options) never() []string {
+	return slices.Concat([]string{o.Namespace, o.CertManagerNamespace}, o.RouterNamespaces, o.NeverOrganizations)
 }
 
 func (o Options) platform() desired.Platform {

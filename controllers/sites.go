@@ -14,6 +14,7 @@ import (
 
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/controllers/internal/desired"
+	"github.com/berth-dev/berth/controllers/internal/phase"
 	"github.com/berth-dev/berth/controllers/internal/ssa"
 	"github.com/berth-dev/berth/controllers/internal/status"
 )
@@ -45,6 +46,10 @@ func newSites(b base) sites {
 func (s sites) route(ctx context.Context, owner status.Object, app *v1alpha1.App, v *serving) error {
 	v.site = v.site.WithBackend(app)
 	if err := s.keepCopy(ctx, owner, v); err != nil {
+		return err
+	}
+	if left, err := s.portLeft(ctx, owner, app, v); err != nil || left > 0 {
+		v.recheck = phase.Sooner(v.recheck, left)
 		return err
 	}
 	err := s.router.Route(ctx, owner, v.site, v.next)

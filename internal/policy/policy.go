@@ -14,6 +14,14 @@ import (
 	"github.com/berth-dev/berth/api/v1alpha1"
 )
 
+// Migrates reports whether a Namespace was an organization before Organizations were a kind, and has not become one since. The operator creates its
+// Organization.
+func Migrates(ns *corev1.Namespace) bool {
+	_, labelled := ns.GetLabels()[v1alpha1.LabelOrganization]
+	a := ns.GetAnnotations()
+	return labelled && ns.GetDeletionTimestamp().IsZero() && a[v1alpha1.AnnotationExternalID] != "" && a[v1alpha1.AnnotationOrganizationUID] == ""
+}
+
 // Unlimited is the limit of a count that has none.
 const Unlimited = math.MaxInt32
 

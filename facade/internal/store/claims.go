@@ -13,6 +13,7 @@ import (
 	"github.com/berth-dev/berth/facade/internal/apierr"
 	"github.com/berth-dev/berth/facade/internal/translate"
 	"github.com/berth-dev/berth/facade/internal/wire"
+	"github.com/berth-dev/berth/internal/host"
 	"github.com/berth-dev/berth/internal/hostclaim"
 	"github.com/berth-dev/berth/internal/policy"
 )
@@ -80,6 +81,17 @@ func (s *Store) obtain(ctx context.Context, c claim, leaving []*v1alpha1.Domain)
 	if err != nil {
 		return nil, err
 	}
+	served, err := s.servedByAnother(ctx, c, byProof)
+	if err != nil {
+		return nil, err
+	}
+	if served {
+		// Until the operator has claimed it, a host of an installation that was upgraded has no claim.
+		if err = s.judge(ctx, c, byProof, leaving); apierrors.IsNotFound(err) {
+			return nil, c.refusal
+		}
+		return nil, err
+	}
 	if byProof { // The operator creates the claim, with the proof.
 		return nil, client.IgnoreNotFound(s.judge(ctx, c, byProof, leaving))
 	}
@@ -104,6 +116,23 @@ func (s *Store) disclaim(w *writer) {
 		_ = s.own.Delete(w.ctx, c, client.Preconditions{UID: &c.UID, ResourceVersion: &c.ResourceVersion})
 	}
 	w.claims, w.claimed = nil, nil
+}
+
+// servedByAnother reports whether an App or Domain of another organization serves the host of a claim. A proof wins the host from a Domain that has none.
+func (s *Store) servedByAnother(ctx context.Context, c claim, byProof bool) (bool, error) {
+	if c.holder.Kind == v1alpha1.HostHolderApp {
+		return slices.ContainsFunc(s.apps.withName(c.holder.Name), func(a *v1alpha1.App) bool {
+			return a.Namespace != c.organization && a.DeletionTimestamp.IsZero() && a.Status.URL == host.URL(c.host)
+		}), nil
+	}
+	domains := &v1alpha1.DomainList{}
+	if err := s.cache.List(ctx, domains, client.MatchingFields{indexHost: c.host}, client.UnsafeDisableDeepCopy); err != nil {
+		return false, err
+	}
+	return slices.ContainsFunc(domains.Items, func(d v1alpha1.Domain) bool {
+		return d.Namespace != c.organization && d.DeletionTimestamp.IsZero() && d.Status.URL == host.URL(c.host) &&
+			(!byProof || d.Status.VerifiedHost == c.host)
+	}), nil
 }
 
 func (c claim) object() *v1alpha1.HostClaim {

@@ -16,7 +16,7 @@ func TestKeepOfNamespace(t *testing.T) {
 		ObjectMeta: metav1.ObjectMeta{
 			Name: "acme", UID: "1", ResourceVersion: "7",
 			Labels:        map[string]string{v1alpha1.LabelOrganization: "acme"},
-			Annotations:   map[string]string{"note": "long"},
+			Annotations:   map[string]string{"note": "long", v1alpha1.AnnotationExternalID: "id"},
 			ManagedFields: []metav1.ManagedFieldsEntry{{Manager: "kubectl"}},
 		},
 		Spec: corev1.NamespaceSpec{Finalizers: []corev1.FinalizerName{corev1.FinalizerKubernetes}},
@@ -26,7 +26,8 @@ func TestKeepOfNamespace(t *testing.T) {
 	}
 	want := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
 		Name: "acme", UID: "1", ResourceVersion: "7",
-		Labels: map[string]string{v1alpha1.LabelOrganization: "acme"},
+		Labels:      map[string]string{v1alpha1.LabelOrganization: "acme"},
+		Annotations: map[string]string{v1alpha1.AnnotationExternalID: "id"},
 	}}
 	if diff := cmp.Diff(want, kept); diff != "" {
 		t.Errorf("keepOfNamespace(...): -want, +got:\n%s", diff)

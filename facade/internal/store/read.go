@@ -6,11 +6,13 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/facade/internal/apierr"
 	"github.com/berth-dev/berth/facade/internal/translate"
+	"github.com/berth-dev/berth/internal/policy"
 )
 
 // indexHost is an index of the cache.
@@ -46,12 +48,21 @@ func (s *Store) Organizations(ctx context.Context) ([]string, error) {
 	if err := s.cache.List(ctx, organizations, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, fmt.Errorf("list the organizations: %w", err)
 	}
+	namespaces := &corev1.NamespaceList{}
+	if err := s.cache.List(ctx, namespaces, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, fmt.Errorf("list the Namespaces: %w", err)
+	}
 	names := make([]string, 0, len(organizations.Items))
 	for i := range organizations.Items {
 		names = append(names, organizations.Items[i].Name)
 	}
+	for i := range namespaces.Items {
+		if n := &namespaces.Items[i]; policy.Migrates(n) {
+			names = append(names, n.Name)
+		}
+	}
 	slices.Sort(names)
-	return names, nil
+	return slices.Compact(names), nil
 }
 
 // Get returns an app with what translate.ToWire shows of it; the error is the 404 if there is none.
@@ -111,10 +122,16 @@ func (s *Store) List(ctx context.Context, organization string, window func(total
 // such organization.
 func (s *Store) externalID(ctx context.Context, name string) (string, error) {
 	organization := &v1alpha1.Organization{}
-	if err := s.cache.Get(ctx, client.ObjectKey{Name: name}, organization, client.UnsafeDisableDeepCopy); err != nil {
-		return "", err
+	err := s.cache.Get(ctx, client.ObjectKey{Name: name}, organization, client.UnsafeDisableDeepCopy)
+	if !apierrors.IsNotFound(err) {
+		return organization.Status.ExternalID, err
 	}
-	return organization.Status.ExternalID, nil
+	// During an upgrade the facade may be newer than the operator that creates the Organization.
+	namespace := &corev1.Namespace{}
+	if s.cache.Get(ctx, client.ObjectKey{Name: name}, namespace, client.UnsafeDisableDeepCopy) == nil && policy.Migrates(namespace) {
+		return namespace.Annotations[v1alpha1.AnnotationExternalID], nil
+	}
+	return "", err
 }
 
 // isNamespace reports whether the cluster has a Namespace of a name.

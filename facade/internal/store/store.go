@@ -134,14 +134,24 @@ func cacheOptions(scheme *runtime.Scheme) cache.Options {
 	}
 }
 
-// keepOfNamespace keeps the identity and the labels of a Namespace, which say whether its Secrets are read.
+// keepOfNamespace keeps the identity and the labels of a Namespace, which say whether its Secrets are read, and of its annotations those that say whether
+// it becomes an Organization.
 func keepOfNamespace(object any) (any, error) {
 	namespace, ok := object.(*corev1.Namespace)
 	if !ok {
 		return object, nil
 	}
+	var annotations map[string]string
+	for _, kept := range []string{v1alpha1.AnnotationExternalID, v1alpha1.AnnotationOrganizationUID} {
+		if value, ok := namespace.Annotations[kept]; ok {
+			if annotations == nil {
+				annotations = map[string]string{}
+			}
+			annotations[kept] = value
+		}
+	}
 	return &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
-		Name: namespace.Name, UID: namespace.UID, ResourceVersion: namespace.ResourceVersion, Labels: namespace.Labels,
+		Name: namespace.Name, UID: namespace.UID, ResourceVersion: namespace.ResourceVersion, Labels: namespace.Labels, Annotations: annotations,
 		CreationTimestamp: namespace.CreationTimestamp, DeletionTimestamp: namespace.DeletionTimestamp,
 	}}, nil
 }
