@@ -120,14 +120,23 @@ func TestReleasedHosts(t *testing.T) {
 		call(t, key, http.MethodPut, domainPath(org, from), map[string]any{"domain": to}).want(t, http.StatusOK)
 	}
 	for name, release := range map[string]func(t *testing.T, host string){
-		"Held":  func(t *testing.T, host string) { move(t, host, "moved."+host); changeClaim(t, host, holds) },
-		"Moved": func(t *testing.T, host string) { move(t, host, "moved."+host) },
-		"Gone": func(t *testing.T, host string) {
+		"Held": func(t *testing.T, host string) {
+			t.Helper()
+			move(t, host, "moved."+host)
+			changeClaim(t, host, holds)
+		},
+		"Moved": func(t *testing.T, host string) {
+			t.Helper()
+			move(t, host, "moved."+host)
+		},
+		"Gone": func(t *testing.T, _ string) {
+			t.Helper()
 			if err := suite.cluster.Delete(t.Context(), domainOf(t, org, slug)); err != nil {
 				t.Fatal(err)
 			}
 		},
-		"Leaving": func(t *testing.T, host string) {
+		"Leaving": func(t *testing.T, _ string) {
+			t.Helper()
 			domain := domainOf(t, org, slug)
 			domain.Finalizers = []string{"example.com/wait"}
 			if err := suite.cluster.Update(t.Context(), domain); err != nil {

@@ -156,6 +156,7 @@ func TestPeopleAndSecrets(t *testing.T) {
 }
 
 func (r requester) testWrites(t *testing.T) {
+	t.Helper()
 	ctx := t.Context()
 	relabel := func(s *corev1.Secret, label string) error {
 		return r.patch(ctx, s, fmt.Sprintf(`{"metadata":{"labels":{"berth.dev/secret":%q}}}`, label))
@@ -242,6 +243,7 @@ func TestReadersWriteSecretsOfAnyKind(t *testing.T) {
 	bindRole(t, org, newClusterRole(t, rbacv1.PolicyRule{Verbs: []string{"get", "list", "watch", "create", "update", "delete", "patch"}}), issuer)
 	remove := func(ctx context.Context, r requester, s *corev1.Secret) error { return r.Delete(ctx, s) }
 	annotate := func(ctx context.Context, r requester, s *corev1.Secret) error { return r.annotate(ctx, s) }
+	makeToken := func(ctx context.Context, r requester, _ *corev1.Secret) error { return r.applyToken(ctx) }
 	cases := map[string]struct {
 		user   string
 		groups []string
@@ -255,7 +257,7 @@ func TestReadersWriteSecretsOfAnyKind(t *testing.T) {
 		"Operator":                 {user: "system:serviceaccount:" + testenv.Namespace + ":berth-operator", do: annotate},
 		"OperatorDeletes":          {user: "system:serviceaccount:" + testenv.Namespace + ":berth-operator", do: remove},
 		"Administrator":            {user: "root", groups: []string{"system:masters"}, do: annotate},
-		"AdministratorMakesTokens": {user: "root", groups: []string{"system:masters"}, do: func(ctx context.Context, r requester, _ *corev1.Secret) error { return r.applyToken(ctx) }},
+		"AdministratorMakesTokens": {user: "root", groups: []string{"system:masters"}, do: makeToken},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -17,7 +17,7 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
-	admissionv1 "k8s.io/api/admissionregistration/v1"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -154,11 +154,11 @@ func TestBeforeCachesAreFull(t *testing.T) {
 // TestPoliciesMissing says that a server is not ready while an admission policy is not in force, says which, and recovers.
 func TestPoliciesMissing(t *testing.T) {
 	const name = "berth-external-id"
-	binding := &admissionv1.ValidatingAdmissionPolicyBinding{}
+	binding := &admissionregistrationv1.ValidatingAdmissionPolicyBinding{}
 	if err := suite.cluster.Get(t.Context(), client.ObjectKey{Name: name}, binding); err != nil {
 		t.Fatal(err)
 	}
-	restored := &admissionv1.ValidatingAdmissionPolicyBinding{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: binding.Spec}
+	restored := &admissionregistrationv1.ValidatingAdmissionPolicyBinding{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: binding.Spec}
 	if err := suite.cluster.Delete(t.Context(), binding); err != nil {
 		t.Fatal(err)
 	}

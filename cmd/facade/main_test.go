@@ -71,8 +71,8 @@ func TestParse(t *testing.T) {
 			want: mailing,
 		},
 		"EmptyMail": {
-			args: append(required, "--trusted-proxy=", "--reserved-host=", "--default-from-email=", "--default-email-host=", "--default-email-port=", "--default-email-host-user=",
-				"--default-email-password-file=", "--email-ca-file=", "--email-allow-network="),
+			args: append(required, "--trusted-proxy=", "--reserved-host=", "--default-from-email=", "--default-email-host=", "--default-email-port=",
+				"--default-email-host-user=", "--default-email-password-file=", "--email-ca-file=", "--email-allow-network="),
 			want: defaults,
 		},
 	}
@@ -82,7 +82,8 @@ func TestParse(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(tc.want, *got, cmp.AllowUnexported(flags{}, hostFlags{}, mailFlags{}, signInFlags{}), cmpopts.EquateComparable(netip.Prefix{})); diff != "" {
+			unexported := cmp.AllowUnexported(flags{}, hostFlags{}, mailFlags{}, signInFlags{})
+			if diff := cmp.Diff(tc.want, *got, unexported, cmpopts.EquateComparable(netip.Prefix{})); diff != "" {
 				t.Errorf("parse(...): -want, +got:\n%s", diff)
 			}
 		})

@@ -25,6 +25,7 @@ func TestHostileRace(t *testing.T) {
 	}
 	for name, request := range cases {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			var (
 				mu      sync.Mutex
 				answers = map[int]int{}

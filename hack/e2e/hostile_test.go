@@ -18,7 +18,7 @@ import (
 // hosts unless a test is about that.
 
 // strangers creates an organization that the platform does not know and returns a REST client that is its manager.
-func strangers(t *testing.T, name string, spec string) *restClient {
+func strangers(t *testing.T, name, spec string) *restClient {
 	t.Helper()
 	kubectl(t, fmt.Sprintf(`
 apiVersion: berth.dev/v1alpha1
@@ -180,8 +180,19 @@ func waitForApp(t *testing.T, namespace, name, reason string) {
 			return false, err.Error()
 		}
 		c := meta.FindStatusCondition(app.Status.Conditions, berthv1alpha1.ConditionReady)
-		return c != nil && c.Reason == reason, fmt.Sprint(c)
+		return c != nil && c.Reason == reason, c.String()
 	})
+}
+
+// wantNoRights says that an Organization of this name is Stalled and gives its managers no rights in the Namespace.
+func wantNoRights(t *testing.T, name string) {
+	t.Helper()
+	kubectl(t, organizationManifest(name), "apply", "-f", "-")
+	defer kubectl(t, "", "delete", "organization", name, "--cascade=orphan")
+	kubectl(t, "", "wait", "organization/"+name, "--for=condition=Stalled", "--timeout=60s")
+	if got := kubectl(t, "", "get", "rolebindings", "-n", name, "-o", "name", "--ignore-not-found"); strings.Contains(got, "/berth-manager") {
+		t.Errorf("managers have rights in %s: %s", name, got)
+	}
 }
 
 // S21: a Namespace of the platform does not become an organization.
@@ -193,12 +204,7 @@ func TestHostileOrganization(t *testing.T) {
 		}
 	}
 	for _, name := range []string{"berth-system", "cert-manager"} {
-		kubectl(t, organizationManifest(name), "apply", "-f", "-")
-		defer kubectl(t, "", "delete", "organization", name, "--cascade=orphan")
-		kubectl(t, "", "wait", "organization/"+name, "--for=condition=Stalled", "--timeout=60s")
-		if got := kubectl(t, "", "get", "rolebindings", "-n", name, "-o", "name", "--ignore-not-found"); strings.Contains(got, "/berth-manager") {
-			t.Errorf("managers have rights in %s: %s", name, got)
-		}
+		wantNoRights(t, name)
 	}
 	var ns corev1.Namespace
 	if err := berth.Client.Get(t.Context(), client.ObjectKey{Name: "kube-system"}, &ns); err != nil || ns.Labels[berthv1alpha1.LabelOrganization] != "" {
