@@ -13,6 +13,9 @@ import (
 // BindTimeout is how long a claim waits for the App or Domain that it was made for. The facade creates both within seconds.
 const BindTimeout = time.Minute
 
+// RestoreTimeout is how long a claim that was restored from a backup waits for the App or Domain that has the host.
+const RestoreTimeout = 15 * time.Minute
+
 // Claimant is an App or Domain that asks for a host.
 type Claimant struct {
 	// Organization is the claimant's Namespace.
@@ -62,6 +65,14 @@ func Decide(claim *v1alpha1.HostClaim, c Claimant, holderLives bool, now time.Ti
 		return Reserved
 	case claim.Spec.Organization == c.Organization:
 		return decideOwn(claim, c, holderLives, now)
+	default:
+		return decideForeign(claim, c, now)
+	}
+}
+
+// decideForeign decides about the host of another organization.
+func decideForeign(claim *v1alpha1.HostClaim, c Claimant, now time.Time) Verdict {
+	switch {
 	case c.Serves && claim.Spec.BoundAt == nil && claim.Spec.Holder != nil:
 		// The facade has claimed a host that is served, before its claim was created: after an upgrade, or after an administrator deleted it.
 		return Transfer
@@ -94,12 +105,18 @@ func decideOwn(claim *v1alpha1.HostClaim, c Claimant, holderLives bool, now time
 // Expired reports whether the holder of a claim had its time to appear.
 func Expired(claim *v1alpha1.HostClaim, now time.Time) bool { return BindTimeLeft(claim, now) <= 0 }
 
-// BindTimeLeft returns for how long a claim still waits for its holder to appear. A claim that has been bound does not wait.
+// BindTimeLeft returns for how long a claim still waits for its holder to appear. A claim that has been bound does not wait, unless it was restored
+// from a backup: its holder may be restored later.
 func BindTimeLeft(claim *v1alpha1.HostClaim, now time.Time) time.Duration {
-	if claim.Spec.BoundAt != nil {
+	age := now.Sub(claim.CreationTimestamp.Time)
+	switch bound := claim.Spec.BoundAt; {
+	case bound == nil:
+		return BindTimeout - age
+	case claim.CreationTimestamp.Sub(bound.Time) > BindTimeout:
+		return RestoreTimeout - age
+	default:
 		return 0
 	}
-	return BindTimeout - now.Sub(claim.CreationTimestamp.Time)
 }
 
 // Bind gives a host to a claimant. What the claim remembers of another organization is forgotten.

@@ -40,6 +40,14 @@ func unbound(age time.Duration) func(*v1alpha1.HostClaim) {
 	}
 }
 
+// restored makes a claim one that was created from a backup: it was bound long before.
+func restored(age time.Duration) func(*v1alpha1.HostClaim) {
+	return func(c *v1alpha1.HostClaim) {
+		c.CreationTimestamp = metav1.NewTime(now.Add(-age))
+		c.Spec.BoundAt = new(metav1.NewTime(now.Add(-24 * time.Hour)))
+	}
+}
+
 func ofIngress(c *v1alpha1.HostClaim) {
 	c.Spec = v1alpha1.HostClaimSpec{Holder: &v1alpha1.HostHolder{Kind: v1alpha1.HostHolderIngress, Namespace: "default", Name: "web"}}
 }
@@ -81,6 +89,11 @@ func TestDecide(t *testing.T) {
 		"Siblings":         {claim: claimed(), claimant: sibling, lives: true, want: hostclaim.Conflict},
 		"SiblingGone":      {claim: claimed(), claimant: sibling, want: hostclaim.Update},
 		"SiblingToCome":    {claim: claimed(unbound(time.Second)), claimant: sibling, want: hostclaim.Wait},
+		"SiblingToBeRestored": {
+			claim: claimed(restored(time.Minute)), claimant: sibling, want: hostclaim.Wait,
+		},
+		"SiblingNotRestored": {claim: claimed(restored(time.Hour)), claimant: sibling, want: hostclaim.Update},
+		"OwnRestored":        {claim: claimed(restored(time.Minute)), claimant: own, lives: true, want: hostclaim.Granted},
 		"SiblingNeverCame": {claim: claimed(unbound(2 * time.Minute)), claimant: sibling, want: hostclaim.Update},
 		"Stranger":         {claim: claimed(), claimant: stranger, lives: true, want: hostclaim.Conflict},
 		"StrangerAfterTheHolder": {

@@ -2,11 +2,11 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
@@ -100,7 +100,8 @@ func (s *Store) obtain(ctx context.Context, c claim, leaving []*v1alpha1.Domain)
 		if err := s.own.Create(ctx, object); err == nil {
 			return object, nil
 		} else if !apierrors.IsAlreadyExists(err) {
-			return nil, err
+			// Not the client's: it must not be told that it lacks a right.
+			return nil, fmt.Errorf("claim host %s: %s", c.host, err.Error())
 		}
 		if err := s.judge(ctx, c, byProof, leaving); !apierrors.IsNotFound(err) {
 			return nil, err
@@ -109,11 +110,15 @@ func (s *Store) obtain(ctx context.Context, c claim, leaving []*v1alpha1.Domain)
 	return nil, c.refusal
 }
 
-// disclaim deletes the HostClaims of a write that was refused, so that nothing of it is left. One that has been bound meanwhile stays. If that fails,
-// the operator deletes them a minute later.
+// disclaim deletes the HostClaims of a write that the API server has refused, so that nothing of it is left. A claim whose holder exists stays: another
+// client has created it. What is left if that fails, the operator deletes a minute later.
 func (s *Store) disclaim(w *writer) {
 	for _, c := range w.claims {
-		_ = s.own.Delete(w.ctx, c, client.Preconditions{UID: &c.UID, ResourceVersion: &c.ResourceVersion})
+		holder := c.Spec.Holder
+		object, _, err := s.holder(w.ctx, client.ObjectKey{Namespace: c.Spec.Organization, Name: holder.Name}, holder.Kind, c.Name)
+		if err == nil && object.GetUID() == "" {
+			_ = s.own.Delete(w.ctx, c, client.Preconditions{UID: &c.UID, ResourceVersion: &c.ResourceVersion})
+		}
 	}
 	w.claims, w.claimed = nil, nil
 }
@@ -138,7 +143,7 @@ func (s *Store) servedByAnother(ctx context.Context, c claim, byProof bool) (boo
 func (c claim) object() *v1alpha1.HostClaim {
 	return &v1alpha1.HostClaim{
 		ObjectMeta: metav1.ObjectMeta{Name: c.host},
-		Spec:       v1alpha1.HostClaimSpec{Organization: c.organization, Holder: ptr.To(c.holder)},
+		Spec:       v1alpha1.HostClaimSpec{Organization: c.organization, Holder: new(c.holder)},
 	}
 }
 

@@ -15,7 +15,7 @@ import (
 // the tags.
 func previousImages(t *testing.T) map[string]string {
 	t.Helper()
-	const version = "v0.1.0"
+	const version = "v0.1.1"
 	dir := t.TempDir()
 	args := []string{
 		"build", "-trimpath", "-buildvcs=false", "-ldflags=-X github.com/berth-dev/berth/internal/version.stamp=" + version,
