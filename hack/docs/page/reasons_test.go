@@ -27,7 +27,7 @@ var (
 		"NamespaceReserved", "NamespaceCreated", "NamespaceAdopted", "OrganizationCreated", "AccessRemoved", "BoundRemoved",
 	}
 	// onlyRoutes are those of Apps and Domains.
-	onlyRoutes       = []string{"NoOrganization", "HostConflict", "SecretNotFound", "CertificateInvalid"}
+	onlyRoutes       = []string{"NoOrganization", "HostConflict", "SecretNotFound", "CertificateInvalid", "Renamed"}
 	ofOrganizations  = []string{"NamespaceReady", "Authorized", "Bounded"}
 	ofAppsAndDomains = []string{"Configured", "Available", "Routed", "Certified", "Verified", "CertificateExpiring"}
 )
