@@ -51,16 +51,16 @@ func wasRefused(o status.Object) bool {
 	return c != nil && c.Reason == v1alpha1.ReasonHostConflict && c.ObservedGeneration == o.GetGeneration()
 }
 
-// keepRefusal keeps in the condition Routed that the host was refused while the object is not in an organization that can be worked in: it must
-// not get the host of another organization afterwards without a change of its spec.
+// keepRefusal keeps the condition that an App or Domain was refused its host while its Namespace is not an organization, or not yet. A claimant whose
+// refusal is forgotten would claim the host once that is free.
 func keepRefusal(o status.Object, outcome *phase.Outcome, parts []status.Part) []status.Part {
-	gate := outcome.Gate()
-	if gate == nil || gate.Condition != "" || !outcome.Skipped(v1alpha1.ConditionRouted) || !wasRefused(o) {
+	if gate := outcome.Gate(); gate == nil || gate.Phase != phaseOrganization || !wasRefused(o) {
 		return parts
 	}
+	refused := meta.FindStatusCondition(o.GetConditions(), v1alpha1.ConditionRouted)
 	for i := range parts {
-		if parts[i].Type == v1alpha1.ConditionRouted {
-			parts[i].Reason = v1alpha1.ReasonHostConflict
+		if p := &parts[i]; p.Type == v1alpha1.ConditionRouted && p.Reason == v1alpha1.ReasonPending {
+			p.Status, p.Reason, p.Message = refused.Status, refused.Reason, refused.Message
 		}
 	}
 	return parts
@@ -110,16 +110,9 @@ func (s sites) tryClaim(ctx context.Context, o status.Object, name string, claim
 		}
 	}
 	verdict := hostclaim.Decide(claim, c, lives, now)
-	if verdict == hostclaim.Create && !c.Serves {
-		if served, err := s.servedByAnother(ctx, name, c); err != nil || served {
-			return hostclaim.Conflict, err
-		}
-	}
 	switch verdict {
 	case hostclaim.Create:
-		claim = &v1alpha1.HostClaim{ObjectMeta: metav1.ObjectMeta{Name: name}}
-		hostclaim.Bind(claim, c, now)
-		return hostclaim.Granted, s.writeClaim(ctx, claim, s.client.Create)
+		return s.createClaim(ctx, name, c)
 	case hostclaim.Update, hostclaim.Transfer:
 		before := claim.DeepCopy()
 		claim = claim.DeepCopy()
@@ -137,6 +130,18 @@ func (s sites) tryClaim(ctx context.Context, o status.Object, name string, claim
 		}
 	}
 	return verdict, nil
+}
+
+// createClaim claims a host that has no claim, unless another App or Domain has served it since before there were claims.
+func (s sites) createClaim(ctx context.Context, name string, c hostclaim.Claimant) (hostclaim.Verdict, error) {
+	if !c.Serves {
+		if served, err := s.servedByAnother(ctx, name, c); err != nil || served {
+			return hostclaim.Conflict, err
+		}
+	}
+	claim := &v1alpha1.HostClaim{ObjectMeta: metav1.ObjectMeta{Name: name}}
+	hostclaim.Bind(claim, c, s.clock.Now())
+	return hostclaim.Granted, s.writeClaim(ctx, claim, s.client.Create)
 }
 
 // writeClaim writes a claim, and its status if it has one to keep.

@@ -6,8 +6,7 @@ import (
 
 // Domain is a host name that serves an App of the same Namespace.
 //
-// A host belongs to one Domain, or App by its default host, on the whole platform. The HostClaim of the same name says which organization has it. A
-// Domain that does not get its host says so in its Ready condition, and does not get it by itself when another organization releases it.
+// A host belongs to one Domain or App on the whole platform, as its HostClaim says. The others report that in their Ready condition.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:resource:path=domains,singular=domain,categories=berth

@@ -94,8 +94,8 @@ func TestDecide(t *testing.T) {
 		},
 		"SiblingNotRestored": {claim: claimed(restored(time.Hour)), claimant: sibling, want: hostclaim.Update},
 		"OwnRestored":        {claim: claimed(restored(time.Minute)), claimant: own, lives: true, want: hostclaim.Granted},
-		"SiblingNeverCame": {claim: claimed(unbound(2 * time.Minute)), claimant: sibling, want: hostclaim.Update},
-		"Stranger":         {claim: claimed(), claimant: stranger, lives: true, want: hostclaim.Conflict},
+		"SiblingNeverCame":   {claim: claimed(unbound(2 * time.Minute)), claimant: sibling, want: hostclaim.Update},
+		"Stranger":           {claim: claimed(), claimant: stranger, lives: true, want: hostclaim.Conflict},
 		"StrangerAfterTheHolder": {
 			reason: "The claim outlives its holder.",
 			claim:  claimed(), claimant: stranger, want: hostclaim.Conflict,
@@ -108,9 +108,9 @@ func TestDecide(t *testing.T) {
 			reason: "Nobody uses the host, and the DNS says whose it is now.",
 			claim:  claimed(verified, held(now.Add(time.Hour))), claimant: with(stranger, proven), want: hostclaim.Transfer,
 		},
-		"ProofDoesNotBeatProof":    {claim: claimed(verified), claimant: with(stranger, proven), lives: true, want: hostclaim.Conflict},
-		"Ingress":                  {claim: claimed(ofIngress), claimant: own, lives: true, want: hostclaim.Reserved},
-		"IngressAndProof":          {claim: claimed(ofIngress), claimant: with(own, proven), lives: true, want: hostclaim.Reserved},
+		"ProofDoesNotBeatProof": {claim: claimed(verified), claimant: with(stranger, proven), lives: true, want: hostclaim.Conflict},
+		"Ingress":               {claim: claimed(ofIngress), claimant: own, lives: true, want: hostclaim.Reserved},
+		"IngressAndProof":       {claim: claimed(ofIngress), claimant: with(own, proven), lives: true, want: hostclaim.Reserved},
 		"UnboundClaimOfAServedHost": {
 			reason: "What is served is not given away before its claim is created.",
 			claim:  claimed(unbound(0)), claimant: with(stranger, func(c *hostclaim.Claimant) { c.Serves = true }), want: hostclaim.Transfer,
