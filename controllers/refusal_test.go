@@ -92,7 +92,7 @@ func TestRefusalOutlivesTheOrganization(t *testing.T) {
 	patch(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: other}}, func(o client.Object) { o.SetLabels(nil) })
 	expect(t, camper, status.FailedStatus, map[string]condition{
 		v1alpha1.ConditionReady:  failing(v1alpha1.ReasonNoOrganization),
-		v1alpha1.ConditionRouted: {metav1.ConditionUnknown, v1alpha1.ReasonHostConflict},
+		v1alpha1.ConditionRouted: failing(v1alpha1.ReasonHostConflict),
 	})
 	remove(t, domain)
 	claim := existingClaim(t, domain.Spec.Host)

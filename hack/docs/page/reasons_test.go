@@ -24,7 +24,7 @@ var (
 		"ExpiresWithin7Days", "ExpiresWithin1Day", "Expired",
 	}
 	onlyOrganization = []string{
-		"NamespaceReserved", "NamespaceCreated", "NamespaceAdopted", "OrganizationCreated", "AccessRemoved", "BoundRemoved",
+		"NamespaceReserved", "NamespaceCreated", "NamespaceAdopted", "OrganizationCreated", "AccessRemoved", "BoundRemoved", "ProofForgotten",
 	}
 	// onlyRoutes are those of Apps and Domains.
 	onlyRoutes = []string{
