@@ -209,5 +209,5 @@ func (g *global) revokeKeysOf(cmd *cobra.Command, c client.Client, name string) 
 }
 
 func warn(out io.Writer, name string) {
-	fmt.Fprintf(out, "This permanently deletes the organization %s, its Namespace with all Apps, Domains, Secrets and other objects, and its API keys.\n", name)
+	fmt.Fprintf(out, "This deletes the organization %s, its Namespace with everything in it, and its API keys. This cannot be undone.\n", name)
 }
