@@ -110,13 +110,13 @@ func (s *Store) obtain(ctx context.Context, c claim, leaving []*v1alpha1.Domain)
 	return nil, c.refusal
 }
 
-// disclaim deletes the HostClaims of a write that the API server has refused, so that nothing of it is left. A claim whose holder exists stays: another
-// client has created it. What is left if that fails, the operator deletes a minute later.
+// disclaim deletes the HostClaims of a write that the API server has refused, so that nothing of it is left. A claim whose holder asks for the host stays:
+// another client has written that. What is left if that fails, the operator deletes a minute later.
 func (s *Store) disclaim(w *writer) {
 	for _, c := range w.claims {
 		holder := c.Spec.Holder
-		object, _, err := s.holder(w.ctx, client.ObjectKey{Namespace: c.Spec.Organization, Name: holder.Name}, holder.Kind, c.Name)
-		if err == nil && object.GetUID() == "" {
+		_, asks, err := s.holder(w.ctx, client.ObjectKey{Namespace: c.Spec.Organization, Name: holder.Name}, holder.Kind, c.Name)
+		if err == nil && !asks {
 			_ = s.own.Delete(w.ctx, c, client.Preconditions{UID: &c.UID, ResourceVersion: &c.ResourceVersion})
 		}
 	}
