@@ -6,7 +6,6 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
@@ -84,25 +83,12 @@ func (r *organizationReconciler) quota(ctx context.Context, s *organizationScope
 	if len(object.Status.Hard) > 0 {
 		s.usage = &v1alpha1.QuotaUsage{Hard: object.Status.Hard, Used: object.Status.Used}
 	}
-	missing := uncounted(hard, object.Status.Used)
-	if len(missing) == 0 {
-		return nil
+	if missing := uncounted(hard, object.Status.Used); len(missing) > 0 {
+		return phase.Wait(0, v1alpha1.ReasonProgressing,
+			"The usage of %s has not been counted yet. Until then, the API server refuses to create what the quota bounds.", strings.Join(missing, ", "))
 	}
-	left := recountAfter - r.clock.Since(object.GetCreationTimestamp().Time)
-	if left <= 0 {
-		left = recountAfter
-		if err := r.prune(ctx, s, object, "ResourceQuota"); err != nil {
-			return err
-		}
-	}
-	return phase.Wait(left, v1alpha1.ReasonProgressing,
-		"The usage of %s has not been counted yet. Until then, the API server refuses to create what the quota bounds.", strings.Join(missing, ", "))
+	return nil
 }
-
-// recountAfter is when a quota is deleted and created again of which a part has not been counted. Kubernetes' quota controller takes half a minute to
-// learn of a kind that was just installed, and counts a quota that it has seen before only every five minutes (its flag
-// --resource-quota-sync-period) or when it is created.
-const recountAfter = 15 * time.Second
 
 // uncounted returns the resources of a quota of which Kubernetes has not counted the usage yet. A count of objects that Berth does not create may be
 // of a kind that does not exist, and is not waited for.

@@ -78,7 +78,8 @@ func TestHostileCertificateIsWithdrawn(t *testing.T) {
 // S2 with a wildcard certificate of the platform: an uploaded one for all default hosts reaches no visitor.
 func TestHostileWildcardMode(t *testing.T) {
 	const org, slug = "wild-rival", "wild-evil"
-	victim, attacker := strangers(t, "wild-victim", ""), strangers(t, org, "")
+	// They have no quota, which a cluster that has just been started counts late.
+	victim, attacker := strangers(t, "wild-victim", "  trusted: true"), strangers(t, org, "  trusted: true")
 	victim.deploy(t, "wild-victim-app", "Victim")
 	attacker.deploy(t, slug, "Attacker")
 	setDefaultCertificate(t)
