@@ -77,7 +77,7 @@ func (w world) state(organization string) map[string]any {
 			state[o.GetKind()] = number + 1
 			continue
 		}
-		name := tlsSecret.ReplaceAllString(strings.ReplaceAll(o.GetKind()+" "+o.GetName(), organization, "ORG"), "${1}UID")
+		name := named.ReplaceAllString(strings.ReplaceAll(o.GetKind()+" "+o.GetName(), organization, "ORG"), "${1}${2}UID")
 		state[name] = normal(o, organization)
 	}
 	return state
@@ -86,8 +86,8 @@ func (w world) state(organization string) map[string]any {
 var (
 	uid     = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
 	version = regexp.MustCompile(`UID \d+`)
-	// tlsSecret is the end of the name of a certificate's Secret, which has a part of a UID.
-	tlsSecret = regexp.MustCompile(`(ORG(?:\.domain)?-tls-)[0-9a-f]{8}\b`)
+	// named is the end of the name of a route, of a certificate's Secret or of a Service's port, which has a part of a UID or of its hash.
+	named = regexp.MustCompile(`(ORG(?:\.domain)?-(?:tls-|custom-)?)[0-9a-f]{8}\b|(http-)[a-z2-7]{10}\b`)
 )
 
 // normal is an object without what chance, time and its organization's name have made of it.
@@ -123,7 +123,7 @@ func normal(o *unstructured.Unstructured, organization string) any {
 		panic(err) // It came as JSON.
 	}
 	plain := uid.ReplaceAllString(strings.ReplaceAll(string(text), organization, "ORG"), "UID")
-	plain = tlsSecret.ReplaceAllString(plain, "${1}UID")
+	plain = named.ReplaceAllString(plain, "${1}${2}UID")
 	var value any
 	if err := json.Unmarshal([]byte(version.ReplaceAllString(plain, "UID VERSION")), &value); err != nil {
 		panic(err)
