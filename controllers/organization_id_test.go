@@ -149,9 +149,9 @@ func TestExternalIDIsNotOverwritten(t *testing.T) {
 	get(t, ns)
 	stale := ns.DeepCopy()
 	patch(t, ns, func(o client.Object) { o.SetAnnotations(map[string]string{v1alpha1.AnnotationExternalID: "restored"}) })
-	r := &organizationReconciler{base: base{client: api, rights: &sync.Map{}, refusals: newRefusals()}}
+	r := &organizationReconciler{base: base{client: api, live: api, rights: &sync.Map{}, refusals: newRefusals()}}
 	org := orgNamed(ns.Name)
-	org.UID = "1-2-3"
+	create(t, org) // The operator leaves the Namespace alone, which lacks the label.
 	if err := r.adopt(t.Context(), &organizationScope{org: org, ns: stale}); !apierrors.IsConflict(err) {
 		t.Errorf("adopt: got error %v, want a conflict", err)
 	}
