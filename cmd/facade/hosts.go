@@ -1,12 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"flag"
 	"fmt"
 	"slices"
 	"strings"
-
-	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/berth-dev/berth/facade"
 	"github.com/berth-dev/berth/internal/host"
@@ -21,7 +20,12 @@ type hostFlags struct {
 
 // register makes the flags known.
 func (f *hostFlags) register(set *flag.FlagSet) {
-	set.StringVar(&f.clusterDomain, "cluster-domain", host.DefaultClusterDomain, "the DNS domain of the cluster; no Domain can have a host in it")
+	f.clusterDomain = host.DefaultClusterDomain
+	set.Func("cluster-domain", "the DNS `DOMAIN` of the cluster; no Domain can have a host in it (default "+host.DefaultClusterDomain+")",
+		func(text string) (err error) {
+			f.clusterDomain, err = host.ParseDomain(cmp.Or(text, host.DefaultClusterDomain))
+			return err
+		})
 	set.Var(&f.reserved, "reserved-host", "a domain that no Domain can have, nor any name below it; repeat it, or use commas, for several")
 	set.BoolVar(&f.verify, "verify-domains", false, "whether a Domain has a host outside of the base domain only with a proof of ownership, "+
 		"unless its Organization says otherwise")
@@ -43,13 +47,16 @@ func (d *domains) String() string { return strings.Join(*d, ",") }
 
 func (d *domains) Set(text string) error {
 	for one := range strings.SplitSeq(text, ",") {
-		if one = host.Normalize(strings.TrimSpace(one)); one == "" || slices.Contains(*d, one) {
+		if one = strings.TrimSpace(one); one == "" {
 			continue
 		}
-		if problems := validation.IsDNS1123Subdomain(one); len(problems) > 0 {
-			return fmt.Errorf("%q is not a valid domain: %s", one, strings.Join(problems, "; "))
+		domain, err := host.ParseDomain(one)
+		if err != nil {
+			return err
 		}
-		*d = append(*d, one)
+		if !slices.Contains(*d, domain) {
+			*d = append(*d, domain)
+		}
 	}
 	return nil
 }

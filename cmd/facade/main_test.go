@@ -56,7 +56,7 @@ func TestParse(t *testing.T) {
 			want: signing,
 		},
 		"Hosts": {
-			args: append(required, "--cluster-domain=corp.internal", "--reserved-host=Login.example.com., internal", "--reserved-host=id.example.com,internal",
+			args: append(required, "--cluster-domain=Corp.internal.", "--reserved-host=Login.example.com., internal", "--reserved-host=id.example.com,internal",
 				"--verify-domains"),
 			want: reserving,
 		},

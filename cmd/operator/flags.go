@@ -11,8 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"k8s.io/apimachinery/pkg/util/validation"
-
 	"github.com/berth-dev/berth/controllers"
 	"github.com/berth-dev/berth/internal/host"
 )
@@ -93,11 +91,11 @@ func registerHosts(flags *flag.FlagSet, c *controllers.Options) {
 			return err
 		})
 	flags.Func("reserved-host", "A `DOMAIN` that no Domain can have, nor any name below it: that of an identity provider or of other sites of the "+
-		"platform, say. May be given more than once, or as a list.", list(&c.ReservedHosts, reservedHost))
+		"platform, say. May be given more than once, or as a list.", list(&c.ReservedHosts, host.ParseDomain))
 	c.ClusterDomain = host.DefaultClusterDomain
 	flags.Func("cluster-domain", "The DNS `DOMAIN` of the cluster, in which no Domain can have a host. (default "+host.DefaultClusterDomain+")",
 		func(text string) (err error) {
-			c.ClusterDomain, err = reservedHost(cmp.Or(text, host.DefaultClusterDomain))
+			c.ClusterDomain, err = host.ParseDomain(cmp.Or(text, host.DefaultClusterDomain))
 			return err
 		})
 	flags.StringVar(&c.DNSServer, "dns-server", "", "The DNS server, `HOST:PORT`, that is asked for these records. Empty: the system's resolver.")
@@ -146,15 +144,6 @@ func list[T any](values *[]T, parse func(string) (T, error)) func(string) error 
 		}
 		return nil
 	}
-}
-
-// reservedHost reads a domain that is reserved.
-func reservedHost(text string) (string, error) {
-	name := host.Normalize(text)
-	if problems := validation.IsDNS1123Subdomain(name); len(problems) > 0 {
-		return "", fmt.Errorf("%q is not a valid hostname: %s", text, strings.Join(problems, "; "))
-	}
-	return name, nil
 }
 
 func (o *options) annotate(pair string) error {

@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"golang.org/x/net/publicsuffix"
+	"k8s.io/apimachinery/pkg/util/validation"
 )
 
 // maxLength is the length of the longest hostname: https://www.rfc-editor.org/rfc/rfc1035#section-2.3.4, without the root's dot.
@@ -78,6 +79,16 @@ func OfURL(address string) (string, error) {
 		return "", fmt.Errorf("%q is not a URL with a host, such as https://berth.example.com", address)
 	}
 	return Normalize(parsed.Hostname()), nil
+}
+
+// ParseDomain returns a domain of the platform's configuration, such as a reserved one, in its normalized spelling. Unlike a host, it may have a single
+// label.
+func ParseDomain(text string) (string, error) {
+	name := Normalize(text)
+	if problems := validation.IsDNS1123Subdomain(name); len(problems) > 0 {
+		return "", fmt.Errorf("%q is not a valid domain: %s", text, strings.Join(problems, "; "))
+	}
+	return name, nil
 }
 
 // Rules say which hosts are the platform's own. All names are normalized.

@@ -147,3 +147,26 @@ func TestCovers(t *testing.T) {
 		})
 	}
 }
+
+func TestParseDomain(t *testing.T) {
+	t.Parallel()
+	cases := map[string]struct{ text, want string }{
+		"Host":        {text: "login.example.com", want: "login.example.com"},
+		"SingleLabel": {text: "internal", want: "internal"},
+		"Spelling":    {text: "SSO.Example.com.", want: "sso.example.com"},
+		"Wildcard":    {text: "*.example.com"},
+		"URL":         {text: "https://example.com"},
+		"Underscore":  {text: "a_b.example.com"},
+		"Empty":       {text: ""},
+		"Root":        {text: "."},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, err := host.ParseDomain(tc.text)
+			if got != tc.want || (err == nil) != (tc.want != "") {
+				t.Errorf("ParseDomain(%q) = %q, %v; want %q", tc.text, got, err, tc.want)
+			}
+		})
+	}
+}
