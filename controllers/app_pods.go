@@ -19,6 +19,13 @@ import (
 // startGrace is for how long a container may run before it counts as Unready.
 const startGrace = 10 * time.Second
 
+const (
+	// runsAsRoot is what the kubelet says of an image that must not run as root and does, or has a user of whom it does not know.
+	runsAsRoot = "runAsNonRoot"
+	rootAdvice = "The organization's Pod Security level, restricted, does not allow images that run as root. Set USER in the image to the number of " +
+		"another user, or ask the platform's administrators for the level baseline. The kubelet says: "
+)
+
 // symptom is what keeps a Pod from being ready.
 type symptom struct {
 	reason, message string
@@ -85,6 +92,9 @@ func waiting(app *v1alpha1.App, w *corev1.ContainerStateWaiting) *symptom {
 	case w.Reason == "CreateContainerConfigError":
 		if reason := missing(app, w.Message); reason != "" {
 			return &symptom{rank: 1, reason: reason, message: "The environment can't be read: " + w.Message + ".", config: true}
+		}
+		if strings.Contains(w.Message, runsAsRoot) {
+			return &symptom{rank: 2, reason: v1alpha1.ReasonRunsAsRoot, message: rootAdvice + w.Message}
 		}
 		return &symptom{rank: 2, reason: v1alpha1.ReasonCrashed, message: "The container can't be made: " + w.Message}
 	case (w.Reason == "CreateContainerError" || w.Reason == "RunContainerError") && strings.Contains(w.Message, execFormat):

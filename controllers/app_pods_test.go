@@ -86,10 +86,18 @@ func TestDiagnose(t *testing.T) {
 			want: want{reason: v1alpha1.ReasonConfigMapNotFound, message: `The environment can't be read: configmap "settings" not found.`},
 		},
 		"OtherConfig": {
+			pods: []corev1.PodStatus{podWaiting(config, "failed to prepare subPath")},
+			want: want{reason: v1alpha1.ReasonCrashed, message: "The container can't be made: failed to prepare subPath"},
+		},
+		"RunsAsRoot": {
 			pods: []corev1.PodStatus{podWaiting(config, "container has runAsNonRoot and image will run as root")},
+			want: want{reason: v1alpha1.ReasonRunsAsRoot, message: rootAdvice + "container has runAsNonRoot and image will run as root"},
+		},
+		"RunsAsName": {
+			pods: []corev1.PodStatus{podWaiting(config, "container has runAsNonRoot and image has non-numeric user (nginx), cannot verify user is non-root")},
 			want: want{
-				reason:  v1alpha1.ReasonCrashed,
-				message: "The container can't be made: container has runAsNonRoot and image will run as root",
+				reason:  v1alpha1.ReasonRunsAsRoot,
+				message: rootAdvice + "container has runAsNonRoot and image has non-numeric user (nginx), cannot verify user is non-root",
 			},
 		},
 		"RunError": {

@@ -30,7 +30,7 @@ func (r *appReconciler) writeStatus(ctx context.Context, s *appScope, o *phase.O
 	symptom, recheck := diagnose(s.app, s.current(), now)
 	conditions := status.Conditions(s.app.Status.Conditions, s.app.GetGeneration(), metav1.NewTime(now), keepRefusal(s.app, o, status.Parts(o,
 		status.Observer{Type: v1alpha1.ConditionConfigured, Part: func() status.Part { return configured(symptom, s.pull.note) }},
-		status.Observer{Type: v1alpha1.ConditionAvailable, Part: func() status.Part { return available(&s.deployment, symptom) }},
+		status.Observer{Type: v1alpha1.ConditionAvailable, Part: func() status.Part { return available(s.app, &s.deployment, symptom) }},
 		status.Observer{Type: v1alpha1.ConditionCertified, Part: func() status.Part { return s.serving.certified() }},
 		status.Observer{Type: v1alpha1.ConditionRouted, Part: func() status.Part { return routed(s.site.Host) }},
 	)))
@@ -87,7 +87,7 @@ func configured(found *symptom, note string) status.Part {
 }
 
 // available says how far the rollout of a Deployment is, and what keeps it.
-func available(d *appsv1.Deployment, found *symptom) status.Part {
+func available(app *v1alpha1.App, d *appsv1.Deployment, found *symptom) status.Part {
 	const condition = v1alpha1.ConditionAvailable
 	want := ptr.Deref(d.Spec.Replicas, 1)
 	ready := fmt.Sprintf("%d of %d Pods of the newest version are ready.", updated(d), want)
@@ -111,7 +111,7 @@ func available(d *appsv1.Deployment, found *symptom) status.Part {
 		ready += " " + found.message
 	}
 	if deploymentCondition(d, appsv1.DeploymentProgressing).Reason == deadlineExceeded {
-		message := fmt.Sprintf("The rollout made no progress for %d seconds. %s", desired.ProgressDeadlineSeconds, ready)
+		message := fmt.Sprintf("The rollout made no progress for %d seconds. %s", desired.ProgressDeadlineSeconds(app), ready)
 		return status.Part{
 			Type: condition, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonDeadlineExceeded, Message: message, Stalled: true,
 		}
