@@ -56,8 +56,11 @@ func diagnose(app *v1alpha1.App, pods []corev1.Pod, now time.Time) (*symptom, ti
 
 func diagnosePod(app *v1alpha1.App, pod *corev1.Pod, now time.Time) (*symptom, time.Duration) {
 	// A Pod that was evicted stays for a person to look at, while another takes its place.
-	if isReady(pod) || pod.Status.Phase == corev1.PodFailed {
+	if pod.Status.Phase == corev1.PodFailed {
 		return nil, 0
+	}
+	if isReady(pod) {
+		return unsettled(app, pod, now)
 	}
 	if c := podCondition(pod, corev1.PodScheduled); c.Status == corev1.ConditionFalse && c.Reason == corev1.PodReasonUnschedulable {
 		return &symptom{rank: 3, reason: v1alpha1.ReasonUnschedulable, message: "No node takes the Pod: " + c.Message}, 0
@@ -82,6 +85,21 @@ func diagnosePod(app *v1alpha1.App, pod *corev1.Pod, now time.Time) (*symptom, t
 		return nil, startGrace - age
 	}
 	return &symptom{rank: 4, reason: v1alpha1.ReasonUnready, message: "The container runs, but its readiness probe fails."}, 0
+}
+
+// unsettled returns why a Pod that is ready may not stay so: its container has ended before and has not been ready again for
+// spec.minReadySeconds. It also returns after what time it will have been.
+func unsettled(app *v1alpha1.App, pod *corev1.Pod, now time.Time) (*symptom, time.Duration) {
+	c := appContainer(pod)
+	if c == nil || c.LastTerminationState.Terminated == nil {
+		return nil, 0
+	}
+	settles := time.Duration(desired.MinReadySeconds(app)) * time.Second
+	left := settles - now.Sub(podCondition(pod, corev1.PodReady).LastTransitionTime.Time)
+	if left <= 0 {
+		return nil, 0
+	}
+	return ending(c.LastTerminationState.Terminated), left
 }
 
 // waiting returns what a container waits for that its kubelet says it can't have, or nil.
