@@ -16,6 +16,7 @@ import (
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/controllers/internal/desired"
 	"github.com/berth-dev/berth/internal/access"
+	"github.com/berth-dev/berth/internal/policy"
 	"github.com/berth-dev/berth/internal/testenv"
 )
 
@@ -169,7 +170,7 @@ func TestOperatorCreatesNamespacesOfOrganizationsAlone(t *testing.T) {
 		"NoLabel":         {func(ns *corev1.Namespace) { ns.Labels = nil }, "of the labels"},
 		"OtherName":       {func(ns *corev1.Namespace) { ns.Labels[v1alpha1.LabelOrganization] = "other" }, "of the labels"},
 		"OtherLabel":      {func(ns *corev1.Namespace) { ns.Labels["example.com/a"] = "b" }, "of the labels"},
-		"Privileged":      {func(ns *corev1.Namespace) { ns.Labels[podSecurityEnforce] = "privileged" }, "of the labels"},
+		"Privileged":      {func(ns *corev1.Namespace) { ns.Labels[policy.LabelPodSecurity] = "privileged" }, "of the labels"},
 		"OtherAnnotation": {func(ns *corev1.Namespace) { ns.Annotations["example.com/a"] = "b" }, "of the annotations"},
 		"Finalizer":       {func(ns *corev1.Namespace) { ns.Finalizers = []string{"example.com/stay"} }, "changes only the labels"},
 	}

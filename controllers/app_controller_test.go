@@ -108,6 +108,9 @@ func TestIdleReconcileAsksForNothing(t *testing.T) {
 			a.Spec.ReadinessProbe = &corev1.Probe{
 				ProbeHandler: corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{Path: "/", Port: intstr.FromInt32(80)}},
 			}
+			a.Spec.LivenessProbe, a.Spec.StartupProbe = a.Spec.ReadinessProbe, a.Spec.ReadinessProbe
+			a.Spec.Command, a.Spec.Args, a.Spec.MinReadySeconds = []string{"/web", ""}, []string{"$(A)", ""}, new(int32(0))
+			a.Spec.Security = &v1alpha1.AppSecurity{Capabilities: v1alpha1.CapabilitiesNone}
 			a.Spec.ImagePullSecrets = []v1alpha1.ImagePullSecret{{Name: "z"}, {Name: "a"}}
 			a.Spec.Port = 8080
 		},

@@ -223,6 +223,7 @@ func TestAppRefusedByTheAPIServer(t *testing.T) {
 	cpu := func(n string) corev1.ResourceList {
 		return corev1.ResourceList{corev1.ResourceCPU: resource.MustParse(n)}
 	}
+	check := corev1.ProbeHandler{Exec: &corev1.ExecAction{Command: []string{"/check"}}}
 	cases := map[string]struct {
 		prepare func(t *testing.T, ns string)
 		change  func(*v1alpha1.App)
@@ -233,6 +234,18 @@ func TestAppRefusedByTheAPIServer(t *testing.T) {
 				a.Spec.Resources = &corev1.ResourceRequirements{Requests: cpu("2"), Limits: cpu("1")}
 			},
 			want: "spec.template.spec.containers[0].resources.requests",
+		},
+		"InvalidReadinessProbe": {
+			change: func(a *v1alpha1.App) { a.Spec.ReadinessProbe = &corev1.Probe{PeriodSeconds: 5} },
+			want:   "spec.template.spec.containers[0].readinessProbe",
+		},
+		"InvalidLivenessProbe": {
+			change: func(a *v1alpha1.App) { a.Spec.LivenessProbe = &corev1.Probe{ProbeHandler: check, SuccessThreshold: 2} },
+			want:   "spec.template.spec.containers[0].livenessProbe.successThreshold",
+		},
+		"InvalidStartupProbe": {
+			change: func(a *v1alpha1.App) { a.Spec.StartupProbe = &corev1.Probe{ProbeHandler: check, PeriodSeconds: -1} },
+			want:   "spec.template.spec.containers[0].startupProbe.periodSeconds",
 		},
 		"InvalidVariable": {
 			change: func(a *v1alpha1.App) {

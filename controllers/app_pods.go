@@ -19,6 +19,13 @@ import (
 // startGrace is for how long a container may run before it counts as Unready.
 const startGrace = 10 * time.Second
 
+const (
+	// runsAsRoot is what the kubelet says of an image that must not run as root and does, or has a user of whom it does not know.
+	runsAsRoot = "runAsNonRoot"
+	rootAdvice = "The organization's Pod Security level, restricted, does not allow images that run as root. Set USER in the image to the number of " +
+		"another user, or ask the platform's administrators for the level baseline. The kubelet says: "
+)
+
 // symptom is what keeps a Pod from being ready.
 type symptom struct {
 	reason, message string
@@ -49,8 +56,11 @@ func diagnose(app *v1alpha1.App, pods []corev1.Pod, now time.Time) (*symptom, ti
 
 func diagnosePod(app *v1alpha1.App, pod *corev1.Pod, now time.Time) (*symptom, time.Duration) {
 	// A Pod that was evicted stays for a person to look at, while another takes its place.
-	if isReady(pod) || pod.Status.Phase == corev1.PodFailed {
+	if pod.Status.Phase == corev1.PodFailed {
 		return nil, 0
+	}
+	if isReady(pod) {
+		return unsettled(app, pod, now)
 	}
 	if c := podCondition(pod, corev1.PodScheduled); c.Status == corev1.ConditionFalse && c.Reason == corev1.PodReasonUnschedulable {
 		return &symptom{rank: 3, reason: v1alpha1.ReasonUnschedulable, message: "No node takes the Pod: " + c.Message}, 0
@@ -77,6 +87,21 @@ func diagnosePod(app *v1alpha1.App, pod *corev1.Pod, now time.Time) (*symptom, t
 	return &symptom{rank: 4, reason: v1alpha1.ReasonUnready, message: "The container runs, but its readiness probe fails."}, 0
 }
 
+// unsettled returns why a Pod that is ready may not stay so: its container has ended before and has not been ready again for
+// spec.minReadySeconds. It also returns after what time it will have been.
+func unsettled(app *v1alpha1.App, pod *corev1.Pod, now time.Time) (*symptom, time.Duration) {
+	c := appContainer(pod)
+	if c == nil || c.LastTerminationState.Terminated == nil {
+		return nil, 0
+	}
+	settles := time.Duration(desired.MinReadySeconds(app)) * time.Second
+	left := settles - now.Sub(podCondition(pod, corev1.PodReady).LastTransitionTime.Time)
+	if left <= 0 {
+		return nil, 0
+	}
+	return ending(c.LastTerminationState.Terminated), left
+}
+
 // waiting returns what a container waits for that its kubelet says it can't have, or nil.
 func waiting(app *v1alpha1.App, w *corev1.ContainerStateWaiting) *symptom {
 	switch {
@@ -85,6 +110,9 @@ func waiting(app *v1alpha1.App, w *corev1.ContainerStateWaiting) *symptom {
 	case w.Reason == "CreateContainerConfigError":
 		if reason := missing(app, w.Message); reason != "" {
 			return &symptom{rank: 1, reason: reason, message: "The environment can't be read: " + w.Message + ".", config: true}
+		}
+		if strings.Contains(w.Message, runsAsRoot) {
+			return &symptom{rank: 2, reason: v1alpha1.ReasonRunsAsRoot, message: rootAdvice + w.Message}
 		}
 		return &symptom{rank: 2, reason: v1alpha1.ReasonCrashed, message: "The container can't be made: " + w.Message}
 	case (w.Reason == "CreateContainerError" || w.Reason == "RunContainerError") && strings.Contains(w.Message, execFormat):

@@ -86,12 +86,27 @@ func TestDiagnose(t *testing.T) {
 			want: want{reason: v1alpha1.ReasonConfigMapNotFound, message: `The environment can't be read: configmap "settings" not found.`},
 		},
 		"OtherConfig": {
+			pods: []corev1.PodStatus{podWaiting(config, "failed to prepare subPath")},
+			want: want{reason: v1alpha1.ReasonCrashed, message: "The container can't be made: failed to prepare subPath"},
+		},
+		"RunsAsRoot": {
 			pods: []corev1.PodStatus{podWaiting(config, "container has runAsNonRoot and image will run as root")},
+			want: want{reason: v1alpha1.ReasonRunsAsRoot, message: rootAdvice + "container has runAsNonRoot and image will run as root"},
+		},
+		"RunsAsName": {
+			pods: []corev1.PodStatus{podWaiting(config, "container has runAsNonRoot and image has non-numeric user (nginx), cannot verify user is non-root")},
 			want: want{
-				reason:  v1alpha1.ReasonCrashed,
-				message: "The container can't be made: container has runAsNonRoot and image will run as root",
+				reason:  v1alpha1.ReasonRunsAsRoot,
+				message: rootAdvice + "container has runAsNonRoot and image has non-numeric user (nginx), cannot verify user is non-root",
 			},
 		},
+		"ReadyAgain": {
+			pods: []corev1.PodStatus{readyAgain(now.Add(-4 * time.Second))},
+			want: want{
+				reason: v1alpha1.ReasonCrashed, message: "The container ended with exit code 1; its logs may say why.", recheck: 6 * time.Second,
+			},
+		},
+		"ReadyAgainForLong": {pods: []corev1.PodStatus{readyAgain(now.Add(-10 * time.Second))}},
 		"RunError": {
 			pods: []corev1.PodStatus{podWaiting("RunContainerError", "no such file")},
 			want: want{reason: v1alpha1.ReasonCrashed, message: "The container can't be started: no such file"},
@@ -156,6 +171,13 @@ func TestDiagnose(t *testing.T) {
 func readyAfterCrash() corev1.PodStatus {
 	s := podReady()
 	s.ContainerStatuses[0].LastTerminationState.Terminated = &corev1.ContainerStateTerminated{ExitCode: 1}
+	return s
+}
+
+// readyAgain is a Pod that has crashed before and is ready since a time.
+func readyAgain(since time.Time) corev1.PodStatus {
+	s := readyAfterCrash()
+	s.Conditions[0].LastTransitionTime = metav1.NewTime(since)
 	return s
 }
 

@@ -128,8 +128,9 @@ func TestAppThatPodsAreRefusedTo(t *testing.T) {
 		Type: appsv1.DeploymentReplicaFailure, Status: corev1.ConditionTrue, Reason: "FailedCreate", Message: "exceeded quota: none",
 	}}})
 	expect(t, app, status.FailedStatus, map[string]condition{v1alpha1.ConditionAvailable: failing(v1alpha1.ReasonInvalid)})
-	if got := message(app, v1alpha1.ConditionReady); got != "exceeded quota: none" {
-		t.Errorf("message %q", got)
+	const want = "The API server refused a Pod: exceeded quota: none. Free some of the organization's quota, or ask the platform's administrators for more."
+	if got := message(app, v1alpha1.ConditionReady); got != want {
+		t.Errorf("message %q, want %q", got, want)
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/berth-dev/berth/controllers/internal/desired"
 	"github.com/berth-dev/berth/controllers/internal/phase"
 	"github.com/berth-dev/berth/controllers/internal/status"
+	"github.com/berth-dev/berth/internal/policy"
 )
 
 // companyGrace is for how long an object waits for what it needs before it says that a person must act.
@@ -72,7 +73,9 @@ func (b base) policyOf(ctx context.Context, namespace string) (v1alpha1.Organiza
 func (b base) tenant(ctx context.Context, org v1alpha1.Organization) (desired.Tenant, error) {
 	var ns corev1.Namespace
 	err := b.client.Get(ctx, client.ObjectKey{Name: org.GetName()}, &ns)
-	return desired.Tenant{NamespaceUID: ns.GetUID(), UserNamespaces: org.Status.UserNamespaces == v1alpha1.UserNamespacesEnabled}, err
+	return desired.Tenant{
+		NamespaceUID: ns.GetUID(), UserNamespaces: org.Status.UserNamespaces == v1alpha1.UserNamespacesEnabled, Restricted: policy.Restricted(org, &ns),
+	}, err
 }
 
 // isInOrganization reports whether the Namespace of an object is an organization that the controllers may write in.

@@ -25,7 +25,6 @@ const (
 	oldQuota           = "berth.dev/quota"
 	oldDefaultRequests = "berth.dev/default-requests"
 	oldDefaultLimits   = "berth.dev/default-limits"
-	podSecurityEnforce = "pod-security.kubernetes.io/enforce"
 	// maxIssuers is how many allowedIssuers an Organization may have.
 	maxIssuers = 32
 )
@@ -91,7 +90,7 @@ func organizationOfNamespace(ns *corev1.Namespace) (org *v1alpha1.Organization, 
 			Quota:   read(oldQuota), DefaultRequests: read(oldDefaultRequests), DefaultLimits: read(oldDefaultLimits),
 		},
 	}
-	level := v1alpha1.PodSecurityLevel(ns.GetLabels()[podSecurityEnforce])
+	level := v1alpha1.PodSecurityLevel(ns.GetLabels()[policy.LabelPodSecurity])
 	if level == v1alpha1.PodSecurityBaseline || level == v1alpha1.PodSecurityRestricted {
 		org.Spec.PodSecurity = level
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/internal/access"
+	"github.com/berth-dev/berth/internal/policy"
 	"github.com/berth-dev/berth/internal/testenv"
 )
 
@@ -33,7 +34,7 @@ func labelled(t *testing.T, labels, annotations map[string]string) *corev1.Names
 // An organization of an earlier version becomes an Organization by itself, and nothing else changes.
 func TestLabelledNamespaceBecomesAnOrganization(t *testing.T) {
 	t.Parallel()
-	ns := labelled(t, map[string]string{podSecurityEnforce: "restricted"}, map[string]string{
+	ns := labelled(t, map[string]string{policy.LabelPodSecurity: "restricted"}, map[string]string{
 		oldQuota: "pods=20, requests.memory=8Gi", oldDefaultRequests: "cpu=50m", oldDefaultLimits: "many",
 	})
 	for _, ref := range []v1alpha1.IssuerRef{{Name: "corporate"}, {Name: "own", Kind: "Issuer"}, {Name: "corporate"}} {

@@ -17,6 +17,7 @@ import (
 
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/internal/host"
+	"github.com/berth-dev/berth/internal/policy"
 )
 
 // comesOrGoes lets through that an object enters or leaves the cache, and none of its changes.
@@ -48,9 +49,11 @@ var policyChanged = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 		before.GetDeletionTimestamp().IsZero() != after.GetDeletionTimestamp().IsZero() || namespaceRefused(before) != namespaceRefused(after))
 }}
 
-// organizationChanged lets through that the Namespace of an organization comes or goes, and that it gets its external id.
+// organizationChanged lets through that the Namespace of an organization comes or goes, that it gets its external id, and that another Pod
+// Security Standard is enforced in it.
 var organizationChanged = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
-	return externalID(e.ObjectOld) != externalID(e.ObjectNew)
+	return externalID(e.ObjectOld) != externalID(e.ObjectNew) ||
+		e.ObjectOld.GetLabels()[policy.LabelPodSecurity] != e.ObjectNew.GetLabels()[policy.LabelPodSecurity]
 }}
 
 // statusChanged lets through that what is said of an App or a Domain changes. Mostly its own controller has said so, and finds nothing to do; but it

@@ -95,10 +95,56 @@ type AppSpec struct {
 	// +optional
 	Resources *corev1.ResourceRequirements `json:"resources,omitempty"`
 
-	// readinessProbe says when a Pod may get requests, as in a Pod's container. Without it, a Pod is ready once its port accepts
-	// TCP connections.
+	// command replaces the entrypoint of the image, as in a Pod's container: it is not run in a shell, and without args no arguments of
+	// the image are passed to it. $(VAR) is expanded to the variable VAR of env. Default: the entrypoint of the image.
+	// Example: ["/bin/sh", "-c"].
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=256
+	// +kubebuilder:validation:items:MaxLength=131072
+	// +optional
+	Command []string `json:"command,omitempty"`
+
+	// args are the arguments of the entrypoint or of command, as in a Pod's container. $(VAR) is expanded to the variable VAR of env.
+	// Default: the arguments of the image, unless command is set. Example: ["serve", "--verbose"].
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=256
+	// +kubebuilder:validation:items:MaxLength=131072
+	// +optional
+	Args []string `json:"args,omitempty"`
+
+	// readinessProbe says when a Pod may get requests, as in a Pod's container. Its host cannot be set. Default: the port accepts TCP
+	// connections, checked every 10 seconds; a Pod gets no requests after 2 failures.
+	// +kubebuilder:validation:XValidation:rule="!has(self.httpGet) || !has(self.httpGet.host)",fieldPath=".httpGet.host",message="host must not be set: a probe asks the App's own Pods"
+	// +kubebuilder:validation:XValidation:rule="!has(self.tcpSocket) || !has(self.tcpSocket.host)",fieldPath=".tcpSocket.host",message="host must not be set: a probe asks the App's own Pods"
 	// +optional
 	ReadinessProbe *corev1.Probe `json:"readinessProbe,omitempty"`
+
+	// livenessProbe says when a container has to be restarted, as in a Pod's container. Its host cannot be set. Default: none; a container
+	// is restarted only when its program ends.
+	// +kubebuilder:validation:XValidation:rule="!has(self.httpGet) || !has(self.httpGet.host)",fieldPath=".httpGet.host",message="host must not be set: a probe asks the App's own Pods"
+	// +kubebuilder:validation:XValidation:rule="!has(self.tcpSocket) || !has(self.tcpSocket.host)",fieldPath=".tcpSocket.host",message="host must not be set: a probe asks the App's own Pods"
+	// +optional
+	LivenessProbe *corev1.Probe `json:"livenessProbe,omitempty"`
+
+	// startupProbe says when a program has started, as in a Pod's container: the other probes begin then, and a container that fails it is
+	// restarted. Its host cannot be set. Default: without a readinessProbe, the port accepts TCP connections, checked every second for as
+	// long as it takes; with one, none.
+	// +kubebuilder:validation:XValidation:rule="!has(self.httpGet) || !has(self.httpGet.host)",fieldPath=".httpGet.host",message="host must not be set: a probe asks the App's own Pods"
+	// +kubebuilder:validation:XValidation:rule="!has(self.tcpSocket) || !has(self.tcpSocket.host)",fieldPath=".tcpSocket.host",message="host must not be set: a probe asks the App's own Pods"
+	// +optional
+	StartupProbe *corev1.Probe `json:"startupProbe,omitempty"`
+
+	// minReadySeconds is for how many seconds a new Pod must have been ready, without its container ending, before it replaces one of the
+	// previous version. An App whose program ends sooner stays at the previous version. It delays neither the first version of an App nor
+	// the requests to new Pods. Default: 10.
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=3600
+	// +optional
+	MinReadySeconds *int32 `json:"minReadySeconds,omitempty"`
+
+	// security bounds what the program may do in its container.
+	// +optional
+	Security *AppSecurity `json:"security,omitempty"`
 
 	// imagePullSecrets name Secrets of the type kubernetes.io/dockerconfigjson in the same Namespace, with which the image is pulled.
 	// +listType=map

@@ -112,6 +112,9 @@ const (
 	ReasonWrongArchitecture = "WrongArchitecture"
 	// ReasonCrashed means that the container started and ended, and is started again with growing pauses.
 	ReasonCrashed = "Crashed"
+	// ReasonRunsAsRoot means that the image runs as root, or as a user of whom that is not known, in an organization whose Pod Security level is
+	// restricted.
+	ReasonRunsAsRoot = "RunsAsRoot"
 	// ReasonUnschedulable means that no node has room for the Pods.
 	ReasonUnschedulable = "Unschedulable"
 	// ReasonUnready means that the container runs and its readiness probe fails.

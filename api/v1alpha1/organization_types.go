@@ -76,8 +76,9 @@ type OrganizationSpec struct {
 	// +optional
 	DefaultLimits corev1.ResourceList `json:"defaultLimits,omitempty"`
 
-	// podSecurity is the Pod Security Standard that is enforced in the Namespace. A level that an administrator has set on the Namespace
-	// itself takes precedence. Default: baseline.
+	// podSecurity is the Pod Security Standard that is enforced in the Namespace. Apps have the container runtime's default capabilities under
+	// baseline; under restricted they have none but NET_BIND_SERVICE and cannot run as root. A change replaces the Pods of all Apps. A level
+	// that an administrator has set on the Namespace itself takes precedence. Default: baseline.
 	// +optional
 	PodSecurity PodSecurityLevel `json:"podSecurity,omitempty"`
 

@@ -85,6 +85,12 @@ func (s specs) obey(path string, schema *apiextensionsv1.JSONSchemaProps, rule s
 		values[chosen] = s.value(strings.TrimPrefix(path+"."+chosen, "."), new(schema.Properties[chosen]))
 	case strings.Contains(rule, "passwordSecretRef") && values["user"] == nil:
 		delete(values, "passwordSecretRef")
+	case strings.HasSuffix(rule, ".host)"): // Of a probe.
+		for _, handler := range []string{"httpGet", "tcpSocket"} {
+			if action, ok := values[handler].(map[string]any); ok {
+				delete(action, "host")
+			}
+		}
 	}
 }
 

@@ -16,6 +16,8 @@ import (
 var kubernetesTypes = map[string]string{
 	"spec.resources":      kubernetesType("ResourceRequirements", "core"),
 	"spec.readinessProbe": kubernetesType("Probe", "core"),
+	"spec.livenessProbe":  kubernetesType("Probe", "core"),
+	"spec.startupProbe":   kubernetesType("Probe", "core"),
 	"status.conditions":   "list of " + kubernetesType("Condition", "meta"),
 }
 

@@ -108,16 +108,22 @@ func TestIsolation(t *testing.T) {
 // pushProbe builds the probe and returns its image.
 func pushProbe(t *testing.T) string {
 	t.Helper()
-	binary := filepath.Join(t.TempDir(), "probe")
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "./testdata/probe")
+	return pushTestProgram(t, "probe")
+}
+
+// pushTestProgram builds a program of testdata and returns its image, which holds nothing else.
+func pushTestProgram(t *testing.T, name string) string {
+	t.Helper()
+	binary := filepath.Join(t.TempDir(), name)
+	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "./testdata/"+name)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("build the probe: %v: %s", err, out)
+		t.Fatalf("build %s: %v: %s", name, err, out)
 	}
-	if err := berth.Push(t.Context(), "probe:v1", binary); err != nil {
+	if err := berth.Push(t.Context(), name+":v1", binary); err != nil {
 		t.Fatal(err)
 	}
-	return berth.Env.Registry + "/probe:v1"
+	return berth.Env.Registry + "/" + name + ":v1"
 }
 
 // deployProbe makes an App of the probe and returns it, asked by way of the router.

@@ -18,10 +18,17 @@ import (
 func main() {
 	version := flag.String("version", "dev", "what the pages call this build")
 	exitCode := flag.Int("exit-code", -1, "end at once with this status instead of serving; -1 serves")
+	dieAfter := flag.Duration("die-after", 0, "end with status 1 after serving for so long; 0 serves on")
 	flag.Parse()
 	if *exitCode >= 0 {
 		fmt.Fprintf(os.Stderr, "sample %s was told to end with status %d\n", *version, *exitCode)
 		os.Exit(*exitCode)
+	}
+	if *dieAfter > 0 {
+		time.AfterFunc(*dieAfter, func() {
+			fmt.Fprintf(os.Stderr, "sample %s was told to die after %s\n", *version, *dieAfter)
+			os.Exit(1)
+		})
 	}
 	if err := run(*version); err != nil {
 		slog.Error("sample ends", "error", err)

@@ -61,6 +61,24 @@ func amounts(texts map[corev1.ResourceName]string) corev1.ResourceList {
 	return list
 }
 
+// LabelPodSecurity is the label of a Namespace that says which Pod Security Standard is enforced in it.
+const LabelPodSecurity = "pod-security.kubernetes.io/enforce"
+
+// Restricted reports whether the Pod Security Standard restricted is in effect in the organization's Namespace. Its label decides, since
+// that is what the API server enforces; the spec decides until there is one.
+func Restricted(org v1alpha1.Organization, ns *corev1.Namespace) bool {
+	level, enforced := ns.GetLabels()[LabelPodSecurity]
+	if !enforced {
+		level = string(org.Spec.PodSecurity)
+	}
+	switch level {
+	case "", "privileged", string(v1alpha1.PodSecurityBaseline):
+		return false
+	default: // The API server enforces restricted for a level that it does not know.
+		return true
+	}
+}
+
 // Trusted reports whether the defaults for strangers are lifted.
 func Trusted(org v1alpha1.Organization) bool { return ptr.Deref(org.Spec.Trusted, false) }
 

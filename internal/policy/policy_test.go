@@ -5,6 +5,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
 )
@@ -154,6 +155,33 @@ func TestLimits(t *testing.T) {
 			hour, day := CertificateLimits(tc.org)
 			if diff := cmp.Diff(tc.want, [3]int{hour, day, HeldHosts(tc.org)}); diff != "" {
 				t.Errorf("certificates an hour, a day, held hosts (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestRestricted(t *testing.T) {
+	t.Parallel()
+	cases := map[string]struct {
+		labels map[string]string
+		spec   v1alpha1.PodSecurityLevel
+		want   bool
+	}{
+		"Default":           {},
+		"SpecBaseline":      {spec: v1alpha1.PodSecurityBaseline},
+		"SpecRestricted":    {spec: v1alpha1.PodSecurityRestricted, want: true},
+		"LabelBaseline":     {labels: map[string]string{LabelPodSecurity: "baseline"}, spec: v1alpha1.PodSecurityRestricted},
+		"LabelPrivileged":   {labels: map[string]string{LabelPodSecurity: "privileged"}, spec: v1alpha1.PodSecurityRestricted},
+		"LabelRestricted":   {labels: map[string]string{LabelPodSecurity: "restricted"}, want: true},
+		"LabelUnknown":      {labels: map[string]string{LabelPodSecurity: "hardened"}, want: true},
+		"WarningDoesNotSay": {labels: map[string]string{"pod-security.kubernetes.io/warn": "restricted"}},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Labels: tc.labels}}
+			if got := Restricted(stranger(v1alpha1.OrganizationSpec{PodSecurity: tc.spec}), ns); got != tc.want {
+				t.Errorf("Restricted is %t, want %t", got, tc.want)
 			}
 		})
 	}

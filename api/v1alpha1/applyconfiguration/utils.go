@@ -22,6 +22,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.AppApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("AppRef"):
 		return &apiv1alpha1.AppRefApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("AppSecurity"):
+		return &apiv1alpha1.AppSecurityApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("AppSpec"):
 		return &apiv1alpha1.AppSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("AppStatus"):

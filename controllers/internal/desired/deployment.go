@@ -25,8 +25,11 @@ const (
 	// PortName is the name of the port that an App serves on, in its Pods, and in its Service for Pods of the organization.
 	PortName = "http"
 
-	// ProgressDeadlineSeconds is for how long a rollout may make no progress before it counts as failed.
-	ProgressDeadlineSeconds = 600
+	// progressDeadlineSeconds is for how long a rollout may make no progress before it counts as failed, beyond the time for which Pods must
+	// have been ready.
+	progressDeadlineSeconds = 600
+	// minReadySeconds is the default of spec.minReadySeconds.
+	minReadySeconds = 10
 	// revisionHistoryLimit is how many old versions can be looked at by `kubectl rollout history`. To go back to one is to change the App.
 	revisionHistoryLimit = 3
 	// maxSurge is how many Pods a rollout may start beyond the wanted number. It is rounded up, so it is always at least one.
@@ -35,8 +38,6 @@ const (
 	drainSeconds = 5
 	// terminationGracePeriodSeconds leaves the container 30 seconds to end by itself after that.
 	terminationGracePeriodSeconds = drainSeconds + 30
-	// probeFailures is how many failed probes in a row, a second apart, take a Pod out of the routes.
-	probeFailures = 3
 )
 
 var appKind = v1alpha1.GroupVersion.WithKind("App")
@@ -47,6 +48,8 @@ type Tenant struct {
 	NamespaceUID types.UID
 	// UserNamespaces runs Pods in user namespaces.
 	UserNamespaces bool
+	// Restricted makes Pods meet the Pod Security Standard restricted.
+	Restricted bool
 }
 
 // Deployment returns the Deployment of an App.
@@ -54,24 +57,39 @@ type Tenant struct {
 // Neither the dataset nor the contents of pull secrets are part of it, so that a change of theirs replaces no Pod; nor are annotations
 // of the template other than Berth's own, so that `kubectl rollout restart` works.
 func Deployment(app *v1alpha1.App, tenant Tenant) (*appsv1ac.DeploymentApplyConfiguration, error) {
-	c, err := container(app)
+	c, err := container(app, tenant)
 	if err != nil {
 		return nil, fmt.Errorf("container of App %s: %w", app.GetName(), err)
+	}
+	spec := appsv1ac.DeploymentSpec().
+		WithReplicas(ptr.Deref(app.Spec.Replicas, 1)).
+		WithRevisionHistoryLimit(revisionHistoryLimit).
+		WithProgressDeadlineSeconds(ProgressDeadlineSeconds(app)).
+		WithSelector(metav1ac.LabelSelector().WithMatchLabels(Selector(app.GetName()))).
+		WithStrategy(appsv1ac.DeploymentStrategy().
+			WithType(appsv1.RollingUpdateDeploymentStrategyType).
+			WithRollingUpdate(appsv1ac.RollingUpdateDeployment().
+				WithMaxUnavailable(intstr.FromInt32(0)).
+				WithMaxSurge(intstr.FromString(maxSurge)))).
+		WithTemplate(template(app).WithSpec(podSpec(app, tenant).WithContainers(c)))
+	if settle := MinReadySeconds(app); settle > 0 { // The API server does not keep zero.
+		spec.WithMinReadySeconds(settle)
 	}
 	return appsv1ac.Deployment(app.GetName(), app.GetNamespace()).
 		WithLabels(appLabels(app.GetName())).
 		WithOwnerReferences(ownedBy(appKind, app)).
-		WithSpec(appsv1ac.DeploymentSpec().
-			WithReplicas(ptr.Deref(app.Spec.Replicas, 1)).
-			WithRevisionHistoryLimit(revisionHistoryLimit).
-			WithProgressDeadlineSeconds(ProgressDeadlineSeconds).
-			WithSelector(metav1ac.LabelSelector().WithMatchLabels(Selector(app.GetName()))).
-			WithStrategy(appsv1ac.DeploymentStrategy().
-				WithType(appsv1.RollingUpdateDeploymentStrategyType).
-				WithRollingUpdate(appsv1ac.RollingUpdateDeployment().
-					WithMaxUnavailable(intstr.FromInt32(0)).
-					WithMaxSurge(intstr.FromString(maxSurge)))).
-			WithTemplate(template(app).WithSpec(podSpec(app, tenant).WithContainers(c)))), nil
+		WithSpec(spec), nil
+}
+
+// MinReadySeconds is for how many seconds a new Pod of an App must have been ready before it replaces one of the previous version.
+func MinReadySeconds(app *v1alpha1.App) int32 {
+	return ptr.Deref(app.Spec.MinReadySeconds, minReadySeconds)
+}
+
+// ProgressDeadlineSeconds is for how many seconds a rollout of an App may make no progress before it counts as failed. It leaves time for Pods to
+// have been ready for MinReadySeconds.
+func ProgressDeadlineSeconds(app *v1alpha1.App) int32 {
+	return progressDeadlineSeconds + MinReadySeconds(app)
 }
 
 func template(app *v1alpha1.App) *corev1ac.PodTemplateSpecApplyConfiguration {
@@ -112,8 +130,8 @@ func pullSecrets(app *v1alpha1.App) []string {
 	return all
 }
 
-func container(app *v1alpha1.App) (*corev1ac.ContainerApplyConfiguration, error) {
-	probe, err := readiness(app.Spec.ReadinessProbe)
+func container(app *v1alpha1.App, tenant Tenant) (*corev1ac.ContainerApplyConfiguration, error) {
+	probes, err := probesOf(app)
 	if err != nil {
 		return nil, err
 	}
@@ -123,15 +141,17 @@ func container(app *v1alpha1.App) (*corev1ac.ContainerApplyConfiguration, error)
 		WithImagePullPolicy(pullPolicy(app.Spec.Image)).
 		// Only there does a runtime tell that the program isn't for this node's processors.
 		WithTerminationMessagePolicy(corev1.TerminationMessageFallbackToLogsOnError).
+		WithCommand(app.Spec.Command...).
+		WithArgs(app.Spec.Args...).
 		WithEnv(environment(app)...).
 		WithPorts(corev1ac.ContainerPort().
 			WithName(PortName).WithContainerPort(app.Spec.Port).WithProtocol(corev1.ProtocolTCP)).
-		WithReadinessProbe(probe).
+		WithStartupProbe(probes.startup).
+		WithReadinessProbe(probes.readiness).
+		WithLivenessProbe(probes.liveness).
 		WithLifecycle(corev1ac.Lifecycle().
 			WithPreStop(corev1ac.LifecycleHandler().WithSleep(corev1ac.SleepAction().WithSeconds(drainSeconds)))).
-		WithSecurityContext(corev1ac.SecurityContext().
-			WithAllowPrivilegeEscalation(false).
-			WithCapabilities(corev1ac.Capabilities().WithDrop("ALL").WithAdd("NET_BIND_SERVICE")))
+		WithSecurityContext(securityContext(app, tenant))
 	if app.Spec.Resources == nil {
 		return c, nil
 	}
@@ -145,18 +165,6 @@ func pullPolicy(image string) corev1.PullPolicy {
 		return corev1.PullIfNotPresent
 	}
 	return corev1.PullAlways
-}
-
-// readiness returns the App's own probe, or else one that looks each second whether the port accepts connections.
-func readiness(probe *corev1.Probe) (*corev1ac.ProbeApplyConfiguration, error) {
-	if probe != nil {
-		return convert[corev1ac.ProbeApplyConfiguration](probe)
-	}
-	return corev1ac.Probe().
-		WithTCPSocket(corev1ac.TCPSocketAction().WithPort(intstr.FromString(PortName))).
-		WithPeriodSeconds(1).
-		WithTimeoutSeconds(1).
-		WithFailureThreshold(probeFailures), nil
 }
 
 // convert turns an API type into its apply configuration; zero values stay out of it.

@@ -74,6 +74,10 @@ func withEnv(env ...v1alpha1.EnvVar) func(*v1alpha1.App) {
 	return func(app *v1alpha1.App) { app.Spec.Env = env }
 }
 
+func withCapabilities(c v1alpha1.Capabilities) func(*v1alpha1.App) {
+	return func(app *v1alpha1.App) { app.Spec.Security = &v1alpha1.AppSecurity{Capabilities: c} }
+}
+
 func TestDeployment(t *testing.T) {
 	t.Parallel()
 	fromSecret := func(key string, optional *bool) *v1alpha1.EnvVarSource {
@@ -124,6 +128,22 @@ func TestDeployment(t *testing.T) {
 				PeriodSeconds: 5,
 			}
 		})},
+		"probes": {app: testApp(func(a *v1alpha1.App) {
+			a.Spec.StartupProbe = &corev1.Probe{ProbeHandler: corev1.ProbeHandler{Exec: &corev1.ExecAction{Command: []string{"/started"}}}, FailureThreshold: 60}
+			a.Spec.LivenessProbe = &corev1.Probe{
+				ProbeHandler: corev1.ProbeHandler{TCPSocket: &corev1.TCPSocketAction{Port: intstr.FromInt32(8081)}}, InitialDelaySeconds: 5,
+			}
+		})},
+		"liveness": {app: testApp(func(a *v1alpha1.App) {
+			a.Spec.LivenessProbe = &corev1.Probe{ProbeHandler: corev1.ProbeHandler{GRPC: &corev1.GRPCAction{Port: 80}}}
+		})},
+		"command": {app: testApp(func(a *v1alpha1.App) {
+			a.Spec.Command, a.Spec.Args = []string{"/bin/sh", "-c"}, []string{`exec web --name="$(NAME)"`, ""}
+		})},
+		"min-ready":       {app: testApp(func(a *v1alpha1.App) { a.Spec.MinReadySeconds = new(int32(3600)) })},
+		"min-ready-none":  {app: testApp(func(a *v1alpha1.App) { a.Spec.MinReadySeconds = new(int32(0)) })},
+		"no-capabilities": {app: testApp(withCapabilities(v1alpha1.CapabilitiesNone))},
+		"restricted":      {app: testApp(), tenant: Tenant{Restricted: true}},
 		"pull-secrets": {app: testApp(func(a *v1alpha1.App) {
 			a.Spec.ImagePullSecrets = []v1alpha1.ImagePullSecret{{Name: "first"}, {Name: "second"}}
 		})},

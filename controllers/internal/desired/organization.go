@@ -16,11 +16,12 @@ import (
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/internal/access"
 	"github.com/berth-dev/berth/internal/names"
+	"github.com/berth-dev/berth/internal/policy"
 )
 
 // Labels by which a Namespace says which Pods may run in it, and of which ones it warns whoever makes them.
 const (
-	podSecurityEnforce = "pod-security.kubernetes.io/enforce"
+	podSecurityEnforce = policy.LabelPodSecurity
 	podSecurityWarn    = "pod-security.kubernetes.io/warn"
 	// podSecurityLevel forbids what would let a Pod out of its container, and nothing that images need as they are.
 	podSecurityLevel = v1alpha1.PodSecurityBaseline

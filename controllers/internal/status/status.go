@@ -4,6 +4,7 @@ package status
 
 import (
 	"slices"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -134,12 +135,24 @@ func worst(parts []Part) (Part, bool) {
 }
 
 // Cut shortens a text to what a message may have, without leaving half a character behind.
-func Cut(message string) string {
-	if len(message) <= maxMessage {
+func Cut(message string) string { return cut(message, maxMessage) }
+
+// Append returns a message with a sentence at its end, which is kept even if the message has to be cut.
+func Append(message, sentence string) string {
+	const room = 2 // For the full stop and the space.
+	message = cut(message, maxMessage-len(sentence)-room)
+	if message != "" && strings.TrimRight(message, ".!?…") == message {
+		message += "."
+	}
+	return strings.TrimSpace(message + " " + sentence)
+}
+
+func cut(message string, most int) string {
+	if len(message) <= most {
 		return message
 	}
 	const more = "…"
-	end := maxMessage - len(more)
+	end := most - len(more)
 	for end > 0 && message[end]&0xC0 == 0x80 {
 		end--
 	}

@@ -188,6 +188,27 @@ func TestCut(t *testing.T) {
 	}
 }
 
+func TestAppend(t *testing.T) {
+	t.Parallel()
+	const last = "The previous version keeps serving."
+	cases := map[string]struct{ message, want string }{
+		"None":     {"", last},
+		"Sentence": {"No room.", "No room. " + last},
+		"Words":    {"not found", "not found. " + last},
+		"Quotes":   {`no tag "v9"`, `no tag "v9". ` + last},
+		"TooLong":  {strings.Repeat("a", maxMessage), strings.Repeat("a", maxMessage-len(last)-len(" .…")) + "… " + last},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got := Append(tc.message, last)
+			if diff := cmp.Diff(tc.want, got); diff != "" || Cut(got) != got {
+				t.Errorf("a message of %d bytes (-want +got):\n%s", len(got), diff)
+			}
+		})
+	}
+}
+
 // recorder counts events, and what was being done when they came up.
 type recorder struct{ events, actions []string }
 

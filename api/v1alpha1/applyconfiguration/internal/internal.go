@@ -51,9 +51,27 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: name
       type:
         scalar: string
+- name: com.github.berth-dev.berth.api.v1alpha1.AppSecurity
+  map:
+    fields:
+    - name: capabilities
+      type:
+        namedType: com.github.berth-dev.berth.api.v1alpha1.Capabilities
 - name: com.github.berth-dev.berth.api.v1alpha1.AppSpec
   map:
     fields:
+    - name: args
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
+    - name: command
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
     - name: dataset
       type:
         namedType: com.github.berth-dev.berth.api.v1alpha1.Dataset
@@ -77,6 +95,12 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
           keys:
           - name
+    - name: livenessProbe
+      type:
+        namedType: io.k8s.api.core.v1.Probe
+    - name: minReadySeconds
+      type:
+        scalar: numeric
     - name: port
       type:
         scalar: numeric
@@ -94,6 +118,12 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: resources
       type:
         namedType: io.k8s.api.core.v1.ResourceRequirements
+    - name: security
+      type:
+        namedType: com.github.berth-dev.berth.api.v1alpha1.AppSecurity
+    - name: startupProbe
+      type:
+        namedType: io.k8s.api.core.v1.Probe
 - name: com.github.berth-dev.berth.api.v1alpha1.AppStatus
   map:
     fields:
@@ -123,6 +153,8 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: url
       type:
         scalar: string
+- name: com.github.berth-dev.berth.api.v1alpha1.Capabilities
+  scalar: string
 - name: com.github.berth-dev.berth.api.v1alpha1.CertificateType
   scalar: string
 - name: com.github.berth-dev.berth.api.v1alpha1.Dataset

@@ -32,9 +32,29 @@ type AppSpecApplyConfiguration struct {
 	// resources are the CPU and memory that each Pod asks for and may use, as in a Pod's container. Without them the Namespace's
 	// LimitRange decides.
 	Resources *v1.ResourceRequirements `json:"resources,omitempty"`
-	// readinessProbe says when a Pod may get requests, as in a Pod's container. Without it, a Pod is ready once its port accepts
-	// TCP connections.
+	// command replaces the entrypoint of the image, as in a Pod's container: it is not run in a shell, and without args no arguments of
+	// the image are passed to it. $(VAR) is expanded to the variable VAR of env. Default: the entrypoint of the image.
+	// Example: ["/bin/sh", "-c"].
+	Command []string `json:"command,omitempty"`
+	// args are the arguments of the entrypoint or of command, as in a Pod's container. $(VAR) is expanded to the variable VAR of env.
+	// Default: the arguments of the image, unless command is set. Example: ["serve", "--verbose"].
+	Args []string `json:"args,omitempty"`
+	// readinessProbe says when a Pod may get requests, as in a Pod's container. Its host cannot be set. Default: the port accepts TCP
+	// connections, checked every 10 seconds; a Pod gets no requests after 2 failures.
 	ReadinessProbe *v1.Probe `json:"readinessProbe,omitempty"`
+	// livenessProbe says when a container has to be restarted, as in a Pod's container. Its host cannot be set. Default: none; a container
+	// is restarted only when its program ends.
+	LivenessProbe *v1.Probe `json:"livenessProbe,omitempty"`
+	// startupProbe says when a program has started, as in a Pod's container: the other probes begin then, and a container that fails it is
+	// restarted. Its host cannot be set. Default: without a readinessProbe, the port accepts TCP connections, checked every second for as
+	// long as it takes; with one, none.
+	StartupProbe *v1.Probe `json:"startupProbe,omitempty"`
+	// minReadySeconds is for how many seconds a new Pod must have been ready, without its container ending, before it replaces one of the
+	// previous version. An App whose program ends sooner stays at the previous version. It delays neither the first version of an App nor
+	// the requests to new Pods. Default: 10.
+	MinReadySeconds *int32 `json:"minReadySeconds,omitempty"`
+	// security bounds what the program may do in its container.
+	Security *AppSecurityApplyConfiguration `json:"security,omitempty"`
 	// imagePullSecrets name Secrets of the type kubernetes.io/dockerconfigjson in the same Namespace, with which the image is pulled.
 	ImagePullSecrets []ImagePullSecretApplyConfiguration `json:"imagePullSecrets,omitempty"`
 	// registry says how Berth gets credentials for the registry of the image by itself.
@@ -100,11 +120,63 @@ func (b *AppSpecApplyConfiguration) WithResources(value v1.ResourceRequirements)
 	return b
 }
 
+// WithCommand adds the given value to the Command field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Command field.
+func (b *AppSpecApplyConfiguration) WithCommand(values ...string) *AppSpecApplyConfiguration {
+	for i := range values {
+		b.Command = append(b.Command, values[i])
+	}
+	return b
+}
+
+// WithArgs adds the given value to the Args field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Args field.
+func (b *AppSpecApplyConfiguration) WithArgs(values ...string) *AppSpecApplyConfiguration {
+	for i := range values {
+		b.Args = append(b.Args, values[i])
+	}
+	return b
+}
+
 // WithReadinessProbe sets the ReadinessProbe field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the ReadinessProbe field is set to the value of the last call.
 func (b *AppSpecApplyConfiguration) WithReadinessProbe(value v1.Probe) *AppSpecApplyConfiguration {
 	b.ReadinessProbe = &value
+	return b
+}
+
+// WithLivenessProbe sets the LivenessProbe field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the LivenessProbe field is set to the value of the last call.
+func (b *AppSpecApplyConfiguration) WithLivenessProbe(value v1.Probe) *AppSpecApplyConfiguration {
+	b.LivenessProbe = &value
+	return b
+}
+
+// WithStartupProbe sets the StartupProbe field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the StartupProbe field is set to the value of the last call.
+func (b *AppSpecApplyConfiguration) WithStartupProbe(value v1.Probe) *AppSpecApplyConfiguration {
+	b.StartupProbe = &value
+	return b
+}
+
+// WithMinReadySeconds sets the MinReadySeconds field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the MinReadySeconds field is set to the value of the last call.
+func (b *AppSpecApplyConfiguration) WithMinReadySeconds(value int32) *AppSpecApplyConfiguration {
+	b.MinReadySeconds = &value
+	return b
+}
+
+// WithSecurity sets the Security field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Security field is set to the value of the last call.
+func (b *AppSpecApplyConfiguration) WithSecurity(value *AppSecurityApplyConfiguration) *AppSpecApplyConfiguration {
+	b.Security = value
 	return b
 }
 

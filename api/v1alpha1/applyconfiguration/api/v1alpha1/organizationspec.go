@@ -28,8 +28,9 @@ type OrganizationSpecApplyConfiguration struct {
 	// defaultLimits is the limit of the resources for which a container names none, as in a LimitRange. A resource that is not named here
 	// has the platform's default, unless the organization is trusted.
 	DefaultLimits *v1.ResourceList `json:"defaultLimits,omitempty"`
-	// podSecurity is the Pod Security Standard that is enforced in the Namespace. A level that an administrator has set on the Namespace
-	// itself takes precedence. Default: baseline.
+	// podSecurity is the Pod Security Standard that is enforced in the Namespace. Apps have the container runtime's default capabilities under
+	// baseline; under restricted they have none but NET_BIND_SERVICE and cannot run as root. A change replaces the Pods of all Apps. A level
+	// that an administrator has set on the Namespace itself takes precedence. Default: baseline.
 	PodSecurity *apiv1alpha1.PodSecurityLevel `json:"podSecurity,omitempty"`
 	// allowedIssuers are the cert-manager issuers that Domains may name in tls.issuerRef, in addition to the platform's own. An Issuer is
 	// one in the organization's Namespace. Default: none.

@@ -1,0 +1,146 @@
+package controllers
+
+import (
+	"fmt"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+
+	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/controllers/internal/desired"
+	"github.com/berth-dev/berth/controllers/internal/phase"
+	"github.com/berth-dev/berth/controllers/internal/status"
+)
+
+const (
+	// deadlineExceeded and noReplicaSet are the reasons that the Deployment controller gives for a rollout without progress, and for one that
+	// cannot begin since the API server refuses the ReplicaSet.
+	deadlineExceeded = "ProgressDeadlineExceeded"
+	noReplicaSet     = "ReplicaSetCreateError"
+)
+
+// saidOfQuota is what the API server says of a Pod for which the quota has no room. It says so in words alone.
+var saidOfQuota = []string{"exceeded quota"}
+
+// available says how far the rollout of the Deployment is, and what keeps it.
+func (s *appScope) available(found *symptom) status.Part {
+	const condition = v1alpha1.ConditionAvailable
+	d := &s.deployment
+	want := ptr.Deref(d.Spec.Replicas, 1)
+	if observed(d) && rolledOut(d, want, found) {
+		if want == 0 {
+			return status.Part{
+				Type: condition, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonScaledToZero, Message: "The spec asks for no Pods.",
+			}
+		}
+		return status.Succeeded(condition, "All Pods are ready.")
+	}
+	if refused := s.podRefusal(); refused != "" {
+		return status.Part{Type: condition, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonInvalid, Message: refused, Stalled: true}
+	}
+	ready := fmt.Sprintf("%d of %d Pods of the newest version are ready.", len(readyPods(s.current())), want)
+	if !observed(d) {
+		return status.Progressing(condition, ready)
+	}
+	if found != nil {
+		ready += " " + found.message
+	}
+	if deploymentCondition(d, appsv1.DeploymentProgressing).Reason == deadlineExceeded {
+		message := fmt.Sprintf("The rollout made no progress for %d seconds. %s", desired.ProgressDeadlineSeconds(s.app), ready)
+		return status.Part{
+			Type: condition, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonDeadlineExceeded, Message: message, Stalled: true,
+		}
+	}
+	switch {
+	case found == nil && s.previousServes() && desired.MinReadySeconds(s.app) > 0:
+		const next = "The previous version serves until they have been ready for %d seconds."
+		return status.Progressing(condition, ready+" "+fmt.Sprintf(next, desired.MinReadySeconds(s.app)))
+	case found == nil:
+		return status.Progressing(condition, ready)
+	case found.config:
+		return status.Pending(condition, "The Pods wait for what their environment names.")
+	}
+	return status.Part{Type: condition, Status: metav1.ConditionFalse, Reason: found.reason, Message: ready}
+}
+
+// podRefusal returns what the API server said when it refused a Pod or the ReplicaSet of the newest version, with what to do; empty if it did not.
+func (s *appScope) podRefusal() string {
+	refused := deploymentCondition(&s.deployment, appsv1.DeploymentReplicaFailure)
+	began := deploymentCondition(&s.deployment, appsv1.DeploymentProgressing)
+	var said string
+	switch {
+	case began.Status == corev1.ConditionFalse && began.Reason == noReplicaSet:
+		said = began.Message // The status does not speak of the present spec then.
+	case observed(&s.deployment) && refused.Status == corev1.ConditionTrue:
+		said = refused.Message
+	default:
+		return ""
+	}
+	said = "The API server refused a Pod: " + said
+	if !saysAny(said, saidOfQuota) {
+		return said
+	}
+	advice := "Free some of the organization's quota, or ask the platform's administrators for more."
+	if s.previousServes() {
+		advice += " A new version needs room for one more Pod than runs."
+	}
+	return status.Append(said, advice)
+}
+
+// servesOn adds to what keeps a version from running whether the one before goes on.
+func (s *appScope) servesOn(o *phase.Outcome, parts []status.Part) []status.Part {
+	for i := range parts {
+		p := &parts[i]
+		ofPods := p.Type == v1alpha1.ConditionConfigured || p.Type == v1alpha1.ConditionAvailable
+		if !ofPods || p.Status != metav1.ConditionFalse || p.Reason == v1alpha1.ReasonProgressing {
+			continue
+		}
+		problem := o.Problem(p.Type)
+		switch {
+		case s.previousServes():
+			p.Message = status.Append(p.Message, "The previous version keeps serving.")
+		case problem != nil && problem.Stalled && len(readyPods(s.pods)) > 0 && p.Type == v1alpha1.ConditionAvailable:
+			p.Message = status.Append(p.Message, "The version that runs keeps serving.")
+		}
+	}
+	return parts
+}
+
+// previousServes reports whether Pods are ready of a version before the one that the Deployment asks for.
+func (s *appScope) previousServes() bool {
+	return s.deployment.GetUID() != "" && len(readyPods(s.pods)) > len(readyPods(s.current()))
+}
+
+func readyPods(pods []corev1.Pod) []corev1.Pod {
+	var ready []corev1.Pod
+	for i := range pods {
+		if isReady(&pods[i]) {
+			ready = append(ready, pods[i])
+		}
+	}
+	return ready
+}
+
+// observed reports whether the status of a Deployment speaks of its present spec.
+func observed(d *appsv1.Deployment) bool {
+	return d.GetUID() != "" && d.Status.ObservedGeneration >= d.GetGeneration()
+}
+
+// rolledOut reports whether all Pods are of the newest version and ready, and none of an older one is left. Those of an older one go once the new ones
+// have been ready for long enough, so that only Pods without a past have to be waited for: whose container has ended before may end again.
+func rolledOut(d *appsv1.Deployment, want int32, found *symptom) bool {
+	settled := d.Status.AvailableReplicas == want || d.Status.ReadyReplicas == want && found == nil
+	return d.Status.UpdatedReplicas == want && d.Status.Replicas == want && settled
+}
+
+// deploymentCondition returns the condition of a type, which is empty if the Deployment doesn't have it.
+func deploymentCondition(d *appsv1.Deployment, t appsv1.DeploymentConditionType) appsv1.DeploymentCondition {
+	for _, c := range d.Status.Conditions {
+		if c.Type == t {
+			return c
+		}
+	}
+	return appsv1.DeploymentCondition{}
+}
