@@ -15,12 +15,16 @@ import (
 // reservedAgain is when a Domain is reconciled again whose host is reserved by what does not wake it: a Namespace or a wildcard Ingress.
 const reservedAgain = 5 * time.Minute
 
-// requireUnreserved stalls a Domain whose host no tenant can have.
+// requireUnreserved stalls a Domain whose host no tenant can have. A host with invalid punycode, which earlier versions accepted, is left to a Domain
+// that has it.
 //
 // What depends on other objects, a Namespace of the name of the last label or a wildcard Ingress, is not held against a Domain that has its host:
 // a user who creates a Namespace must not take hosts away. Only the platform's administrators create the Namespaces of the platform, and a name such as
 // berth-facade.berth-system, which leads to a Service there, is reserved in any case.
 func (s sites) requireUnreserved(ctx context.Context, d *v1alpha1.Domain, hasHost bool) error {
+	if err := host.CheckPunycode(d.Spec.Host); err != nil && !hasHost && !s.mirrors(d) {
+		return phase.Stall(v1alpha1.ReasonHostInvalid, "%s", err.Error())
+	}
 	if reason := s.rules.Refusal(d.Spec.Host, d.Spec.AppRef.Name, nil); reason != "" {
 		return phase.Stall(v1alpha1.ReasonHostReserved, "%s", reason)
 	}

@@ -219,7 +219,7 @@ func (o Options) withDefaults() Options {
 
 func (o Options) rules() host.Rules {
 	return host.Rules{
-		BaseDomain: o.BaseDomain, PublicHost: host.Normalize(o.PublicHost), ClusterDomain: host.Normalize(o.ClusterDomain), Reserved: o.ReservedHosts,
+		BaseDomain: o.BaseDomain, PublicHost: host.Canonical(o.PublicHost), ClusterDomain: host.Canonical(o.ClusterDomain), Reserved: o.ReservedHosts,
 	}
 }
 

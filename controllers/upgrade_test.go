@@ -131,6 +131,28 @@ func TestHostInANamespaceOfThePlatform(t *testing.T) {
 	expect(t, others, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouted: succeeded})
 }
 
+// A host with invalid punycode stays with the Domain that an earlier version gave it to. No other Domain gets such a host.
+func TestHostWithInvalidPunycode(t *testing.T) {
+	t.Parallel()
+	ns := labelled(t, nil, nil)
+	app := newApp(t, ns.Name)
+	served := newDomain(t, ns.Name, "xn--a."+ns.Name+".example.net", app.Name)
+	domainStatus(t, served, func(s *v1alpha1.DomainStatus) { s.URL = host.URL(served.Spec.Host) })
+	awaitCached(t, served, func(client.Object) bool { return served.Status.URL != "" })
+	mark(t, ns.Name)
+	expect(t, served, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouted: succeeded})
+
+	other := newDomain(t, ns.Name, "xn--abc."+ns.Name+".example.net", app.Name)
+	expect(t, other, status.FailedStatus, map[string]condition{
+		v1alpha1.ConditionReady: failing(v1alpha1.ReasonHostInvalid), v1alpha1.ConditionRouted: failing(v1alpha1.ReasonHostInvalid),
+	})
+	says(t, other, "xn--abc."+ns.Name+".example.net")
+	absent(t, &v1alpha1.HostClaim{ObjectMeta: metav1.ObjectMeta{Name: other.Spec.Host}})
+	absent(t, routeOf(other))
+	patch(t, other, func(client.Object) { other.Spec.Host = "xn--mnchen-3ya." + ns.Name + ".example.net" })
+	expect(t, other, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouted: succeeded})
+}
+
 // Organizations that had to prove that they own their hosts still have to.
 func TestMigrationKeepsVerification(t *testing.T) {
 	t.Parallel()

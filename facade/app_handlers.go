@@ -5,6 +5,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/berth-dev/berth/facade/internal/apierr"
 	"github.com/berth-dev/berth/facade/internal/mw"
 	"github.com/berth-dev/berth/facade/internal/store"
 	"github.com/berth-dev/berth/facade/internal/translate"
@@ -81,8 +82,9 @@ func (h *appHandlers) change(c *gin.Context, restart bool) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	// A slug can't be changed; clients that send back what they read may name it.
-	delete(members, "slug")
+	if err := keepSlug(members, c.Param("app"), restart); err != nil {
+		return nil, err
+	}
 	body, err := wire.ParseApp(members)
 	if err != nil {
 		return nil, err
@@ -91,6 +93,19 @@ func (h *appHandlers) change(c *gin.Context, restart bool) (any, error) {
 		return translate.Change(platform, observed, body, restart, fresh)
 	}
 	return h.show(h.apps.Change(c.Request.Context(), c.Param("org"), c.Param("app"), plan))
+}
+
+// keepSlug removes the slug from a body, in which clients send back what they read. In a PUT, the error is a 400 if it is another app's.
+func keepSlug(members map[string]any, app string, restart bool) error {
+	defer delete(members, wire.FieldSlug)
+	if restart {
+		return nil
+	}
+	slug, err := wire.ParseSlug(members)
+	if err == nil && slug != "" && slug != app {
+		err = apierr.Field(wire.FieldSlug, "The slug of an app cannot be changed. Leave it out, or create another app.")
+	}
+	return err
 }
 
 func (h *appHandlers) delete(c *gin.Context) (any, error) {

@@ -40,6 +40,16 @@ func TestLifeOfAnApp(t *testing.T) {
 		t.Fatalf("PUT of the same wrote: %s", cmp.Diff(app, after))
 	}
 
+	for _, slug := range []any{"another-app", "Life-Of-An-App", 7} {
+		refused := call(t, key, http.MethodPut, path, map[string]any{"slug": slug, "dataset": "production"}).want(t, http.StatusBadRequest).json(t)
+		if refused["slug"] == nil {
+			t.Errorf("PUT with the slug %v: got %v, want a 400 about slug", slug, refused)
+		}
+	}
+	for _, slug := range []any{"", nil, " life-of-an-app "} {
+		check("PUT that names no other app", call(t, key, http.MethodPut, path, map[string]any{"slug": slug}), http.StatusOK)
+	}
+
 	want["env"] = []any{
 		map[string]any{"name": "DEBUG", "value": "1"},
 		map[string]any{"name": "ZULU", "value": "last"},

@@ -65,7 +65,7 @@ func TestBadBodies(t *testing.T) {
 			status:      http.StatusBadRequest,
 			fields:      []string{"dataset", "domain", "env", "from_email", "location", "role_name"},
 		},
-		"Location":     {contentType: asForm, body: "location=http://example.com/a", status: http.StatusBadRequest, fields: []string{"location"}},
+		"Location":     {contentType: asForm, body: "location=docker://example.com/a", status: http.StatusBadRequest, fields: []string{"location"}},
 		"LocationNull": {contentType: asJSON, body: `{"location": null}`, status: http.StatusBadRequest, fields: []string{"location"}},
 		"RoleName":     {contentType: asForm, body: "role_name=arn:deploy", status: http.StatusBadRequest, fields: []string{"role_name"}},
 		"NoToken":      {contentType: asForm, body: "role_name=deploy", status: http.StatusBadRequest, fields: []string{"external_id"}},

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	berthhost "github.com/berth-dev/berth/internal/host"
 )
 
 // TestReservedHosts says that hosts of the platform and of the cluster are refused at every door.
@@ -12,7 +14,8 @@ func TestReservedHosts(t *testing.T) {
 	for _, host := range []string{
 		"berth-facade.berth-system", "Berth-Facade.Berth-System.", "kubernetes.default", "x.svc", "X.SVC.", "x.svc.cluster.local", "x.y.svc.corp.internal",
 		"pod.service." + org, "berth.example.com", "BERTH.example.com.", "login.test", "sso.login.test", "localhost", "localhost.", "berth-system",
-		baseDomain, "x." + baseDomain, "www." + slug + "." + baseDomain,
+		"https://sso.login.test/", "ｌogin.test", "Ⓢso。login。test", "lo\u00adgin.test", "ｂerth.example.com", "x.ｓvc",
+		baseDomain, "ａ" + strings.TrimPrefix(baseDomain, "a"), "x." + baseDomain, "www." + slug + "." + baseDomain,
 	} {
 		t.Run(host, func(t *testing.T) {
 			body := map[string]any{"domain": host, "slug": slug, "location": "example.com/a"}
@@ -34,7 +37,11 @@ func TestReservedHosts(t *testing.T) {
 					t.Errorf("%s %s: got %v, want a 400 about domain", door.method, door.path, got)
 				}
 			}
-			wantClaim(t, strings.ToLower(strings.TrimSuffix(host, ".")), "", "", "")
+			name, err := berthhost.Parse(host)
+			if err != nil {
+				name = strings.ToLower(strings.TrimSuffix(host, "."))
+			}
+			wantClaim(t, name, "", "", "")
 		})
 	}
 	wantClaim(t, "new-"+slug+"."+baseDomain, "", "", "")

@@ -89,16 +89,17 @@ type Hosts struct {
 
 // rules are those of package host, or an error if a name is not a valid domain.
 func (h Hosts) rules(baseDomain string) (host.Rules, error) {
-	rules := host.Rules{
-		BaseDomain: baseDomain, PublicHost: host.Normalize(h.Public), ClusterDomain: host.Normalize(cmp.Or(h.ClusterDomain, host.DefaultClusterDomain)),
+	rules := host.Rules{BaseDomain: baseDomain, PublicHost: host.Canonical(h.Public)}
+	var err error
+	if rules.ClusterDomain, err = host.ParseDomain(cmp.Or(h.ClusterDomain, host.DefaultClusterDomain)); err != nil {
+		return rules, err
 	}
-	for _, domain := range h.Reserved {
-		rules.Reserved = append(rules.Reserved, host.Normalize(domain))
-	}
-	for _, domain := range append([]string{rules.ClusterDomain}, rules.Reserved...) {
-		if problems := validation.IsDNS1123Subdomain(domain); len(problems) > 0 {
-			return rules, fmt.Errorf("%q is not a valid domain: %s", domain, strings.Join(problems, "; "))
+	for _, text := range h.Reserved {
+		domain, err := host.ParseDomain(text)
+		if err != nil {
+			return rules, err
 		}
+		rules.Reserved = append(rules.Reserved, domain)
 	}
 	return rules, nil
 }

@@ -53,6 +53,8 @@ const (
 	// ReasonHostConflict means that the host is already claimed by another App or Domain. If that was another organization's when Berth
 	// last tried, the host is not claimed again before the spec changes, so that no host is inherited silently.
 	ReasonHostConflict = "HostConflict"
+	// ReasonHostInvalid means that a label of the host begins with xn-- and is not the punycode of an internationalized name.
+	ReasonHostInvalid = "HostInvalid"
 	// ReasonHostReserved means that no Domain can have the host: it is the platform's base domain or below it and not the default host of
 	// the App that the Domain names, a cluster-internal name, the facade's public host, or one that an Ingress or --reserved-host reserves.
 	ReasonHostReserved = "HostReserved"

@@ -46,11 +46,12 @@ type DomainList struct {
 
 // DomainSpec is what a Domain shall be.
 type DomainSpec struct {
-	// host is the host name, in lower case: at least two DNS labels, no wildcard, no IP address. A last label that is a number makes an
-	// address of it for browsers: https://url.spec.whatwg.org/#ends-in-a-number-checker. Example: "www.example.com".
+	// host is the host name, in lower case: at least two DNS labels, no wildcard, no IP address, no last label that is a number, which makes
+	// an address of it for browsers. An internationalized name is in punycode, such as "xn--mnchen-3ya.example"; a label that begins with
+	// xn-- and is not valid punycode is refused with the reason HostInvalid. Example: "www.example.com".
 	// +kubebuilder:validation:MinLength=3
 	// +kubebuilder:validation:MaxLength=253
-	// +kubebuilder:validation:XValidation:rule="self.matches('^([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?[.])+[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$')",message="host must be a host name in lower case with at least two labels, such as www.example.com"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?[.])+[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$')",message="host must be a host name in lower case with at least two labels, such as www.example.com; an internationalized one must be in punycode, such as xn--mnchen-3ya.example"
 	// +kubebuilder:validation:XValidation:rule="!isIP(self) && !self.matches('(^|[.])([0-9]+|0x[0-9a-f]*)$')",message="host must be a name, not an IP address in whichever notation"
 	// +kubebuilder:validation:XValidation:rule="!self.matches('(^|[.])(svc|pod|cluster[.]local)$')",message="cluster-internal names cannot be used; choose a public hostname"
 	// +required
@@ -70,9 +71,8 @@ type DomainSpec struct {
 	// +optional
 	Mail *DomainMail `json:"mail,omitempty"`
 
-	// authentication says what the platform's login does for this host: Enabled, LoginOnly (people who have an account can log in, nobody
-	// can register) or Disabled. Berth keeps it for the programs that read it and does nothing by it. Default: Enabled; it is not filled in,
-	// so that whoever leaves it out doesn't own it.
+	// authentication says what the platform's login does: Enabled, LoginOnly (nobody can register) or Disabled (only the site's managers log in).
+	// Berth does nothing by it. Default: Enabled, which is not filled in, so that a client that leaves it out does not own it.
 	// +optional
 	Authentication DomainAuthentication `json:"authentication,omitempty"`
 }
@@ -87,7 +87,7 @@ const (
 	AuthenticationEnabled DomainAuthentication = "Enabled"
 	// AuthenticationLoginOnly lets people log in who have an account already.
 	AuthenticationLoginOnly DomainAuthentication = "LoginOnly"
-	// AuthenticationDisabled leaves login to the App.
+	// AuthenticationDisabled lets only the managers of the site log in.
 	AuthenticationDisabled DomainAuthentication = "Disabled"
 )
 

@@ -59,6 +59,7 @@ func TestDomain(t *testing.T) {
 		"Underscore":     {change: host("my_app.example.com"), refused: "spec.host"},
 		"Port":           {change: host("www.example.com:443"), refused: "spec.host"},
 		"Scheme":         {change: host("https://www.example.com"), refused: "spec.host"},
+		"FullWidth":      {change: host("ｗww.example.com"), refused: "spec.host"},
 		"Umlaut":         {change: host("bücher.example"), refused: "spec.host"},
 		"LabelTooLong":   {change: host(repeat(64) + ".example.com"), refused: "spec.host"},
 		"HostTooLong":    {change: host(labels + "abcdef"), refused: "spec.host"},
@@ -116,6 +117,18 @@ func TestDomain(t *testing.T) {
 			tc.change(&domain.Spec)
 			refused(t, api.Create(t.Context(), domain, client.DryRunAll), tc.refused)
 		})
+	}
+}
+
+// TestInternationalizedHost says that the refusal of a host in Unicode tells how to write it.
+func TestInternationalizedHost(t *testing.T) {
+	t.Parallel()
+	domain := &v1alpha1.Domain{
+		ObjectMeta: metav1.ObjectMeta{Namespace: metav1.NamespaceDefault, Name: "idn"},
+		Spec:       v1alpha1.DomainSpec{Host: "münchen.example", AppRef: v1alpha1.AppRef{Name: "web"}},
+	}
+	if err := api.Create(t.Context(), domain, client.DryRunAll); err == nil || !strings.Contains(err.Error(), "punycode, such as xn--") {
+		t.Errorf("got %v, want that the host must be in punycode", err)
 	}
 }
 

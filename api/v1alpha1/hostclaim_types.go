@@ -24,7 +24,8 @@ import (
 // +kubebuilder:printcolumn:name="Age",type="date",JSONPath=".metadata.creationTimestamp"
 type HostClaim struct {
 	metav1.TypeMeta `json:",inline"`
-	// metadata is the standard object's metadata. The name is the hostname, in lower case.
+	// metadata is the standard object's metadata. The name is the hostname, in lower case and, if it is an internationalized
+	// one, in punycode.
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty,omitzero"`
 

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 
 	hostname "github.com/berth-dev/berth/internal/host"
 )
@@ -51,12 +52,34 @@ func commonNames(text string) []string {
 			all = append(all, part)
 			continue
 		}
-		words := strings.FieldsFunc(part, func(char rune) bool { return !isNameCharacter(char) })
-		for _, word := range words {
-			word = hostname.Normalize(word)
+		for _, word := range words(part) {
 			if strings.Contains(word, ".") && strings.Trim(word, ".*-_") != "" || word == strings.TrimRight(part, ".") {
 				all = append(all, word)
 			}
+		}
+	}
+	return all
+}
+
+// words returns what may be hostnames in a text, in their normalized spelling. An internationalized name counts as its punycode; letters beyond ASCII
+// that make no such name only separate words.
+func words(text string) []string {
+	var all []string
+	isSeparator := func(char rune) bool {
+		return !isNameCharacter(char) && !unicode.In(char, unicode.Letter, unicode.Mark, unicode.Digit)
+	}
+	for word := range strings.FieldsFuncSeq(text, isSeparator) {
+		rest, wildcard := strings.CutPrefix(word, "*.")
+		name, err := hostname.ToASCII(rest)
+		switch {
+		case err != nil:
+			for part := range strings.FieldsFuncSeq(word, func(char rune) bool { return !isNameCharacter(char) }) {
+				all = append(all, hostname.Normalize(part))
+			}
+		case wildcard:
+			all = append(all, "*."+name)
+		default:
+			all = append(all, name)
 		}
 	}
 	return all

@@ -78,13 +78,16 @@ func OfURL(address string) (string, error) {
 	if parsed.Hostname() == "" {
 		return "", fmt.Errorf("%q is not a URL with a host, such as https://berth.example.com", address)
 	}
-	return Normalize(parsed.Hostname()), nil
+	return ToASCII(parsed.Hostname())
 }
 
-// ParseDomain returns a domain of the platform's configuration, such as a reserved one, in its normalized spelling. Unlike a host, it may have a single
-// label.
+// ParseDomain returns a domain of the platform's configuration, such as a reserved one, in its normalized spelling, also if it is written in Unicode.
+// Unlike a host, it may have a single label.
 func ParseDomain(text string) (string, error) {
-	name := Normalize(text)
+	name, err := ToASCII(text)
+	if err != nil {
+		return "", err
+	}
 	if problems := validation.IsDNS1123Subdomain(name); len(problems) > 0 {
 		return "", fmt.Errorf("%q is not a valid domain: %s", text, strings.Join(problems, "; "))
 	}

@@ -20,7 +20,7 @@ func (s *Store) GetDomain(ctx context.Context, organization, name string) (trans
 	if err != nil {
 		return translate.Observed{}, err
 	}
-	app, domain, err := s.called(ctx, organization, host.Normalize(name))
+	app, domain, err := s.called(ctx, organization, host.Canonical(name))
 	if err != nil {
 		return translate.Observed{}, err
 	}

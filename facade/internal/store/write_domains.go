@@ -37,7 +37,7 @@ func (s *Store) domainFinder(organization, name string) finder {
 // appCalled is the App that would be meant by a name for GetDomain if no Domain is: by its slug or default host. Its name is empty if none can
 // be.
 func (s *Store) appCalled(organization, name string) client.ObjectKey {
-	slug := host.Normalize(name)
+	slug := host.Canonical(name)
 	if strings.Contains(slug, ".") {
 		slug = s.platform.Hosts.DefaultOf(slug)
 	}
@@ -81,7 +81,7 @@ func (s *Store) appOf(ctx context.Context, organization string, body wire.Domain
 		app = s.OnlyApp(organization)
 	}
 	if app == nil {
-		return nil, apierr.Field(wire.FieldSlug, "The slug of the app that the domain is for is wanted.")
+		return nil, apierr.Field(wire.FieldSlug, "slug is required: it says which app the domain is for.")
 	}
 	return app, nil
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/berth-dev/berth/facade/internal/apierr"
 	"github.com/berth-dev/berth/facade/internal/wire"
 	"github.com/berth-dev/berth/internal/certificate"
+	"github.com/berth-dev/berth/internal/host"
 )
 
 // domainChange is one change of a Domain on its way, as change is of an App. What a client sends back as it was shown is no change.
@@ -126,6 +127,10 @@ func (c *domainChange) setHost(body wire.DomainBody) error {
 		return nil
 	}
 	c.host = *body.Domain
+	// Not before it is known to change: clients send back a host that an earlier version accepted.
+	if err := host.CheckPunycode(c.host); err != nil && c.host != c.platform.DefaultHost(c.observed.App.Name) {
+		return apierr.Field(wire.FieldDomain, err.Error())
+	}
 	if refusal := c.platform.Hosts.Refusal(c.host, c.observed.App.Name, c.platform.IsNamespace); refusal != "" {
 		return apierr.Field(wire.FieldDomain, refusal)
 	}

@@ -89,6 +89,7 @@ func TestChangeDomain(t *testing.T) {
 			secrets: []string{"shop-cert-0123456789"},
 		},
 		"HostAlone":      {body: wire.DomainBody{Domain: new("other.example.com"), Certificate: chain}, field: "domain"},
+		"HostPunycode":   {body: wire.DomainBody{Domain: new("xn--a.example.com")}, field: "domain"},
 		"HostOfPlatform": {body: wire.DomainBody{Domain: new("other.apps.example.com")}, field: "domain"},
 		"HostOfService":  {body: wire.DomainBody{Domain: new("shop.acme.svc")}, field: "domain"},
 		"HostOfCluster":  {body: wire.DomainBody{Domain: new("shop.acme.svc.cluster.local")}, field: "domain"},

@@ -42,15 +42,17 @@ type Observed struct {
 
 // ToWire is the app as clients read it.
 func ToWire(platform Platform, o Observed) wire.App {
+	name := platform.hostOf(o)
 	return wire.App{
-		Slug:       o.App.Name,
-		Dataset:    datasetOf(o.App),
-		Location:   o.App.Annotations[v1alpha1.AnnotationLocationPrefix] + o.App.Spec.Image,
-		RoleName:   roleOf(o),
-		Env:        envOf(o),
-		ExternalID: o.ExternalID,
-		Domain:     platform.hostOf(o),
-		FromEmail:  platform.MailFor(o.Domain).From,
+		Slug:          o.App.Name,
+		Dataset:       datasetOf(o.App),
+		Location:      o.App.Annotations[v1alpha1.AnnotationLocationPrefix] + o.App.Spec.Image,
+		RoleName:      roleOf(o),
+		Env:           envOf(o),
+		ExternalID:    o.ExternalID,
+		Domain:        name,
+		DomainUnicode: host.Unicode(name),
+		FromEmail:     platform.MailFor(o.Domain).From,
 	}
 }
 

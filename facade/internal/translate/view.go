@@ -11,6 +11,7 @@ import (
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/facade/internal/wire"
 	"github.com/berth-dev/berth/internal/certificate"
+	"github.com/berth-dev/berth/internal/host"
 	"github.com/berth-dev/berth/internal/names"
 )
 
@@ -21,11 +22,12 @@ var authentications = []v1alpha1.DomainAuthentication{
 
 // ToDomain is the Domain as clients read it, or the default host of an App that has none.
 func ToDomain(platform Platform, o Observed) wire.Domain {
-	host, mail := platform.hostOf(o), platform.MailFor(o.Domain)
+	name, mail := platform.hostOf(o), platform.MailFor(o.Domain)
 	return wire.Domain{
 		Slug:           o.App.Name,
-		Domain:         host,
-		URL:            "https://" + host,
+		Domain:         name,
+		DomainUnicode:  host.Unicode(name),
+		URL:            host.URL(name),
 		SSLCertificate: string(chainOf(platform, o).PEM()),
 		CertType:       certTypeOf(o.Domain),
 		FromEmail:      mail.From,

@@ -9,15 +9,16 @@ import (
 
 	"github.com/berth-dev/berth/facade/internal/apierr"
 	"github.com/berth-dev/berth/internal/certificate"
-	"github.com/berth-dev/berth/internal/host"
 )
 
 // Domain is a domain as every answer shows it. The order of the fields is that of the answer.
 type Domain struct {
 	// Slug is that of the app that the domain serves.
 	Slug string `json:"slug"`
-	// Domain is the host name.
+	// Domain is the host name, in punycode if it is an internationalized one.
 	Domain string `json:"domain"`
+	// DomainUnicode is the name that the punycode of Domain stands for; empty if it has none.
+	DomainUnicode string `json:"domain_unicode,omitempty"`
 	// URL is where the host answers.
 	URL string `json:"url"`
 	// SSLCertificate is the chain as PEM, the host's certificate first; empty until there is one.
@@ -31,7 +32,7 @@ type Domain struct {
 	EmailPort int32  `json:"email_port"`
 	// EmailHostUser is who logs in at the mail server; empty for nobody.
 	EmailHostUser string `json:"email_host_user"`
-	// Authentication is what the platform's login does: 0 all, 1 log people in who have an account, 2 nothing.
+	// Authentication is what the platform's login does: 0 all, 1 log people in who have an account, 2 log only the managers of the site in.
 	Authentication int `json:"authentication"`
 	// Billing is the dataset of the app.
 	Billing string `json:"billing"`
@@ -87,7 +88,7 @@ type Upload []byte
 type DomainBody struct {
 	// Slug is that of the app; never empty.
 	Slug *string
-	// Domain is never empty.
+	// Domain is a valid host in its normalized spelling; its punycode may be invalid.
 	Domain *string
 	// Certificate is nil also if the body says nothing by an empty one, and so is Key.
 	Certificate certificate.Chain
@@ -141,7 +142,7 @@ func ParseDomain(members map[string]any) (DomainBody, error) {
 	p := parser{members: members, errors: apierr.Fields{}}
 	body := DomainBody{
 		Slug:              p.optional(FieldSlug),
-		Domain:            p.text(FieldDomain, required),
+		Domain:            p.host(FieldDomain, required),
 		FromEmail:         p.text(FieldFrom, clearable),
 		EmailHost:         p.text(FieldHost, clearable),
 		EmailPort:         p.port(FieldPort),
@@ -150,9 +151,6 @@ func ParseDomain(members map[string]any) (DomainBody, error) {
 		Authentication:    p.authentication(FieldLogin),
 	}
 	p.certificate(&body)
-	if body.Domain != nil {
-		*body.Domain = host.Normalize(*body.Domain)
-	}
 	body.validate(p.errors)
 	return body, p.errors.Err()
 }
@@ -234,7 +232,6 @@ func (p *parser) authentication(name string) *int {
 
 func (b *DomainBody) validate(errors apierr.Fields) {
 	check(errors, FieldSlug, b.Slug, validSlug, messageSlug)
-	check(errors, FieldDomain, b.Domain, validDomain, messageDomain)
 	check(errors, FieldFrom, b.FromEmail, validFromEmail, messageEmail)
 	check(errors, FieldHost, b.EmailHost, validMailHost, "A mail server is a host name or an IP address, such as smtp.example.com.")
 	check(errors, FieldUser, b.EmailHostUser, validMailUser, "A user has at most 254 characters, and no control characters.")

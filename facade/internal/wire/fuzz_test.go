@@ -2,6 +2,7 @@ package wire
 
 import (
 	"net/mail"
+	"slices"
 	"strings"
 	"testing"
 
@@ -17,7 +18,7 @@ func FuzzLocation(f *testing.F) {
 	f.Add("a:5/b:c")
 	f.Fuzz(func(t *testing.T, location string) {
 		prefix, image := SplitLocation(location)
-		if prefix+image != location || !strings.EqualFold(prefix, schemePrefix) && prefix != "" {
+		if prefix+image != location || !slices.Contains([]string{"", "http://", "https://"}, strings.ToLower(prefix)) {
 			t.Fatalf("%q is parted into %q and %q", location, prefix, image)
 		}
 		if !validLocation(location) {

@@ -33,7 +33,7 @@ func ParseApp(members map[string]any) (AppBody, error) {
 		RoleName:  p.text(FieldRole, clearable),
 		Env:       p.env("env"),
 		Dataset:   p.text("dataset", clearable),
-		Domain:    p.text(FieldDomain, clearable),
+		Domain:    p.host(FieldDomain, clearable),
 		FromEmail: p.text(FieldFrom, clearable),
 	}
 	if value, named := members["dataset"]; named && value == nil {
@@ -41,9 +41,6 @@ func ParseApp(members map[string]any) (AppBody, error) {
 	}
 	if id := p.verbatim(FieldExternalID); id != nil && *id != "" {
 		body.ExternalID = id
-	}
-	if body.Domain != nil {
-		*body.Domain = host.Normalize(*body.Domain)
 	}
 	body.validate(p.errors)
 	return body, p.errors.Err()
@@ -91,6 +88,20 @@ func (p *parser) optional(name string) *string {
 		return value
 	}
 	return nil
+}
+
+// host reads a member that is a hostname, as people write one.
+func (p *parser) host(name string, empty emptiness) *string {
+	value := p.text(name, empty)
+	if value == nil || *value == "" {
+		return value
+	}
+	parsed, err := host.Parse(*value)
+	if err != nil {
+		p.errors.Add(name, err.Error())
+		return nil
+	}
+	return &parsed
 }
 
 // verbatim reads a member that is a string, of which every character counts; null is "".

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/berth-dev/berth/facade/internal/apierr"
-	"github.com/berth-dev/berth/internal/host"
 )
 
 // What an App and a Domain can hold. The custom resources' own rules say the same and have the last word; to know it here lets bad input be
@@ -40,22 +39,20 @@ var (
 
 // What the fields want.
 const (
-	messageSlug     = "A slug is 1 to 25 characters: a to z, 0 to 9 and hyphens, beginning and ending with a letter or digit."
-	messageLocation = "A location is an image reference: [https://][HOST[:PORT]/]REPOSITORY[:TAG][@DIGEST], the repository in lower case."
+	messageSlug     = "Enter a slug of 1 to 25 lowercase letters (a to z), digits and hyphens that begins and ends with a letter or digit, such as shop."
+	messageLocation = "Enter an image reference, [https://][HOST[:PORT]/]REPOSITORY[:TAG][@DIGEST], with the repository in lower case. " +
+		"http:// is also accepted and means the same; leave out any other scheme."
 	messageRoleName = "A role name is the ARN of an AWS IAM role, such as arn:aws:iam::123456789012:role/shop-pull, or a user name without a colon."
-	messageDomain   = "Enter a valid hostname with at least two labels, such as www.example.com. Wildcards and IP addresses are not valid."
 	messageEmail    = "Enter a valid email address."
 )
 
-// schemePrefix may stand in front of a location, in any case.
-const schemePrefix = "https://"
+// schemePrefix matches what may precede a location. It does not say how the image is pulled.
+var schemePrefix = regexp.MustCompile(`^(?i:https?://)`)
 
 // SplitLocation parts a location into what may stand in front of an image reference and the reference.
 func SplitLocation(location string) (prefix, image string) {
-	if len(location) >= len(schemePrefix) && strings.EqualFold(location[:len(schemePrefix)], schemePrefix) {
-		return location[:len(schemePrefix)], location[len(schemePrefix):]
-	}
-	return "", location
+	prefix = schemePrefix.FindString(location)
+	return prefix, location[len(prefix):]
 }
 
 func (b *AppBody) validate(errors apierr.Fields) {
@@ -63,7 +60,6 @@ func (b *AppBody) validate(errors apierr.Fields) {
 	check(errors, "location", b.Location, validLocation, messageLocation)
 	check(errors, FieldRole, b.RoleName, validRoleName, messageRoleName)
 	check(errors, FieldExternalID, b.ExternalID, validToken, "A password or token has at most 16 KiB.")
-	check(errors, FieldDomain, b.Domain, validDomain, messageDomain)
 	check(errors, FieldFrom, b.FromEmail, validFromEmail, messageEmail)
 	if b.Dataset != nil && !slices.Contains(datasets, *b.Dataset) {
 		errors.Add("dataset", fmt.Sprintf("%q is not a valid choice.", *b.Dataset))
@@ -96,8 +92,6 @@ func validRoleName(name string) bool {
 }
 
 func validToken(token string) bool { return len(token) <= maxToken }
-
-func validDomain(name string) bool { return name == "" || host.IsValid(name) }
 
 // validFromEmail wants a bare address, which a mail can come from: no name beside it, no list.
 func validFromEmail(address string) bool {

@@ -18,6 +18,8 @@ type App struct {
 	ExternalID string `json:"external_id"`
 	// Domain is the host that the app answers at.
 	Domain string `json:"domain"`
+	// DomainUnicode is as in Domain.
+	DomainUnicode string `json:"domain_unicode,omitempty"`
 	// FromEmail is the address that its notifications come from; may be empty.
 	FromEmail string `json:"from_email"`
 }

@@ -56,6 +56,8 @@ func TestParseApp(t *testing.T) {
 			members: map[string]any{"domain": "WWW.Example.com.", "from_email": "a@b"},
 			want:    AppBody{Domain: new("www.example.com"), FromEmail: new("a@b")},
 		},
+		"HostInUnicode": {members: map[string]any{"domain": "MÜNCHEN.example"}, want: AppBody{Domain: new("xn--mnchen-3ya.example")}},
+		"HostAsAddress": {members: map[string]any{"domain": "https://www.example.com/"}, want: AppBody{Domain: new("www.example.com")}},
 		"HostWithDigits": {
 			reason:  "A label may be or have a number, and a last one may begin with one.",
 			members: map[string]any{"domain": "1.0x1.2x", "from_email": "o'neil+1@b.c"},
@@ -106,10 +108,13 @@ func TestParseBadApp(t *testing.T) {
 		"SlugUpperCase":       {members: map[string]any{"slug": "Shop"}, want: []string{"slug"}},
 		"SlugHyphenLast":      {members: map[string]any{"slug": "shop-"}, want: []string{"slug"}},
 		"HostRoot":            {members: map[string]any{"domain": "."}, want: []string{"domain"}},
+		"HostPort":            {members: map[string]any{"domain": "www.example.com:443"}, want: []string{"domain"}},
+		"HostIDN":             {members: map[string]any{"domain": "-münchen.example"}, want: []string{"domain"}},
 		"LocationNull":        {members: map[string]any{"location": nil}, want: []string{"location"}},
 		"LocationEmpty":       {members: map[string]any{"location": ""}, want: []string{"location"}},
 		"LocationSchemeOnly":  {members: map[string]any{"location": "https://"}, want: []string{"location"}},
-		"LocationOtherScheme": {members: map[string]any{"location": "http://example.com/shop"}, want: []string{"location"}},
+		"LocationOtherScheme": {members: map[string]any{"location": "docker://example.com/shop"}, want: []string{"location"}},
+		"LocationTwoSchemes":  {members: map[string]any{"location": "http://https://example.com/shop"}, want: []string{"location"}},
 		"LocationUpperCase":   {members: map[string]any{"location": "example.com/Shop"}, want: []string{"location"}},
 		"LocationTooLong":     {members: map[string]any{"location": strings.Repeat("a", 1025)}, want: []string{"location"}},
 		"LocationNUL":         {members: map[string]any{"location": "a\x00"}, want: []string{"location"}},
@@ -185,6 +190,9 @@ func TestSplitLocation(t *testing.T) {
 	}{
 		"WithScheme":    {location: "https://example.com/a:v1", want: want{Prefix: "https://", Image: "example.com/a:v1"}},
 		"AnyCase":       {location: "Https://example.com/a", want: want{Prefix: "Https://", Image: "example.com/a"}},
+		"HTTP":          {location: "http://example.com/a:v1", want: want{Prefix: "http://", Image: "example.com/a:v1"}},
+		"HTTPAnyCase":   {location: "HTTP://example.com:5000/a", want: want{Prefix: "HTTP://", Image: "example.com:5000/a"}},
+		"LikeAScheme":   {location: "https/a", want: want{Image: "https/a"}},
 		"WithoutScheme": {location: "example.com:5000/a@sha256:0", want: want{Image: "example.com:5000/a@sha256:0"}},
 		"Short":         {location: "a", want: want{Image: "a"}},
 	}

@@ -20,7 +20,7 @@ var (
 		"ScaledToZero", "RegistryNotAllowed", "RunsAsRoot",
 	}
 	onlyDomain = []string{
-		"RecordNotFound", "RecordDifferent", "LookupFailed", "ServedBefore", "AppNotFound", "ExpiresWithin30Days",
+		"HostInvalid", "RecordNotFound", "RecordDifferent", "LookupFailed", "ServedBefore", "AppNotFound", "ExpiresWithin30Days",
 		"ExpiresWithin7Days", "ExpiresWithin1Day", "Expired",
 	}
 	onlyOrganization = []string{

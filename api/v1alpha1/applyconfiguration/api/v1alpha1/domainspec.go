@@ -13,8 +13,9 @@ import (
 //
 // DomainSpec is what a Domain shall be.
 type DomainSpecApplyConfiguration struct {
-	// host is the host name, in lower case: at least two DNS labels, no wildcard, no IP address. A last label that is a number makes an
-	// address of it for browsers: https://url.spec.whatwg.org/#ends-in-a-number-checker. Example: "www.example.com".
+	// host is the host name, in lower case: at least two DNS labels, no wildcard, no IP address, no last label that is a number, which makes
+	// an address of it for browsers. An internationalized name is in punycode, such as "xn--mnchen-3ya.example"; a label that begins with
+	// xn-- and is not valid punycode is refused with the reason HostInvalid. Example: "www.example.com".
 	Host *string `json:"host,omitempty"`
 	// appRef names the App that the host serves.
 	AppRef *AppRefApplyConfiguration `json:"appRef,omitempty"`
@@ -24,9 +25,8 @@ type DomainSpecApplyConfiguration struct {
 	TLS *DomainTLSApplyConfiguration `json:"tls,omitempty"`
 	// mail is how the App's notifications are sent for this host. Without it, or a field of it, the platform's own settings apply.
 	Mail *DomainMailApplyConfiguration `json:"mail,omitempty"`
-	// authentication says what the platform's login does for this host: Enabled, LoginOnly (people who have an account can log in, nobody
-	// can register) or Disabled. Berth keeps it for the programs that read it and does nothing by it. Default: Enabled; it is not filled in,
-	// so that whoever leaves it out doesn't own it.
+	// authentication says what the platform's login does: Enabled, LoginOnly (nobody can register) or Disabled (only the site's managers log in).
+	// Berth does nothing by it. Default: Enabled, which is not filled in, so that a client that leaves it out does not own it.
 	Authentication *apiv1alpha1.DomainAuthentication `json:"authentication,omitempty"`
 }
 

@@ -24,7 +24,8 @@ import (
 // holds the host, Berth creates the claim again.
 type HostClaimApplyConfiguration struct {
 	v1.TypeMetaApplyConfiguration `json:""`
-	// metadata is the standard object's metadata. The name is the hostname, in lower case.
+	// metadata is the standard object's metadata. The name is the hostname, in lower case and, if it is an internationalized
+	// one, in punycode.
 	*v1.ObjectMetaApplyConfiguration `json:"metadata,omitempty"`
 	// spec says who has the host.
 	Spec *HostClaimSpecApplyConfiguration `json:"spec,omitempty"`
