@@ -21,14 +21,17 @@ const maxWords = 400
 // cert-manager makes a CertificateRequest for each time that it asks for a certificate, for that an Order if the issuer speaks ACME, and
 // for that a Challenge for each host. Each is controlled by the one before. Who is nearest to the cause knows best what is missing.
 
-// hindrance says in words that a Certificate isn't issued yet, and what keeps cert-manager from it, as far as that is known.
+// hindrance says in words that a Certificate isn't issued or renewed yet, and what keeps cert-manager from it, as far as that is known.
 func (s sites) hindrance(ctx context.Context, c *cmv1.Certificate) (string, error) {
 	issuing := certificateCondition(c, cmv1.CertificateConditionIssuing)
 	cause, err := s.cause(ctx, c.GetUID())
 	if err != nil {
 		return "", err
 	}
-	if issuing.Status != cmmeta.ConditionFalse {
+	switch {
+	case issuing.Status == "" && isIssued(c):
+		return "cert-manager has not begun to renew it. Check that cert-manager is running.", nil
+	case issuing.Status != cmmeta.ConditionFalse:
 		return strings.TrimSpace("The certificate is being issued. " + cause), nil
 	}
 	if cause == "" {

@@ -27,8 +27,9 @@ func (r *appReconciler) writeStatus(ctx context.Context, s *appScope, o *phase.O
 	conditions := status.Conditions(s.app.Status.Conditions, s.app.GetGeneration(), metav1.NewTime(now), s.servesOn(o, keepRefusal(s.app, o, status.Parts(o,
 		status.Observer{Type: v1alpha1.ConditionConfigured, Part: func() status.Part { return configured(symptom, s.pull.note) }},
 		status.Observer{Type: v1alpha1.ConditionAvailable, Part: func() status.Part { return s.available(symptom) }},
-		status.Observer{Type: v1alpha1.ConditionCertified, Part: func() status.Part { return s.serving.certified() }},
+		status.Observer{Type: v1alpha1.ConditionCertified, Part: func() status.Part { return s.serving.certified(now) }},
 		status.Observer{Type: v1alpha1.ConditionRouted, Part: func() status.Part { return routed(s.site.Host) }},
+		status.Observer{Type: v1alpha1.ConditionCertificateExpiring, Part: func() status.Part { return s.serving.expiring(now) }},
 	))))
 	want, err := status.Convert[apiac.AppStatusApplyConfiguration](s.status(conditions))
 	if err != nil {
@@ -39,6 +40,7 @@ func (r *appReconciler) writeStatus(ctx context.Context, s *appScope, o *phase.O
 		return 0, fmt.Errorf("write status: %w", err)
 	}
 	status.Announce(r.recorder, s.app, conditions)
+	status.Warn(r.recorder, s.app, conditions, v1alpha1.ConditionCertificateExpiring)
 	return recheck, nil
 }
 

@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"context"
+	"time"
 
 	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
 	cmmeta "github.com/cert-manager/cert-manager/pkg/apis/meta/v1"
@@ -45,7 +46,7 @@ func (s sites) certifyIssued(ctx context.Context, owner metav1.Object, v *servin
 	}
 	err := s.issue(ctx, owner, v)
 	s.choose(v, err == nil && isIssued(&v.certificate))
-	return err
+	return s.unlessExpired(v, err)
 }
 
 // issue makes cert-manager get the certificate of a site, and the Secret that it is written to go with the owner.
@@ -64,12 +65,10 @@ func (s sites) issue(ctx context.Context, owner metav1.Object, v *serving) error
 		return err
 	}
 	s.paid.Delete(paymentOf(owner, v.site))
-	if err := s.adoptIssued(ctx, owner, v.site); err != nil || isIssued(&v.certificate) {
+	if err := s.adoptIssued(ctx, owner, v.site); err != nil {
 		return err
 	}
-	var err error
-	v.hint, err = s.hindrance(ctx, &v.certificate)
-	return err
+	return s.explain(ctx, v)
 }
 
 // requireIssuer stalls unless the organization may use the issuer of a site. What is served stays, and is renewed by the issuer that has signed it.
@@ -116,10 +115,12 @@ func isIssued(c *cmv1.Certificate) bool {
 }
 
 // certified says how far the certificate that a site wants is.
-func (v *serving) certified() status.Part {
+func (v *serving) certified(now time.Time) status.Part {
 	const condition = v1alpha1.ConditionCertified
-	wanted, _, _ := v.wanted()
+	wanted, it, _ := v.wanted()
 	switch {
+	case v.site.Source == "" && v.expired(now):
+		return v.ended()
 	case v.site.Source == "" && !v.site.Wildcard && !isIssued(&v.certificate):
 		return status.Progressing(condition, v.hint)
 	case !v.routed || v.secret != wanted:
@@ -128,6 +129,8 @@ func (v *serving) certified() status.Part {
 		return status.Succeeded(condition, "The custom certificate is valid.")
 	case v.site.Wildcard:
 		return status.Succeeded(condition, "The host has the platform's wildcard certificate, which Berth does not look at.")
+	case !it.good:
+		return v.useless(it, now)
 	default:
 		return status.Succeeded(condition, "The certificate is valid.")
 	}

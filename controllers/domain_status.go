@@ -50,7 +50,7 @@ func (r *domainReconciler) observers(s *domainScope) []status.Observer {
 		all = append(all, status.Observer{Type: v1alpha1.ConditionVerified, Part: func() status.Part { return r.verified(s) }})
 	}
 	return append(all,
-		status.Observer{Type: v1alpha1.ConditionCertified, Part: func() status.Part { return s.serving.certified() }},
+		status.Observer{Type: v1alpha1.ConditionCertified, Part: func() status.Part { return s.serving.certified(r.clock.Now()) }},
 		status.Observer{Type: v1alpha1.ConditionRouted, Part: s.routed},
 		status.Observer{
 			Type: v1alpha1.ConditionCertificateExpiring, Part: func() status.Part { return s.serving.expiring(r.clock.Now()) },

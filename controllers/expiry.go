@@ -13,7 +13,7 @@ import (
 
 const day = 24 * time.Hour
 
-// expirySteps are the times before the end of a custom certificate at which its user is warned, the last one first.
+// expirySteps are the times before the end of a certificate at which its user is warned, the last one first.
 var expirySteps = []struct {
 	before time.Duration
 	reason string
@@ -24,29 +24,46 @@ var expirySteps = []struct {
 	{30 * day, v1alpha1.ReasonExpiresWithin30Days},
 }
 
-// expiring says whether what the route serves is a custom certificate that ends soon, and notes when there will be more to say. Of an
-// issuer's, cert-manager takes care.
+// expiring says whether the certificate that the route serves ends soon and has not been replaced, and notes when there will be more to say.
 func (v *serving) expiring(now time.Time) status.Part {
+	it, kind := v.served()
+	switch {
+	case len(it.chain) == 0:
+		return status.Part{
+			Type: v1alpha1.ConditionCertificateExpiring, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonSucceeded, Warning: true,
+			Message: "No certificate is served that Berth looks after.",
+		}
+	case kind == v1alpha1.CertificateCustom:
+		return v.customExpiring(it, now)
+	default:
+		return v.renewing(it, now)
+	}
+}
+
+// customExpiring says whether a custom certificate ends soon, which only the user can replace.
+func (v *serving) customExpiring(it stored, now time.Time) status.Part {
+	end := it.chain.NotAfter()
 	part := status.Part{
 		Type: v1alpha1.ConditionCertificateExpiring, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonSucceeded, Warning: true,
-		Message: "No custom certificate is served.",
+		Message: fmt.Sprintf("The custom certificate ends on %s.", rfc3339(end)),
 	}
-	it, kind := v.served()
-	if kind != v1alpha1.CertificateCustom || len(it.chain) == 0 {
-		return part
-	}
-	end := it.chain.NotAfter()
-	part.Message = fmt.Sprintf("The custom certificate ends on %s.", end.UTC().Format(time.RFC3339))
-	for _, step := range expirySteps {
-		if left := end.Sub(now) - step.before; left > 0 {
-			v.recheck = phase.Sooner(v.recheck, left)
-			continue
-		}
-		part.Status, part.Reason = metav1.ConditionTrue, step.reason
-		break
+	if reason := v.step(end, now); reason != "" {
+		part.Status, part.Reason = metav1.ConditionTrue, reason
 	}
 	if part.Reason == v1alpha1.ReasonExpired {
-		part.Message = fmt.Sprintf("The custom certificate ended on %s and is served for lack of a better one.", end.UTC().Format(time.RFC3339))
+		part.Message = fmt.Sprintf("The custom certificate ended on %s and is served for lack of a better one.", rfc3339(end))
 	}
 	return part
+}
+
+// step returns the reason of the last of the steps before an end that has been reached, or nothing, and notes when the next one is.
+func (v *serving) step(end, now time.Time) string {
+	for _, step := range expirySteps {
+		left := end.Sub(now) - step.before
+		if left <= 0 {
+			return step.reason
+		}
+		v.recheck = phase.Sooner(v.recheck, left)
+	}
+	return ""
 }

@@ -101,19 +101,33 @@ func reconcileAside(t *testing.T, b base, domain *v1alpha1.Domain) reconcile.Res
 	return result
 }
 
-// asideClient keeps the status that is written of a Domain.
+// reconcileAppAside does the same with an App.
+func reconcileAppAside(t *testing.T, b base, app *v1alpha1.App) reconcile.Result {
+	t.Helper()
+	written := &v1alpha1.App{Status: app.Status}
+	b.client = asideClient{b.client, written}
+	r := &appReconciler{base: b, sites: newSites(b)}
+	result, err := r.Reconcile(t.Context(), app)
+	if err != nil {
+		t.Fatalf("Reconcile: %v", err)
+	}
+	app.Status = written.Status
+	return result
+}
+
+// asideClient keeps the status that is written of an object, and writes none.
 type asideClient struct {
 	client.Client
-	domain *v1alpha1.Domain
+	object client.Object
 }
 
 func (c asideClient) Status() client.SubResourceWriter {
-	return asideStatus{c.Client.Status(), c.domain}
+	return asideStatus{c.Client.Status(), c.object}
 }
 
 type asideStatus struct {
 	client.SubResourceWriter
-	domain *v1alpha1.Domain
+	object client.Object
 }
 
 func (s asideStatus) Apply(ctx context.Context, want runtime.ApplyConfiguration, opts ...client.SubResourceApplyOption) error {
@@ -124,33 +138,24 @@ func (s asideStatus) Apply(ctx context.Context, want runtime.ApplyConfiguration,
 	if err != nil {
 		return err
 	}
-	var d v1alpha1.Domain
-	if err := json.Unmarshal(after, &d); err != nil {
-		return err
+	switch o := s.object.(type) {
+	case *v1alpha1.Domain:
+		o.Status = v1alpha1.DomainStatus{}
+	case *v1alpha1.App:
+		o.Status = v1alpha1.AppStatus{}
 	}
-	s.domain.Status = d.Status
-	return nil
+	return json.Unmarshal(after, s.object)
 }
 
-// has says that a Domain, as the test has it, has these conditions.
-func has(t *testing.T, domain *v1alpha1.Domain, want map[string]condition) {
+// has says that an object, as the test has it, has these conditions.
+func has(t *testing.T, o hasConditions, want map[string]condition) {
 	t.Helper()
 	for name, want := range want {
-		c := meta.FindStatusCondition(domain.Status.Conditions, name)
+		c := meta.FindStatusCondition(o.GetConditions(), name)
 		if c == nil || (condition{c.Status, c.Reason}) != want {
 			t.Errorf("condition %s: %+v, want %+v", name, c, want)
 		}
 	}
-}
-
-// Nobody is warned of the end of an issuer's certificate.
-func TestIssuedCertificateExpires(t *testing.T) {
-	t.Parallel()
-	ns := organization(t)
-	domain := newServedDomain(t, ns)
-	quiesce(t, ns)
-	reconcileDomain(t, domain, testclock.NewFakePassiveClock(time.Now().Add(89*day)))
-	expect(t, domain, status.CurrentStatus, ready)
 }
 
 // A certificate that isn't valid yet is looked at again when it is.

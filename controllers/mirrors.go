@@ -95,9 +95,14 @@ func (r *domainReconciler) follow(ctx context.Context, s *domainScope) error {
 	if err != nil || follows {
 		return err
 	}
+	return r.sites.unlessExpired(&s.serving, s.behind())
+}
+
+// behind says why the App has not done its part for the certificate of a Domain that mirrors it.
+func (s *domainScope) behind() error {
 	told := meta.FindStatusCondition(s.app.Status.Conditions, v1alpha1.ConditionCertified)
 	switch {
-	case told != nil && told.Reason == v1alpha1.ReasonInvalid: // Only who was refused knows.
+	case told != nil && (told.Reason == v1alpha1.ReasonInvalid || told.Reason == v1alpha1.ReasonExpired): // Only who was refused knows.
 		return phase.Stall(told.Reason, "%s", told.Message)
 	case told != nil && told.Reason == v1alpha1.ReasonThrottled:
 		return phase.Wait(0, told.Reason, "%s", told.Message)
@@ -119,11 +124,10 @@ func (s sites) follows(ctx context.Context, domain *v1alpha1.Domain, app *v1alph
 	}
 	v.certificate.Namespace, v.certificate.Name = v.site.Namespace, v.site.Name
 	asked, err := ssa.Applied(ctx, s.client, app, desired.Certificate(v.site), &v.certificate, cmv1ac.ExtractCertificate)
-	if err != nil || !asked || isIssued(&v.certificate) {
-		return asked, err
+	if err != nil || !asked {
+		return false, err
 	}
-	v.hint, err = s.hindrance(ctx, &v.certificate)
-	return true, err
+	return true, s.explain(ctx, v)
 }
 
 // siblings returns the Domains of an organization that mirror the same App as a Domain: the oldest of them decides about the certificate.

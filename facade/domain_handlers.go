@@ -3,6 +3,9 @@ package facade
 import (
 	"cmp"
 	"context"
+	"errors"
+	"mime"
+	"net/http"
 
 	"github.com/gin-gonic/gin"
 
@@ -23,7 +26,7 @@ type domainStore interface {
 	DomainExists(ctx context.Context, organization, name string) error
 	CreateDomain(ctx context.Context, organization string, body wire.DomainBody) (translate.Observed, error)
 	ChangeDomain(ctx context.Context, organization, name string, plan store.Planner) (translate.Observed, error)
-	KeepKey(ctx context.Context, organization, name string, key []byte) (translate.Observed, error)
+	KeepKey(ctx context.Context, organization, name string, key []byte, others []string) ([]string, error)
 }
 
 // domainHandlers serve the calls about domains. Those whose path names no organization are about all.
@@ -106,6 +109,10 @@ func (h *domainHandlers) newKey(c *gin.Context) (any, error) {
 	if algorithm != certificate.RSA && algorithm != certificate.ECDSA {
 		return nil, apierr.Field("algorithm", "An algorithm is rsa or ecdsa.")
 	}
+	others, err := furtherHosts(c.Request)
+	if err != nil {
+		return nil, err
+	}
 	key, err := certificate.NewKey(algorithm)
 	if err != nil {
 		return nil, err
@@ -114,12 +121,27 @@ func (h *domainHandlers) newKey(c *gin.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	observed, err := h.domains.KeepKey(c.Request.Context(), c.Param("org"), c.Param("domain"), encoded)
+	hosts, err := h.domains.KeepKey(c.Request.Context(), c.Param("org"), c.Param("domain"), encoded, others)
 	if err != nil {
 		return nil, err
 	}
-	request, err := certificate.NewRequest(key, translate.ToDomain(h.platform, observed).Domain)
+	request, err := certificate.NewSharedRequest(key, hosts[0], hosts[1:]...)
 	return wire.CSR{CSR: string(request)}, err
+}
+
+// furtherHosts reads the hosts that a request for a certificate is for beside the domain's. The call needs no body, and clients that know of none may
+// send anything: only JSON is refused if it cannot be read.
+func furtherHosts(r *http.Request) ([]string, error) {
+	members, err := web.Bind(r)
+	mediaType, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	e, refused := errors.AsType[*apierr.Error](err)
+	switch {
+	case refused && e.Status < http.StatusInternalServerError && e.Status != http.StatusRequestEntityTooLarge && mediaType != "application/json":
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	return wire.ParseDomains(members)
 }
 
 // show is what clients see of a domain.

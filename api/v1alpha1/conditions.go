@@ -30,8 +30,9 @@ const (
 	ConditionAuthorized = "Authorized"
 	// ConditionBounded, on an Organization, says whether its quota, its default requests and limits and its NetworkPolicy are in place.
 	ConditionBounded = "Bounded"
-	// ConditionCertificateExpiring, on a Domain, is True when the custom certificate that it serves ends soon: nobody but the user can
-	// renew that. It is a warning and no part of Ready.
+	// ConditionCertificateExpiring, on an App or a Domain, is True when the certificate that its host serves has not been replaced in time: a
+	// custom certificate ends soon, which only the user can renew, or the renewal of an issued certificate is overdue. It is a warning and no
+	// part of Ready.
 	ConditionCertificateExpiring = "CertificateExpiring"
 )
 
@@ -129,7 +130,9 @@ const (
 	ReasonExpiresWithin7Days = "ExpiresWithin7Days"
 	// ReasonExpiresWithin1Day says that a day is left at most.
 	ReasonExpiresWithin1Day = "ExpiresWithin1Day"
-	// ReasonExpired is the reason of CertificateExpiring=True when no time is left.
+	// ReasonRenewalOverdue means that the renewal of an issued certificate is overdue, with more than 30 days left.
+	ReasonRenewalOverdue = "RenewalOverdue"
+	// ReasonExpired is the reason of CertificateExpiring=True when no time is left, and of Certified=False if the certificate is an issued one.
 	ReasonExpired = "Expired"
 
 	// ReasonNamespaceCreated, and those below, are the reasons of events, not of conditions. It means that Berth has created the Namespace of

@@ -62,6 +62,9 @@ const (
 	// AnnotationLocationPrefix on an App keeps what a REST client wrote in front of the image reference ("https://"), so that it
 	// reads back what it wrote.
 	AnnotationLocationPrefix = "berth.dev/location-prefix"
+	// AnnotationKeyHosts on a Secret with the label value SecretNewCertKey has the hosts, separated by commas, whose certificates its private key
+	// waits for.
+	AnnotationKeyHosts = "berth.dev/key-hosts"
 	// AnnotationCredentialsFrom on a Secret with the label value SecretPull says what its credentials were made from: the registry with the
 	// role, or the Secret and its version. It holds nothing secret.
 	AnnotationCredentialsFrom = "berth.dev/credentials-from" //nolint:gosec // The name of an annotation, not a credential.

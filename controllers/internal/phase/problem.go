@@ -91,6 +91,15 @@ func IsProblem(err error) bool {
 	return ok
 }
 
+// Waits reports whether an error was made by Wait, and after what time the phase is to be run again, which is zero if a watch wakes the object.
+func Waits(err error) (time.Duration, bool) {
+	e, ok := errors.AsType[*problemError](err)
+	if !ok || e.problem.Stalled {
+		return 0, false
+	}
+	return e.problem.after, true
+}
+
 // classify turns any error of a phase into a problem.
 func classify(err error) *Problem {
 	if e, ok := errors.AsType[*problemError](err); ok {

@@ -31,7 +31,7 @@ func (s *Store) DomainExists(ctx context.Context, organization, name string) err
 }
 
 func (s *Store) domainFinder(organization, name string) finder {
-	return func(ctx context.Context) (translate.Observed, error) { return s.GetDomain(ctx, organization, name) }
+	return s.withKeys(func(ctx context.Context) (translate.Observed, error) { return s.GetDomain(ctx, organization, name) })
 }
 
 // appCalled is the App that would be meant by a name for GetDomain if no Domain is: by its slug or default host. Its name is empty if none can
@@ -63,7 +63,7 @@ func (s *Store) CreateDomain(ctx context.Context, organization string, body wire
 		return translate.CreateDomain(platform, observed, s.freeName(observed, body, fresh), body, fresh)
 	}
 	key := client.ObjectKeyFromObject(app)
-	return s.change(ctx, key, s.appFinder(key), plan)
+	return s.change(ctx, key, s.withKeys(s.appFinder(key)), plan)
 }
 
 // appOf is the app that a new Domain is for: the one that the body names, or whose slug is the first label of the host, or the only one of the
@@ -113,35 +113,6 @@ func (s *Store) freeName(observed translate.Observed, body wire.DomainBody, fres
 		}
 	}
 	return observed.App.Name + "-" + fresh.Suffix
-}
-
-// KeepKey lets a private key wait for a certificate of what GetDomain finds by a name, in place of the one that waits there.
-func (s *Store) KeepKey(ctx context.Context, organization, name string, key []byte) (translate.Observed, error) {
-	observed, err := s.GetDomain(ctx, organization, name)
-	if err != nil {
-		return observed, err
-	}
-	unlock, err := s.locks.lock(ctx, observed.App.Name)
-	if err != nil {
-		return observed, err
-	}
-	defer unlock()
-	// What was found before may have changed while others had their turn.
-	if observed, err = s.GetDomain(ctx, organization, name); err != nil {
-		return observed, err
-	}
-	if observed.Domain == nil {
-		if err := s.checkDomainName(organization, observed.App.Name, observed.App.Name); err != nil {
-			return observed, err
-		}
-	}
-	w, done := s.begin(ctx)
-	defer done()
-	if err := w.keep(translate.NewKey(observed, key), observed); err != nil {
-		return observed, err
-	}
-	s.awaitSeen(ctx, w, observed)
-	return observed, nil
 }
 
 // OnlyApp is the app of an organization that has no other, or nil.

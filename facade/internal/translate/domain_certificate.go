@@ -1,12 +1,11 @@
 package translate
 
 import (
-	"bytes"
+	"cmp"
 	"crypto"
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
-	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
 	ac "github.com/berth-dev/berth/api/v1alpha1/applyconfiguration/api/v1alpha1"
@@ -15,21 +14,14 @@ import (
 	"github.com/berth-dev/berth/internal/certificate"
 )
 
-// setCertificate takes over the certificate of the body, in a Secret of its own, or looks whether the one that there is fits the new host.
+// setCertificate takes over the certificate of the body, in a Secret of its own, or looks whether the one that there is fits the new host. What the client
+// was shown, sent back without a key, is no upload.
 func (c *domainChange) setCertificate(body wire.DomainBody) error {
 	chain := body.Certificate
-	if chain == nil || chain.Equal(c.chain) && (body.Key == nil || c.isPair(chain, body.Key)) || body.Key == nil && c.isEarlier(chain) {
+	if chain == nil || chain.Equal(c.chain) && (body.Key == nil || c.isPair(chain, body.Key)) {
 		return c.keepCertificate()
 	}
-	if err := chain.Check(c.host, c.fresh.Now); err != nil {
-		return apierr.Field(wire.FieldCertificate, err.Error())
-	}
-	// Whose the other names are, the operator knows.
-	names := certificate.NamePolicy{Host: c.host, App: c.observed.App.Name, Rules: c.platform.Hosts, IsNamespace: c.platform.IsNamespace}
-	if err := names.Check(chain.Leaf()); err != nil {
-		return apierr.Field(wire.FieldCertificate, err.Error())
-	}
-	key, err := c.keyFor(chain, body.Key)
+	key, err := c.checked(chain, body.Key)
 	if err != nil {
 		return err
 	}
@@ -48,6 +40,17 @@ func (c *domainChange) setCertificate(body wire.DomainBody) error {
 	return nil
 }
 
+// checked returns the private key of a certificate that the host can serve. The error is a 400 that names the certificate or, if that is as it should be,
+// the key.
+func (c *domainChange) checked(chain certificate.Chain, sent crypto.Signer) (crypto.Signer, error) {
+	// Whose the other names are, the operator knows.
+	names := certificate.NamePolicy{Host: c.host, App: c.observed.App.Name, Rules: c.platform.Hosts, IsNamespace: c.platform.IsNamespace}
+	if err := cmp.Or(chain.Check(c.host, c.fresh.Now), names.Check(chain.Leaf())); err != nil {
+		return nil, apierr.Field(wire.FieldCertificate, err.Error())
+	}
+	return c.keyFor(chain, sent)
+}
+
 // keepCertificate is the 400 about a new host that the custom certificate isn't for. One that isn't there or is damaged is for none, and
 // the controllers say so.
 func (c *domainChange) keepCertificate() error {
@@ -58,7 +61,8 @@ func (c *domainChange) keepCertificate() error {
 	return apierr.Field(wire.FieldDomain, fmt.Sprintf(format, c.host))
 }
 
-// keyFor returns the private key of a certificate: the one that came with it, that waits for it, or that of the certificate before.
+// keyFor returns the private key of a certificate: the one that came with it, that waits for it, that of the certificate before, or
+// one of another Domain of the App, as one certificate may be for several of its hosts.
 func (c *domainChange) keyFor(chain certificate.Chain, sent crypto.Signer) (crypto.Signer, error) {
 	if sent != nil {
 		if !chain.IsFor(sent.Public()) {
@@ -66,32 +70,18 @@ func (c *domainChange) keyFor(chain certificate.Chain, sent crypto.Signer) (cryp
 		}
 		return sent, nil
 	}
-	if key := c.waitingKey(chain); key != nil {
-		c.plan.Spent = WaitingKey(c.waitingFor())
-		return key, nil
+	if secret := WaitingKey(c.waitingFor()); isKeyOf(secret, chain) {
+		c.spend(secret)
+		return keyIn(secret), nil
 	}
 	if key := c.currentKey(); key != nil && chain.IsFor(key.Public()) {
 		return key, nil
 	}
+	if key := c.sharedKey(chain); key != nil {
+		return key, nil
+	}
 	const unknown = "The certificate is neither for the key of the last newcert nor for the one in use; send its private key too."
 	return nil, apierr.Field(wire.FieldKey, unknown)
-}
-
-// waitingKey is the private key that waits for this certificate; nil if none does.
-func (c *domainChange) waitingKey(chain certificate.Chain) crypto.Signer {
-	if key := keyIn(WaitingKey(c.waitingFor())); key != nil && chain.IsFor(key.Public()) {
-		return key
-	}
-	return nil
-}
-
-// isEarlier tells whether a certificate is one that the platform had for the host before the one that is shown: an answer from before a
-// renewal, sent back. Of the platform's certificates the facade knows no key; one that a key waits for is none of them.
-func (c *domainChange) isEarlier(chain certificate.Chain) bool {
-	if customSecretOf(c.observed.Domain) != nil || c.chain == nil || c.waitingKey(chain) != nil {
-		return false
-	}
-	return chain.Covers(c.platform.hostOf(c.observed)) && bytes.Equal(chain.Leaf().RawIssuer, c.chain.Leaf().RawIssuer)
 }
 
 // waitingFor is what there is, as seen from the Domain that is changed. A new one that isn't named like the App is none that was waited
@@ -129,24 +119,4 @@ func keyIn(secret *corev1.Secret) crypto.Signer {
 		return nil
 	}
 	return key
-}
-
-// WaitingKey is the Secret with the private key that waits for a certificate of the Domain, or of an App's default host; nil if there is
-// none. One that belongs to an App of the same name that is gone doesn't count.
-func WaitingKey(o Observed) *corev1.Secret {
-	secret := o.secret(waitingSecretOf(o), v1alpha1.SecretNewCertKey)
-	if secret == nil || !Owns(o.App, secret) {
-		return nil
-	}
-	return secret
-}
-
-// NewKey is the Secret that lets a private key wait for a certificate of the Domain, in place of the one that waits there. It goes with the
-// App.
-func NewKey(o Observed, key []byte) *corev1ac.SecretApplyConfiguration {
-	return corev1ac.Secret(waitingSecretOf(o), o.App.Namespace).
-		WithLabels(map[string]string{v1alpha1.LabelSecret: v1alpha1.SecretNewCertKey, v1alpha1.LabelApp: o.App.Name}).
-		WithOwnerReferences(OwnerOf(o.App)).
-		WithType(corev1.SecretTypeOpaque).
-		WithData(map[string][]byte{corev1.TLSPrivateKeyKey: key})
 }

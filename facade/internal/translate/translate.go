@@ -36,6 +36,10 @@ type Observed struct {
 	Domain *v1alpha1.Domain
 	// Secrets are those of SecretNames that are there, by name; for ToWire, those of AppSecretNames do.
 	Secrets map[string]*corev1.Secret
+	// Siblings are the other Domains of the App. Keys are the Secrets with the private keys that wait for a certificate of the App's, and then those of
+	// the siblings' custom certificates. Only a change of a Domain looks at them.
+	Siblings []*v1alpha1.Domain
+	Keys     []*corev1.Secret
 	// ExternalID is the organization's; empty until it has one.
 	ExternalID string
 }

@@ -23,7 +23,7 @@ const maxDepth = 32
 // Bind reads the members of a request's body: a JSON object, a form or a multipart form, by its Content-Type. A body that is empty has none.
 //
 // JSON gives what encoding/json does, numbers as json.Number. A form gives strings, the last of a name that is repeated; names like
-// env[0]name make a list of objects; an uploaded file gives a wire.Upload, also the last of its name.
+// env[0]name make a list of objects, and domains is a list of all that it is given; an uploaded file gives a wire.Upload, also the last of its name.
 func Bind(r *http.Request) (map[string]any, error) {
 	body, err := io.ReadAll(r.Body)
 	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
@@ -147,7 +147,17 @@ func fromForm(values map[string][]string) (map[string]any, error) {
 		if !utf8.ValidString(name) || !utf8.ValidString(value) {
 			return nil, apierr.BadRequest("Form parse error: the body is not valid UTF-8.")
 		}
-		if !lists.add(name, value) {
+		switch {
+		case name == wire.FieldDomains:
+			all := make([]any, 0, len(values[name]))
+			for _, item := range values[name] {
+				if !utf8.ValidString(item) {
+					return nil, apierr.BadRequest("Form parse error: the body is not valid UTF-8.")
+				}
+				all = append(all, item)
+			}
+			members[name] = all
+		case !lists.add(name, value):
 			members[name] = value
 		}
 	}

@@ -20,8 +20,7 @@ var (
 		"ScaledToZero", "RegistryNotAllowed", "RunsAsRoot",
 	}
 	onlyDomain = []string{
-		"HostInvalid", "RecordNotFound", "RecordDifferent", "LookupFailed", "ServedBefore", "AppNotFound", "ExpiresWithin30Days",
-		"ExpiresWithin7Days", "ExpiresWithin1Day", "Expired",
+		"HostInvalid", "RecordNotFound", "RecordDifferent", "LookupFailed", "ServedBefore", "AppNotFound",
 	}
 	onlyOrganization = []string{
 		"NamespaceReserved", "NamespaceCreated", "NamespaceAdopted", "OrganizationCreated", "AccessRemoved", "BoundRemoved", "ProofForgotten",
@@ -29,6 +28,7 @@ var (
 	// onlyRoutes are those of Apps and Domains.
 	onlyRoutes = []string{
 		"NoOrganization", "HostConflict", "HostReserved", "SecretNotFound", "CertificateInvalid", "IssuerNotAllowed", "Throttled", "Renamed",
+		"RenewalOverdue", "ExpiresWithin30Days", "ExpiresWithin7Days", "ExpiresWithin1Day", "Expired",
 	}
 	ofOrganizations  = []string{"NamespaceReady", "Authorized", "Bounded"}
 	ofAppsAndDomains = []string{"Configured", "Available", "Routed", "Certified", "Verified", "CertificateExpiring"}
@@ -39,7 +39,7 @@ func TestReasons(t *testing.T) {
 	kinds := map[string]struct{ others, conditions []string }{
 		"app.md": {
 			others:     slices.Concat(onlyDomain, onlyOrganization),
-			conditions: append([]string{"Verified", "CertificateExpiring"}, ofOrganizations...),
+			conditions: append([]string{"Verified"}, ofOrganizations...),
 		},
 		"domain.md":       {others: slices.Concat(onlyApp, onlyOrganization), conditions: append([]string{"Available"}, ofOrganizations...)},
 		"organization.md": {others: slices.Concat(onlyApp, onlyDomain, onlyRoutes), conditions: ofAppsAndDomains},
