@@ -16,15 +16,35 @@ import (
 	"github.com/berth-dev/berth/internal/registry"
 )
 
-// startGrace is for how long a container may run before it counts as Unready.
-const startGrace = 10 * time.Second
+const (
+	// startGrace is for how long a container may run before it counts as Unready.
+	startGrace = 10 * time.Second
+	// longestRun bounds for how long a container that was started again is judged by how it ended before. After this time, the kubelet forgets it too.
+	longestRun = 10 * time.Minute
+	// crashLoop is the reason that the kubelet gives while it waits before it starts a container again.
+	crashLoop = "CrashLoopBackOff"
+)
+
+// Ranks of symptoms; the lowest one speaks for the App.
+const (
+	rankPull = iota
+	rankConfig
+	rankCrash
+	rankUnschedulable
+	rankEvicted
+	// rankFirstEnd is that of a container that has ended and was never started again. If others were evicted, it is most likely being evicted too.
+	rankFirstEnd
+	rankUnready
+)
 
 // symptom is what keeps a Pod from being ready.
 type symptom struct {
 	reason, message string
 	// config says that the environment can't be read.
 	config bool
-	rank   int
+	// lasts says that it is told even while all Pods are ready.
+	lasts bool
+	rank  int
 }
 
 // pullFailures are the reasons of the kubelet's that mean that an image isn't there.
@@ -33,10 +53,9 @@ var pullFailures = []string{
 	"SignatureValidationFailed",
 }
 
-// diagnose returns the gravest symptom of the Pods, or nil, and after what time a container that has just started will count as Unready.
+// diagnose returns the gravest symptom of the Pods, or nil, and after what time it has to be asked again since time alone changes the answer.
 func diagnose(app *v1alpha1.App, pods []corev1.Pod, now time.Time) (*symptom, time.Duration) {
-	var gravest *symptom
-	var recheck time.Duration
+	gravest, recheck := evicted(pods, now)
 	for i := range pods {
 		s, after := diagnosePod(app, &pods[i], now)
 		recheck = phase.Sooner(recheck, after)
@@ -47,34 +66,68 @@ func diagnose(app *v1alpha1.App, pods []corev1.Pod, now time.Time) (*symptom, ti
 	return gravest, recheck
 }
 
+// diagnosePod returns what keeps a Pod from being ready, or nil. Pods that end or have ended are looked at together; see evicted.
 func diagnosePod(app *v1alpha1.App, pod *corev1.Pod, now time.Time) (*symptom, time.Duration) {
-	// A Pod that was evicted stays for a person to look at, while another takes its place.
-	if isReady(pod) || pod.Status.Phase == corev1.PodFailed {
+	if isReady(pod) || isEnding(pod) {
 		return nil, 0
 	}
 	if c := podCondition(pod, corev1.PodScheduled); c.Status == corev1.ConditionFalse && c.Reason == corev1.PodReasonUnschedulable {
-		return &symptom{rank: 3, reason: v1alpha1.ReasonUnschedulable, message: "No node takes the Pod: " + c.Message}, 0
+		return &symptom{rank: rankUnschedulable, reason: v1alpha1.ReasonUnschedulable, message: "No node takes the Pod: " + c.Message}, 0
 	}
 	container := appContainer(pod)
 	if container == nil {
 		return nil, 0
 	}
-	if w := container.State.Waiting; w != nil {
-		if s := waiting(app, w); s != nil {
-			return s, 0
+	switch state := container.State; {
+	case state.Waiting != nil:
+		return waits(app, container), 0
+	case state.Terminated != nil:
+		return stopped(container), 0
+	case state.Running != nil:
+		return runs(container, now)
+	}
+	return nil, 0
+}
+
+// waits returns what keeps a container from being started, or nil if nothing is known to.
+func waits(app *v1alpha1.App, container *corev1.ContainerStatus) *symptom {
+	if s := waiting(app, container.State.Waiting); s != nil {
+		return s
+	}
+	if last := container.LastTerminationState.Terminated; last != nil && container.State.Waiting.Reason == crashLoop {
+		return ending(last)
+	}
+	return nil
+}
+
+// stopped returns what the end of a container that is not started again yet tells. One that ended successfully for the first time may have been
+// told to.
+func stopped(container *corev1.ContainerStatus) *symptom {
+	s := ending(container.State.Terminated)
+	if container.RestartCount > 0 {
+		return s
+	}
+	if container.State.Terminated.ExitCode == 0 {
+		return nil
+	}
+	s.rank = rankFirstEnd
+	return s
+}
+
+// runs returns why a container that runs is not ready. How it ended before is the reason only until it has run for longer than that time:
+// an earlier crash must not name a failing probe.
+func runs(container *corev1.ContainerStatus, now time.Time) (*symptom, time.Duration) {
+	age := now.Sub(container.State.Running.StartedAt.Time)
+	if last := container.LastTerminationState.Terminated; last != nil && (last.ExitCode != 0 || container.RestartCount > 1) {
+		before := last.FinishedAt.Sub(last.StartedAt.Time)
+		if left := min(max(before, 0), longestRun) + startGrace - age; left > 0 {
+			return ending(last), left
 		}
 	}
-	if ended := cmp.Or(container.State.Terminated, container.LastTerminationState.Terminated); ended != nil {
-		return ending(ended), 0
-	}
-	running := container.State.Running
-	if running == nil {
-		return nil, 0
-	}
-	if age := now.Sub(running.StartedAt.Time); age < startGrace {
+	if age < startGrace {
 		return nil, startGrace - age
 	}
-	return &symptom{rank: 4, reason: v1alpha1.ReasonUnready, message: "The container runs, but its readiness probe fails."}, 0
+	return &symptom{rank: rankUnready, reason: v1alpha1.ReasonUnready, message: "The container runs, but its readiness probe fails."}, 0
 }
 
 // waiting returns what a container waits for that its kubelet says it can't have, or nil.
@@ -84,15 +137,15 @@ func waiting(app *v1alpha1.App, w *corev1.ContainerStateWaiting) *symptom {
 		return pullSymptom(app, pullError(w.Message))
 	case w.Reason == "CreateContainerConfigError":
 		if reason := missing(app, w.Message); reason != "" {
-			return &symptom{rank: 1, reason: reason, message: "The environment can't be read: " + w.Message + ".", config: true}
+			return &symptom{rank: rankConfig, reason: reason, message: "The environment can't be read: " + w.Message + ".", config: true}
 		}
-		return &symptom{rank: 2, reason: v1alpha1.ReasonCrashed, message: "The container can't be made: " + w.Message}
+		return &symptom{rank: rankCrash, reason: v1alpha1.ReasonCrashed, message: "The container can't be made: " + w.Message}
 	case (w.Reason == "CreateContainerError" || w.Reason == "RunContainerError") && strings.Contains(w.Message, execFormat):
 		return &symptom{
-			rank: 2, reason: v1alpha1.ReasonWrongArchitecture, message: wrongProgram + " The container can't be started: " + w.Message,
+			rank: rankCrash, reason: v1alpha1.ReasonWrongArchitecture, message: wrongProgram + " The container can't be started: " + w.Message,
 		}
 	case w.Reason == "CreateContainerError", w.Reason == "RunContainerError":
-		return &symptom{rank: 2, reason: v1alpha1.ReasonCrashed, message: "The container can't be started: " + w.Message}
+		return &symptom{rank: rankCrash, reason: v1alpha1.ReasonCrashed, message: "The container can't be started: " + w.Message}
 	}
 	return nil
 }
@@ -134,10 +187,10 @@ func mentions(message, kind, name string) bool {
 func ending(t *corev1.ContainerStateTerminated) *symptom {
 	if said := execError(t); said != "" {
 		return &symptom{
-			rank: 2, reason: v1alpha1.ReasonWrongArchitecture, message: wrongProgram + " The container can't be started: " + said,
+			rank: rankCrash, reason: v1alpha1.ReasonWrongArchitecture, message: wrongProgram + " The container can't be started: " + said,
 		}
 	}
-	return &symptom{rank: 2, reason: v1alpha1.ReasonCrashed, message: crash(t)}
+	return &symptom{rank: rankCrash, reason: v1alpha1.ReasonCrashed, message: crash(t)}
 }
 
 func crash(t *corev1.ContainerStateTerminated) string {

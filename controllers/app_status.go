@@ -94,7 +94,7 @@ func available(d *appsv1.Deployment, found *symptom) status.Part {
 	if !observed(d) {
 		return status.Progressing(condition, ready)
 	}
-	if rolledOut(d, want) {
+	if rolledOut(d, want) && (found == nil || !found.lasts || want == 0) {
 		if want == 0 {
 			return status.Part{
 				Type: condition, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonScaledToZero, Message: "The spec asks for no Pods.",
@@ -102,27 +102,35 @@ func available(d *appsv1.Deployment, found *symptom) status.Part {
 		}
 		return status.Succeeded(condition, "All Pods are ready.")
 	}
+	overdue := overdue(d)
 	if refused := deploymentCondition(d, appsv1.DeploymentReplicaFailure); refused.Status == corev1.ConditionTrue {
 		return status.Part{
-			Type: condition, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonInvalid, Message: refused.Message, Stalled: true,
+			Type: condition, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonInvalid, Message: overdue + refused.Message, Stalled: true,
 		}
 	}
-	if found != nil {
-		ready += " " + found.message
-	}
-	if deploymentCondition(d, appsv1.DeploymentProgressing).Reason == deadlineExceeded {
-		message := fmt.Sprintf("The rollout made no progress for %d seconds. %s", desired.ProgressDeadlineSeconds, ready)
-		return status.Part{
-			Type: condition, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonDeadlineExceeded, Message: message, Stalled: true,
-		}
-	}
-	if found == nil {
+	if found == nil && overdue == "" {
 		return status.Progressing(condition, ready)
 	}
-	if found.config {
+	if found == nil {
+		return status.Part{
+			Type: condition, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonDeadlineExceeded, Message: overdue + ready, Stalled: true,
+		}
+	}
+	if found.config && overdue == "" {
 		return status.Pending(condition, "The Pods wait for what their environment names.")
 	}
-	return status.Part{Type: condition, Status: metav1.ConditionFalse, Reason: found.reason, Message: ready}
+	return status.Part{
+		Type: condition, Status: metav1.ConditionFalse, Reason: found.reason, Message: overdue + ready + " " + found.message, Stalled: overdue != "",
+	}
+}
+
+// overdue returns the sentence about a rollout that has made no progress for longer than its deadline; empty if it has. What is known of the cause
+// is a better reason than the deadline.
+func overdue(d *appsv1.Deployment) string {
+	if deploymentCondition(d, appsv1.DeploymentProgressing).Reason != deadlineExceeded {
+		return ""
+	}
+	return fmt.Sprintf("The rollout made no progress for %d seconds. ", desired.ProgressDeadlineSeconds)
 }
 
 // observed reports whether the status of a Deployment speaks of its present spec.

@@ -158,7 +158,8 @@ func keepOfReplicaSet(in any) (any, error) {
 	return set, nil
 }
 
-// keepOfPod keeps of a Pod whose it is, of which version, what its containers run, and how it is doing.
+// keepOfPod keeps of a Pod whose it is, of which version, what its containers run, and how it is doing. Of one that has ended, of which there may be
+// thousands until Kubernetes deletes them, it keeps when and why.
 func keepOfPod(in any) (any, error) {
 	pod, ok := in.(*corev1.Pod)
 	if !ok {
@@ -170,11 +171,25 @@ func keepOfPod(in any) (any, error) {
 		pod.Spec.Containers[i] = corev1.Container{Name: c.Name, Image: c.Image}
 	}
 	pod.Spec = corev1.PodSpec{Containers: pod.Spec.Containers}
+	if isDead(pod) {
+		keepEnd(pod)
+		return pod, nil
+	}
 	pod.Status = corev1.PodStatus{Phase: pod.Status.Phase, Conditions: pod.Status.Conditions, ContainerStatuses: pod.Status.ContainerStatuses}
 	for i := range pod.Status.Conditions {
 		pod.Status.Conditions[i].LastProbeTime = metav1.Time{}
 	}
 	return pod, nil
+}
+
+// keepEnd keeps of a Pod that has ended only which version of what it was, and when and why it ended.
+func keepEnd(pod *corev1.Pod) {
+	reason, message := evictionOf(pod)
+	ended := corev1.PodCondition{Type: corev1.PodReady, Status: corev1.ConditionFalse, LastTransitionTime: metav1.NewTime(endedAt(pod))}
+	labels := pod.GetLabels()
+	pod.ObjectMeta, pod.Spec = bare(pod), corev1.PodSpec{}
+	pod.Labels = labels
+	pod.Status = corev1.PodStatus{Phase: pod.Status.Phase, Reason: reason, Message: message, Conditions: []corev1.PodCondition{ended}}
 }
 
 // keptAnnotations are those of Secrets that are kept.

@@ -112,11 +112,13 @@ const (
 	ReasonWrongArchitecture = "WrongArchitecture"
 	// ReasonCrashed means that the container started and ended, and is started again with growing pauses.
 	ReasonCrashed = "Crashed"
+	// ReasonEvicted means that a kubelet has ended or rejected Pods of the App: they used more than they may, or had to go for their node.
+	ReasonEvicted = "Evicted"
 	// ReasonUnschedulable means that no node has room for the Pods.
 	ReasonUnschedulable = "Unschedulable"
 	// ReasonUnready means that the container runs and its readiness probe fails.
 	ReasonUnready = "Unready"
-	// ReasonDeadlineExceeded means that a rollout made no progress for longer than its deadline.
+	// ReasonDeadlineExceeded means that a rollout made no progress for longer than its deadline, and nothing more is known of the cause.
 	ReasonDeadlineExceeded = "DeadlineExceeded"
 	// ReasonExpiresWithin30Days, and the two below, are the reasons of CertificateExpiring=True while there is still time.
 	ReasonExpiresWithin30Days = "ExpiresWithin30Days"

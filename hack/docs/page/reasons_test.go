@@ -16,7 +16,7 @@ import (
 var (
 	onlyApp = []string{
 		"ConfigMapNotFound", "RegistryMismatch", "CredentialsInvalid", "RoleRefused", "TokenRefused", "NoPlatformIdentity", "AWSUnavailable",
-		"ImagePullFailed", "ImagePullDenied", "ImageNotFound", "WrongArchitecture", "Crashed", "Unschedulable", "Unready", "DeadlineExceeded",
+		"ImagePullFailed", "ImagePullDenied", "ImageNotFound", "WrongArchitecture", "Crashed", "Evicted", "Unschedulable", "Unready", "DeadlineExceeded",
 		"ScaledToZero", "RegistryNotAllowed",
 	}
 	onlyDomain = []string{
