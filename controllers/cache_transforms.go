@@ -11,8 +11,10 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	appsv1ac "k8s.io/client-go/applyconfigurations/apps/v1"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/controllers/internal/ssa"
@@ -81,6 +83,30 @@ func keepOfDeployment(from, to *appsv1.Deployment) {
 		to.Annotations = map[string]string{revisionAnnotation: revision}
 	}
 	to.Spec.Replicas, to.Status = from.Spec.Replicas, from.Status
+}
+
+var (
+	keepOurDeployment = keepOurs(appsv1ac.ExtractDeployment, keepOfDeployment)
+	// notForeign are fields of Deployments that others may set without being told of as such: `kubectl rollout restart` sets an annotation of the Pods,
+	// and the other two are set back.
+	notForeign = []fieldpath.Path{
+		fieldpath.MakePathOrDie("spec", "template", "metadata", "annotations"),
+		fieldpath.MakePathOrDie("spec", "paused"), fieldpath.MakePathOrDie("spec", "replicas"),
+	}
+)
+
+// keepDeployment keeps of Berth's Deployments also whether they are paused, and which fields others have added.
+func keepDeployment(in any) (any, error) {
+	d, ok := in.(*appsv1.Deployment)
+	if !ok || !isOurs(d) {
+		return keepOurDeployment(in)
+	}
+	foreign, paused := ssa.Foreign(d, notForeign...), d.Spec.Paused
+	out, err := keepOurDeployment(d)
+	if kept, ok := out.(*appsv1.Deployment); ok {
+		kept.ManagedFields, kept.Spec.Paused = append(kept.ManagedFields, foreign...), paused
+	}
+	return out, err
 }
 
 // keepOfCertificate keeps what a certificate is for, who signs it, where it is written, and how far that is.

@@ -33,6 +33,9 @@ const (
 	// ConditionCertificateExpiring, on a Domain, is True when the custom certificate that it serves ends soon: nobody but the user can
 	// renew that. It is a warning and no part of Ready.
 	ConditionCertificateExpiring = "CertificateExpiring"
+	// ConditionContested is True while other clients change what Berth sets on the objects of an App, a Domain or an Organization, and is not present
+	// otherwise. Its message names the fields and their field managers. It is a warning and no part of Ready.
+	ConditionContested = "Contested"
 )
 
 // Reasons of conditions.
@@ -142,6 +145,13 @@ const (
 	ReasonProofForgotten = "ProofForgotten"
 	// ReasonBoundRemoved means that Berth has removed the ResourceQuota or the LimitRange of an organization, which its spec no longer requires.
 	ReasonBoundRemoved = "BoundRemoved"
+
+	// ReasonFieldConflict is the reason of Contested=True when other clients change fields that Berth sets. Berth sets them back; of what is changed
+	// again ten times in a row, at most once a minute.
+	ReasonFieldConflict = "FieldConflict"
+	// ReasonForeignFields is the reason of Contested=True when other clients have added fields to an App's Deployment that the App does not show.
+	// Berth leaves them as they are.
+	ReasonForeignFields = "ForeignFields"
 
 	// ReasonScaledToZero is the reason of Available=True when the spec asks for no Pods.
 	ReasonScaledToZero = "ScaledToZero"
