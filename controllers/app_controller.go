@@ -83,7 +83,8 @@ func setupApp(mgr manager.Manager, b base, o controller.Options) error {
 		Watches(&v1alpha1.HostClaim{}, handler.EnqueueRequestsFromMapFunc(r.appsOfHost), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&v1alpha1.Domain{}, handler.EnqueueRequestsFromMapFunc(r.appsOfHost), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&v1alpha1.HostClaim{}, b.named.concerned(v1alpha1.HostHolderApp), builder.WithPredicates(hostChangedHands)).
-		Watches(&v1alpha1.App{}, b.named.forgetDeleted())
+		Watches(&v1alpha1.App{}, b.named.forgetDeleted()).
+		Watches(&v1alpha1.App{}, b.forgetContests())
 	return watchIssuing(watched, b.client, toApp).Complete(b.measured("App", reconcile.AsReconciler(b.client, r)))
 }
 

@@ -91,6 +91,25 @@ func (r *appReconciler) deployment(ctx context.Context, s *appScope) error {
 		return err
 	}
 	s.deployment = have
+	if have.Spec.Paused {
+		return r.resume(ctx, s, tenant)
+	}
+	return nil
+}
+
+// resume makes a Deployment go on that somebody has paused, or else no change of the App would ever be rolled out. Only then is the field applied:
+// the API server does not store it as false, so an idle reconcile would not find it.
+func (r *appReconciler) resume(ctx context.Context, s *appScope, tenant desired.Tenant) error {
+	want, err := desired.Deployment(s.app, tenant)
+	if err != nil {
+		return err
+	}
+	want.Spec.WithPaused(false)
+	var have appsv1.Deployment
+	if err := ssa.Apply(ctx, r.client, s.app, want, &have, appsv1ac.ExtractDeployment); err != nil {
+		return err
+	}
+	s.deployment = have
 	return nil
 }
 

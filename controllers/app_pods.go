@@ -16,8 +16,26 @@ import (
 	"github.com/berth-dev/berth/internal/registry"
 )
 
-// startGrace is for how long a container may run before it counts as Unready.
-const startGrace = 10 * time.Second
+const (
+	// startGrace is for how long a container may run before it counts as Unready.
+	startGrace = 10 * time.Second
+	// longestRun bounds for how long a container that was started again is judged by how it ended before. After this time, the kubelet forgets it too.
+	longestRun = 10 * time.Minute
+	// crashLoop is the reason that the kubelet gives while it waits before it starts a container again.
+	crashLoop = "CrashLoopBackOff"
+)
+
+// Ranks of symptoms; the lowest one speaks for the App.
+const (
+	rankPull = iota
+	rankConfig
+	rankCrash
+	rankUnschedulable
+	rankEvicted
+	// rankFirstEnd is that of a container that has ended and was never started again. If others were evicted, it is most likely being evicted too.
+	rankFirstEnd
+	rankUnready
+)
 
 const (
 	// runsAsRoot is what the kubelet says of an image that must not run as root and does, or has a user of whom it does not know.
@@ -31,7 +49,9 @@ type symptom struct {
 	reason, message string
 	// config says that the environment can't be read.
 	config bool
-	rank   int
+	// lasts says that it is told even while all Pods are ready.
+	lasts bool
+	rank  int
 }
 
 // pullFailures are the reasons of the kubelet's that mean that an image isn't there.
@@ -40,10 +60,9 @@ var pullFailures = []string{
 	"SignatureValidationFailed",
 }
 
-// diagnose returns the gravest symptom of the Pods, or nil, and after what time a container that has just started will count as Unready.
+// diagnose returns the gravest symptom of the Pods, or nil, and after what time it has to be asked again since time alone changes the answer.
 func diagnose(app *v1alpha1.App, pods []corev1.Pod, now time.Time) (*symptom, time.Duration) {
-	var gravest *symptom
-	var recheck time.Duration
+	gravest, recheck := evicted(pods, now)
 	for i := range pods {
 		s, after := diagnosePod(app, &pods[i], now)
 		recheck = phase.Sooner(recheck, after)
@@ -54,52 +73,98 @@ func diagnose(app *v1alpha1.App, pods []corev1.Pod, now time.Time) (*symptom, ti
 	return gravest, recheck
 }
 
+// diagnosePod returns what keeps a Pod from being ready, or nil. Pods that end or have ended are looked at together; see evicted.
 func diagnosePod(app *v1alpha1.App, pod *corev1.Pod, now time.Time) (*symptom, time.Duration) {
-	// A Pod that was evicted stays for a person to look at, while another takes its place.
-	if pod.Status.Phase == corev1.PodFailed {
+	if isEnding(pod) {
 		return nil, 0
 	}
 	if isReady(pod) {
 		return unsettled(app, pod, now)
 	}
 	if c := podCondition(pod, corev1.PodScheduled); c.Status == corev1.ConditionFalse && c.Reason == corev1.PodReasonUnschedulable {
-		return &symptom{rank: 3, reason: v1alpha1.ReasonUnschedulable, message: "No node takes the Pod: " + c.Message}, 0
+		return &symptom{rank: rankUnschedulable, reason: v1alpha1.ReasonUnschedulable, message: "No node takes the Pod: " + c.Message}, 0
 	}
 	container := appContainer(pod)
 	if container == nil {
 		return nil, 0
 	}
-	if w := container.State.Waiting; w != nil {
-		if s := waiting(app, w); s != nil {
-			return s, 0
-		}
+	switch state := container.State; {
+	case state.Waiting != nil:
+		return waits(app, container), 0
+	case state.Terminated != nil:
+		return stopped(container), 0
+	case state.Running != nil:
+		return runs(container, now)
 	}
-	if ended := cmp.Or(container.State.Terminated, container.LastTerminationState.Terminated); ended != nil {
-		return ending(ended), 0
+	return nil, 0
+}
+
+// waits returns what keeps a container from being started, or nil if nothing is known to.
+func waits(app *v1alpha1.App, container *corev1.ContainerStatus) *symptom {
+	if s := waiting(app, container.State.Waiting); s != nil {
+		return s
 	}
-	running := container.State.Running
-	if running == nil {
-		return nil, 0
+	if last := container.LastTerminationState.Terminated; last != nil && container.State.Waiting.Reason == crashLoop {
+		return ending(last)
 	}
-	if age := now.Sub(running.StartedAt.Time); age < startGrace {
+	return nil
+}
+
+// stopped returns what the end of a container that is not started again yet tells. One that ended successfully for the first time may have been
+// told to.
+func stopped(container *corev1.ContainerStatus) *symptom {
+	s := ending(container.State.Terminated)
+	if container.RestartCount > 0 {
+		return s
+	}
+	if container.State.Terminated.ExitCode == 0 {
+		return nil
+	}
+	s.rank = rankFirstEnd
+	return s
+}
+
+// runs returns why a container that runs is not ready.
+func runs(container *corev1.ContainerStatus, now time.Time) (*symptom, time.Duration) {
+	if s, left := endedBefore(container, now); s != nil {
+		return s, left
+	}
+	age := now.Sub(container.State.Running.StartedAt.Time)
+	if age < startGrace {
 		return nil, startGrace - age
 	}
-	return &symptom{rank: 4, reason: v1alpha1.ReasonUnready, message: "The container runs, but its readiness probe fails."}, 0
+	return &symptom{rank: rankUnready, reason: v1alpha1.ReasonUnready, message: "The container runs, but its readiness probe fails."}, 0
+}
+
+// endedBefore returns how a container that runs has ended before, and for how long that still counts, or nil. It counts only until the container has
+// run for longer than that time: an earlier crash must not name a failing probe.
+func endedBefore(container *corev1.ContainerStatus, now time.Time) (*symptom, time.Duration) {
+	last := container.LastTerminationState.Terminated
+	if last == nil || container.State.Running == nil || last.ExitCode == 0 && container.RestartCount <= 1 {
+		return nil, 0
+	}
+	before := last.FinishedAt.Sub(last.StartedAt.Time)
+	left := min(max(before, 0), longestRun) + startGrace - now.Sub(container.State.Running.StartedAt.Time)
+	if left <= 0 {
+		return nil, 0
+	}
+	return ending(last), left
 }
 
 // unsettled returns why a Pod that is ready may not stay so: its container has ended before and has not been ready again for
 // spec.minReadySeconds. It also returns after what time it will have been.
 func unsettled(app *v1alpha1.App, pod *corev1.Pod, now time.Time) (*symptom, time.Duration) {
-	c := appContainer(pod)
-	if c == nil || c.LastTerminationState.Terminated == nil {
+	container := appContainer(pod)
+	if container == nil {
 		return nil, 0
 	}
+	s, counts := endedBefore(container, now)
 	settles := time.Duration(desired.MinReadySeconds(app)) * time.Second
-	left := settles - now.Sub(podCondition(pod, corev1.PodReady).LastTransitionTime.Time)
-	if left <= 0 {
+	left := min(counts, settles-now.Sub(podCondition(pod, corev1.PodReady).LastTransitionTime.Time))
+	if s == nil || left <= 0 {
 		return nil, 0
 	}
-	return ending(c.LastTerminationState.Terminated), left
+	return s, left
 }
 
 // waiting returns what a container waits for that its kubelet says it can't have, or nil.
@@ -109,18 +174,18 @@ func waiting(app *v1alpha1.App, w *corev1.ContainerStateWaiting) *symptom {
 		return pullSymptom(app, pullError(w.Message))
 	case w.Reason == "CreateContainerConfigError":
 		if reason := missing(app, w.Message); reason != "" {
-			return &symptom{rank: 1, reason: reason, message: "The environment can't be read: " + w.Message + ".", config: true}
+			return &symptom{rank: rankConfig, reason: reason, message: "The environment can't be read: " + w.Message + ".", config: true}
 		}
 		if strings.Contains(w.Message, runsAsRoot) {
-			return &symptom{rank: 2, reason: v1alpha1.ReasonRunsAsRoot, message: rootAdvice + w.Message}
+			return &symptom{rank: rankCrash, reason: v1alpha1.ReasonRunsAsRoot, message: rootAdvice + w.Message}
 		}
-		return &symptom{rank: 2, reason: v1alpha1.ReasonCrashed, message: "The container can't be made: " + w.Message}
+		return &symptom{rank: rankCrash, reason: v1alpha1.ReasonCrashed, message: "The container can't be made: " + w.Message}
 	case (w.Reason == "CreateContainerError" || w.Reason == "RunContainerError") && strings.Contains(w.Message, execFormat):
 		return &symptom{
-			rank: 2, reason: v1alpha1.ReasonWrongArchitecture, message: wrongProgram + " The container can't be started: " + w.Message,
+			rank: rankCrash, reason: v1alpha1.ReasonWrongArchitecture, message: wrongProgram + " The container can't be started: " + w.Message,
 		}
 	case w.Reason == "CreateContainerError", w.Reason == "RunContainerError":
-		return &symptom{rank: 2, reason: v1alpha1.ReasonCrashed, message: "The container can't be started: " + w.Message}
+		return &symptom{rank: rankCrash, reason: v1alpha1.ReasonCrashed, message: "The container can't be started: " + w.Message}
 	}
 	return nil
 }
@@ -162,10 +227,10 @@ func mentions(message, kind, name string) bool {
 func ending(t *corev1.ContainerStateTerminated) *symptom {
 	if said := execError(t); said != "" {
 		return &symptom{
-			rank: 2, reason: v1alpha1.ReasonWrongArchitecture, message: wrongProgram + " The container can't be started: " + said,
+			rank: rankCrash, reason: v1alpha1.ReasonWrongArchitecture, message: wrongProgram + " The container can't be started: " + said,
 		}
 	}
-	return &symptom{rank: 2, reason: v1alpha1.ReasonCrashed, message: crash(t)}
+	return &symptom{rank: rankCrash, reason: v1alpha1.ReasonCrashed, message: crash(t)}
 }
 
 func crash(t *corev1.ContainerStateTerminated) string {

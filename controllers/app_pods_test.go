@@ -107,6 +107,7 @@ func TestDiagnose(t *testing.T) {
 			},
 		},
 		"ReadyAgainForLong": {pods: []corev1.PodStatus{readyAgain(now.Add(-10 * time.Second))}},
+		"UnreadyForAMoment": {pods: []corev1.PodStatus{unreadyForAMoment(now)}},
 		"RunError": {
 			pods: []corev1.PodStatus{podWaiting("RunContainerError", "no such file")},
 			want: want{reason: v1alpha1.ReasonCrashed, message: "The container can't be started: no such file"},
@@ -174,10 +175,21 @@ func readyAfterCrash() corev1.PodStatus {
 	return s
 }
 
-// readyAgain is a Pod that has crashed before and is ready since a time.
+// readyAgain is a Pod that crashed a minute after its start, and whose container was started again at a time and is ready since then.
 func readyAgain(since time.Time) corev1.PodStatus {
 	s := readyAfterCrash()
-	s.Conditions[0].LastTransitionTime = metav1.NewTime(since)
+	at := metav1.NewTime(since)
+	s.Conditions[0].LastTransitionTime = at
+	container := &s.ContainerStatuses[0]
+	container.State.Running.StartedAt = at
+	container.LastTerminationState.Terminated.StartedAt, container.LastTerminationState.Terminated.FinishedAt = metav1.NewTime(since.Add(-time.Minute)), at
+	return s
+}
+
+// unreadyForAMoment is a Pod that crashed long ago and whose readiness probe has just succeeded again.
+func unreadyForAMoment(now time.Time) corev1.PodStatus {
+	s := readyAgain(now.Add(-time.Hour))
+	s.Conditions[0].LastTransitionTime = metav1.NewTime(now)
 	return s
 }
 

@@ -59,7 +59,7 @@ func saysAny(message string, phrases []string) bool {
 
 // pullSymptom returns what a runtime's words on an image mean.
 func pullSymptom(app *v1alpha1.App, said string) *symptom {
-	s := &symptom{rank: 0, reason: v1alpha1.ReasonImagePullFailed, message: "The image can't be pulled: " + said}
+	s := &symptom{rank: rankPull, reason: v1alpha1.ReasonImagePullFailed, message: "The image can't be pulled: " + said}
 	switch {
 	case saysAny(said, saidOfPlatform):
 		s.reason, s.message = v1alpha1.ReasonWrongArchitecture, wrongArchitecture+" "+s.message

@@ -29,7 +29,7 @@ func (s *appScope) available(found *symptom) status.Part {
 	const condition = v1alpha1.ConditionAvailable
 	d := &s.deployment
 	want := ptr.Deref(d.Spec.Replicas, 1)
-	if observed(d) && rolledOut(d, want, found) {
+	if observed(d) && rolledOut(d, want, found) && (found == nil || !found.lasts || want == 0) {
 		if want == 0 {
 			return status.Part{
 				Type: condition, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonScaledToZero, Message: "The spec asks for no Pods.",
@@ -37,32 +37,41 @@ func (s *appScope) available(found *symptom) status.Part {
 		}
 		return status.Succeeded(condition, "All Pods are ready.")
 	}
+	overdue := s.overdue()
 	if refused := s.podRefusal(); refused != "" {
-		return status.Part{Type: condition, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonInvalid, Message: refused, Stalled: true}
+		return status.Part{
+			Type: condition, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonInvalid, Message: overdue + refused, Stalled: true,
+		}
 	}
 	ready := fmt.Sprintf("%d of %d Pods of the newest version are ready.", len(readyPods(s.current())), want)
 	if !observed(d) {
 		return status.Progressing(condition, ready)
 	}
-	if found != nil {
-		ready += " " + found.message
-	}
-	if deploymentCondition(d, appsv1.DeploymentProgressing).Reason == deadlineExceeded {
-		message := fmt.Sprintf("The rollout made no progress for %d seconds. %s", desired.ProgressDeadlineSeconds(s.app), ready)
-		return status.Part{
-			Type: condition, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonDeadlineExceeded, Message: message, Stalled: true,
-		}
-	}
 	switch {
+	case found == nil && overdue != "":
+		return status.Part{
+			Type: condition, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonDeadlineExceeded, Message: overdue + ready, Stalled: true,
+		}
 	case found == nil && s.previousServes() && desired.MinReadySeconds(s.app) > 0:
 		const next = "The previous version serves until they have been ready for %d seconds."
 		return status.Progressing(condition, ready+" "+fmt.Sprintf(next, desired.MinReadySeconds(s.app)))
 	case found == nil:
 		return status.Progressing(condition, ready)
-	case found.config:
+	case found.config && overdue == "":
 		return status.Pending(condition, "The Pods wait for what their environment names.")
 	}
-	return status.Part{Type: condition, Status: metav1.ConditionFalse, Reason: found.reason, Message: ready}
+	return status.Part{
+		Type: condition, Status: metav1.ConditionFalse, Reason: found.reason, Message: overdue + ready + " " + found.message, Stalled: overdue != "",
+	}
+}
+
+// overdue returns the sentence about a rollout that has made no progress for longer than its deadline; empty if it has. What is known of the cause
+// is a better reason than the deadline.
+func (s *appScope) overdue() string {
+	if deploymentCondition(&s.deployment, appsv1.DeploymentProgressing).Reason != deadlineExceeded {
+		return ""
+	}
+	return fmt.Sprintf("The rollout made no progress for %d seconds. ", desired.ProgressDeadlineSeconds(s.app))
 }
 
 // podRefusal returns what the API server said when it refused a Pod or the ReplicaSet of the newest version, with what to do; empty if it did not.

@@ -78,7 +78,7 @@ func TestAppSaysThatThePreviousVersionServes(t *testing.T) {
 		},
 		"Deadline": {
 			pods:   []corev1.PodStatus{podRunningFor(time.Hour, time.Now())},
-			status: surge(1, 1, late), reason: v1alpha1.ReasonDeadlineExceeded, says: "no progress for 610 seconds",
+			status: surge(1, 1, late), reason: v1alpha1.ReasonUnready, says: "no progress for 610 seconds",
 		},
 	}
 	for name, tc := range cases {

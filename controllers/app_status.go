@@ -24,13 +24,15 @@ import (
 func (r *appReconciler) writeStatus(ctx context.Context, s *appScope, o *phase.Outcome) (time.Duration, error) {
 	now := r.clock.Now()
 	symptom, recheck := diagnose(s.app, s.current(), now)
-	conditions := status.Conditions(s.app.Status.Conditions, s.app.GetGeneration(), metav1.NewTime(now), s.servesOn(o, keepRefusal(s.app, o, status.Parts(o,
+	parts := s.servesOn(o, keepRefusal(s.app, o, status.Parts(o,
 		status.Observer{Type: v1alpha1.ConditionConfigured, Part: func() status.Part { return configured(symptom, s.pull.note) }},
 		status.Observer{Type: v1alpha1.ConditionAvailable, Part: func() status.Part { return s.available(symptom) }},
 		status.Observer{Type: v1alpha1.ConditionCertified, Part: func() status.Part { return s.serving.certified(now) }},
 		status.Observer{Type: v1alpha1.ConditionRouted, Part: func() status.Part { return routed(s.site.Host) }},
 		status.Observer{Type: v1alpha1.ConditionCertificateExpiring, Part: func() status.Part { return s.serving.expiring(now) }},
-	))))
+	)))
+	parts = append(parts, r.contested(s)...)
+	conditions := status.Conditions(s.app.Status.Conditions, s.app.GetGeneration(), metav1.NewTime(now), parts)
 	want, err := status.Convert[apiac.AppStatusApplyConfiguration](s.status(conditions))
 	if err != nil {
 		return 0, err
@@ -41,6 +43,7 @@ func (r *appReconciler) writeStatus(ctx context.Context, s *appScope, o *phase.O
 	}
 	status.Announce(r.recorder, s.app, conditions)
 	status.Warn(r.recorder, s.app, conditions, v1alpha1.ConditionCertificateExpiring)
+	status.Warn(r.recorder, s.app, conditions, v1alpha1.ConditionContested)
 	return recheck, nil
 }
 

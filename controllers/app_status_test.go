@@ -15,7 +15,7 @@ import (
 	"github.com/berth-dev/berth/api/v1alpha1"
 )
 
-// What keeps Pods from being ready is said in the App's conditions, and takes no person until the rollout's deadline.
+// What keeps Pods from being ready is said in the App's conditions, and takes no person until the rollout's deadline, which is no better reason.
 func TestAppSaysWhatItsPodsSay(t *testing.T) {
 	t.Parallel()
 	fromSecret := func(a *v1alpha1.App) {
@@ -83,11 +83,15 @@ func TestAppSaysWhatItsPodsSay(t *testing.T) {
 			says(t, app, tc.says)
 
 			exceedDeadline(t, app)
+			reason := tc.want[v1alpha1.ConditionReady].Reason
+			if reason == v1alpha1.ReasonProgressing {
+				reason = v1alpha1.ReasonDeadlineExceeded
+			}
 			expect(t, app, status.FailedStatus, map[string]condition{
-				v1alpha1.ConditionReady:   failing(v1alpha1.ReasonDeadlineExceeded),
-				v1alpha1.ConditionStalled: {"True", v1alpha1.ReasonDeadlineExceeded},
+				v1alpha1.ConditionReady: failing(reason), v1alpha1.ConditionAvailable: failing(reason), v1alpha1.ConditionStalled: {"True", reason},
 			})
 			says(t, app, tc.says)
+			says(t, app, "The rollout made no progress for 610 seconds.")
 		})
 	}
 }

@@ -12,7 +12,6 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/selection"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
-	appsv1ac "k8s.io/client-go/applyconfigurations/apps/v1"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	networkingv1ac "k8s.io/client-go/applyconfigurations/networking/v1"
 	rbacv1ac "k8s.io/client-go/applyconfigurations/rbac/v1"
@@ -39,7 +38,7 @@ func cacheOptions() cache.Options {
 			&v1alpha1.App{}:               {Transform: keepWhole(apiac.ExtractAppStatus)},
 			&v1alpha1.Domain{}:            {Transform: keepWhole(apiac.ExtractDomainStatus)},
 			&v1alpha1.Organization{}:      {Transform: keepWhole(apiac.ExtractOrganizationStatus)},
-			&appsv1.Deployment{}:          {Transform: keepOurs(appsv1ac.ExtractDeployment, keepOfDeployment)},
+			&appsv1.Deployment{}:          {Transform: keepDeployment},
 			&corev1.Service{}:             {Transform: keepOfService},
 			&cmv1.Certificate{}:           {Transform: keepOurs(cmv1ac.ExtractCertificate, keepOfCertificate)},
 			&networkingv1.Ingress{}:       {Transform: keepOfAnyIngress},

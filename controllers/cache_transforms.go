@@ -11,8 +11,10 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	appsv1ac "k8s.io/client-go/applyconfigurations/apps/v1"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/controllers/internal/ssa"
@@ -81,6 +83,30 @@ func keepOfDeployment(from, to *appsv1.Deployment) {
 		to.Annotations = map[string]string{revisionAnnotation: revision}
 	}
 	to.Spec.Replicas, to.Status = from.Spec.Replicas, from.Status
+}
+
+var (
+	keepOurDeployment = keepOurs(appsv1ac.ExtractDeployment, keepOfDeployment)
+	// notForeign are fields of Deployments that others may set without being told of as such: `kubectl rollout restart` sets an annotation of the Pods,
+	// and the other two are set back.
+	notForeign = []fieldpath.Path{
+		fieldpath.MakePathOrDie("spec", "template", "metadata", "annotations"),
+		fieldpath.MakePathOrDie("spec", "paused"), fieldpath.MakePathOrDie("spec", "replicas"),
+	}
+)
+
+// keepDeployment keeps of Berth's Deployments also whether they are paused, and which fields others have added.
+func keepDeployment(in any) (any, error) {
+	d, ok := in.(*appsv1.Deployment)
+	if !ok || !isOurs(d) {
+		return keepOurDeployment(in)
+	}
+	foreign, paused := ssa.Foreign(d, notForeign...), d.Spec.Paused
+	out, err := keepOurDeployment(d)
+	if kept, ok := out.(*appsv1.Deployment); ok {
+		kept.ManagedFields, kept.Spec.Paused = append(kept.ManagedFields, foreign...), paused
+	}
+	return out, err
 }
 
 // keepOfCertificate keeps what a certificate is for, who signs it, where it is written, and how far that is.
@@ -158,7 +184,8 @@ func keepOfReplicaSet(in any) (any, error) {
 	return set, nil
 }
 
-// keepOfPod keeps of a Pod whose it is, of which version, what its containers run, and how it is doing.
+// keepOfPod keeps of a Pod whose it is, of which version, what its containers run, and how it is doing. Of one that has ended, of which there may be
+// thousands until Kubernetes deletes them, it keeps when and why.
 func keepOfPod(in any) (any, error) {
 	pod, ok := in.(*corev1.Pod)
 	if !ok {
@@ -170,11 +197,25 @@ func keepOfPod(in any) (any, error) {
 		pod.Spec.Containers[i] = corev1.Container{Name: c.Name, Image: c.Image}
 	}
 	pod.Spec = corev1.PodSpec{Containers: pod.Spec.Containers}
+	if isDead(pod) {
+		keepEnd(pod)
+		return pod, nil
+	}
 	pod.Status = corev1.PodStatus{Phase: pod.Status.Phase, Conditions: pod.Status.Conditions, ContainerStatuses: pod.Status.ContainerStatuses}
 	for i := range pod.Status.Conditions {
 		pod.Status.Conditions[i].LastProbeTime = metav1.Time{}
 	}
 	return pod, nil
+}
+
+// keepEnd keeps of a Pod that has ended only which version of what it was, and when and why it ended.
+func keepEnd(pod *corev1.Pod) {
+	reason, message := evictionOf(pod)
+	ended := corev1.PodCondition{Type: corev1.PodReady, Status: corev1.ConditionFalse, LastTransitionTime: metav1.NewTime(endedAt(pod))}
+	labels := pod.GetLabels()
+	pod.ObjectMeta, pod.Spec = bare(pod), corev1.PodSpec{}
+	pod.Labels = labels
+	pod.Status = corev1.PodStatus{Phase: pod.Status.Phase, Reason: reason, Message: message, Conditions: []corev1.PodCondition{ended}}
 }
 
 // keptAnnotations are those of Secrets that are kept.

@@ -85,7 +85,8 @@ func (o Options) setupDomain(mgr manager.Manager, b base, c controller.Options) 
 		Watches(&v1alpha1.Domain{}, handler.EnqueueRequestsFromMapFunc(r.siblings), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		WatchesRawSource(r.prover.Source()).
 		Watches(&v1alpha1.HostClaim{}, b.named.concerned(v1alpha1.HostHolderDomain), builder.WithPredicates(hostChangedHands)).
-		Watches(&v1alpha1.Domain{}, b.named.forgetDeleted())
+		Watches(&v1alpha1.Domain{}, b.named.forgetDeleted()).
+		Watches(&v1alpha1.Domain{}, b.forgetContests())
 	return watchIssuing(watched, b.client, r.domainsOfChild).Complete(b.measured("Domain", reconcile.AsReconciler(b.client, r)))
 }
 

@@ -17,6 +17,7 @@ import (
 func (r *domainReconciler) writeStatus(ctx context.Context, s *domainScope, o *phase.Outcome) error {
 	now := r.clock.Now()
 	parts := keepRefusal(s.domain, o, status.Parts(o, r.observers(s)...))
+	parts = append(parts, r.contested("Domain", s.domain.GetName(), s.domain.GetUID())...)
 	conditions := status.Conditions(s.domain.Status.Conditions, s.domain.GetGeneration(), metav1.NewTime(now), parts)
 	st := v1alpha1.DomainStatus{
 		ObservedGeneration: s.domain.GetGeneration(), Conditions: conditions, Certificate: s.serving.seen(), Verification: s.record,
@@ -40,6 +41,7 @@ func (r *domainReconciler) writeStatus(ctx context.Context, s *domainScope, o *p
 	}
 	status.Announce(r.recorder, s.domain, conditions)
 	status.Warn(r.recorder, s.domain, conditions, v1alpha1.ConditionCertificateExpiring)
+	status.Warn(r.recorder, s.domain, conditions, v1alpha1.ConditionContested)
 	return nil
 }
 

@@ -23,12 +23,13 @@ import (
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/controllers/internal/metrics"
 	"github.com/berth-dev/berth/controllers/internal/phase"
+	"github.com/berth-dev/berth/controllers/internal/ssa"
 	"github.com/berth-dev/berth/internal/tracing"
 )
 
 // measured returns a reconciler of objects of a kind whose work is counted and, if somebody wants that, traced.
 func (b base) measured(kind string, next reconcile.Reconciler) reconcile.Reconciler {
-	return measured{kind: kind, next: next, tracer: b.tracer}
+	return measured{kind: kind, next: next, tracer: b.tracer, contests: b.contests}
 }
 
 type measured struct {
@@ -36,6 +37,8 @@ type measured struct {
 	next reconcile.Reconciler
 	// tracer is nil if nothing is traced.
 	tracer trace.Tracer
+	// contests are told of what others change.
+	contests *ssa.Contests
 }
 
 // Reconcile does what the reconciler behind does.
@@ -43,7 +46,7 @@ func (m measured) Reconcile(ctx context.Context, r reconcile.Request) (reconcile
 	ctx, span := m.begin(ctx, r)
 	defer span.End()
 	w := &work{kind: m.kind, outcome: phase.Done}
-	result, err := m.next.Reconcile(phase.Observed(ctx, w), r)
+	result, err := m.next.Reconcile(m.contests.With(phase.Observed(ctx, w)), r)
 	if err != nil && cutOff(ctx) {
 		return result, err
 	}

@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 	"sync"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -70,6 +71,7 @@ func (o Options) setupOrganization(mgr manager.Manager, b base, c controller.Opt
 		WithOptions(c).
 		For(&v1alpha1.Organization{}, builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, statusChanged, goes))).
 		Watches(&corev1.Namespace{}, child).
+		Watches(&corev1.Namespace{}, b.forgetContests()).
 		Watches(&rbacv1.RoleBinding{}, child, builder.WithPredicates(ofOrganizations, ownedOrNew)).
 		Watches(&networkingv1.NetworkPolicy{}, child, builder.WithPredicates(ofOrganizations, ownedOrNew)).
 		Watches(&corev1.LimitRange{}, child, builder.WithPredicates(ofOrganizations, ownedOrNew)).
@@ -100,7 +102,11 @@ func (r *organizationReconciler) Reconcile(ctx context.Context, req reconcile.Re
 	s := &organizationScope{org: org}
 	outcome := phase.Run(ctx, s, r.phases(org.GetName())...)
 	again, statusErr := r.writeStatus(ctx, s, outcome)
-	return r.result(org, outcome, statusErr, again)
+	var contested time.Duration
+	if s.ns != nil {
+		_, contested = r.contests.Of(s.ns.GetUID())
+	}
+	return r.result(org, outcome, statusErr, again, contested)
 }
 
 // phases are the steps for an organization. A problem of one does not keep the others from running unless it is a gate.

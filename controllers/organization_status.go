@@ -24,7 +24,7 @@ const countAgain = 30 * time.Second
 // again, or zero.
 func (r *organizationReconciler) writeStatus(ctx context.Context, s *organizationScope, o *phase.Outcome) (time.Duration, error) {
 	now := r.clock.Now()
-	conditions := status.Conditions(s.org.Status.Conditions, s.org.GetGeneration(), metav1.NewTime(now), status.Parts(o,
+	parts := status.Parts(o,
 		status.Observer{Type: v1alpha1.ConditionNamespaceReady, Part: func() status.Part {
 			return status.Succeeded(v1alpha1.ConditionNamespaceReady, fmt.Sprintf("Namespace %s belongs to the organization.", s.org.GetName()))
 		}},
@@ -34,7 +34,11 @@ func (r *organizationReconciler) writeStatus(ctx context.Context, s *organizatio
 		status.Observer{Type: v1alpha1.ConditionBounded, Part: func() status.Part {
 			return status.Succeeded(v1alpha1.ConditionBounded, "The quota, the default requests and limits and the NetworkPolicy are in place.")
 		}},
-	))
+	)
+	if s.ns != nil { // It owns what the organization has.
+		parts = append(parts, r.contested("Organization", s.org.GetName(), s.ns.GetUID())...)
+	}
+	conditions := status.Conditions(s.org.Status.Conditions, s.org.GetGeneration(), metav1.NewTime(now), parts)
 	st := v1alpha1.OrganizationStatus{
 		Conditions: conditions, ObservedGeneration: s.org.GetGeneration(),
 		ExternalID: s.org.Status.ExternalID, VerificationToken: s.org.Status.VerificationToken, UserNamespaces: s.org.Status.UserNamespaces,
@@ -58,6 +62,7 @@ func (r *organizationReconciler) writeStatus(ctx context.Context, s *organizatio
 		return 0, fmt.Errorf("write status: %w", err)
 	}
 	status.Announce(r.recorder, s.org, conditions)
+	status.Warn(r.recorder, s.org, conditions, v1alpha1.ConditionContested)
 	return again, nil
 }
 

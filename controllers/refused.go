@@ -40,7 +40,8 @@ func (b base) result(o client.Object, outcome *phase.Outcome, statusErr error, o
 	if err := errors.Join(err, statusErr); err != nil {
 		return reconcile.Result{}, err
 	}
-	for _, after := range append(others, refused) {
+	_, contested := b.contests.Of(o.GetUID())
+	for _, after := range append(others, refused, contested) {
 		result.RequeueAfter = phase.Sooner(result.RequeueAfter, after)
 	}
 	return result, nil

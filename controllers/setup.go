@@ -33,6 +33,7 @@ import (
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/controllers/internal/desired"
 	"github.com/berth-dev/berth/controllers/internal/ecr"
+	"github.com/berth-dev/berth/controllers/internal/ssa"
 	"github.com/berth-dev/berth/internal/host"
 	"github.com/berth-dev/berth/internal/secretcache"
 )
@@ -140,6 +141,7 @@ func SetupWithManager(ctx context.Context, mgr manager.Manager, o Options) error
 		tokens:   ecr.New(o.Clock),
 		rights:   &sync.Map{},
 		refusals: newRefusals(),
+		contests: ssa.NewContests(mgr.GetAPIReader(), o.Clock),
 		tracer:   o.Tracer,
 
 		proofByDefault: o.VerifyDomains,
@@ -186,6 +188,8 @@ type base struct {
 	rights *sync.Map
 	// refusals say when that for which the API server refuses something is looked at again.
 	refusals workqueue.TypedRateLimiter[types.UID]
+	// contests are what others change of the controllers' objects.
+	contests *ssa.Contests
 	// tracer is nil if nothing is traced.
 	tracer trace.Tracer
 }

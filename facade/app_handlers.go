@@ -2,6 +2,7 @@ package facade
 
 import (
 	"context"
+	"strconv"
 
 	"github.com/gin-gonic/gin"
 
@@ -89,7 +90,12 @@ func (h *appHandlers) change(c *gin.Context, restart bool) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	force, err := forced(c)
+	if err != nil {
+		return nil, err
+	}
 	plan := func(platform translate.Platform, observed translate.Observed, fresh translate.Fresh) (translate.Plan, error) {
+		fresh.Force = force
 		return translate.Change(platform, observed, body, restart, fresh)
 	}
 	return h.show(h.apps.Change(c.Request.Context(), c.Param("org"), c.Param("app"), plan))
@@ -106,6 +112,19 @@ func keepSlug(members map[string]any, app string, restart bool) error {
 		err = apierr.Field(wire.FieldSlug, "The slug of an app cannot be changed. Leave it out, or create another app.")
 	}
 	return err
+}
+
+// forced reports whether a change is to take over fields that others have set.
+func forced(c *gin.Context) (bool, error) {
+	text, found := c.GetQuery("force")
+	if !found {
+		return false, nil
+	}
+	force, err := strconv.ParseBool(text)
+	if err != nil {
+		return false, apierr.Field("force", "Must be true or false.")
+	}
+	return force, nil
 }
 
 func (h *appHandlers) delete(c *gin.Context) (any, error) {

@@ -89,14 +89,27 @@ func (h *domainHandlers) put(c *gin.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	force, err := forced(c)
+	if err != nil {
+		return nil, err
+	}
 	plan := func(platform translate.Platform, observed translate.Observed, fresh translate.Fresh) (translate.Plan, error) {
+		fresh.Force = force
 		return translate.ChangeDomain(platform, observed, body, fresh)
 	}
 	return h.show(h.domains.ChangeDomain(c.Request.Context(), c.Param("org"), c.Param("domain"), plan))
 }
 
 func (h *domainHandlers) deleteCertificate(c *gin.Context) (any, error) {
-	_, err := h.domains.ChangeDomain(c.Request.Context(), c.Param("org"), c.Param("domain"), translate.DeleteCertificate)
+	force, err := forced(c)
+	if err != nil {
+		return nil, err
+	}
+	plan := func(platform translate.Platform, observed translate.Observed, fresh translate.Fresh) (translate.Plan, error) {
+		fresh.Force = force
+		return translate.DeleteCertificate(platform, observed, fresh)
+	}
+	_, err = h.domains.ChangeDomain(c.Request.Context(), c.Param("org"), c.Param("domain"), plan)
 	return nil, err
 }
 

@@ -34,6 +34,9 @@ const (
 	// custom certificate ends soon, which only the user can renew, or the renewal of an issued certificate is overdue. It is a warning and no
 	// part of Ready.
 	ConditionCertificateExpiring = "CertificateExpiring"
+	// ConditionContested is True while other clients change what Berth sets on the objects of an App, a Domain or an Organization, and is not present
+	// otherwise. Its message names the fields and their field managers. It is a warning and no part of Ready.
+	ConditionContested = "Contested"
 )
 
 // Reasons of conditions.
@@ -118,11 +121,13 @@ const (
 	// ReasonRunsAsRoot means that the image runs as root, or as a user of whom that is not known, in an organization whose Pod Security level is
 	// restricted.
 	ReasonRunsAsRoot = "RunsAsRoot"
+	// ReasonEvicted means that a kubelet has ended or rejected Pods of the App: they used more than they may, or had to go for their node.
+	ReasonEvicted = "Evicted"
 	// ReasonUnschedulable means that no node has room for the Pods.
 	ReasonUnschedulable = "Unschedulable"
 	// ReasonUnready means that the container runs and its readiness probe fails.
 	ReasonUnready = "Unready"
-	// ReasonDeadlineExceeded means that a rollout made no progress for longer than its deadline.
+	// ReasonDeadlineExceeded means that a rollout made no progress for longer than its deadline, and nothing more is known of the cause.
 	ReasonDeadlineExceeded = "DeadlineExceeded"
 	// ReasonExpiresWithin30Days, and the two below, are the reasons of CertificateExpiring=True while there is still time.
 	ReasonExpiresWithin30Days = "ExpiresWithin30Days"
@@ -148,6 +153,13 @@ const (
 	ReasonProofForgotten = "ProofForgotten"
 	// ReasonBoundRemoved means that Berth has removed the ResourceQuota or the LimitRange of an organization, which its spec no longer requires.
 	ReasonBoundRemoved = "BoundRemoved"
+
+	// ReasonFieldConflict is the reason of Contested=True when other clients change fields that Berth sets. Berth sets them back; of what is changed
+	// again ten times in a row, at most once a minute.
+	ReasonFieldConflict = "FieldConflict"
+	// ReasonForeignFields is the reason of Contested=True when other clients have added fields to an App's Deployment that the App does not show.
+	// Berth leaves them as they are.
+	ReasonForeignFields = "ForeignFields"
 
 	// ReasonScaledToZero is the reason of Available=True when the spec asks for no Pods.
 	ReasonScaledToZero = "ScaledToZero"

@@ -54,8 +54,12 @@ func digestOf(config any) (string, error) {
 	if err != nil {
 		return noDigest, fmt.Errorf("digest what is applied: %w", err)
 	}
+	return digestOfJSON(raw), nil
+}
+
+func digestOfJSON(raw []byte) string {
 	sum := sha256.Sum256(raw)
-	return `"` + base64.RawURLEncoding.EncodeToString(sum[:digestSize]) + `"`, nil
+	return `"` + base64.RawURLEncoding.EncodeToString(sum[:digestSize]) + `"`
 }
 
 func isDigest(fields *metav1.FieldsV1) bool {

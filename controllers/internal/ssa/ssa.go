@@ -65,7 +65,7 @@ func Apply[O client.Object, C Configuration[C]](ctx context.Context, c client.Cl
 	if !metav1.IsControlledBy(obj, owner) {
 		return notOwned(c, obj)
 	}
-	return update(ctx, c, want, obj, extract)
+	return update(ctx, c, owner, want, obj, extract)
 }
 
 // Applied reports whether an object is the owner's and is already as want says, and reads it into obj. It is for who only looks on, and
@@ -92,7 +92,7 @@ func Adopt[O client.Object, C Configuration[C]](ctx context.Context, c client.Cl
 	if controller := metav1.GetControllerOfNoCopy(obj); controller != nil && controller.UID != owner.GetUID() {
 		return nil
 	}
-	return update(ctx, c, want, obj, extract)
+	return update(ctx, c, owner, want, obj, extract)
 }
 
 // Share applies fields to an object that others own too, and that obj is as it was read. Nothing is forced: a field that somebody else has set
@@ -182,18 +182,47 @@ func create[O client.Object, C Configuration[C]](ctx context.Context, c client.C
 
 // update applies with force: the object has one writer, and what others changed of its fields is set right. The UID makes sure that it
 // is still the object that was looked at.
-func update[O client.Object, C Configuration[C]](ctx context.Context, c client.Client, want C, obj O, extract Extract[O, C]) error {
+//
+// The first attempt does not force, so that the API server tells what others have changed. What they change back again and again is written less and
+// less, and obj is then as the cache has it.
+func update[O client.Object, C Configuration[C]](ctx context.Context, c client.Client, owner metav1.Object, want C, obj O, extract Extract[O, C]) error {
 	same, err := Same(obj, want, extract)
 	if err != nil || same {
 		return err
 	}
-	err = c.Apply(ctx, want.WithUID(obj.GetUID()), client.FieldOwner(v1alpha1.FieldOwner), client.ForceOwnership)
+	gvk, err := apiutil.GVKForObject(obj, c.Scheme())
+	if err != nil {
+		return err
+	}
+	told, contests := Contest{Kind: gvk.Kind, Name: obj.GetName()}, contestsOf(ctx)
+	wanted, err := json.Marshal(want)
+	if err != nil {
+		return fmt.Errorf("write what is applied: %w", err)
+	}
+	digest, uid := digestOfJSON(wanted), obj.GetUID()
+	if contests.held(owner.GetUID(), told, uid, digest) {
+		return nil
+	}
+	err = c.Apply(ctx, want.WithUID(uid), client.FieldOwner(v1alpha1.FieldOwner))
+	conflict := apierrors.HasStatusCause(err, metav1.CauseTypeFieldManagerConflict)
+	if conflict {
+		told.Claims = contests.claims(ctx, c, obj, err)
+		err = c.Apply(ctx, want.WithUID(uid), client.FieldOwner(v1alpha1.FieldOwner), client.ForceOwnership)
+	}
 	if isReplaced(err) {
 		return ErrReplaced
 	}
 	if err != nil {
 		return err
 	}
+	answered, err := json.Marshal(want)
+	if err != nil {
+		return fmt.Errorf("read the answer: %w", err)
+	}
+	if changed := rewritten(wanted, answered); !conflict && len(changed) > 0 {
+		told.Claims, told.Rewritten = changed, true
+	}
+	contests.written(owner.GetUID(), told, uid, digest, len(told.Claims) > 0)
 	return answer(want, obj)
 }
 

@@ -120,6 +120,11 @@ func Owned(path, owner string) *Error {
 	return Conflict(fmt.Sprintf("%s is set by %s; change it there.", path, owner))
 }
 
+// Takeable is the 409 about a field that somebody else has set once, such as with kubectl, and that can be taken over.
+func Takeable(path, owner string) *Error {
+	return Conflict(fmt.Sprintf("%s is set by %s; change it there, or take it over by the same request with ?force=true.", path, owner))
+}
+
 // TooLarge is a 413.
 func TooLarge() *Error {
 	return &Error{Status: http.StatusRequestEntityTooLarge, Detail: "The body of the request is too large."}

@@ -26,6 +26,8 @@ import (
 type writer struct {
 	ctx    context.Context //nolint:containedctx // It lives as long as the write that the writer is made for.
 	client client.Client
+	// own reads as the facade itself what the caches don't have.
+	own client.Client
 	// made are the Secrets that the writer has made.
 	made []*corev1.Secret
 	// spent is the Secret that the writer has deleted; nil if none.
@@ -40,7 +42,7 @@ type writer struct {
 // begin returns a writer for who acts in ctx, and what ends its time.
 func (s *Store) begin(ctx context.Context) (*writer, context.CancelFunc) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
-	return &writer{ctx: ctx, client: s.client, disclaim: s.disclaim}, cancel
+	return &writer{ctx: ctx, client: s.client, own: s.own, disclaim: s.disclaim}, cancel
 }
 
 // secrets makes the Secrets of a plan. When a change is planned once more, those that it still wants are there already, and others go.
@@ -141,6 +143,13 @@ func (w *writer) app(plan translate.Plan, observed *translate.Observed) error {
 	if plan.App == nil {
 		return nil
 	}
+	if plan.TakenOfApp != nil {
+		version, err := w.takeOver("App", observed.App, plan.TakenOfApp)
+		if err != nil {
+			return err
+		}
+		plan.App.WithResourceVersion(version)
+	}
 	options := []client.ApplyOption{client.FieldOwner(v1alpha1.FieldOwnerFacade)}
 	if plan.Force {
 		options = append(options, client.ForceOwnership)
@@ -156,6 +165,13 @@ func (w *writer) app(plan translate.Plan, observed *translate.Observed) error {
 func (w *writer) domain(plan translate.Plan, observed *translate.Observed) error {
 	if plan.Domain == nil {
 		return nil
+	}
+	if plan.TakenOfDomain != nil {
+		version, err := w.takeOver("Domain", observed.Domain, plan.TakenOfDomain)
+		if err != nil {
+			return err
+		}
+		plan.Domain.WithResourceVersion(version)
 	}
 	if plan.NewDomain {
 		plan.Domain.WithOwnerReferences(translate.OwnerOf(observed.App)).WithResourceVersion(apiclient.Absent)

@@ -23,7 +23,7 @@ type change struct {
 	// observed is what there is.
 	observed Observed
 	// others are who else owns fields of the App.
-	others owners
+	others *owners
 	fresh  Fresh
 
 	// changed says that desired is worth a write.
@@ -67,7 +67,7 @@ func (c *change) app(body wire.AppBody) error {
 func (c *change) location(location string) error {
 	prefix, image := wire.SplitLocation(location)
 	if image != c.observed.App.Spec.Image {
-		if err := c.others.refuse(imagePath); err != nil {
+		if err := c.others.set(imagePath); err != nil {
 			return err
 		}
 		c.spec().WithImage(image)
@@ -76,7 +76,7 @@ func (c *change) location(location string) error {
 	if prefix == c.observed.App.Annotations[v1alpha1.AnnotationLocationPrefix] {
 		return nil
 	}
-	if err := c.others.refuse(annotationPath(v1alpha1.AnnotationLocationPrefix)); err != nil {
+	if err := c.others.replace(annotationPath(v1alpha1.AnnotationLocationPrefix)); err != nil {
 		return err
 	}
 	c.annotate(v1alpha1.AnnotationLocationPrefix, prefix)
@@ -97,7 +97,7 @@ func (c *change) dataset(dataset v1alpha1.Dataset) error {
 	if dataset == c.observed.App.Spec.Dataset {
 		return nil
 	}
-	if err := c.others.refuse(datasetPath); err != nil {
+	if err := c.others.set(datasetPath); err != nil {
 		return err
 	}
 	c.changed = true
@@ -110,16 +110,11 @@ func (c *change) dataset(dataset v1alpha1.Dataset) error {
 // A restart is an event, not something that one party declares and others must not touch: kubectl annotate before must not keep REST clients
 // from restarting. So the annotation is taken over from whoever set it, but not from one who declares it, as Git would: that would fight.
 func (c *change) restart() error {
-	path := annotationPath(v1alpha1.AnnotationRestartedAt)
-	for i := range c.others {
-		if !c.others[i].has(path) {
-			continue
-		}
-		if c.others[i].declares {
-			return c.others[i:].refuse(path)
-		}
-		c.plan.Force = true
+	forced, err := c.others.event(annotationPath(v1alpha1.AnnotationRestartedAt))
+	if err != nil {
+		return err
 	}
+	c.plan.Force = forced
 	c.annotate(v1alpha1.AnnotationRestartedAt, c.fresh.Now.UTC().Format(time.RFC3339Nano))
 	return nil
 }
@@ -141,14 +136,14 @@ func (c *change) env(want []wire.EnvVar) error {
 		if slices.Contains(have, variable) && !c.owns(variable.Name) {
 			continue // It is as Git or kubectl has it, and theirs it stays.
 		}
-		if err := c.others.refuse(envPath(variable.Name)); err != nil {
+		if err := c.others.replace(envPath(variable.Name)); err != nil {
 			return err
 		}
 		ref := ac.KeyRef().WithName(name).WithKey(variable.Name)
 		entries = append(entries, *ac.EnvVar().WithName(variable.Name).WithValueFrom(ac.EnvVarSource().WithSecretKeyRef(ref)))
 		data[variable.Name] = []byte(variable.Value)
 	}
-	if len(entries) == 0 && !c.ownsAny() {
+	if len(entries) == 0 && !c.ownsAny() && !c.others.takes() {
 		return nil // Only the order of somebody else's variables differs.
 	}
 	c.changed = true
@@ -166,7 +161,7 @@ func (c *change) refuseRemoval(want, have []wire.EnvVar) error {
 		if wanted {
 			continue
 		}
-		if err := c.others.refuse(envPath(variable.Name)); err != nil {
+		if err := c.others.replace(envPath(variable.Name)); err != nil {
 			return err
 		}
 	}
@@ -188,7 +183,7 @@ func (c *change) domain(platform Platform, body wire.AppBody) error {
 		about.Domain = new(cmp.Or(*body.Domain, platform.DefaultHost(c.observed.App.Name)))
 	}
 	plan, err := ChangeDomain(platform, c.observed, about, c.fresh)
-	c.plan.Domain, c.plan.NewDomain, c.plan.Host = plan.Domain, plan.NewDomain, plan.Host
+	c.plan.Domain, c.plan.NewDomain, c.plan.Host, c.plan.TakenOfDomain = plan.Domain, plan.NewDomain, plan.Host, plan.TakenOfDomain
 	return err
 }
 

@@ -26,7 +26,7 @@ type domainChange struct {
 	// desired is what the facade will own of the Domain.
 	desired *ac.DomainApplyConfiguration
 	// others are who else owns fields of it.
-	others owners
+	others *owners
 	// changed says that desired is worth a write.
 	changed bool
 	plan    Plan
@@ -35,6 +35,27 @@ type domainChange struct {
 // ChangeDomain plans a change of a Domain, or of the default host of an App that has none: that gets a Domain with the App's name, unless
 // nothing changes. It names what is wrong with the body by a 400, and by a 409 a field that somebody else has set and that would change.
 func ChangeDomain(platform Platform, o Observed, body wire.DomainBody, fresh Fresh) (Plan, error) {
+	return takeDomain(platform, o, fresh, func(platform Platform, o Observed, fresh Fresh) (Plan, error) {
+		return changeDomain(platform, o, body, fresh)
+	})
+}
+
+// takeDomain plans a change of a Domain. If that has to take fields over, it is planned once more for what then is the facade's.
+func takeDomain(platform Platform, o Observed, fresh Fresh, plan func(Platform, Observed, Fresh) (Plan, error)) (Plan, error) {
+	first, err := plan(platform, o, fresh)
+	if err != nil || first.TakenOfDomain == nil {
+		return first, err
+	}
+	o.Domain = o.Domain.DeepCopy()
+	if o.Domain.ManagedFields, err = first.TakenOfDomain.Apply(o.Domain.ManagedFields); err != nil {
+		return Plan{}, err
+	}
+	second, err := plan(platform, o, fresh)
+	second.TakenOfDomain = first.TakenOfDomain
+	return second, err
+}
+
+func changeDomain(platform Platform, o Observed, body wire.DomainBody, fresh Fresh) (Plan, error) {
 	c := &domainChange{
 		platform: platform, observed: o, fresh: fresh,
 		name: o.App.Name, host: platform.hostOf(o), chain: chainOf(platform, o),
@@ -44,7 +65,7 @@ func ChangeDomain(platform Platform, o Observed, body wire.DomainBody, fresh Fre
 		return c.finish(body)
 	}
 	var err error
-	if c.others, err = ownersOf(&o.Domain.ObjectMeta); err != nil {
+	if c.others, err = ownersOf(o.Domain, fresh.Force); err != nil {
 		return Plan{}, err
 	}
 	if c.desired, err = ac.ExtractDomain(o.Domain, fieldOwner); err != nil {
@@ -65,15 +86,19 @@ func CreateDomain(platform Platform, o Observed, name string, body wire.DomainBo
 }
 
 // DeleteCertificate plans that a Domain has a certificate of the platform's.
-func DeleteCertificate(_ Platform, o Observed, _ Fresh) (Plan, error) {
+func DeleteCertificate(platform Platform, o Observed, fresh Fresh) (Plan, error) {
 	if customSecretOf(o.Domain) == nil {
 		return Plan{NeedsApp: o.Domain == nil, NeedsDomain: true}, nil
 	}
-	others, err := ownersOf(&o.Domain.ObjectMeta)
+	return takeDomain(platform, o, fresh, deleteCertificate)
+}
+
+func deleteCertificate(_ Platform, o Observed, fresh Fresh) (Plan, error) {
+	others, err := ownersOf(o.Domain, fresh.Force)
 	if err != nil {
 		return Plan{}, err
 	}
-	if err := others.refuse(tlsPath); err != nil {
+	if err := others.replace(tlsPath); err != nil {
 		return Plan{}, err
 	}
 	desired, err := ac.ExtractDomain(o.Domain, fieldOwner)
@@ -83,7 +108,8 @@ func DeleteCertificate(_ Platform, o Observed, _ Fresh) (Plan, error) {
 	if desired.Spec != nil {
 		desired.Spec.TLS = nil
 	}
-	return Plan{Domain: desired.WithUID(o.Domain.UID).WithResourceVersion(o.Domain.ResourceVersion)}, nil
+	desired.WithUID(o.Domain.UID).WithResourceVersion(o.Domain.ResourceVersion)
+	return Plan{Domain: desired, TakenOfDomain: others.takeover(fresh.Now)}, nil
 }
 
 // finish takes over what the body says and returns the plan, which is empty if that is what there is.
@@ -102,7 +128,7 @@ func (c *domainChange) finish(body wire.DomainBody) (Plan, error) {
 		c.spec().WithHost(c.host).WithAppRef(ac.AppRef().WithName(c.observed.App.Name))
 		c.plan.NewDomain = true
 	}
-	c.plan.Domain = c.desired
+	c.plan.Domain, c.plan.TakenOfDomain = c.desired, c.others.takeover(c.fresh.Now)
 	return c.plan, nil
 }
 
@@ -134,7 +160,7 @@ func (c *domainChange) setHost(body wire.DomainBody) error {
 	if refusal := c.platform.Hosts.Refusal(c.host, c.observed.App.Name, c.platform.IsNamespace); refusal != "" {
 		return apierr.Field(wire.FieldDomain, refusal)
 	}
-	if err := c.others.refuse(hostPath); err != nil {
+	if err := c.others.set(hostPath); err != nil {
 		return err
 	}
 	c.spec().WithHost(c.host)
@@ -146,7 +172,7 @@ func (c *domainChange) setAuthentication(body wire.DomainBody) error {
 	if body.Authentication == nil || *body.Authentication == slices.Index(authentications, authenticationOf(c.observed.Domain)) {
 		return nil
 	}
-	if err := c.others.refuse(loginPath); err != nil {
+	if err := c.others.set(loginPath); err != nil {
 		return err
 	}
 	c.spec().WithAuthentication(authentications[*body.Authentication])

@@ -25,7 +25,7 @@ func (c *domainChange) setCertificate(body wire.DomainBody) error {
 	if err != nil {
 		return err
 	}
-	if err := c.others.refuse(tlsPath); err != nil {
+	if err := c.others.replace(tlsPath); err != nil {
 		return err
 	}
 	encoded, err := certificate.EncodeKey(key)

@@ -101,7 +101,7 @@ func (c *domainChange) writeMail(have, want v1alpha1.DomainMail) error {
 		if !field.changes {
 			continue
 		}
-		if err := c.others.refuse(mailPath(field.name)); err != nil {
+		if err := c.others.replace(mailPath(field.name)); err != nil {
 			return err
 		}
 		field.set()

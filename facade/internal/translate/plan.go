@@ -21,6 +21,8 @@ type Fresh struct {
 	// It is chance and not a hash of the values: whoever may read an App, and not its Secrets, could try likely values against a hash.
 	// What is in the cluster already is told by comparing values, not names.
 	Suffix string
+	// Force lets the change take over fields that others have set, unless they set them again by themselves.
+	Force bool
 }
 
 // Plan is what has to be written for a change. Parts that are nil need no write.
@@ -38,6 +40,8 @@ type Plan struct {
 	// NeedsApp and NeedsDomain say that the App and its Domain, or that it has none, must be as they were observed, though the plan doesn't write
 	// them. What is written needs no such word: it names the version that it was made from.
 	NeedsApp, NeedsDomain bool
+	// TakenOfApp and TakenOfDomain are what is taken over of them before they are applied. Nil if nothing is.
+	TakenOfApp, TakenOfDomain *Takeover
 	// Force lets the apply of App take fields over that others have set. It is set only after a look at who owns what, which the resource
 	// version of App must hold to.
 	Force bool
@@ -74,12 +78,27 @@ func Create(platform Platform, organization string, body wire.AppBody, observed 
 // restart asks for new Pods whatever changes; without it, a new role or user restarts, since it changes nothing in the Pods by itself. A new
 // password for the same user doesn't.
 func Change(platform Platform, o Observed, body wire.AppBody, restart bool, fresh Fresh) (Plan, error) {
+	first, err := changeApp(platform, o, body, restart, fresh)
+	if err != nil || first.TakenOfApp == nil {
+		return first, err
+	}
+	// It is planned once more for what is the facade's after the takeover.
+	o.App = o.App.DeepCopy()
+	if o.App.ManagedFields, err = first.TakenOfApp.Apply(o.App.ManagedFields); err != nil {
+		return Plan{}, err
+	}
+	second, err := changeApp(platform, o, body, restart, fresh)
+	second.TakenOfApp = first.TakenOfApp
+	return second, err
+}
+
+func changeApp(platform Platform, o Observed, body wire.AppBody, restart bool, fresh Fresh) (Plan, error) {
 	desired, err := ac.ExtractApp(o.App, fieldOwner)
 	if err != nil {
 		return Plan{}, err
 	}
 	c := newChange(desired, o, fresh)
-	if c.others, err = ownersOf(&o.App.ObjectMeta); err != nil {
+	if c.others, err = ownersOf(o.App, fresh.Force); err != nil {
 		return Plan{}, err
 	}
 	roleChanges := body.RoleName != nil && *body.RoleName != roleOf(o)
@@ -95,6 +114,7 @@ func Change(platform Platform, o Observed, body wire.AppBody, restart bool, fres
 		// The plan is made for this version: another client's change since then must not be undone by what is extracted from it. Of an App that is
 		// gone, the API server ignores the version and would make it anew; not so if the UID is named.
 		c.plan.App = desired.WithUID(o.App.UID).WithResourceVersion(o.App.ResourceVersion)
+		c.plan.TakenOfApp = c.others.takeover(fresh.Now)
 	}
 	err = c.domain(platform, body)
 	c.plan.needs(body)

@@ -26,7 +26,7 @@ func (c *change) registry(body wire.AppBody) error {
 	if role == shown && token == "" && !c.leavesLogin(body.Location) {
 		return nil
 	}
-	if err := c.others.refuse(registryPath); err != nil {
+	if err := c.others.replace(registryPath); err != nil {
 		return err
 	}
 	if err := checkLogin(role, token); err != nil {

@@ -16,8 +16,8 @@ import (
 var (
 	onlyApp = []string{
 		"ConfigMapNotFound", "RegistryMismatch", "CredentialsInvalid", "RoleRefused", "TokenRefused", "NoPlatformIdentity", "AWSUnavailable",
-		"ImagePullFailed", "ImagePullDenied", "ImageNotFound", "WrongArchitecture", "Crashed", "Unschedulable", "Unready", "DeadlineExceeded",
-		"ScaledToZero", "RegistryNotAllowed", "RunsAsRoot",
+		"ImagePullFailed", "ImagePullDenied", "ImageNotFound", "WrongArchitecture", "Crashed", "Evicted", "Unschedulable", "Unready", "DeadlineExceeded",
+		"ScaledToZero", "RegistryNotAllowed", "RunsAsRoot", "ForeignFields",
 	}
 	onlyDomain = []string{
 		"HostInvalid", "RecordNotFound", "RecordDifferent", "LookupFailed", "ServedBefore", "AppNotFound",
