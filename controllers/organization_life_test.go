@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
 	"github.com/google/go-cmp/cmp"
@@ -13,6 +14,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	clocktesting "k8s.io/utils/clock/testing"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
@@ -158,6 +160,26 @@ func TestNamespaceStopsBeingAnOrganization(t *testing.T) {
 			}
 			expect(t, app, status.InProgressStatus, map[string]condition{v1alpha1.ConditionReady: working})
 		})
+	}
+}
+
+// An Organization that the cache still has although it is deleted never gets back the Namespace that it was told to leave: the garbage collector would
+// delete that.
+func TestOrphanIsNotAdoptedByItsLateOwner(t *testing.T) {
+	t.Parallel()
+	ns := organization(t)
+	org := orgNamed(ns)
+	expect(t, org, status.CurrentStatus, readyOrganization)
+	orphan(t, ns)
+	o := nsNamed(ns)
+	get(t, o)
+	r := testOptions().organizationReconciler(testBase(t, clocktesting.NewFakePassiveClock(time.Now())))
+	if err := r.adopt(t.Context(), &organizationScope{org: org, ns: o}); err == nil {
+		t.Error("the Namespace was adopted")
+	}
+	get(t, o)
+	if len(o.OwnerReferences) > 0 {
+		t.Errorf("the Namespace is owned by %v", o.OwnerReferences)
 	}
 }
 

@@ -156,6 +156,9 @@ func (r *organizationReconciler) adopt(ctx context.Context, s *organizationScope
 	if equality.Semantic.DeepEqual(ns.ObjectMeta, s.ns.ObjectMeta) {
 		return nil
 	}
+	if err := r.stillThere(ctx, s.org); err != nil {
+		return err
+	}
 	// With the lock, an id that another client has written meanwhile makes this write fail.
 	patch := client.MergeFromWithOptions(s.ns, client.MergeFromWithOptimisticLock{})
 	if err := r.client.Patch(ctx, ns, patch, client.FieldOwner(v1alpha1.FieldOwner)); err != nil {
@@ -165,6 +168,20 @@ func (r *organizationReconciler) adopt(ctx context.Context, s *organizationScope
 		r.report(ctx, s.org, v1alpha1.ReasonNamespaceAdopted, "Adopted Namespace "+ns.GetName()+".")
 	}
 	s.ns = ns
+	return nil
+}
+
+// stillThere waits for the news that an Organization is deleted. The cache may have it for a moment longer than its Namespace as somebody has orphaned
+// it. To adopt that again would have the garbage collector delete it, with all that is in it.
+func (r *organizationReconciler) stillThere(ctx context.Context, org *v1alpha1.Organization) error {
+	now := &v1alpha1.Organization{}
+	err := r.live.Get(ctx, client.ObjectKeyFromObject(org), now)
+	if client.IgnoreNotFound(err) != nil {
+		return err
+	}
+	if err != nil || now.GetUID() != org.GetUID() || !now.GetDeletionTimestamp().IsZero() {
+		return phase.Wait(0, v1alpha1.ReasonProgressing, "Organization %s is being deleted.", org.GetName())
+	}
 	return nil
 }
 
