@@ -21,17 +21,21 @@ func (c *domainChange) setCertificate(body wire.DomainBody) error {
 	if chain == nil || chain.Equal(c.chain) && (body.Key == nil || c.isPair(chain, body.Key)) || body.Key == nil && c.isEarlier(chain) {
 		return c.keepCertificate()
 	}
-	if err := chain.Check(c.host, c.fresh.Now); err != nil {
-		return apierr.Field(wire.FieldCertificate, err.Error())
+	key, err := c.keyFor(chain, body.Key)
+	chain, problem := chain.Arrange(c.host, publicOf(key), c.fresh.Now)
+	if problem != nil { // What is wrong with the certificate comes before whose key it is for.
+		return apierr.Field(wire.FieldCertificate, problem.Error())
 	}
 	// Whose the other names are, the operator knows.
 	names := certificate.NamePolicy{Host: c.host, App: c.observed.App.Name, Rules: c.platform.Hosts, IsNamespace: c.platform.IsNamespace}
 	if err := names.Check(chain.Leaf()); err != nil {
 		return apierr.Field(wire.FieldCertificate, err.Error())
 	}
-	key, err := c.keyFor(chain, body.Key)
 	if err != nil {
 		return err
+	}
+	if chain.Equal(c.chain) && c.isPair(chain, key) {
+		return c.keepCertificate() // It is there, in another order or beside what has expired.
 	}
 	if err := c.others.refuse(tlsPath); err != nil {
 		return err
@@ -61,7 +65,7 @@ func (c *domainChange) keepCertificate() error {
 // keyFor returns the private key of a certificate: the one that came with it, that waits for it, or that of the certificate before.
 func (c *domainChange) keyFor(chain certificate.Chain, sent crypto.Signer) (crypto.Signer, error) {
 	if sent != nil {
-		if !chain.IsFor(sent.Public()) {
+		if !chain.Has(sent.Public()) {
 			return nil, apierr.Field(wire.FieldKey, "The private key is not the one of the certificate.")
 		}
 		return sent, nil
@@ -70,7 +74,7 @@ func (c *domainChange) keyFor(chain certificate.Chain, sent crypto.Signer) (cryp
 		c.plan.Spent = WaitingKey(c.waitingFor())
 		return key, nil
 	}
-	if key := c.currentKey(); key != nil && chain.IsFor(key.Public()) {
+	if key := c.currentKey(); key != nil && chain.Has(key.Public()) {
 		return key, nil
 	}
 	const unknown = "The certificate is neither for the key of the last newcert nor for the one in use; send its private key too."
@@ -79,7 +83,7 @@ func (c *domainChange) keyFor(chain certificate.Chain, sent crypto.Signer) (cryp
 
 // waitingKey is the private key that waits for this certificate; nil if none does.
 func (c *domainChange) waitingKey(chain certificate.Chain) crypto.Signer {
-	if key := keyIn(WaitingKey(c.waitingFor())); key != nil && chain.IsFor(key.Public()) {
+	if key := keyIn(WaitingKey(c.waitingFor())); key != nil && chain.Has(key.Public()) {
 		return key
 	}
 	return nil
@@ -116,7 +120,7 @@ func (c *domainChange) currentKey() crypto.Signer {
 // isPair tells whether a key is the one in use, and the one of the chain.
 func (c *domainChange) isPair(chain certificate.Chain, key crypto.Signer) bool {
 	current := c.currentKey()
-	return current != nil && chain.IsFor(current.Public()) && chain.IsFor(key.Public())
+	return current != nil && chain.Has(current.Public()) && chain.Has(key.Public())
 }
 
 // keyIn is the private key that a Secret holds; nil if it holds none.
@@ -124,11 +128,19 @@ func keyIn(secret *corev1.Secret) crypto.Signer {
 	if secret == nil {
 		return nil
 	}
-	key, err := certificate.ParseKey(secret.Data[corev1.TLSPrivateKeyKey])
+	pair, err := certificate.ParsePair(secret.Data[corev1.TLSCertKey], secret.Data[corev1.TLSPrivateKeyKey])
 	if err != nil {
 		return nil
 	}
-	return key
+	return pair.Private
+}
+
+// publicOf is the public half of a private key; nil of none.
+func publicOf(key crypto.Signer) crypto.PublicKey {
+	if key == nil {
+		return nil
+	}
+	return key.Public()
 }
 
 // WaitingKey is the Secret with the private key that waits for a certificate of the Domain, or of an App's default host; nil if there is
