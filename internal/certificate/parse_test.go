@@ -200,6 +200,8 @@ func mustMarshal(t *testing.T, value any) []byte {
 			inner = append(inner, mustMarshal(t, part)...)
 		}
 		value = asn1.RawValue{Tag: asn1.TagSequence, IsCompound: true, Bytes: inner}
+	case tagged:
+		value = asn1.RawValue{Class: asn1.ClassContextSpecific, Tag: v.tag, IsCompound: true, Bytes: mustMarshal(t, v.value)}
 	default:
 	}
 	der, err := asn1.Marshal(value)
