@@ -240,14 +240,11 @@ func keepOfSecret(in any) (any, error) {
 func strip(secret *corev1.Secret) {
 	certified := holdsCertificate(secret)
 	for key, value := range secret.Data {
-		switch {
-		case certified && key == corev1.TLSCertKey:
-			secret.Data[key] = certificate.KeepChain(value)
-		case certified && key == corev1.TLSPrivateKeyKey:
-			secret.Data[key] = certificate.KeepKey(value)
-		default:
-			secret.Data[key] = nil
+		if certified && (key == corev1.TLSCertKey || key == corev1.TLSPrivateKeyKey) {
+			secret.Data[key] = certificate.Keep(value)
+			continue
 		}
+		secret.Data[key] = nil
 	}
 }
 

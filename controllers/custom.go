@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"context"
+	"crypto"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -39,13 +40,13 @@ func (s sites) copied(ctx context.Context, asks, owner status.Object, v *serving
 	if err != nil {
 		return false, err
 	}
-	chain, err := s.checked(ctx, asks, source, v)
+	chain, key, err := s.checked(ctx, asks, source, v)
 	if err != nil {
 		return false, err
 	}
 	have := &corev1.Secret{}
 	have.Namespace, have.Name = v.site.Namespace, v.site.CustomSecret
-	want := desired.CustomCertificate(v.site, chain.PEM(), source.Data[corev1.TLSPrivateKeyKey])
+	want := desired.CustomCertificate(v.site, chain.PEM(), certificate.KeepKey(key))
 	return ssa.Applied(ctx, s.client, owner, want, have, corev1ac.ExtractSecret)
 }
 
@@ -55,16 +56,16 @@ func (s sites) renewCopy(ctx context.Context, owner status.Object, v *serving) e
 	if err != nil {
 		return err
 	}
-	key, keyErr := certificate.ParseKey(source.Data[corev1.TLSPrivateKeyKey])
+	pair, pairErr := certificate.ParsePair(source.Data[corev1.TLSCertKey], source.Data[corev1.TLSPrivateKeyKey])
 	strip(source)
-	chain, err := s.checked(ctx, owner, source, v)
+	chain, _, err := s.checked(ctx, owner, source, v)
 	if err != nil {
 		return err
 	}
-	if keyErr != nil {
-		return invalid(v.site, keyErr)
+	if pairErr != nil { // Such as of a Secret with what the cache keeps of a key.
+		return invalid(v.site, pairErr)
 	}
-	text, err := certificate.EncodeKey(key)
+	text, err := certificate.EncodeKey(pair.Private)
 	if err != nil {
 		return err
 	}
@@ -87,42 +88,49 @@ func (s sites) source(ctx context.Context, from client.Reader, owner status.Obje
 	return secret, err
 }
 
-// checked returns the chain of a Secret, as the cache keeps it, if a site can serve it, and notes when that may change.
-func (s sites) checked(ctx context.Context, asks client.Object, source *corev1.Secret, v *serving) (certificate.Chain, error) {
-	chain, err := keptPair(source)
+// checked returns the chain that a site can serve of what a Secret holds, as the cache keeps it, and the public half of its key. It notes when that may
+// change.
+func (s sites) checked(ctx context.Context, asks client.Object, source *corev1.Secret, v *serving) (certificate.Chain, crypto.PublicKey, error) {
+	pair, err := keptPair(source)
 	if err != nil {
-		return nil, invalid(v.site, err)
+		return nil, nil, invalid(v.site, err)
 	}
 	now := s.clock.Now()
-	if next := chain.NextChange(now); !next.IsZero() {
+	if next := pair.Certificates.NextChange(now); !next.IsZero() {
 		v.recheck = phase.Sooner(v.recheck, next.Sub(now)+time.Second)
 	}
-	if err := chain.Check(v.site.Host, now); err != nil {
-		return nil, invalid(v.site, err)
+	chain, err := pair.Certificates.Arrange(v.site.Host, pair.Public, now)
+	if err != nil {
+		return nil, nil, invalid(v.site, err)
 	}
-	if err := s.requireOwnNames(ctx, asks, v, chain); err != nil {
-		return nil, err
-	}
-	return chain, nil
+	return chain, pair.Public, s.requireOwnNames(ctx, asks, v, chain)
 }
 
 func invalid(site desired.Site, problem error) error {
 	return phase.Stall(v1alpha1.ReasonCertificateInvalid, "Secret %s: %s", site.Source, problem)
 }
 
-// keptPair returns the chain that the cache keeps of a Secret, if what it keeps of the key is the chain's. The error is a
-// certificate.Problem.
-func keptPair(secret *corev1.Secret) (certificate.Chain, error) {
-	chain, err := certificate.KeptChain(secret.Data[corev1.TLSCertKey])
+// keptPair returns what the cache keeps of a Secret, if that is certificates and the key of one of them. The error is a certificate.Problem.
+func keptPair(secret *corev1.Secret) (certificate.Parts, error) {
+	pair, err := certificate.Kept(secret.Data[corev1.TLSCertKey])
 	if err != nil {
-		return nil, certificate.Problem(corev1.TLSCertKey + ": " + err.Error())
+		return certificate.Parts{}, certificate.Problem(corev1.TLSCertKey + ": " + err.Error())
 	}
-	key, err := certificate.KeptKey(secret.Data[corev1.TLSPrivateKeyKey])
+	key, err := certificate.Kept(secret.Data[corev1.TLSPrivateKeyKey])
+	if err == nil {
+		pair, err = pair.Join(key)
+	}
+	if err == nil {
+		err = pair.RequireKey()
+	}
 	if err != nil {
-		return nil, certificate.Problem(corev1.TLSPrivateKeyKey + ": " + err.Error())
+		return certificate.Parts{}, certificate.Problem(corev1.TLSPrivateKeyKey + ": " + err.Error())
 	}
-	if !chain.IsFor(key) {
-		return nil, certificate.Problem("The private key is not the certificate's.")
+	if err := pair.RequireCertificate(); err != nil {
+		return certificate.Parts{}, certificate.Problem(corev1.TLSCertKey + ": " + err.Error())
 	}
-	return chain, nil
+	if !pair.Certificates.Has(pair.Public) {
+		return certificate.Parts{}, certificate.Problem("The private key is not the certificate's.")
+	}
+	return pair, nil
 }

@@ -19,9 +19,6 @@ import (
 // What can't be served is told in words, and what is served stays.
 func TestCustomCertificateThatIsInvalid(t *testing.T) {
 	t.Parallel()
-	chainAndKey := func(s *corev1.Secret) []byte {
-		return append(s.Data[corev1.TLSCertKey], s.Data[corev1.TLSPrivateKeyKey]...)
-	}
 	cases := map[string]struct {
 		// change is what is wrong with a Secret that else were right.
 		change func(t *testing.T, s *corev1.Secret)
@@ -42,7 +39,11 @@ func TestCustomCertificateThatIsInvalid(t *testing.T) {
 		}, "The private key is not the certificate's."},
 		"NoCertificate": {func(_ *testing.T, s *corev1.Secret) { s.Data[corev1.TLSCertKey] = []byte("nonsense") }, "tls.crt: It is not PEM"},
 		"NoKey":         {func(_ *testing.T, s *corev1.Secret) { s.Data[corev1.TLSPrivateKeyKey] = []byte("nonsense") }, "tls.key: It is not PEM"},
-		"KeyWithChain":  {func(_ *testing.T, s *corev1.Secret) { s.Data[corev1.TLSCertKey] = chainAndKey(s) }, "tls.crt: It holds a block"},
+		"OtherKeyWithChain": {func(t *testing.T, s *corev1.Secret) {
+			t.Helper()
+			_, other := newPair(t, pairFor{host: "www." + s.Namespace + ".example.com"})
+			s.Data[corev1.TLSCertKey] = append(s.Data[corev1.TLSCertKey], other...)
+		}, "tls.key: It holds another private key"},
 		"PublicKey": {func(t *testing.T, s *corev1.Secret) {
 			t.Helper()
 			key, err := certificate.ParseKey(s.Data[corev1.TLSPrivateKeyKey])
@@ -54,7 +55,7 @@ func TestCustomCertificateThatIsInvalid(t *testing.T) {
 				t.Fatal(err)
 			}
 			s.Data[corev1.TLSPrivateKeyKey] = pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})
-		}, "one private key is wanted"},
+		}, "tls.key: It holds a public key."},
 		"NotYet": {func(t *testing.T, s *corev1.Secret) {
 			t.Helper()
 			coming := pairFor{host: "www." + s.Namespace + ".example.com", notBefore: time.Now().Add(time.Hour)}

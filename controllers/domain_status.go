@@ -82,6 +82,6 @@ func (v *serving) seen() *v1alpha1.DomainCertificate {
 	}
 	leaf := it.chain.Leaf()
 	return &v1alpha1.DomainCertificate{
-		Type: kind, Issuer: status.Cut(leaf.Issuer.String()), NotAfter: new(metav1.NewTime(leaf.NotAfter)),
+		Type: kind, Issuer: status.Cut(leaf.Issuer.String()), NotAfter: new(metav1.NewTime(it.chain.NotAfter())),
 	}
 }

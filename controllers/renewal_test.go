@@ -55,7 +55,7 @@ func awaitCachedPair(t *testing.T, secret *corev1.Secret, end time.Time) {
 		if err := cached.Get(ctx, key(secret), &have); err != nil {
 			return err
 		}
-		if chain, err := keptPair(&have); err != nil || !chain.Leaf().NotAfter.Equal(end) {
+		if pair, err := keptPair(&have); err != nil || !pair.Certificates.Leaf().NotAfter.Equal(end) {
 			return errNotYet
 		}
 		return nil

@@ -100,10 +100,11 @@ func (s sites) stored(ctx context.Context, site desired.Site, name string, secre
 	if err != nil {
 		return stored{}, client.IgnoreNotFound(err)
 	}
-	chain, err := keptPair(secret)
-	if err != nil {
+	pair, err := keptPair(secret)
+	if err != nil || !pair.Certificates.IsFor(pair.Public) { // Routers serve the first certificate.
 		return stored{}, nil //nolint:nilerr // What can't be read is as good as not there.
 	}
+	chain := pair.Certificates
 	return stored{chain: chain, since: ssa.AppliedAt(secret), good: chain.Serves(site.Host, s.clock.Now())}, nil
 }
 

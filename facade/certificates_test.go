@@ -57,6 +57,27 @@ func TestUpload(t *testing.T) {
 			return send(t, key, http.MethodPut, path, "application/x-www-form-urlencoded", []byte(form.Encode()))
 		},
 		"Files": func() answer { return send(t, key, http.MethodPut, path, parts.FormDataContentType(), files.Bytes()) },
+		"FormThatIsNotEncoded": func() answer {
+			body := "ssl_certificate=" + sent.chain + "&ssl_certificate_key=" + sent.key
+			return send(t, key, http.MethodPut, path, "application/x-www-form-urlencoded", []byte(body))
+		},
+		"OneLine": func() answer {
+			oneLine := strings.NewReplacer("\n", " ")
+			return call(t, key, http.MethodPut, path, pair{chain: oneLine.Replace(sent.chain), key: oneLine.Replace(sent.key)}.body())
+		},
+		"Bundle": func() answer {
+			return call(t, key, http.MethodPut, path, map[string]any{"ssl_certificate": "\ufeff" + sent.key + sent.chain})
+		},
+		"BundleAsKey": func() answer {
+			return call(t, key, http.MethodPut, path, map[string]any{"ssl_certificate_key": sent.key + sent.chain})
+		},
+		"Swapped": func() answer {
+			return call(t, key, http.MethodPut, path, pair{chain: sent.key, key: sent.chain}.body())
+		},
+		"Backward": func() answer {
+			certificates := certificatesOf(sent.chain)
+			return call(t, key, http.MethodPut, path, pair{chain: certificates[1] + certificates[0], key: sent.key}.body())
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := upload().want(t, http.StatusOK).json(t)

@@ -38,7 +38,7 @@ func TestBadDomainBodies(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := parts(good.chain)
+	text := certificatesOf(good.chain)
 	const certificate, privateKey = "ssl_certificate", "ssl_certificate_key"
 	cases := map[string]struct {
 		body map[string]any
@@ -53,13 +53,16 @@ func TestBadDomainBodies(t *testing.T) {
 		"OtherName":      {body: changed(func(c *x509.Certificate) { c.DNSNames = []string{"www." + host} }), want: certificate},
 		"NoName":         {body: changed(func(c *x509.Certificate) { c.DNSNames = nil }), want: certificate},
 		"OtherUse":       {body: changed(func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth} }), want: certificate},
-		"OutOfOrder":     {body: chained(text[1]+text[0], good.key), want: certificate},
+		"NoLeaf":         {body: chained(text[1], good.key), want: certificate},
 		"Unrelated":      {body: chained(text[0]+newAuthorityText(t), good.key), want: certificate},
 		"Weak":           {body: chained(authority.chain(t, host, weak.Public()), keyText(t, weak)), want: privateKey},
 		"WeakChain":      {body: map[string]any{certificate: authority.chain(t, host, weak.Public())}, want: certificate},
 		"Truncated":      {body: chained(good.chain[:len(good.chain)-40], good.key), want: certificate},
 		"NotPEM":         {body: chained("...", good.key), want: certificate},
-		"KeyInside":      {body: chained(good.chain+good.key, good.key), want: certificate},
+		"OtherKeyInside": {body: chained(good.chain+other.key, good.key), want: privateKey},
+		"TwoKeysInside":  {body: chained(good.chain+good.key+other.key, ""), want: certificate},
+		"DamagedIssuer":  {body: chained(text[0]+text[1][:99]+"\n"+text[1][100:], good.key), want: certificate},
+		"DER":            {body: chained(good.chain, strings.Join(strings.Split(good.key, "\n")[1:3], "\n")), want: privateKey},
 		"Megabyte":       {body: chained(strings.Repeat(good.chain, 1<<20/len(good.chain)), good.key), want: certificate},
 		"ThreeKeys":      {body: chained(good.chain, good.key+other.key+good.key), want: privateKey},
 		"KeyNotPEM":      {body: chained(good.chain, "..."), want: privateKey},

@@ -109,8 +109,8 @@ func chainText(certificates ...*x509.Certificate) string {
 	return string(certificate.Chain(certificates).PEM())
 }
 
-// parts are the certificates of a chain, each a text of its own.
-func parts(chain string) []string {
+// certificatesOf are the certificates of a chain, each a text of its own.
+func certificatesOf(chain string) []string {
 	const end = "-----END CERTIFICATE-----\n"
 	return strings.SplitAfter(strings.TrimSuffix(chain, "\n")+"\n", end)[:strings.Count(chain, end)]
 }

@@ -2,16 +2,18 @@ package certificate
 
 import (
 	"bytes"
-	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/asn1"
 	"encoding/base64"
 	"encoding/pem"
 	"errors"
+	"maps"
 	"math/big"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -39,12 +41,16 @@ func pemSeeds(f *testing.F) [][]byte {
 	}
 	chain := pem.EncodeToMemory(&pem.Block{Type: blockCertificate, Bytes: der})
 	seeds := [][]byte{
-		nil, chain, append(bytes.Clone(chain), chain...), append([]byte("subject=a\n"), chain...), chain[:len(chain)/2],
+		nil, []byte(strings.ReplaceAll(string(chain), "\n", "\\n")), bytes.ReplaceAll(chain, []byte("+"), []byte(" ")), der, chain,
+		append(bytes.Clone(chain), chain...), append([]byte("subject=a\n"), chain...), chain[:len(chain)/2],
 		pem.EncodeToMemory(&pem.Block{Type: blockKey, Bytes: pkcs8}), pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: sec1}),
 		pem.EncodeToMemory(&pem.Block{Type: blockKey, Headers: map[string]string{"DEK-Info": "a"}, Bytes: pkcs8}),
 		pem.EncodeToMemory(&pem.Block{Type: blockPublic, Bytes: pkcs8}), pem.EncodeToMemory(&pem.Block{Type: blockProblem, Bytes: []byte("a")}),
 	}
-	return append(seeds, append(bytes.Clone(chain), seeds[5]...))
+	for _, form := range forms {
+		seeds = append(seeds, []byte(form(string(chain))))
+	}
+	return append(seeds, append(bytes.Clone(chain), pemOf(blockKey, pkcs8)...))
 }
 
 // checkSaid fails the test unless an error is a Problem in plain text that quotes nothing of a block.
@@ -63,74 +69,76 @@ func checkSaid(t *testing.T, err error, text []byte) {
 	}
 }
 
-// FuzzParseChain says that a chain that can be read can be written and kept, and that what can't is told in plain text and never kept.
-func FuzzParseChain(f *testing.F) {
+// FuzzParse says that what can be read can be written and kept, and that what can't is told in plain text and never kept.
+func FuzzParse(f *testing.F) {
 	for _, seed := range pemSeeds(f) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		kept := KeepChain(text)
-		if !bytes.Equal(KeepChain(kept), kept) {
-			t.Errorf("kept again, %q is %q", kept, KeepChain(kept))
+		kept := Keep(text)
+		if !bytes.Equal(Keep(kept), kept) {
+			t.Errorf("kept again, %q is %q", kept, Keep(kept))
 		}
-		if bytes.Contains(kept, []byte("PRIVATE KEY-----")) {
+		if bytes.Contains(kept, []byte("PRIVATE KEY-----\n")) {
 			t.Error("a private key is kept")
 		}
-		keptChain, keptErr := KeptChain(kept)
-		chain, err := ParseChain(text)
+		p, err := Parse(text)
 		if err != nil {
 			checkSaid(t, err, text)
-			if _, ok := only(text, blockProblem); !ok && (keptErr == nil || keptErr.Error() != err.Error()) {
-				t.Errorf("what was kept says %v, and the text %v", keptErr, err)
+			if len(p.Certificates) > 0 || p.Private != nil {
+				t.Error("what is refused is returned")
 			}
 			return
 		}
-		again, err := ParseChain(chain.PEM())
-		if err != nil || !again.Equal(chain) || keptErr != nil || !keptChain.Equal(chain) {
-			t.Errorf("written and kept it isn't the same: %v, %v", err, keptErr)
+		keptParts, keptErr := Kept(kept)
+		if keptErr != nil || !keptParts.Certificates.Equal(p.Certificates) || p.Public != nil && !equalKeys(keptParts.Public, p.Public) {
+			t.Errorf("kept it isn't the same: %v", keptErr)
 		}
-		if err := chain.Check(host, now); err != nil {
+		written := p.Certificates.PEM()
+		if p.Private != nil {
+			key, err := EncodeKey(p.Private)
+			if err != nil {
+				t.Fatal(err)
+			}
+			written = append(written, key...)
+		}
+		again, err := Parse(written)
+		if err != nil || !again.Certificates.Equal(p.Certificates) || p.Public != nil && !equalKeys(again.Public, p.Public) {
+			t.Errorf("written it isn't the same: %v", err)
+		}
+		if _, err := p.Certificates.Arrange(host, p.Public, now); len(p.Certificates) > 0 && err != nil {
 			checkSaid(t, err, text)
+		}
+		if sorted := p.Certificates.Sorted(host); len(sorted) > len(p.Certificates) {
+			t.Error("there are more certificates when they are sorted")
 		}
 	})
 }
 
-// FuzzParseKey says that a key that can be read can be written, and that only its public half is kept.
-func FuzzParseKey(f *testing.F) {
-	for _, seed := range pemSeeds(f) {
-		f.Add(seed)
-	}
-	f.Fuzz(func(t *testing.T, text []byte) {
-		kept := KeepKey(text)
-		if !bytes.Equal(KeepKey(kept), kept) {
-			t.Error("kept again, it is not the same")
-		}
-		public, keptErr := KeptKey(kept)
-		key, err := ParseKey(text)
-		if err != nil {
-			checkSaid(t, err, text)
+// FuzzForms says that a text has the same content in each form in which people send it.
+func FuzzForms(f *testing.F) {
+	f.Add(uint8(0), []byte("a"))
+	names := slices.Sorted(maps.Keys(forms))
+	f.Fuzz(func(t *testing.T, form uint8, content []byte) {
+		if len(content) > 4<<10 {
 			return
 		}
-		encoded, err := EncodeKey(key)
+		der, err := asn1.Marshal([][]byte{content, content})
 		if err != nil {
 			t.Fatal(err)
 		}
-		again, err := ParseKey(encoded)
-		if err != nil || !samePublic(again.Public(), key.Public()) {
-			t.Errorf("written it isn't the same key: %v", err)
+		name := names[int(form)%len(names)]
+		blocks := scan(plainText([]byte(forms[name](string(pemOf(blockKey, der))))))
+		if name == "Base64" || name == "Base64Wrapped" {
+			return // Parse undoes it.
 		}
-		if keptErr != nil || !samePublic(public, key.Public()) {
-			t.Errorf("what is kept isn't its public half: %v", keptErr)
+		if len(blocks) == 1 && blocks[0].fault == faultForm && strings.HasPrefix(name, "Form") {
+			return // It has two meanings.
 		}
-		if _, err := ParseKey(kept); err == nil {
-			t.Error("what is kept is a private key")
+		if len(blocks) != 1 || blocks[0].fault != "" || !bytes.Equal(blocks[0].der, der) {
+			t.Errorf("%s: %d blocks, %+v", name, len(blocks), blocks)
 		}
 	})
-}
-
-func samePublic(a, b crypto.PublicKey) bool {
-	key, ok := a.(interface{ Equal(crypto.PublicKey) bool })
-	return ok && key.Equal(b)
 }
 
 // FuzzNewRequest says that a request can be made for every host that a Domain may have, and names it.

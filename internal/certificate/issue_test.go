@@ -19,8 +19,10 @@ import (
 
 const host = "www.example.com"
 
-// now is when the tests take place.
+// now is when the tests take place, as clock says.
 var now = time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
+
+func clock() time.Time { return now }
 
 // issued is a certificate with the key that it is for.
 type issued struct {

@@ -42,24 +42,28 @@ func keptPair(t *testing.T, change func(*x509.Certificate)) (chain, key []byte, 
 func TestKeep(t *testing.T) {
 	t.Parallel()
 	chain, key, signer := keptPair(t, nil)
-	keptChain, err := certificate.KeptChain(certificate.KeepChain(chain))
+	kept, err := certificate.Kept(certificate.Keep(chain))
 	if err != nil {
 		t.Fatal(err)
 	}
-	public, err := certificate.KeptKey(certificate.KeepKey(key))
+	keptKey, err := certificate.Kept(certificate.Keep(key))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !keptChain.IsFor(public) || !keptChain.IsFor(signer.Public()) {
-		t.Error("what was kept of the key is not the chain's")
+	if !kept.Certificates.IsFor(keptKey.Public) || !kept.Certificates.IsFor(signer.Public()) || keptKey.Private != nil {
+		t.Error("what was kept of the key is not the chain's public half")
 	}
 	ec, err := x509.MarshalECPrivateKey(mustECDSA(t, signer))
 	if err != nil {
 		t.Fatal(err)
 	}
 	sec1 := pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: ec})
-	if !bytes.Equal(certificate.KeepKey(sec1), certificate.KeepKey(key)) {
+	if !bytes.Equal(certificate.Keep(sec1), certificate.Keep(key)) || !bytes.Equal(certificate.Keep(key), certificate.KeepKey(signer.Public())) {
 		t.Error("two forms of one key are kept as if they were two keys")
+	}
+	oneLine := []byte(strings.ReplaceAll(string(chain), "\n", " "))
+	if !bytes.Equal(certificate.Keep(oneLine), certificate.Keep(chain)) {
+		t.Error("two forms of one certificate are kept as if they were two")
 	}
 }
 
@@ -67,6 +71,7 @@ func TestKeep(t *testing.T) {
 func TestKeepIsSafe(t *testing.T) {
 	t.Parallel()
 	chain, key, signer := keptPair(t, nil)
+	_, otherKey, _ := keptPair(t, nil)
 	public, err := x509.MarshalPKIXPublicKey(signer.Public())
 	if err != nil {
 		t.Fatal(err)
@@ -76,50 +81,47 @@ func TestKeepIsSafe(t *testing.T) {
 	join := func(texts ...[]byte) []byte { return bytes.Join(texts, nil) }
 	cases := map[string]struct {
 		text []byte
-		// chain and key are what is wrong when the text stands for the one or the other; empty: nothing.
-		chain, key string
+		// certificates and key say what is kept, unless a problem is.
+		certificates int
+		key          bool
+		problem      string
 	}{
-		"Nothing":        {nil, "It is not PEM", "It is not PEM"},
-		"Garbage":        {[]byte("nonsense"), "It is not PEM", "It is not PEM"},
-		"Chain":          {chain, "", "one private key is wanted"},
-		"Key":            {key, "It holds a block", ""},
-		"ChainAndKey":    {join(chain, key), "It holds a block", "It holds 2 blocks"},
-		"KeyAroundChain": {join([]byte(secret+"\n"), chain, []byte(secret)), "", "one private key is wanted"},
-		"PublicKey":      {publicKey, "It holds a block", "one private key is wanted"},
-		"KeptAndKey":     {join(certificate.KeepKey(key), key), "It holds a block", "It holds 2 blocks"},
-		"ProblemAndKey":  {join(certificate.KeepKey(nil), key), "It holds a block", "It holds 2 blocks"},
-		"KeyBeforeKept":  {join([]byte(secret+"\n"), certificate.KeepKey(key)), "It holds a block", ""},
+		"Nothing":           {},
+		"Blank":             {text: []byte(" \n")},
+		"Garbage":           {text: []byte("nonsense"), problem: "It is not PEM"},
+		"Chain":             {text: chain, certificates: 1},
+		"Key":               {text: key, key: true},
+		"ChainAndKey":       {text: join(chain, key), certificates: 1, key: true},
+		"KeyAndChain":       {text: join(key, chain), certificates: 1, key: true},
+		"KeyOnOneLine":      {text: bytes.ReplaceAll(key, []byte("\n"), []byte(" ")), key: true},
+		"KeyInQuotes":       {text: join([]byte("\""), bytes.ReplaceAll(key, []byte("\n"), []byte("\\n")), []byte("\"")), key: true},
+		"KeyAsCertificate":  {text: bytes.ReplaceAll(key, []byte("PRIVATE KEY"), []byte("CERTIFICATE")), problem: "It holds a private key"},
+		"KeyWithoutLine":    {text: key[:len(key)/2], problem: "The private key is cut off"},
+		"KeyWithoutHyphens": {text: bytes.ReplaceAll(key, []byte("-----\n"), []byte(" ")), key: true},
+		"KeyAroundChain":    {text: join([]byte(secret+"\n"), chain, []byte(secret)), certificates: 1},
+		"PublicKey":         {text: publicKey, problem: "It holds a public key"},
+		"KeptAndKey":        {text: join(certificate.Keep(key), key), problem: "of an unknown kind"},
+		"ProblemAndKey":     {text: join(certificate.Keep([]byte("nonsense")), key), problem: "of an unknown kind"},
+		"KeyBeforeKept":     {text: join([]byte(secret+"\n"), certificate.Keep(key)), problem: "of an unknown kind"},
+		"TwoKeys":           {text: join(key, otherKey), problem: "several private keys"},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			kept := certificate.KeepChain(tc.text)
-			_, err := certificate.KeptChain(kept)
-			expectProblem(t, "chain", err, tc.chain)
-			keptKey := certificate.KeepKey(tc.text)
-			_, err = certificate.KeptKey(keptKey)
-			expectProblem(t, "key", err, tc.key)
-			if bytes.Contains(join(kept, keptKey), []byte(secret)) {
+			kept := certificate.Keep(tc.text)
+			got, err := certificate.Kept(kept)
+			if (err == nil) != (tc.problem == "") || err != nil && !strings.Contains(err.Error(), tc.problem) {
+				t.Errorf("got the problem %v, want %q", err, tc.problem)
+			}
+			if len(got.Certificates) != tc.certificates || (got.Public != nil) != tc.key {
+				t.Errorf("got %d certificates and a key: %t", len(got.Certificates), got.Public != nil)
+			}
+			if bytes.Contains(kept, []byte(secret)) || bytes.Contains(kept, []byte("PRIVATE KEY")) {
 				t.Error("a private key was kept")
 			}
-			if !bytes.Equal(certificate.KeepChain(kept), kept) || !bytes.Equal(certificate.KeepKey(keptKey), keptKey) {
+			if !bytes.Equal(certificate.Keep(kept), kept) {
 				t.Error("what was kept is something else when it is kept again")
 			}
 		})
-	}
-}
-
-func TestKeptNothing(t *testing.T) {
-	t.Parallel()
-	_, err := certificate.KeptChain(nil)
-	expectProblem(t, "chain", err, "There is no certificate.")
-	_, err = certificate.KeptKey(nil)
-	expectProblem(t, "key", err, "There is no private key.")
-}
-
-func expectProblem(t *testing.T, of string, err error, want string) {
-	t.Helper()
-	if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
-		t.Errorf("%s: got the problem %v, want %q", of, err, want)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/base64"
 	"encoding/pem"
 	"fmt"
 	"strings"
@@ -28,14 +29,6 @@ const maxKeyText = 16 << 10
 // maxCommonName is the length of a common name (RFC 5280, ub-common-name).
 const maxCommonName = 64
 
-// Blocks of PEM.
-const (
-	blockKey     = "PRIVATE KEY"
-	blockRequest = "CERTIFICATE REQUEST"
-	// blockParameters stands before the key in what `openssl ecparam -genkey` writes, and says nothing that the key doesn't.
-	blockParameters = "EC PARAMETERS"
-)
-
 // Algorithm is what kind of key to make.
 type Algorithm string
 
@@ -46,59 +39,48 @@ const (
 	ECDSA Algorithm = "ecdsa"
 )
 
-// ParseKey reads the one private key of a PEM text: PKCS #8, PKCS #1 or SEC 1. The error is a Problem.
-func ParseKey(text []byte) (crypto.Signer, error) {
-	if len(text) > maxKeyText {
-		return nil, problem("It has %d bytes; a key has at most %d.", len(text), maxKeyText)
+// parseKey reads a private key, whatever its label says of its form.
+func parseKey(b block) (crypto.Signer, error) {
+	if len(b.der) > base64.StdEncoding.DecodedLen(maxKeyText) {
+		return nil, problem("The private key is larger than any that is accepted.")
 	}
-	var keys []*pem.Block
-	for {
-		block, rest := pem.Decode(text)
-		if block == nil {
-			break
-		}
-		text = rest
-		if block.Type != blockParameters {
-			keys = append(keys, block)
-		}
-	}
-	switch {
-	case isCut(text):
-		return nil, problem("The private key is cut off.")
-	case len(keys) == 0:
-		return nil, problem("It is not PEM: it has no block %q.", blockKey)
-	case len(keys) > 1:
-		return nil, problem("It holds %d blocks; one private key is wanted.", len(keys))
-	}
-	return parseKey(keys[0])
-}
-
-func parseKey(block *pem.Block) (crypto.Signer, error) {
-	if strings.HasPrefix(block.Type, "ENCRYPTED") || block.Headers["DEK-Info"] != "" {
-		return nil, problem("The private key is encrypted; one without a passphrase is wanted.")
-	}
-	if !strings.HasSuffix(block.Type, blockKey) {
-		return nil, problem("It holds a block %q; one private key is wanted.", block.Type)
-	}
-	key, err := decodeKey(block)
+	key, err := parseAnyKey(b.der)
 	if err != nil {
-		return nil, problem("The private key can't be read: it is damaged or of an unknown kind.") // What the parser says may quote it.
+		return nil, unreadableKey(b) // What the parser says may quote it.
 	}
 	signer, ok := key.(crypto.Signer)
 	if !ok {
-		return nil, problem("The private key is of a kind that can't sign.")
+		return nil, problem("The private key is of a kind that can't sign. %s", supportedKeys)
 	}
 	return signer, checkStrength(signer.Public())
 }
 
-func decodeKey(block *pem.Block) (any, error) {
-	switch block.Type {
-	case "RSA " + blockKey:
-		return x509.ParsePKCS1PrivateKey(block.Bytes)
-	case "EC " + blockKey:
-		return x509.ParseECPrivateKey(block.Bytes)
+// parseAnyKey reads a private key in any of the forms PKCS #8, PKCS #1 and SEC 1.
+func parseAnyKey(der []byte) (any, error) {
+	if key, err := x509.ParsePKCS1PrivateKey(der); err == nil {
+		return key, nil
+	}
+	if key, err := x509.ParseECPrivateKey(der); err == nil {
+		return key, nil
+	}
+	return x509.ParsePKCS8PrivateKey(der)
+}
+
+// unreadableKey says what a private key is that can't be read: nothing of it but its kind, if that is well known.
+func unreadableKey(b block) error {
+	k := kindOfDER(b.der)
+	if known := algorithmOf(b.der); known != "" {
+		return problem("The private key is %s, which is not supported. %s", known, supportedKeys)
+	}
+	switch {
+	case strings.Contains(b.label, "DSA "+blockKey) && !strings.Contains(b.label, "ECDSA"):
+		return problem("The private key is for DSA, which is not supported. %s", supportedKeys)
+	case k == kindCertificate:
+		return problem("The block %s holds a certificate instead of a private key.", blockKey)
+	case k != kindUnknown && k != kindKey:
+		return wrongKind(k)
 	default:
-		return x509.ParsePKCS8PrivateKey(block.Bytes)
+		return problem("The private key can't be read: it is damaged or of an unknown kind. %s", supportedKeys)
 	}
 }
 
@@ -118,7 +100,7 @@ func checkStrength(public crypto.PublicKey) error {
 	case ed25519.PublicKey:
 		return nil
 	default:
-		return problem("The key is of a kind that can't be served; RSA, ECDSA and Ed25519 can.")
+		return problem("The key is of a kind that is not supported. %s", supportedKeys)
 	}
 }
 

@@ -2,20 +2,19 @@ package certificate
 
 import "time"
 
-// Serves tells whether clients would take the leaf for the host's at this time. It asks for less than Check: only for what time or
+// Serves tells whether clients would take the leaf for the host's at this time. It asks for less than Arrange: only for what time or
 // another host can take away from a chain that was checked, or that an authority made.
 func (c Chain) Serves(host string, now time.Time) bool {
 	leaf := c.Leaf()
 	return leaf.VerifyHostname(host) == nil && !now.After(leaf.NotAfter) && !now.Before(leaf.NotBefore)
 }
 
-// NotAfter is when the first of the certificates ends, and with it the chain.
+// NotAfter is when a chain that is in order ends: with the leaf, or with its issuer. Of roots, clients have their own, and any other certificate that
+// has expired is left out.
 func (c Chain) NotAfter() time.Time {
 	end := c.Leaf().NotAfter
-	for _, certificate := range c {
-		if certificate.NotAfter.Before(end) {
-			end = certificate.NotAfter
-		}
+	if len(c) > 1 && !isRoot(c[1]) && c[1].NotAfter.Before(end) {
+		end = c[1].NotAfter
 	}
 	return end
 }

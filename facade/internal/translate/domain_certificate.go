@@ -1,7 +1,6 @@
 package translate
 
 import (
-	"cmp"
 	"crypto"
 	"fmt"
 
@@ -21,9 +20,12 @@ func (c *domainChange) setCertificate(body wire.DomainBody) error {
 	if chain == nil || chain.Equal(c.chain) && (body.Key == nil || c.isPair(chain, body.Key)) {
 		return c.keepCertificate()
 	}
-	key, err := c.checked(chain, body.Key)
+	chain, key, err := c.checked(chain, body.Key)
 	if err != nil {
 		return err
+	}
+	if chain.Equal(c.chain) && c.isPair(chain, key) {
+		return c.keepCertificate() // It is there, in another order or beside what has expired.
 	}
 	if err := c.others.replace(tlsPath); err != nil {
 		return err
@@ -40,15 +42,20 @@ func (c *domainChange) setCertificate(body wire.DomainBody) error {
 	return nil
 }
 
-// checked returns the private key of a certificate that the host can serve. The error is a 400 that names the certificate or, if that is as it should be,
-// the key.
-func (c *domainChange) checked(chain certificate.Chain, sent crypto.Signer) (crypto.Signer, error) {
+// checked returns a certificate that the host can serve, with its chain in order, and its private key. The error is a 400 that names the certificate or,
+// if that is as it should be, the key.
+func (c *domainChange) checked(chain certificate.Chain, sent crypto.Signer) (certificate.Chain, crypto.Signer, error) {
+	key, keyErr := c.keyFor(chain, sent)
+	chain, err := chain.Arrange(c.host, publicOf(key), c.fresh.Now)
+	if err != nil {
+		return nil, nil, apierr.Field(wire.FieldCertificate, err.Error())
+	}
 	// Whose the other names are, the operator knows.
 	names := certificate.NamePolicy{Host: c.host, App: c.observed.App.Name, Rules: c.platform.Hosts, IsNamespace: c.platform.IsNamespace}
-	if err := cmp.Or(chain.Check(c.host, c.fresh.Now), names.Check(chain.Leaf())); err != nil {
-		return nil, apierr.Field(wire.FieldCertificate, err.Error())
+	if err := names.Check(chain.Leaf()); err != nil {
+		return nil, nil, apierr.Field(wire.FieldCertificate, err.Error())
 	}
-	return c.keyFor(chain, sent)
+	return chain, key, keyErr
 }
 
 // keepCertificate is the 400 about a new host that the custom certificate isn't for. One that isn't there or is damaged is for none, and
@@ -65,7 +72,7 @@ func (c *domainChange) keepCertificate() error {
 // one of another Domain of the App, as one certificate may be for several of its hosts.
 func (c *domainChange) keyFor(chain certificate.Chain, sent crypto.Signer) (crypto.Signer, error) {
 	if sent != nil {
-		if !chain.IsFor(sent.Public()) {
+		if !chain.Has(sent.Public()) {
 			return nil, apierr.Field(wire.FieldKey, "The private key is not the one of the certificate.")
 		}
 		return sent, nil
@@ -74,7 +81,7 @@ func (c *domainChange) keyFor(chain certificate.Chain, sent crypto.Signer) (cryp
 		c.spend(secret)
 		return keyIn(secret), nil
 	}
-	if key := c.currentKey(); key != nil && chain.IsFor(key.Public()) {
+	if key := c.currentKey(); key != nil && chain.Has(key.Public()) {
 		return key, nil
 	}
 	if key := c.sharedKey(chain); key != nil {
@@ -106,7 +113,7 @@ func (c *domainChange) currentKey() crypto.Signer {
 // isPair tells whether a key is the one in use, and the one of the chain.
 func (c *domainChange) isPair(chain certificate.Chain, key crypto.Signer) bool {
 	current := c.currentKey()
-	return current != nil && chain.IsFor(current.Public()) && chain.IsFor(key.Public())
+	return current != nil && chain.Has(current.Public()) && chain.Has(key.Public())
 }
 
 // keyIn is the private key that a Secret holds; nil if it holds none.
@@ -114,9 +121,17 @@ func keyIn(secret *corev1.Secret) crypto.Signer {
 	if secret == nil {
 		return nil
 	}
-	key, err := certificate.ParseKey(secret.Data[corev1.TLSPrivateKeyKey])
+	pair, err := certificate.ParsePair(secret.Data[corev1.TLSCertKey], secret.Data[corev1.TLSPrivateKeyKey])
 	if err != nil {
 		return nil
 	}
-	return key
+	return pair.Private
+}
+
+// publicOf is the public half of a private key; nil of none.
+func publicOf(key crypto.Signer) crypto.PublicKey {
+	if key == nil {
+		return nil
+	}
+	return key.Public()
 }

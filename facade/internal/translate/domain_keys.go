@@ -116,5 +116,5 @@ func (c *domainChange) awaits(host string, key crypto.Signer) bool {
 // isKeyOf reports whether a Secret, which may be nil, holds the private key of a certificate.
 func isKeyOf(secret *corev1.Secret, chain certificate.Chain) bool {
 	key := keyIn(secret)
-	return key != nil && chain.IsFor(key.Public())
+	return key != nil && chain.Has(key.Public())
 }

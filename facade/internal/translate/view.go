@@ -114,6 +114,9 @@ func chainOf(platform Platform, o Observed) certificate.Chain {
 	if err != nil {
 		return nil
 	}
+	if purpose == v1alpha1.SecretCertificate {
+		chain = chain.Sorted(platform.hostOf(o))
+	}
 	return chain
 }
 

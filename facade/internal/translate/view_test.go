@@ -14,13 +14,15 @@ import (
 func TestToDomain(t *testing.T) {
 	issued, issuedKey := issue(t, "www.example.com")
 	custom, customKey := issue(t, "www.example.com")
-	damaged := tlsSecret(t, v1alpha1.SecretCertificate, custom, customKey)
-	damaged.Data[corev1.TLSCertKey] = append(damaged.Data[corev1.TLSCertKey], damaged.Data[corev1.TLSPrivateKeyKey]...)
+	damaged, bundle := tlsSecret(t, v1alpha1.SecretCertificate, custom, customKey), tlsSecret(t, v1alpha1.SecretCertificate, custom, customKey)
+	damaged.Data[corev1.TLSCertKey] = damaged.Data[corev1.TLSCertKey][:99]
+	bundle.Data[corev1.TLSCertKey] = append(bundle.Data[corev1.TLSPrivateKeyKey], bundle.Data[corev1.TLSCertKey]...)
 	secrets := map[string]*corev1.Secret{
 		"shop-tls-1a2b3c4d":       tlsSecret(t, v1alpha1.SecretTLS, issued, issuedKey),
 		"web.domain-tls-5e6f7a8b": tlsSecret(t, v1alpha1.SecretTLS, issued, issuedKey),
 		"mine":                    tlsSecret(t, v1alpha1.SecretCertificate, custom, customKey),
 		"damaged":                 damaged,
+		"bundle":                  bundle,
 		"unlabeled":               tlsSecret(t, v1alpha1.SecretEnv, custom, customKey),
 	}
 	ref := func(name string) *v1alpha1.DomainTLS {
@@ -63,8 +65,12 @@ func TestToDomain(t *testing.T) {
 			want:   view(func(v *wire.Domain) { v.SSLCertificate = string(issued.PEM()) }),
 		},
 		"Damaged": {
-			reason: "A key that somebody has put beside the chain doesn't get out.",
 			domain: &v1alpha1.DomainSpec{Host: "www.example.com", TLS: ref("damaged")}, want: view(func(v *wire.Domain) { v.CertType = "custom" }),
+		},
+		"Bundle": {
+			reason: "A key that somebody has put beside the chain doesn't get out.",
+			domain: &v1alpha1.DomainSpec{Host: "www.example.com", TLS: ref("bundle")},
+			want:   view(func(v *wire.Domain) { v.CertType, v.SSLCertificate = "custom", string(custom.PEM()) }),
 		},
 		"Unlabeled": {
 			reason: "A Secret is for what its label says.",

@@ -166,23 +166,41 @@ func ParseSlug(members map[string]any) (string, error) {
 	return *slug, p.errors.Err()
 }
 
-// certificate reads the certificate and its key.
+// certificate reads the certificate and its key, each of which may be in either member.
 func (p *parser) certificate(body *DomainBody) {
-	chain, key := p.pem(FieldCertificate), p.pem(FieldKey)
-	var err error
-	if len(chain) > 0 {
-		if body.Certificate, err = certificate.ParseChain(chain); err != nil {
-			p.errors.Add(FieldCertificate, err.Error())
-		}
+	chain, withChain := p.parts(FieldCertificate)
+	key, withKey := p.parts(FieldKey)
+	if p.errors[FieldCertificate] != nil || p.errors[FieldKey] != nil || !withChain && !withKey {
+		return
 	}
-	if len(key) > 0 {
-		if body.Key, err = certificate.ParseKey(key); err != nil {
-			p.errors.Add(FieldKey, err.Error())
-		}
+	pair, err := chain.Join(key)
+	if err != nil {
+		p.errors.Add(FieldKey, err.Error())
+		return
 	}
-	if len(key) > 0 && len(chain) == 0 {
-		p.errors.Add(FieldCertificate, "A private key wants its certificate beside it.")
+	switch err := pair.RequireCertificate(); {
+	case err != nil && withChain:
+		p.errors.Add(FieldCertificate, err.Error())
+	case err != nil:
+		p.errors.Add(FieldCertificate, "ssl_certificate is required with ssl_certificate_key.")
 	}
+	if err := pair.RequireKey(); err != nil && withKey {
+		p.errors.Add(FieldKey, err.Error())
+	}
+	body.Certificate, body.Key = pair.Certificates, pair.Private
+}
+
+// parts reads a member that is a PEM text or a file with one, and reports whether there is any.
+func (p *parser) parts(name string) (certificate.Parts, bool) {
+	text := p.pem(name)
+	if len(text) == 0 {
+		return certificate.Parts{}, false
+	}
+	parts, err := certificate.Parse(text)
+	if err != nil {
+		p.errors.Add(name, err.Error())
+	}
+	return parts, true
 }
 
 // pem reads a member that is a PEM text or a file with one; nil if it is empty or wrong.

@@ -18,7 +18,7 @@ type DomainCertificateApplyConfiguration struct {
 	Type *apiv1alpha1.CertificateType `json:"type,omitempty"`
 	// issuer is the distinguished name of who signed it, as RFC 2253 writes it. Example: "CN=R11,O=Let's Encrypt,C=US".
 	Issuer *string `json:"issuer,omitempty"`
-	// notAfter is when it ends.
+	// notAfter is when it ends: with the certificate, or with that of its issuer if it is earlier.
 	NotAfter *v1.Time `json:"notAfter,omitempty"`
 }
 

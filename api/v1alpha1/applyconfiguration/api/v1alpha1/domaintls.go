@@ -12,11 +12,11 @@ type DomainTLSApplyConfiguration struct {
 	// issuerRef names the cert-manager issuer that signs the certificate, in place of the platform's. The Organization must allow it in
 	// spec.allowedIssuers.
 	IssuerRef *IssuerRefApplyConfiguration `json:"issuerRef,omitempty"`
-	// secretRef names a Secret of the type kubernetes.io/tls in the Domain's Namespace with a certificate of your own: in tls.crt the full
-	// chain as PEM, the host's certificate first, and in tls.key its private key. The Secret must have the label
-	// berth.dev/secret=certificate; Berth reads no other. It is used once it is valid for the host: the key matches and is strong
-	// enough, the name is covered, the chain is in order, nothing in it has expired. It may name other hosts, and wildcards, but none that is
-	// reserved or another organization's; if one becomes so, the certificate is no longer served. A change of the Secret is followed.
+	// secretRef names a Secret in the Domain's Namespace with a certificate of your own: in tls.crt the chain as PEM, in any order, and in tls.key
+	// its private key. The host serves it normalized, its own certificate first. The Secret must have the label berth.dev/secret=certificate;
+	// Berth reads no other. It is used once it is valid for the host: the key matches and is strong enough, the name is covered, every
+	// certificate belongs to the chain, and neither the host's nor its issuer's has expired. It may name other hosts, and wildcards, but none that
+	// is reserved or another organization's; if one becomes so, the certificate is no longer served. A change of the Secret is followed.
 	SecretRef *SecretRefApplyConfiguration `json:"secretRef,omitempty"`
 }
 
