@@ -204,8 +204,8 @@ type DomainMail struct {
 	// +optional
 	User string `json:"user,omitempty"`
 
-	// passwordSecretRef names the Secret with the password of user, and its key. The Secret must have the label
-	// berth.dev/secret=mail-password; Berth reads no other.
+	// passwordSecretRef names the Secret with the password of user, and its key. One line break at the end of the password is ignored. The
+	// Secret must have the label berth.dev/secret=mail-password; Berth reads no other.
 	// +optional
 	PasswordSecretRef *SecretKeyRef `json:"passwordSecretRef,omitempty"`
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/facade/internal/wire"
+	"github.com/berth-dev/berth/internal/credential"
 )
 
 // defaultMailPort is where mail servers take mail from those who log in (RFC 6409).
@@ -58,7 +59,7 @@ func (p Platform) sending(own v1alpha1.DomainMail) Sending {
 	return s
 }
 
-// Password is the password of the Domain's own login, empty for none. It is false if the Domain names one that isn't there.
+// Password is the password of the Domain's own login, empty for none, without the line break that a file may have at its end. It is false if the Domain names one that isn't there.
 func Password(o Observed) (password string, found bool) {
 	ref := mailOf(o.Domain).PasswordSecretRef
 	if ref == nil {
@@ -69,7 +70,7 @@ func Password(o Observed) (password string, found bool) {
 		return "", false
 	}
 	value, found := secret.Data[ref.Key]
-	return string(value), found
+	return credential.TrimLineBreak(string(value)), found
 }
 
 // address is the text if it is an e-mail address, else empty.

@@ -146,7 +146,7 @@ func ParseDomain(members map[string]any) (DomainBody, error) {
 		EmailHost:         p.text(FieldHost, clearable),
 		EmailPort:         p.port(FieldPort),
 		EmailHostUser:     p.text(FieldUser, clearable),
-		EmailHostPassword: p.verbatim(FieldPassword),
+		EmailHostPassword: p.credential(FieldPassword),
 		Authentication:    p.authentication(FieldLogin),
 	}
 	p.certificate(&body)

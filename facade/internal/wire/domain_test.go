@@ -52,6 +52,15 @@ func TestParseDomain(t *testing.T) {
 			reason:  "Space in a password is the client's.",
 			members: map[string]any{"email_host_password": " p "}, want: DomainBody{EmailHostPassword: new(" p ")},
 		},
+		"PasswordOfAFile": {
+			reason:  "Editors and echo end a file with a line break, which is no part of the password.",
+			members: map[string]any{"email_host_password": " p \r\n"}, want: DomainBody{EmailHostPassword: new(" p ")},
+		},
+		"PasswordWithLineBreaks": {
+			reason:  "One line break is the file's. Others are the password's.",
+			members: map[string]any{"email_host_password": "\np\nq\n\n"}, want: DomainBody{EmailHostPassword: new("\np\nq\n")},
+		},
+		"NoPassword":    {members: map[string]any{"email_host_password": "\n"}, want: DomainBody{EmailHostPassword: new("")}},
 		"MailHostIP":    {members: map[string]any{"email_host": "2001:db8::1"}, want: DomainBody{EmailHost: new("2001:db8::1")}},
 		"MailHostShort": {members: map[string]any{"email_host": "Smtp"}, want: DomainBody{EmailHost: new("Smtp")}},
 	}

@@ -51,7 +51,11 @@ type field struct {
 	nilIfEmpty bool
 }
 
-func verbatim(written, read string) bool { return read == written }
+// credentialShows reports whether a password was read: all of it but a line break at its end.
+func credentialShows(written, read string) bool {
+	rest, cut := strings.CutPrefix(written, read)
+	return cut && (rest == "" && !strings.HasSuffix(read, "\n") || rest == "\n" && !strings.HasSuffix(read, "\r") || rest == "\r\n")
+}
 
 func trimmed(written, read string) bool { return read == strings.TrimSpace(written) }
 
@@ -142,8 +146,12 @@ func checkEnv(t *testing.T, sent map[string]any, read *[]EnvVar) {
 func again(fields []field) map[string]any {
 	members := map[string]any{}
 	for _, f := range fields {
-		if f.read != nil {
-			members[f.name] = *f.read
+		if f.read == nil {
+			continue
+		}
+		members[f.name] = *f.read
+		if (f.name == FieldPassword || f.name == FieldExternalID) && strings.HasSuffix(*f.read, "\n") {
+			members[f.name] = *f.read + "\n" // One is dropped.
 		}
 	}
 	return members
@@ -156,6 +164,7 @@ func FuzzParseApp(f *testing.F) {
 	f.Add(`{"slug": 1e2, "env": {"0": []}, "location": ["a"], "from_email": "A <a@b>", "domain": "0x7f.1"}`)
 	f.Add(`{"role_name": "ann", "external_id": " p ", "dataset": " testing", "env": [{"name": "A", "value": " \t"}, {"name": "B", "value": ""}], "slug": "0"}`)
 	f.Add(`{"domain": "\u0130.example.com"}`)
+	f.Add(`{"role_name": "ann", "external_id": "token\r\n"}`)
 	f.Add(`{"domain": "."}`)
 	f.Fuzz(func(t *testing.T, text string) {
 		sent := members(text)
@@ -168,7 +177,7 @@ func FuzzParseApp(f *testing.F) {
 			{name: FieldSlug, read: body.Slug, shows: trimmed},
 			{name: "location", read: body.Location, shows: trimmed},
 			{name: FieldRole, read: body.RoleName, shows: trimmed},
-			{name: FieldExternalID, read: body.ExternalID, shows: verbatim, nilIfEmpty: true},
+			{name: FieldExternalID, read: body.ExternalID, shows: credentialShows, nilIfEmpty: true},
 			{name: "dataset", read: body.Dataset, shows: defaultDataset},
 			{name: FieldDomain, read: body.Domain, shows: sameHost},
 			{name: FieldFrom, read: body.FromEmail, shows: trimmed},
@@ -214,7 +223,7 @@ func FuzzParseDomain(f *testing.F) {
 			{name: FieldFrom, read: body.FromEmail, shows: trimmed},
 			{name: FieldHost, read: body.EmailHost, shows: trimmed},
 			{name: FieldUser, read: body.EmailHostUser, shows: trimmed},
-			{name: FieldPassword, read: body.EmailHostPassword, shows: verbatim},
+			{name: FieldPassword, read: body.EmailHostPassword, shows: credentialShows},
 			{name: FieldPort, read: numberText(body.EmailPort), shows: sameNumber},
 			{name: FieldLogin, read: numberText(body.Authentication), shows: sameNumber},
 		}

@@ -27,9 +27,11 @@ func TestParseApp(t *testing.T) {
 			members: map[string]any{"role_name": " robot$pull ", "external_id": " {\n} "},
 			want:    AppBody{RoleName: new("robot$pull"), ExternalID: new(" {\n} ")},
 		},
-		"NoToken":     {members: map[string]any{"external_id": ""}},
-		"NullToken":   {members: map[string]any{"external_id": nil}},
-		"LongestUser": {members: map[string]any{"role_name": strings.Repeat("a", 255)}, want: AppBody{RoleName: new(strings.Repeat("a", 255))}},
+		"TokenOfAFile": {members: map[string]any{"external_id": " t \n"}, want: AppBody{ExternalID: new(" t ")}},
+		"EmptyFile":    {members: map[string]any{"external_id": "\r\n"}},
+		"NoToken":      {members: map[string]any{"external_id": ""}},
+		"NullToken":    {members: map[string]any{"external_id": nil}},
+		"LongestUser":  {members: map[string]any{"role_name": strings.Repeat("a", 255)}, want: AppBody{RoleName: new(strings.Repeat("a", 255))}},
 		"AsIs": {
 			members: map[string]any{"slug": "shop", "location": "HTTPS://example.com/shop:v1", "role_name": "arn:aws:iam::01:cowork-deploy", "dataset": "testing"},
 			want: AppBody{

@@ -22,8 +22,8 @@ type DomainMailApplyConfiguration struct {
 	Port *int32 `json:"port,omitempty"`
 	// user to log in as. Default: the platform's user at the platform's server, and no login at any other.
 	User *string `json:"user,omitempty"`
-	// passwordSecretRef names the Secret with the password of user, and its key. The Secret must have the label
-	// berth.dev/secret=mail-password; Berth reads no other.
+	// passwordSecretRef names the Secret with the password of user, and its key. One line break at the end of the password is ignored. The
+	// Secret must have the label berth.dev/secret=mail-password; Berth reads no other.
 	PasswordSecretRef *SecretKeyRefApplyConfiguration `json:"passwordSecretRef,omitempty"`
 }
 
