@@ -10,6 +10,7 @@ import (
 	"github.com/berth-dev/berth/facade/internal/apierr"
 	"github.com/berth-dev/berth/facade/internal/auth"
 	"github.com/berth-dev/berth/facade/internal/mail"
+	"github.com/berth-dev/berth/facade/internal/mailbox"
 	"github.com/berth-dev/berth/facade/internal/translate"
 	"github.com/berth-dev/berth/facade/internal/web"
 	"github.com/berth-dev/berth/facade/internal/wire"
@@ -76,7 +77,7 @@ func (h *mailHandlers) test(c *gin.Context, domain string) (any, error) {
 		return nil, err
 	}
 	to := auth.FromContext(c.Request.Context()).Owner
-	if !wire.IsAddress(to) {
+	if !mailbox.IsAddress(to) {
 		return nil, apierr.BadRequest("Your API key has no e-mail address of an owner to send to.")
 	}
 	settings, err := h.settings(observed)

@@ -182,7 +182,11 @@ func checkDomain(t *testing.T, platform Platform, written map[string]any, read w
 	}
 	want := read
 	want.Domain, want.URL = hostOf(said("domain")), "https://"+hostOf(said("domain"))
-	want.EmailHost = cmp.Or(said("email_host"), platform.Mail.Host)
+	server := strings.TrimSuffix(said("email_host"), ".")
+	if strings.HasPrefix(server, "[") {
+		server = strings.Trim(server, "[]")
+	}
+	want.EmailHost = cmp.Or(server, platform.Mail.Host)
 	want.EmailPort = int32(cmp.Or(number("email_port"), int(platform.Mail.Port), defaultMailPort))
 	want.EmailHostUser = cmp.Or(said("email_host_user"), want.EmailHostUser)
 	want.FromEmail = cmp.Or(said("from_email"), want.FromEmail)

@@ -7,7 +7,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
-	"github.com/berth-dev/berth/facade/internal/wire"
+	"github.com/berth-dev/berth/facade/internal/mailbox"
 	"github.com/berth-dev/berth/internal/credential"
 )
 
@@ -59,7 +59,8 @@ func (p Platform) sending(own v1alpha1.DomainMail) Sending {
 	return s
 }
 
-// Password is the password of the Domain's own login, empty for none, without the line break that a file may have at its end. It is false if the Domain names one that isn't there.
+// Password is the password of the Domain's own login, empty for none, without the line break that a file may have at its end. It is false if the
+// Domain names one that isn't there.
 func Password(o Observed) (password string, found bool) {
 	ref := mailOf(o.Domain).PasswordSecretRef
 	if ref == nil {
@@ -75,7 +76,7 @@ func Password(o Observed) (password string, found bool) {
 
 // address is the text if it is an e-mail address, else empty.
 func address(text string) string {
-	if wire.IsAddress(text) {
+	if mailbox.IsAddress(text) {
 		return text
 	}
 	return ""

@@ -68,6 +68,12 @@ func sameHost(written, read string) bool {
 	return len(written) == len(read) && strings.EqualFold(written, read) && read == strings.ToLower(read)
 }
 
+// sameMailHost reports whether two mail servers are the same but for brackets and a dot at the end.
+func sameMailHost(written, read string) bool {
+	written = strings.TrimSpace(written)
+	return read == strings.TrimSuffix(written, ".") || written == "["+read+"]"
+}
+
 // defaultDataset tells whether a dataset was read, null as the one that is the default.
 func defaultDataset(written, read string) bool {
 	return trimmed(written, read) || written == "" && read == "production"
@@ -207,7 +213,7 @@ func FuzzParseApp(f *testing.F) {
 // FuzzParseDomain says the same of a domain, without its certificate.
 func FuzzParseDomain(f *testing.F) {
 	f.Add(`{"slug": "shop", "domain": "WWW.example.com.", "email_host": "smtp.example.com", "email_port": 587, "authentication": "2"}`)
-	f.Add(`{"email_host": "::1", "email_port": "0465", "email_host_user": "ann", "email_host_password": " p ", "authentication": null, "from_email": ""}`)
+	f.Add(`{"email_host": "[::1]", "email_port": "0465", "email_host_user": "ann", "email_host_password": " p ", "authentication": null, "from_email": ""}`)
 	f.Add(`{"ssl_certificate": "-----BEGIN CERTIFICATE-----", "ssl_certificate_key": "x", "email_port": 1e2, "authentication": -0, "domain": null}`)
 	f.Add(`{"domain": "."}`)
 	f.Fuzz(func(t *testing.T, text string) {
@@ -221,7 +227,7 @@ func FuzzParseDomain(f *testing.F) {
 			{name: FieldSlug, read: body.Slug, shows: trimmed, nilIfEmpty: true},
 			{name: FieldDomain, read: body.Domain, shows: sameHost},
 			{name: FieldFrom, read: body.FromEmail, shows: trimmed},
-			{name: FieldHost, read: body.EmailHost, shows: trimmed},
+			{name: FieldHost, read: body.EmailHost, shows: sameMailHost},
 			{name: FieldUser, read: body.EmailHostUser, shows: trimmed},
 			{name: FieldPassword, read: body.EmailHostPassword, shows: credentialShows},
 			{name: FieldPort, read: numberText(body.EmailPort), shows: sameNumber},
