@@ -11,6 +11,7 @@ import (
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/controllers/internal/desired"
 	"github.com/berth-dev/berth/controllers/internal/phase"
+	"github.com/berth-dev/berth/internal/credential"
 	"github.com/berth-dev/berth/internal/registry"
 )
 
@@ -35,7 +36,9 @@ func (r *appReconciler) pullByLogin(ctx context.Context, s *appScope, have *core
 	if source, err = r.login(ctx, r.live, s.app); err != nil {
 		return err
 	}
-	user, password := string(source.Data[corev1.BasicAuthUsernameKey]), string(source.Data[corev1.BasicAuthPasswordKey])
+	// A line break at the end of a file that kubectl made the Secret of would have the registry refuse the login.
+	user := credential.TrimLineBreak(string(source.Data[corev1.BasicAuthUsernameKey]))
+	password := credential.TrimLineBreak(string(source.Data[corev1.BasicAuthPasswordKey]))
 	if user == "" || password == "" || strings.Contains(user, ":") {
 		return phase.Stall(v1alpha1.ReasonCredentialsInvalid,
 			"Secret %s needs a user name, without a colon, and a password; neither may be empty.", source.GetName())

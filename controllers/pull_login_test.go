@@ -69,6 +69,28 @@ func TestImageIsPulledWithALogin(t *testing.T) {
 	}
 }
 
+// The files that kubectl makes a Secret of end with a line break, which neither the user name nor the password has.
+func TestLoginOfFiles(t *testing.T) {
+	t.Parallel()
+	cases := map[string]struct{ user, password, wantUser, wantPassword string }{
+		"LF":            {user: "robot\n", password: "s3cret\n", wantUser: "robot", wantPassword: "s3cret"},
+		"CRLF":          {user: "robot\r\n", password: "s3cret\r\n", wantUser: "robot", wantPassword: "s3cret"},
+		"SpaceIsKept":   {user: "robot", password: " s3 cret \n", wantUser: "robot", wantPassword: " s3 cret "},
+		"KeyOfAService": {user: "_json_key", password: "{\n \"a\": 1\n}\n\n", wantUser: "_json_key", wantPassword: "{\n \"a\": 1\n}\n"},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ns := organization(t)
+			newLogin(t, ns, "quay", tc.user, tc.password)
+			user, password := loginIn(t, awaitPull(t, newApp(t, ns, pullsWith("quay")), nil), otherRegistry)
+			if user != tc.wantUser || password != tc.wantPassword {
+				t.Errorf("the pull Secret's login has a user name of %d and a password of %d bytes, or others", len(user), len(password))
+			}
+		})
+	}
+}
+
 // A pull Secret that somebody else has changed is noticed the next time that the App is looked at.
 func TestChangedPullSecretIsSetRight(t *testing.T) {
 	t.Parallel()
@@ -127,6 +149,7 @@ func TestUnusableLogins(t *testing.T) {
 	}{
 		"NoLabel":   {func(s *corev1.Secret) { s.Labels = nil }, status.FailedStatus, v1alpha1.ReasonSecretNotFound},
 		"NoKey":     {func(s *corev1.Secret) { delete(s.Data, "username") }, status.InProgressStatus, v1alpha1.ReasonSecretNotFound},
+		"LineBreak": {func(s *corev1.Secret) { s.Data["password"] = []byte("\n") }, status.FailedStatus, v1alpha1.ReasonCredentialsInvalid},
 		"Empty":     {func(s *corev1.Secret) { s.Data["password"] = nil }, status.FailedStatus, v1alpha1.ReasonCredentialsInvalid},
 		"WithColon": {func(s *corev1.Secret) { s.Data["username"] = []byte("a:b") }, status.FailedStatus, v1alpha1.ReasonCredentialsInvalid},
 	}

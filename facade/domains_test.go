@@ -32,6 +32,8 @@ func TestDomainOfAnApp(t *testing.T) {
 		{name: "Neither", body: map[string]any{}, want: view{Domain: standard, FromEmail: fromEmail}},
 		{name: "Defaults", body: map[string]any{"domain": standard, "from_email": fromEmail}, want: view{Domain: standard, FromEmail: fromEmail}},
 		{name: "FromEmail", body: map[string]any{"from_email": "a@b"}, want: view{Domain: standard, FromEmail: "a@b"}, stored: 1},
+		{name: "FromEmailName", body: map[string]any{"from_email": `"Djao, Inc." <a@b>`}, want: view{standard, `"Djao, Inc." <a@b>`}, stored: 1},
+		{name: "FromEmailAgain", body: map[string]any{"from_email": "a@b"}, want: view{Domain: standard, FromEmail: "a@b"}, stored: 1},
 		{name: "Domain", body: map[string]any{"domain": strings.ToUpper(host)}, want: view{Domain: host, FromEmail: "a@b"}, stored: 1},
 		{name: "NoFromEmail", body: map[string]any{"from_email": nil}, want: view{Domain: host, FromEmail: fromEmail}, stored: 1},
 		{name: "Both", body: map[string]any{"domain": "www." + host, "from_email": "c@d"}, want: view{Domain: "www." + host, FromEmail: "c@d"}, stored: 1},

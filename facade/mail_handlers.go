@@ -2,7 +2,9 @@ package facade
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -10,10 +12,14 @@ import (
 	"github.com/berth-dev/berth/facade/internal/apierr"
 	"github.com/berth-dev/berth/facade/internal/auth"
 	"github.com/berth-dev/berth/facade/internal/mail"
+	"github.com/berth-dev/berth/facade/internal/mailbox"
 	"github.com/berth-dev/berth/facade/internal/translate"
 	"github.com/berth-dev/berth/facade/internal/web"
 	"github.com/berth-dev/berth/facade/internal/wire"
 )
+
+// answerTime is how long it takes to answer once it is known what: far more than it does.
+const answerTime = 10 * time.Second
 
 // domainFinder is where a domain is found with how its notifications are sent; store.Store says how.
 type domainFinder interface {
@@ -27,6 +33,8 @@ type mailer interface {
 	// Test sends one to an address, for a host of an organization. The error is one for the client: a 400 with the words of the mail server, or
 	// a 429 that says when to come back.
 	Test(ctx context.Context, organization, to string, settings mail.Settings, host string) error
+	// Bound is how long Test takes at most.
+	Bound() time.Duration
 }
 
 // mailHandlers serve the calls that send mail.
@@ -36,6 +44,8 @@ type mailHandlers struct {
 	password string
 	domains  domainFinder
 	mailer   mailer
+	// ending is closed when the server takes no more connections.
+	ending <-chan struct{}
 }
 
 // testDomain sends the caller a mail as the notifications of a domain are sent.
@@ -76,7 +86,7 @@ func (h *mailHandlers) test(c *gin.Context, domain string) (any, error) {
 		return nil, err
 	}
 	to := auth.FromContext(c.Request.Context()).Owner
-	if !wire.IsAddress(to) {
+	if !mailbox.IsAddress(to) {
 		return nil, apierr.BadRequest("Your API key has no e-mail address of an owner to send to.")
 	}
 	settings, err := h.settings(observed)
@@ -84,10 +94,39 @@ func (h *mailHandlers) test(c *gin.Context, domain string) (any, error) {
 		return nil, err
 	}
 	host := translate.ToDomain(h.platform, observed).Domain
-	if err := h.mailer.Test(c.Request.Context(), c.Param("org"), to, settings, host); err != nil {
+	if err := web.AllowTime(c, h.mailer.Bound()+answerTime); err != nil {
+		return nil, err
+	}
+	ctx, done := h.untilEnding(c.Request.Context())
+	defer done()
+	if err := h.mailer.Test(ctx, c.Param("org"), to, settings, host); err != nil {
+		if errors.Is(context.Cause(ctx), errEnding) {
+			return nil, apierr.Unavailable(errEnding)
+		}
 		return nil, err
 	}
 	return wire.Notice{Detail: fmt.Sprintf("A test e-mail for %s was sent to %s.", host, to)}, nil
+}
+
+// errEnding is why a test e-mail is given up though its mail server may still answer.
+var errEnding = errors.New("the server is ending")
+
+// untilEnding is a context that ends some time after the server has begun to, so that whoever waits for a slow mail server gets an answer.
+func (h *mailHandlers) untilEnding(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	go func() {
+		select {
+		case <-h.ending:
+		case <-ctx.Done():
+			return
+		}
+		select {
+		case <-time.After(shutdownTimeout - answerTime):
+			cancel(errEnding)
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() { cancel(context.Canceled) }
 }
 
 // settings are how the notifications of a domain are sent. The platform's password is among them only with the platform's user, at the

@@ -69,7 +69,7 @@ func (s *Server) routes() routes {
 	apps := &appHandlers{platform: s.platform, apps: s.store}
 	logs := &logHandlers{apps: s.store, logs: s.logs, authorizer: s.authorizer, ending: s.ending}
 	domains := &domainHandlers{platform: s.platform, domains: s.store}
-	mails := &mailHandlers{platform: s.platform, password: s.options.Mail.Password, domains: s.store, mailer: s.mailer}
+	mails := &mailHandlers{platform: s.platform, password: s.options.Mail.Password, domains: s.store, mailer: s.mailer, ending: s.ending}
 	return routes{
 		{http.MethodGet, "/containers/:org/apps", "list", "apps", http.StatusOK, apps.list},
 		{http.MethodPost, "/containers/:org/apps", "create", "apps", http.StatusCreated, apps.create},

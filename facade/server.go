@@ -136,6 +136,13 @@ type Mail struct {
 	Authorities []byte
 	// Networks are those in which domains may have mail servers though they are inside: private ones, loopback and the like.
 	Networks []netip.Prefix
+	// Timeout is how long a mail server may take for each step, such as its greeting; 0 for a minute. A test e-mail takes twice as long at most.
+	Timeout time.Duration
+}
+
+// sender sends by the mail servers of domains and the platform, and calls itself by a host name towards them.
+func (m Mail) sender(name string) (*mail.Sender, error) {
+	return mail.New(mail.Options{Name: name, Authorities: m.Authorities, Networks: m.Networks, Timeout: m.Timeout})
 }
 
 // Server serves the REST API.
@@ -194,7 +201,7 @@ func New(ctx context.Context, options Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	sender, err := mail.New(mail.Options{Name: options.BaseDomain, Authorities: options.Mail.Authorities, Networks: options.Mail.Networks})
+	sender, err := options.Mail.sender(options.BaseDomain)
 	if err != nil {
 		return nil, err
 	}

@@ -25,6 +25,15 @@ func TestTestEmail(t *testing.T) {
 	}{
 		"Platform": {server: suite.mail, want: received{from: fromEmail, user: mailUser, password: mailPassword}},
 		"OwnFrom":  {body: map[string]any{"from_email": "a@b"}, server: suite.mail, want: received{from: "a@b", user: mailUser, password: mailPassword}},
+		"FromWithName": {
+			body: map[string]any{"from_email": "Größe <a@münchen.example>"}, server: suite.mail,
+			want: received{from: "a@xn--mnchen-3ya.example", user: mailUser, password: mailPassword},
+		},
+		"PasswordOfAFile": {
+			body:   map[string]any{"email_host_user": "ann@example.org", "email_host_password": "hers\n"},
+			server: suite.mail,
+			want:   received{from: "ann@example.org", user: "ann@example.org", password: "hers"},
+		},
 		"OwnLogin": {
 			body:   map[string]any{"email_host_user": "ann@example.org", "email_host_password": "hers"},
 			server: suite.mail,
@@ -115,7 +124,7 @@ func TestTestEmailFails(t *testing.T) {
 	}
 
 	call(t, key, http.MethodPut, path, map[string]any{"email_host_user": "ann", "email_host_password": "wrong"}).want(t, http.StatusOK)
-	if got := post(key, http.StatusBadRequest)["detail"]; got != "The mail server refused the message: 535 5.0.0 who are you?" {
+	if got := post(key, http.StatusBadRequest)["detail"]; got != "The mail server refused the login by PLAIN: 535 5.0.0 who are you?" {
 		t.Errorf("a wrong password: got %v", got)
 	}
 	for _, secret := range secretsOf(t, org, v1alpha1.SecretMailPassword) {

@@ -174,24 +174,24 @@ type SecretKeyRef struct {
 // +kubebuilder:validation:MinProperties=1
 // +kubebuilder:validation:XValidation:rule="!has(self.passwordSecretRef) || has(self.user)",fieldPath=".passwordSecretRef",message="a password needs a user"
 type DomainMail struct {
-	// from is the address that notifications come from. Default: user, if that is an address, or else the platform's address. Example:
-	// "support@example.com".
+	// from is the address that notifications come from, of at most 254 characters, with or without a display name. Characters other than ASCII
+	// in front of the @ require a mail server with SMTPUTF8. Default: user, if that is an address, or else the platform's address. Example:
+	// "Support <support@example.com>".
 	// +kubebuilder:validation:MinLength=3
-	// +kubebuilder:validation:MaxLength=254
-	// +kubebuilder:validation:XValidation:rule="self.matches('^[^@\\\\s]+@[^@\\\\s]+$')",message="from must be an address, such as support@example.com"
+	// +kubebuilder:validation:MaxLength=512
+	// +kubebuilder:validation:XValidation:rule="self.matches('^(([^<>\"@]|\"([^\"\\\\\\\\]|\\\\\\\\.)*\")*<\\\\s*([^@\\\\s]+|\"([^\"\\\\\\\\]|\\\\\\\\.)+\")@[^@\\\\s]+\\\\s*>|([^@\\\\s]+|\"([^\"\\\\\\\\]|\\\\\\\\.)+\")@[^@\\\\s]+)$') && (self.size() <= 254 || self.endsWith('>')) && !self.matches('[[:cntrl:]]')",message="from must be an address, such as support@example.com or Support <support@example.com>"
 	// +optional
 	From string `json:"from,omitempty"`
 
 	// host is the name of the mail server that takes the notifications, by SMTP with TLS where it offers that; its certificate is verified.
 	// One inside the cluster or a private network is not connected to, unless the platform allows it. Default: the platform's server.
-	// Example: "smtp.example.com".
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
-	// +kubebuilder:validation:XValidation:rule="isIP(self) || self.matches('^([a-zA-Z0-9]([-a-zA-Z0-9]{0,61}[a-zA-Z0-9])?[.])*[a-zA-Z0-9]([-a-zA-Z0-9]{0,61}[a-zA-Z0-9])?$')",message="host must be a host name or an IP address, such as smtp.example.com"
+	// +kubebuilder:validation:XValidation:rule="isIP(self) || self.matches('^([\\\\p{L}\\\\p{N}]([-\\\\p{L}\\\\p{N}\\\\p{M}]{0,61}[\\\\p{L}\\\\p{N}\\\\p{M}])?[.])*[\\\\p{L}\\\\p{N}]([-\\\\p{L}\\\\p{N}\\\\p{M}]{0,61}[\\\\p{L}\\\\p{N}\\\\p{M}])?$')",message="host must be a host name or an IP address, such as smtp.example.com"
 	// +optional
 	Host string `json:"host,omitempty"`
 
-	// port of the mail server: on 465 TLS comes first, on others STARTTLS is asked for. Default: the platform's port.
+	// port of the mail server, TLS from the start or not; on 465 and 2465 nothing is sent without TLS. Default: the platform's port.
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=65535
 	// +optional
@@ -204,8 +204,8 @@ type DomainMail struct {
 	// +optional
 	User string `json:"user,omitempty"`
 
-	// passwordSecretRef names the Secret with the password of user, and its key. The Secret must have the label
-	// berth.dev/secret=mail-password; Berth reads no other.
+	// passwordSecretRef names the Secret with the password of user, and its key. One line break at the end of the password is ignored. The
+	// Secret must have the label berth.dev/secret=mail-password; Berth reads no other.
 	// +optional
 	PasswordSecretRef *SecretKeyRef `json:"passwordSecretRef,omitempty"`
 }

@@ -40,6 +40,7 @@ type mailFlags struct {
 	port                    port
 	passwordFile, rootsFile string
 	networks                networks
+	timeout                 time.Duration
 }
 
 func parse(args []string) (*flags, error) {
@@ -75,6 +76,9 @@ func parse(args []string) (*flags, error) {
 		if value == "" {
 			return nil, fmt.Errorf("--%s is required", name)
 		}
+	}
+	if f.mail.timeout <= 0 {
+		return nil, errors.New("--email-timeout must be above 0")
 	}
 	if f.limits.FailedLogins < 0 || f.limits.KeyRate < 0 || f.limits.KeyBurst < 0 {
 		return nil, errors.New("a limit is a number from 0 on")
@@ -116,6 +120,8 @@ func (f *mailFlags) register(set *flag.FlagSet) {
 	set.StringVar(&f.passwordFile, "default-email-password-file", "", "a file with the password of that user, read at the start; may be missing")
 	set.StringVar(&f.rootsFile, "email-ca-file", "", "a file with certificates, PEM, that mail servers' may be signed by beside the system's; may be missing")
 	set.Var(&f.networks, "email-allow-network", "a private network (10.1.0.0/16) in which domains may have mail servers; repeat it, or use commas, for several")
+	set.DurationVar(&f.timeout, "email-timeout", time.Minute,
+		"how long a mail server may take for each step, such as its greeting; a test e-mail takes twice as long at most")
 }
 
 // options reads the files that the flags name.
@@ -132,7 +138,7 @@ func (f *mailFlags) options() (facade.Mail, error) {
 		From: f.from, Host: f.host, Port: int32(f.port), User: f.user,
 		// Editors and echo end a file with a line break, which is part of no password.
 		Password:    strings.TrimRight(string(password), "\r\n"),
-		Authorities: authorities, Networks: f.networks,
+		Authorities: authorities, Networks: f.networks, Timeout: f.timeout,
 	}, nil
 }
 

@@ -25,6 +25,7 @@ func TestParse(t *testing.T) {
 		hosts:  hostFlags{clusterDomain: "cluster.local"},
 		signIn: signInFlags{groupsClaim: "groups", scopes: "openid,email,profile,groups"},
 		limits: facade.Limits{FailedLogins: 30, KeyRate: 50, KeyBurst: 100},
+		mail:   mailFlags{timeout: time.Minute},
 	}
 	changed := defaults
 	changed.listenAddress, changed.logLevel, changed.drainDelay = "127.0.0.1:0", slog.LevelDebug, 0
@@ -33,6 +34,7 @@ func TestParse(t *testing.T) {
 	mailing.mail = mailFlags{
 		from: "hello@example.com", host: "smtp.example.com", user: "ann", port: 465, passwordFile: "password", rootsFile: "ca.crt",
 		networks: networks{netip.MustParsePrefix("10.1.0.0/16"), netip.MustParsePrefix("fd00::/8"), netip.MustParsePrefix("192.0.2.1/32")},
+		timeout:  30 * time.Second,
 	}
 	signing := defaults
 	signing.signIn = signInFlags{
@@ -67,7 +69,7 @@ func TestParse(t *testing.T) {
 		"Mail": {
 			args: append(required, "--default-from-email=hello@example.com", "--default-email-host=smtp.example.com", "--default-email-port=465",
 				"--default-email-host-user=ann", "--default-email-password-file=password", "--email-ca-file=ca.crt",
-				"--email-allow-network=10.1.2.3/16, fd00::/8", "--email-allow-network=192.0.2.1/32"),
+				"--email-allow-network=10.1.2.3/16, fd00::/8", "--email-allow-network=192.0.2.1/32", "--email-timeout=30s"),
 			want: mailing,
 		},
 		"EmptyMail": {
@@ -102,6 +104,7 @@ func TestParseMistakes(t *testing.T) {
 		"ReservedHost":  {args: append(required, "--reserved-host=*.example.com"), want: "reserved-host"},
 		"UnknownFlag":   {args: append(required, "--insecure"), want: "insecure"},
 		"Port":          {args: append(required, "--default-email-port=65536"), want: "default-email-port"},
+		"MailTimeout":   {args: append(required, "--email-timeout=0"), want: "email-timeout"},
 		"Network":       {args: append(required, "--email-allow-network=10.1.0.0"), want: "email-allow-network"},
 		"Limit":         {args: append(required, "--key-rate=-1"), want: "limit"},
 		"Proxy":         {args: append(required, "--trusted-proxy=proxy.example.com"), want: "trusted-proxy"},
@@ -132,8 +135,8 @@ func wantOptions[T any](t *testing.T, reason string, want T, options func() (T, 
 func TestMailOptions(t *testing.T) {
 	dir := t.TempDir()
 	password, roots := filepath.Join(dir, "password"), filepath.Join(dir, "ca.crt")
-	f := mailFlags{from: "a@b", host: "smtp.example.com", port: 465, user: "ann", passwordFile: password, rootsFile: roots}
-	want := facade.Mail{From: "a@b", Host: "smtp.example.com", Port: 465, User: "ann"}
+	f := mailFlags{from: "a@b", host: "smtp.example.com", port: 465, user: "ann", passwordFile: password, rootsFile: roots, timeout: time.Second}
+	want := facade.Mail{From: "a@b", Host: "smtp.example.com", Port: 465, User: "ann", Timeout: time.Second}
 	wantOptions(t, "Files that are missing are none: a Secret may lack a key.", want, f.options)
 	for name, content := range map[string]string{password: " p \r\n", roots: "PEM\n"} {
 		if err := os.WriteFile(name, []byte(content), 0o600); err != nil {

@@ -6,9 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/textproto"
 	"os"
 	"strings"
+	"time"
 	"unicode"
 
 	"code.dny.dev/ssrf"
@@ -22,11 +22,20 @@ const maxWords = 500
 
 // explain is the 400 about a message that could not be sent. What the server said is in it; where the way to an app's server is the trouble, it
 // names the field that says which server.
-func explain(ctx context.Context, settings Settings, err error) error {
-	if refusal, ok := errors.AsType[*textproto.Error](err); ok {
-		return apierr.BadRequest(fmt.Sprintf("The mail server refused the message: %d %s", refusal.Code, clean(refusal.Msg)))
+func (s *Sender) explain(ctx context.Context, settings Settings, err error) error {
+	if refused, ok := errors.AsType[*refusal](err); ok {
+		return apierr.BadRequest(refused.Error())
 	}
-	detail := wayProblem(ctx, settings, err)
+	if failed, ok := errors.AsType[*loginError](err); ok {
+		return apierr.BadRequest(failed.Error())
+	}
+	if unable, ok := errors.AsType[*utf8Error](err); ok {
+		if unable.address.isSender {
+			return apierr.Field(wire.FieldFrom, unable.Error())
+		}
+		return apierr.BadRequest(unable.Error())
+	}
+	detail := s.wayProblem(ctx, settings, err)
 	if settings.Platform {
 		return apierr.BadRequest(detail)
 	}
@@ -34,9 +43,12 @@ func explain(ctx context.Context, settings Settings, err error) error {
 }
 
 // wayProblem says why a server could not be spoken to.
-func wayProblem(ctx context.Context, settings Settings, err error) string {
+func (s *Sender) wayProblem(ctx context.Context, settings Settings, err error) string {
 	server := "mail server " + net.JoinHostPort(settings.Host, fmt.Sprint(settings.Port))
-	for _, known := range []error{errNoTLS, errNoLogin, errTooMuch} {
+	if unusable, ok := errors.AsType[*noLoginError](err); ok {
+		return "Nothing was sent: " + unusable.Error() + "."
+	}
+	for _, known := range []error{errNoTLS, errNoTLSOnPort, errInjected, errTooMuch} {
 		if errors.Is(err, known) {
 			return "Nothing was sent: " + known.Error() + "."
 		}
@@ -49,16 +61,39 @@ func wayProblem(ctx context.Context, settings Settings, err error) string {
 	if invalid, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 		return fmt.Sprintf("The certificate of the %s is not valid: %s.", server, clean(invalid.Err.Error()))
 	}
+	failedStep, atStep := errors.AsType[*stepError](err)
 	if ctx.Err() != nil || errors.Is(err, os.ErrDeadlineExceeded) {
-		return fmt.Sprintf("No answer from the %s within %s.", server, timeout)
+		return noAnswer(server, failedStep, s.waited(ctx, atStep))
 	}
 	if lookedUp {
 		return fmt.Sprintf("The host %s could not be looked up; try again.", settings.Host)
+	}
+	if atStep && isLost(err) {
+		return fmt.Sprintf("The %s closed the connection before %s.", server, failedStep.step)
 	}
 	if failed, ok := errors.AsType[*net.OpError](err); ok {
 		return fmt.Sprintf("No connection to the %s: %s.", server, clean(rootOf(failed).Error()))
 	}
 	return fmt.Sprintf("It was not possible to speak SMTP with the %s.", server)
+}
+
+// waited is how long a server had time.
+func (s *Sender) waited(ctx context.Context, atStep bool) time.Duration {
+	switch {
+	case ctx.Err() != nil:
+		return s.Bound()
+	case atStep:
+		return s.timeout
+	default:
+		return min(connectTimeout, s.timeout)
+	}
+}
+
+func noAnswer(server string, at *stepError, within time.Duration) string {
+	if at == nil {
+		return fmt.Sprintf("No answer from the %s within %s.", server, within)
+	}
+	return fmt.Sprintf("No answer from the %s within %s, waiting for %s.", server, within, at.step)
 }
 
 // rootOf is the cause of a network error, without the addresses of this side.
@@ -72,11 +107,13 @@ func rootOf(err error) error {
 	}
 }
 
-// clean makes one line of what a server said, without control characters and of bounded length.
+// clean makes one line of what a server said, of bounded length and without what isn't printed: control characters, and those that change the
+// direction of what follows.
 func clean(words string) string {
-	line := strings.Join(strings.FieldsFunc(words, unicode.IsControl), " ")
+	words = strings.ToValidUTF8(words, string(unicode.ReplacementChar))
+	line := strings.Join(strings.FieldsFunc(words, func(r rune) bool { return !unicode.IsPrint(r) }), " ")
 	if runes := []rune(line); len(runes) > maxWords {
 		return string(runes[:maxWords]) + "…"
 	}
-	return line
+	return strings.TrimSpace(line)
 }

@@ -2,31 +2,32 @@
 package mail
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
-	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
+	netmail "net/mail"
 	"net/netip"
 	"time"
 
 	"code.dny.dev/ssrf"
 	gomail "github.com/wneessen/go-mail"
-	"github.com/wneessen/go-mail/smtp"
 
 	"github.com/berth-dev/berth/facade/internal/apierr"
+	"github.com/berth-dev/berth/facade/internal/mailbox"
+	"github.com/berth-dev/berth/facade/internal/wire"
 )
 
-const (
-	// timeout bounds all that one message takes: to find the server, to connect, to log in and to hand the message over.
-	timeout = 10 * time.Second
-	// maxRead is how many bytes are read from a server, its certificates included: ten times what a talkative one sends.
-	maxRead = 128 << 10
-	// implicitTLSPort is where TLS comes before SMTP (RFC 8314, section 3.3).
-	implicitTLSPort = 465
-)
+// DefaultTimeout is how long a server may take for each step, such as its greeting. Some greet late on purpose, to be rid of senders who don't
+// wait. RFC 5321 (section 4.5.3.2) has minutes, which no REST client waits.
+const DefaultTimeout = time.Minute
+
+// patience is how long a server may be silent before it is thought to wait for TLS. It is above the pauses of a few seconds before a greeting that
+// are common.
+const patience = 5 * time.Second
 
 // Options say which servers may be connected to and trusted.
 type Options struct {
@@ -36,6 +37,8 @@ type Options struct {
 	Authorities []byte
 	// Networks are those in which apps' servers may be though they are inside: private ones, loopback and the like.
 	Networks []netip.Prefix
+	// Timeout bounds each step of a server; twice as much bounds a message. Default: DefaultTimeout.
+	Timeout time.Duration
 }
 
 // Sender sends messages.
@@ -45,8 +48,10 @@ type Sender struct {
 	guard    *ssrf.Guardian
 	limit    limit
 	resolver *net.Resolver
-	// implicitTLSPort is the constant, but for tests, which can't all listen there.
-	implicitTLSPort int
+	timeout  time.Duration
+	patience time.Duration
+	// tlsPorts are those where TLS comes before SMTP: the one of RFC 8314, section 3.3, and the other one that Amazon SES has for it.
+	tlsPorts []int
 }
 
 // New makes a Sender. The error says that the authorities can't be read.
@@ -66,36 +71,58 @@ func New(options Options) (*Sender, error) {
 			v6 = append(v6, network)
 		}
 	}
-	guard := ssrf.New(ssrf.WithAnyPort(), ssrf.WithAllowedV4Prefixes(v4...), ssrf.WithAllowedV6Prefixes(v6...))
-	return &Sender{name: options.Name, roots: roots, guard: guard, limit: limit{now: time.Now}, implicitTLSPort: implicitTLSPort}, nil
+	timeout := cmp.Or(options.Timeout, DefaultTimeout)
+	return &Sender{
+		name: options.Name, roots: roots, limit: limit{now: time.Now}, timeout: timeout, patience: min(patience, timeout), tlsPorts: []int{465, 2465},
+		guard: ssrf.New(ssrf.WithAnyPort(), ssrf.WithAllowedV4Prefixes(v4...), ssrf.WithAllowedV6Prefixes(v6...)),
+	}, nil
 }
+
+// Bound is how long Test takes at most: enough for a greeting that takes all of its time and whatever comes after it. With the limit on how many
+// messages an organization may send in a minute, it bounds how many of them wait for slow servers.
+func (s *Sender) Bound() time.Duration { return 2 * s.timeout }
 
 // Test sends a message that says no more than that it arrived to an address, by the mail server of a host. The error is a 400 that says
 // what the server or the way to it has against it, or a 429 if the organization has had its share.
 func (s *Sender) Test(ctx context.Context, organization, to string, settings Settings, host string) error {
-	message, err := testMessage(settings.From, to, host)
+	letter, err := newLetter(settings.From, to, host)
+	if err != nil {
+		return err
+	}
+	route, err := s.route(settings)
 	if err != nil {
 		return err
 	}
 	if wait := s.limit.take(organization); wait > 0 {
 		return apierr.TooManyRequests(wait)
 	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+	ctx, cancel := context.WithTimeout(ctx, s.Bound())
 	defer cancel()
-	if err := s.send(ctx, settings, message); err != nil {
-		return explain(ctx, settings, err)
+	if err := route.send(ctx, letter); err != nil {
+		return s.explain(ctx, settings, err)
 	}
 	return nil
 }
 
-func testMessage(from, to, host string) (*gomail.Msg, error) {
+// letter is a message in its envelope.
+type letter struct {
+	from, to mailbox.Mailbox
+	message  *gomail.Msg
+}
+
+func newLetter(from, to, host string) (*letter, error) {
+	sender, err := mailbox.Parse(from)
+	if err != nil {
+		return nil, apierr.Field(wire.FieldFrom, fmt.Sprintf("Mail cannot come from %q: %v.", from, err))
+	}
+	recipient, err := mailbox.Parse(to)
+	if err != nil {
+		return nil, apierr.BadRequest(fmt.Sprintf("Mail cannot be sent to %q, the owner of this API key: %v.", to, err))
+	}
 	message := gomail.NewMsg()
-	if err := message.From(from); err != nil {
-		return nil, apierr.Field("from_email", fmt.Sprintf("%q is no address that mail can come from.", from))
-	}
-	if err := message.To(to); err != nil {
-		return nil, apierr.BadRequest(fmt.Sprintf("%q, the address of this API key's owner, is no address that mail can go to.", to))
-	}
+	// A name is encoded as RFC 2047 says if it needs that.
+	message.SetAddrHeaderFromMailAddress(gomail.HeaderFrom, sender.Header())
+	message.SetAddrHeaderFromMailAddress(gomail.HeaderTo, &netmail.Address{Address: recipient.Header().Address})
 	message.Subject("Test e-mail for " + host)
 	message.SetDate()
 	// Made by the library, it would have the name of this machine in it.
@@ -103,100 +130,5 @@ func testMessage(from, to, host string) (*gomail.Msg, error) {
 	message.SetUserAgent("Berth")
 	message.SetGenHeader("Auto-Submitted", "auto-generated") // RFC 3834: no out-of-office notes, please.
 	message.SetBodyString(gomail.TypeTextPlain, "The mail server that is set up for "+host+" took this message, and it arrived.\n")
-	return message, nil
-}
-
-// send hands a message over.
-func (s *Sender) send(ctx context.Context, settings Settings, message *gomail.Msg) error {
-	client, err := s.connect(ctx, settings)
-	if err != nil {
-		return err
-	}
-	if err := login(client, settings); err != nil {
-		return err
-	}
-	if err := client.Mail(message.GetFrom()[0].Address); err != nil {
-		return err
-	}
-	if err := client.Rcpt(message.GetTo()[0].Address); err != nil {
-		return err
-	}
-	data, err := client.Data()
-	if err != nil {
-		return err
-	}
-	if _, err := message.WriteTo(data); err != nil {
-		return err
-	}
-	if err := data.Close(); err != nil {
-		return err
-	}
-	_ = client.Quit() // The server has the message already.
-	return nil
-}
-
-// connect connects to a server, with TLS if it offers that. The connection ends with ctx.
-func (s *Sender) connect(ctx context.Context, settings Settings) (*smtp.Client, error) {
-	config := &tls.Config{ServerName: settings.Host, RootCAs: s.roots, MinVersion: tls.VersionTLS12}
-	policy, dial := gomail.TLSOpportunistic, s.dialer(ctx, settings)
-	if settings.Port == s.implicitTLSPort {
-		policy, dial = gomail.NoTLS, dialTLS(dial, config)
-	}
-	client, err := gomail.NewClient(settings.Host, gomail.WithPort(settings.Port), gomail.WithHELO(s.name), gomail.WithTimeout(timeout),
-		gomail.WithTLSConfig(config), gomail.WithTLSPolicy(policy), gomail.WithDialContextFunc(dial))
-	if err != nil {
-		return nil, err
-	}
-	return client.DialToSMTPClientWithContext(ctx)
-}
-
-// bounded is a connection that ends when its other side sends far more than a mail server has to say: what it says is kept in memory, however
-// long its lines are.
-type bounded struct {
-	net.Conn
-	left int
-}
-
-// Read reads what may still be read.
-func (b *bounded) Read(p []byte) (int, error) {
-	if b.left <= 0 {
-		return 0, errTooMuch
-	}
-	n, err := b.Conn.Read(p[:min(len(p), b.left)])
-	b.left -= n
-	return n, err
-}
-
-// dialer returns what connects to the server of settings. Where it is an app's, each address is looked at when it is about to be connected to,
-// after the name was resolved once: an answer of DNS that changes in between would change nothing. The connection ends with ctx.
-func (s *Sender) dialer(ctx context.Context, settings Settings) gomail.DialContextFunc {
-	dialer := &net.Dialer{Resolver: s.resolver}
-	host := settings.Host
-	if !settings.Platform {
-		dialer.Control = s.guard.Safe
-		if _, err := netip.ParseAddr(host); err != nil {
-			host += "." // A name of the world's. Without the dot, the domains of the cluster would be tried first.
-		}
-	}
-	address := net.JoinHostPort(host, fmt.Sprint(settings.Port))
-	return func(dialing context.Context, network, _ string) (net.Conn, error) {
-		connection, err := dialer.DialContext(dialing, network, address)
-		if err != nil {
-			return nil, err
-		}
-		context.AfterFunc(ctx, func() { _ = connection.Close() })
-		return &bounded{Conn: connection, left: maxRead}, nil
-	}
-}
-
-// dialTLS begins a connection with TLS.
-func dialTLS(dial gomail.DialContextFunc, config *tls.Config) gomail.DialContextFunc {
-	return func(ctx context.Context, network, address string) (net.Conn, error) {
-		connection, err := dial(ctx, network, address)
-		if err != nil {
-			return nil, err
-		}
-		encrypted := tls.Client(connection, config)
-		return encrypted, encrypted.HandshakeContext(ctx)
-	}
+	return &letter{from: sender, to: recipient, message: message}, nil
 }

@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -33,25 +32,39 @@ func settings(s *server, changes ...func(*Settings)) Settings {
 	return all
 }
 
+// onBothServers has each case at the lenient server and at the strict one.
+func onBothServers[T any](cases map[string]T, server func(*T) *serverOptions) map[string]T {
+	both := map[string]T{}
+	for name, tc := range cases {
+		both[name] = tc
+		server(&tc).strict = true
+		both[name+"/Strict"] = tc
+	}
+	return both
+}
+
+// messageCase is how a message gets to a server.
+type messageCase struct {
+	server   serverOptions
+	settings func(*Settings)
+	want     received
+}
+
 func TestMessageArrives(t *testing.T) {
 	t.Parallel()
-	cases := map[string]struct {
-		server   serverOptions
-		settings func(*Settings)
-		want     received
-	}{
+	cases := map[string]messageCase{
 		"STARTTLS":    {settings: func(*Settings) {}, want: received{from: from, to: to, user: "ann", encrypted: true}},
 		"ImplicitTLS": {server: serverOptions{implicitTLS: true}, settings: func(*Settings) {}, want: received{from: from, to: to, user: "ann", encrypted: true}},
 		"NoLogin":     {server: serverOptions{noLogin: true}, settings: func(s *Settings) { s.User = "" }, want: received{from: from, to: to, encrypted: true}},
 		"NoTLS":       {server: serverOptions{noLogin: true, noTLS: true}, settings: func(s *Settings) { s.User = "" }, want: received{from: from, to: to}},
 	}
-	for name, tc := range cases {
+	for name, tc := range onBothServers(cases, func(c *messageCase) *serverOptions { return &c.server }) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := startServer(t, tc.server)
 			sender := newSender(t, s, loopback)
 			if tc.server.implicitTLS {
-				sender.implicitTLSPort = s.port
+				sender.tlsPorts = []int{s.port}
 			}
 			if err := sender.Test(t.Context(), "cowork", to, settings(s, tc.settings), domain); err != nil {
 				t.Fatal(err)
@@ -92,23 +105,26 @@ func wantMessage(t *testing.T, text string) {
 	}
 }
 
+// refusalCase is why a message doesn't get to a server.
+type refusalCase struct {
+	reason   string
+	server   serverOptions
+	networks []string
+	to       string
+	settings func(*Settings)
+	// fields and words are what the 400 names and says.
+	fields []string
+	words  string
+	// untouched says that no connection was made.
+	untouched bool
+}
+
 func TestRefusals(t *testing.T) {
 	t.Parallel()
 	host := func(host string) func(*Settings) { return func(s *Settings) { s.Host = host } }
 	mine, inside := []string{loopback}, "with a public address"
 	emailHost, fromEmail := []string{"email_host"}, []string{"from_email"}
-	cases := map[string]struct {
-		reason   string
-		server   serverOptions
-		networks []string
-		to       string
-		settings func(*Settings)
-		// fields and words are what the 400 names and says.
-		fields []string
-		words  string
-		// untouched says that no connection was made.
-		untouched bool
-	}{
+	cases := map[string]refusalCase{
 		"Recipient":     {to: "nobody@example.com", networks: mine, words: "550 Nobody lives here"},
 		"WrongPassword": {settings: func(s *Settings) { s.Password = "guess" }, networks: mine, words: "535"},
 		"LoginWanted":   {settings: func(s *Settings) { s.User = "" }, networks: mine, words: "502"},
@@ -140,11 +156,11 @@ func TestRefusals(t *testing.T) {
 		},
 		"FromIsNoAddress":   {settings: func(s *Settings) { s.From = "a@@b" }, networks: mine, fields: fromEmail, words: "a@@b", untouched: true},
 		"OwnerIsNoAddress":  {to: "ann", networks: mine, words: `"ann"`, untouched: true},
-		"HeaderInjection":   {to: "ann@example.org>\r\nRCPT TO:<x@example.org", networks: mine, words: "no address", untouched: true},
+		"HeaderInjection":   {to: "ann@example.org>\r\nRCPT TO:<x@example.org", networks: mine, words: "control characters", untouched: true},
 		"AddressHasNoName":  {settings: func(s *Settings) { s.From = "" }, networks: mine, fields: fromEmail, untouched: true},
 		"ProhibitedWithTLS": {server: serverOptions{implicitTLS: true}, fields: emailHost, words: inside, untouched: true},
 	}
-	for name, tc := range cases {
+	for name, tc := range onBothServers(cases, func(c *refusalCase) *serverOptions { return &c.server }) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := startServer(t, tc.server)
@@ -198,6 +214,20 @@ func TestNamesAreResolvedOnce(t *testing.T) {
 	want400(t, sender.Test(t.Context(), "cowork", to, named, domain), []string{"email_host"}, "with a public address")
 }
 
+// TestInternationalizedHost says that DNS and the server's certificate are asked for the name as punycode.
+func TestInternationalizedHost(t *testing.T) {
+	t.Parallel()
+	s := startServer(t, serverOptions{strict: true, names: []string{"smtp.xn--mnchen-3ya.example"}})
+	sender := newSender(t, s, loopback)
+	sender.resolver = (&rebindingDNS{answers: []netip.Addr{netip.MustParseAddr("127.0.0.1")}}).start(t)
+	if err := sender.Test(t.Context(), "cowork", to, settings(s, func(s *Settings) { s.Host = "smtp.münchen.example" }), domain); err != nil {
+		t.Fatal(err)
+	}
+	if len(s.messages()) != 1 {
+		t.Errorf("%d messages arrived, want 1", len(s.messages()))
+	}
+}
+
 func TestUnknownHost(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, serverOptions{})
@@ -226,12 +256,10 @@ func TestEndlessServer(t *testing.T) {
 func TestSilentServer(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, serverOptions{silent: true})
-	began := time.Now()
-	err := newSender(t, s, loopback).Test(t.Context(), "cowork", to, settings(s), domain)
-	want400(t, err, []string{"email_host"}, "within 10s")
-	if took := time.Since(began); took < timeout || took > 2*timeout {
-		t.Errorf("it took %s", took)
-	}
+	sender := newSender(t, s, loopback)
+	sender.timeout, sender.patience = 200*time.Millisecond, 100*time.Millisecond
+	err := sender.Test(t.Context(), "cowork", to, settings(s), domain)
+	want400(t, err, []string{"email_host"}, "within 200ms, waiting for the greeting")
 }
 
 func TestPrivateNetworksOfThePlatform(t *testing.T) {
@@ -240,55 +268,6 @@ func TestPrivateNetworksOfThePlatform(t *testing.T) {
 	own := settings(s, func(s *Settings) { s.Platform = true })
 	if err := newSender(t, s).Test(t.Context(), "cowork", to, own, domain); err != nil {
 		t.Error(err)
-	}
-}
-
-// TestLimit says that an organization has five messages in any minute, whatever becomes of them, and that others have theirs.
-func TestLimit(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		l := &limit{now: time.Now}
-		for i := range maxSent {
-			if wait := l.take("one"); wait != 0 {
-				t.Fatalf("message %d has to wait %s", i, wait)
-			}
-			time.Sleep(2 * time.Second)
-		}
-		if wait := l.take("one"); wait != 50*time.Second {
-			t.Errorf("one more has to wait %s, want 50s", wait)
-		}
-		if wait := l.take("other"); wait != 0 {
-			t.Errorf("another organization has to wait %s", wait)
-		}
-		time.Sleep(50 * time.Second)
-		if wait := l.take("one"); wait != 0 {
-			t.Errorf("after a minute it has to wait %s", wait)
-		}
-		if wait := l.take("one"); wait != 2*time.Second {
-			t.Errorf("the next has to wait %s, want 2s", wait)
-		}
-		time.Sleep(window)
-		l.take("third")
-		if len(l.sent) != 1 {
-			t.Errorf("%d organizations are remembered that sent nothing of late", len(l.sent)-1)
-		}
-	})
-}
-
-func TestTooManyMessages(t *testing.T) {
-	t.Parallel()
-	s := startServer(t, serverOptions{})
-	sender := newSender(t, s, loopback)
-	for range maxSent {
-		if err := sender.Test(t.Context(), "cowork", to, settings(s), domain); err != nil {
-			t.Fatal(err)
-		}
-	}
-	e, ok := errors.AsType[*apierr.Error](sender.Test(t.Context(), "cowork", to, settings(s), domain))
-	if !ok || e.Status != http.StatusTooManyRequests || e.Header.Get("Retry-After") == "" {
-		t.Errorf("got %v, want a 429 with Retry-After", e)
-	}
-	if got := len(s.messages()); got != maxSent {
-		t.Errorf("%d messages arrived, want %d", got, maxSent)
 	}
 }
 

@@ -31,11 +31,12 @@ type received struct {
 	from, to, user string
 	encrypted      bool
 	text           string
+	// parameters are those of MAIL, at a strict server.
+	parameters string
 }
 
 // server is a real mail server on loopback. It takes messages for every recipient but nobody@example.com.
 type server struct {
-	*smtp.Server
 	port int
 	// authority is the certificate that its own is signed by.
 	authority []byte
@@ -46,6 +47,8 @@ type server struct {
 
 	mu    sync.Mutex
 	inbox []received
+	// logins are the mechanisms that were tried at a strict server.
+	logins []string
 }
 
 // serverOptions say how a server differs from a well-behaved one with STARTTLS and logins.
@@ -58,6 +61,9 @@ type serverOptions struct {
 	// silent never says a word, and endless says this for ever.
 	silent  bool
 	endless string
+	// strict is served by the letter of RFC 5321, and dialogue says what else is special there.
+	strict   bool
+	dialogue dialogue
 }
 
 func startServer(t *testing.T, options serverOptions) *server {
@@ -65,7 +71,10 @@ func startServer(t *testing.T, options serverOptions) *server {
 	if options.address == "" {
 		options.address = "127.0.0.1"
 	}
-	listener, err := net.Listen("tcp", options.address+":0")
+	listener, err := net.Listen("tcp", net.JoinHostPort(options.address, "0"))
+	if err != nil && options.address == "::1" {
+		t.Skip("no IPv6 here")
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,32 +83,37 @@ func startServer(t *testing.T, options serverOptions) *server {
 		t.Fatalf("listening on %s", listener.Addr())
 	}
 	s := &server{port: address.Port}
-	s.Server = smtp.NewServer(&backend{server: s, noLogin: options.noLogin})
-	s.Domain = "mail.example.com"
 	config, authority := serverTLS(t, options.names)
 	s.authority = authority
-	if !options.noTLS {
-		s.TLSConfig = config
-	}
 	listener = &countingListener{Listener: listener, count: &s.connections}
+	t.Cleanup(func() { _ = listener.Close() })
 	switch {
 	case options.silent:
 		go accept(listener, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) })
 	case options.endless != "":
 		go accept(listener, func(c net.Conn) { s.talk(c, options.endless) })
-	case options.implicitTLS:
-		go s.serve(tls.NewListener(listener, config))
+	case options.strict:
+		startStrict(t, s, listener, config, options)
 	default:
-		go s.serve(listener)
+		s.startLenient(t, listener, config, options)
 	}
-	t.Cleanup(func() {
-		_ = s.Close()
-		_ = listener.Close()
-	})
 	return s
 }
 
-func (s *server) serve(l net.Listener) { _ = s.Serve(l) } // It ends when the server is closed.
+// startLenient serves with go-smtp.
+func (s *server) startLenient(t *testing.T, listener net.Listener, config *tls.Config, options serverOptions) {
+	t.Helper()
+	lenient := smtp.NewServer(&backend{server: s, noLogin: options.noLogin})
+	lenient.Domain = "mail.example.com"
+	if !options.noTLS {
+		lenient.TLSConfig = config
+	}
+	if options.implicitTLS {
+		listener = tls.NewListener(listener, config)
+	}
+	t.Cleanup(func() { _ = lenient.Close() })
+	go func() { _ = lenient.Serve(listener) }() // It ends when the server is closed.
+}
 
 func accept(l net.Listener, handle func(net.Conn)) {
 	for {
@@ -150,25 +164,25 @@ type backend struct {
 
 // NewSession begins with a connection.
 func (b *backend) NewSession(connection *smtp.Conn) (smtp.Session, error) {
-	s := &session{backend: b}
+	s := &lenientSession{backend: b}
 	_, s.message.encrypted = connection.TLSConnectionState()
 	if b.noLogin {
 		return s, nil
 	}
-	return &loginSession{session: s}, nil
+	return &loginSession{lenientSession: s}, nil
 }
 
-type session struct {
+type lenientSession struct {
 	backend *backend
 	message received
 }
 
-func (s *session) Mail(from string, _ *smtp.MailOptions) error {
+func (s *lenientSession) Mail(from string, _ *smtp.MailOptions) error {
 	s.message.from = from
 	return nil
 }
 
-func (s *session) Rcpt(to string, _ *smtp.RcptOptions) error {
+func (s *lenientSession) Rcpt(to string, _ *smtp.RcptOptions) error {
 	if to == "nobody@example.com" {
 		return &smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 1, 1}, Message: "Nobody lives here\nany more"}
 	}
@@ -176,7 +190,7 @@ func (s *session) Rcpt(to string, _ *smtp.RcptOptions) error {
 	return nil
 }
 
-func (s *session) Data(r io.Reader) error {
+func (s *lenientSession) Data(r io.Reader) error {
 	text, err := io.ReadAll(r)
 	if err != nil {
 		return err
@@ -188,11 +202,11 @@ func (s *session) Data(r io.Reader) error {
 	return nil
 }
 
-func (*session) Reset()        {}
-func (*session) Logout() error { return nil }
+func (*lenientSession) Reset()        {}
+func (*lenientSession) Logout() error { return nil }
 
 // loginSession is a session that wants a login before it takes anything.
-type loginSession struct{ *session }
+type loginSession struct{ *lenientSession }
 
 func (*loginSession) AuthMechanisms() []string { return []string{sasl.Plain} }
 
@@ -210,7 +224,7 @@ func (s *loginSession) Mail(from string, o *smtp.MailOptions) error {
 	if s.message.user == "" {
 		return smtp.ErrAuthRequired
 	}
-	return s.session.Mail(from, o)
+	return s.lenientSession.Mail(from, o)
 }
 
 // serverTLS makes a certificate authority and a certificate of its for a server.
@@ -221,7 +235,7 @@ func serverTLS(t *testing.T, names []string) (*tls.Config, []byte) {
 		IsCA: true, BasicConstraintsValid: true, DNSNames: names,
 	}
 	if len(names) == 0 {
-		template.DNSNames, template.IPAddresses = []string{"localhost"}, []net.IP{net.IPv4(127, 0, 0, 1)}
+		template.DNSNames, template.IPAddresses = []string{"localhost"}, []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback}
 	}
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -238,7 +252,7 @@ func serverTLS(t *testing.T, names []string) (*tls.Config, []byte) {
 // newSender makes a Sender that trusts a server and may go to these networks.
 func newSender(t *testing.T, s *server, networks ...string) *Sender {
 	t.Helper()
-	options := Options{Name: "apps.example.com", Authorities: s.authority}
+	options := Options{Name: "apps.example.com", Authorities: s.authority, Timeout: patient}
 	for _, network := range networks {
 		options.Networks = append(options.Networks, netip.MustParsePrefix(network))
 	}
@@ -248,6 +262,9 @@ func newSender(t *testing.T, s *server, networks ...string) *Sender {
 	}
 	return sender
 }
+
+// patient is the timeout of the tests' senders: far more than anything takes on loopback.
+const patient = 10 * time.Second
 
 // noNetwork is a resolver's dial that fails the lookup.
 func noNetwork(context.Context, string, string) (net.Conn, error) {

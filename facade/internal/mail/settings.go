@@ -2,13 +2,13 @@ package mail
 
 // Settings say which mail server takes messages, and whom they come from.
 type Settings struct {
-	// Host is the server's name or IP address.
+	// Host is the server's name or IP address. A name may be internationalized.
 	Host string
-	// Port of the server: on 465 TLS comes first, on others STARTTLS is asked for.
+	// Port of the server. Whether TLS comes first there or STARTTLS is offered is found out.
 	Port int
 	// User and Password are the login there; an empty User doesn't log in.
 	User, Password string
-	// From is the address that messages come from.
+	// From is the address that messages come from, with or without a display name.
 	From string
 	// Platform says that the server is the platform's own, which may be anywhere.
 	Platform bool

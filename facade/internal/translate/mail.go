@@ -7,7 +7,8 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
-	"github.com/berth-dev/berth/facade/internal/wire"
+	"github.com/berth-dev/berth/facade/internal/mailbox"
+	"github.com/berth-dev/berth/internal/credential"
 )
 
 // defaultMailPort is where mail servers take mail from those who log in (RFC 6409).
@@ -58,7 +59,8 @@ func (p Platform) sending(own v1alpha1.DomainMail) Sending {
 	return s
 }
 
-// Password is the password of the Domain's own login, empty for none. It is false if the Domain names one that isn't there.
+// Password is the password of the Domain's own login, empty for none, without the line break that a file may have at its end. It is false if the
+// Domain names one that isn't there.
 func Password(o Observed) (password string, found bool) {
 	ref := mailOf(o.Domain).PasswordSecretRef
 	if ref == nil {
@@ -69,12 +71,12 @@ func Password(o Observed) (password string, found bool) {
 		return "", false
 	}
 	value, found := secret.Data[ref.Key]
-	return string(value), found
+	return credential.TrimLineBreak(string(value)), found
 }
 
 // address is the text if it is an e-mail address, else empty.
 func address(text string) string {
-	if wire.IsAddress(text) {
+	if mailbox.IsAddress(text) {
 		return text
 	}
 	return ""

@@ -88,14 +88,19 @@ func TestPassword(t *testing.T) {
 		ref    *v1alpha1.SecretKeyRef
 		want   want
 	}{
-		"None":    {want: want{Found: true}},
-		"Found":   {ref: &v1alpha1.SecretKeyRef{Name: "mine", Key: "password"}, want: want{Password: "p", Found: true}},
+		"None":  {want: want{Found: true}},
+		"Found": {ref: &v1alpha1.SecretKeyRef{Name: "mine", Key: "password"}, want: want{Password: "p", Found: true}},
+		"OfAFile": {
+			reason: "kubectl takes a file with the line break at its end, which is no part of the password.",
+			ref:    &v1alpha1.SecretKeyRef{Name: "file", Key: "password"}, want: want{Password: " p\nq ", Found: true},
+		},
 		"NoKey":   {ref: &v1alpha1.SecretKeyRef{Name: "mine", Key: "other"}},
 		"Missing": {ref: &v1alpha1.SecretKeyRef{Name: "missing", Key: "password"}},
 		"Purpose": {reason: "A Secret is for what its label says.", ref: &v1alpha1.SecretKeyRef{Name: "env", Key: "password"}},
 	}
 	data := map[string]string{"password": "p"}
 	secrets := map[string]*corev1.Secret{"mine": secret(v1alpha1.SecretMailPassword, data), "env": secret(v1alpha1.SecretEnv, data)}
+	secrets["file"] = secret(v1alpha1.SecretMailPassword, map[string]string{"password": " p\nq \r\n"})
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			d := domain("shop", 0, v1alpha1.DomainSpec{Mail: &v1alpha1.DomainMail{User: "ann", PasswordSecretRef: tc.ref}})

@@ -7,6 +7,7 @@ import (
 	ac "github.com/berth-dev/berth/api/v1alpha1/applyconfiguration/api/v1alpha1"
 	"github.com/berth-dev/berth/facade/internal/apierr"
 	"github.com/berth-dev/berth/facade/internal/wire"
+	"github.com/berth-dev/berth/internal/credential"
 	"github.com/berth-dev/berth/internal/registry"
 )
 
@@ -87,7 +88,7 @@ func roleOf(o Observed) string {
 		return o.App.Spec.Registry.RoleARN
 	}
 	if secret := o.secret(ref.Name, v1alpha1.SecretRegistry); secret != nil {
-		return string(secret.Data[corev1.BasicAuthUsernameKey])
+		return credential.TrimLineBreak(string(secret.Data[corev1.BasicAuthUsernameKey]))
 	}
 	return ""
 }

@@ -23,8 +23,9 @@ func pulling(owner string, access *v1alpha1.RegistryAccess) Observed {
 	a.ManagedFields = []metav1.ManagedFieldsEntry{fields(owner, metav1.ManagedFieldsOperationApply, `{"f:spec": {"f:registry": {
 		"f:roleARN": {}, "f:credentialsSecretRef": {"f:name": {}}}}}`)}
 	return Observed{App: a, ExternalID: "id", Secrets: map[string]*corev1.Secret{
-		"ann": secret(v1alpha1.SecretRegistry, map[string]string{"username": "ann"}),
-		"env": secret(v1alpha1.SecretEnv, map[string]string{"username": "not shown"}),
+		"ann":  secret(v1alpha1.SecretRegistry, map[string]string{"username": "ann"}),
+		"file": secret(v1alpha1.SecretRegistry, map[string]string{"username": "ann\n"}),
+		"env":  secret(v1alpha1.SecretEnv, map[string]string{"username": "not shown"}),
 	}}
 }
 
@@ -65,6 +66,9 @@ func TestChangeOfRegistry(t *testing.T) {
 			reason: "It is for the present user, and new credentials replace no Pod.",
 			have:   login("ann"), body: wire.AppBody{ExternalID: new("t")},
 			want: `{spec: {` + newRef + `}, secret: {username: YW5u, password: dA==}}`,
+		},
+		"SameUserOfAFile": {
+			reason: "The line break at the end of a file is no part of the name.", have: login("file"), body: wire.AppBody{RoleName: new("ann")}, want: `{}`,
 		},
 		"OtherTokenOfNamedUser": {
 			have: login("ann"), body: wire.AppBody{RoleName: new("ann"), ExternalID: new("t")},

@@ -6,8 +6,10 @@ import (
 	"net/netip"
 	"regexp"
 	"strconv"
+	"strings"
 
 	"github.com/berth-dev/berth/facade/internal/apierr"
+	"github.com/berth-dev/berth/facade/internal/mailbox"
 	"github.com/berth-dev/berth/internal/certificate"
 )
 
@@ -131,10 +133,7 @@ const (
 	FieldExternalID  = "external_id"
 )
 
-var (
-	mailHostPattern = regexp.MustCompile(`^([a-zA-Z0-9]([-a-zA-Z0-9]{0,61}[a-zA-Z0-9])?[.])*[a-zA-Z0-9]([-a-zA-Z0-9]{0,61}[a-zA-Z0-9])?$`)
-	controlPattern  = regexp.MustCompile(`[[:cntrl:]]`)
-)
+var controlPattern = regexp.MustCompile(`[[:cntrl:]]`)
 
 // ParseDomain reads what a body says about a domain, as ParseApp does about an app. Beside what ParseApp takes, a certificate and a key may be
 // an Upload.
@@ -147,12 +146,29 @@ func ParseDomain(members map[string]any) (DomainBody, error) {
 		EmailHost:         p.text(FieldHost, clearable),
 		EmailPort:         p.port(FieldPort),
 		EmailHostUser:     p.text(FieldUser, clearable),
-		EmailHostPassword: p.verbatim(FieldPassword),
+		EmailHostPassword: p.credential(FieldPassword),
 		Authentication:    p.authentication(FieldLogin),
 	}
 	p.certificate(&body)
+	if body.EmailHost != nil {
+		*body.EmailHost = normalMailHost(*body.EmailHost)
+	}
 	body.validate(p.errors)
 	return body, p.errors.Err()
+}
+
+// normalMailHost returns a mail server without what it has only in places where it is written in another way: the dot at the end of a name, and the
+// brackets around an IPv6 address.
+func normalMailHost(server string) string {
+	if inner, found := strings.CutPrefix(server, "["); found {
+		if address, err := netip.ParseAddr(strings.TrimSuffix(inner, "]")); err == nil && address.Is6() && strings.HasSuffix(inner, "]") {
+			return strings.TrimSuffix(inner, "]")
+		}
+	}
+	if len(server) > maxMailHost {
+		return server
+	}
+	return strings.TrimSuffix(server, ".")
 }
 
 // ParseSlug reads the slug of a body that may name an app; empty if it names none.
@@ -251,20 +267,14 @@ func (p *parser) authentication(name string) *int {
 func (b *DomainBody) validate(errors apierr.Fields) {
 	check(errors, FieldSlug, b.Slug, validSlug, messageSlug)
 	check(errors, FieldFrom, b.FromEmail, validFromEmail, messageEmail)
-	check(errors, FieldHost, b.EmailHost, validMailHost, "A mail server is a host name or an IP address, such as smtp.example.com.")
+	check(errors, FieldHost, b.EmailHost, validMailHost, "A mail server is a host name or an IP address without a port, such as smtp.example.com.")
 	check(errors, FieldUser, b.EmailHostUser, validMailUser, "A user has at most 254 characters, and no control characters.")
 	check(errors, FieldPassword, b.EmailHostPassword, validMailPassword, "A password has at most 4096 bytes.")
 }
 
-// IsAddress tells whether a text is an e-mail address.
-func IsAddress(text string) bool { return text != "" && validFromEmail(text) }
-
 func validMailHost(server string) bool {
-	// An IPv4 address that is written as one of IPv6 is none for the API server.
-	if address, err := netip.ParseAddr(server); err == nil {
-		return address.Zone() == "" && !address.Is4In6()
-	}
-	return server == "" || len(server) <= maxMailHost && mailHostPattern.MatchString(server)
+	_, err := mailbox.Host(server)
+	return server == "" || err == nil
 }
 
 func validMailUser(user string) bool {

@@ -58,8 +58,20 @@ func TestParseDomain(t *testing.T) {
 			reason:  "Space in a password is the client's.",
 			members: map[string]any{"email_host_password": " p "}, want: DomainBody{EmailHostPassword: new(" p ")},
 		},
-		"MailHostIP":    {members: map[string]any{"email_host": "2001:db8::1"}, want: DomainBody{EmailHost: new("2001:db8::1")}},
-		"MailHostShort": {members: map[string]any{"email_host": "Smtp"}, want: DomainBody{EmailHost: new("Smtp")}},
+		"PasswordOfAFile": {
+			reason:  "Editors and echo end a file with a line break, which is no part of the password.",
+			members: map[string]any{"email_host_password": " p \r\n"}, want: DomainBody{EmailHostPassword: new(" p ")},
+		},
+		"PasswordWithLineBreaks": {
+			reason:  "One line break is the file's. Others are the password's.",
+			members: map[string]any{"email_host_password": "\np\nq\n\n"}, want: DomainBody{EmailHostPassword: new("\np\nq\n")},
+		},
+		"NoPassword":       {members: map[string]any{"email_host_password": "\n"}, want: DomainBody{EmailHostPassword: new("")}},
+		"MailHostIP":       {members: map[string]any{"email_host": "2001:db8::1"}, want: DomainBody{EmailHost: new("2001:db8::1")}},
+		"MailHostBrackets": {members: map[string]any{"email_host": "[2001:db8::1]"}, want: DomainBody{EmailHost: new("2001:db8::1")}},
+		"MailHostDot":      {members: map[string]any{"email_host": "smtp.example.com."}, want: DomainBody{EmailHost: new("smtp.example.com")}},
+		"MailHostUnicode":  {members: map[string]any{"email_host": "smtp.münchen.example"}, want: DomainBody{EmailHost: new("smtp.münchen.example")}},
+		"MailHostShort":    {members: map[string]any{"email_host": "Smtp"}, want: DomainBody{EmailHost: new("Smtp")}},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -127,6 +139,8 @@ func TestParseBadDomain(t *testing.T) {
 		"MailHostZone":   {members: map[string]any{"email_host": "fe80::1%eth0"}, want: []string{"email_host"}},
 		"MailHostMapped": {members: map[string]any{"email_host": "::ffff:192.0.2.1"}, want: []string{"email_host"}},
 		"MailHostDots":   {members: map[string]any{"email_host": "smtp..example"}, want: []string{"email_host"}},
+		"MailHostIDN":    {members: map[string]any{"email_host": "smtp.-ü.example"}, want: []string{"email_host"}},
+		"MailHostPort":   {members: map[string]any{"email_host": "smtp.example.com:587"}, want: []string{"email_host"}},
 		"MailHostLong":   {members: map[string]any{"email_host": strings.Repeat("a.", 127)}, want: []string{"email_host"}},
 		"UserTab":        {members: map[string]any{"email_host_user": "a\tb"}, want: []string{"email_host_user"}},
 		"PasswordNUL":    {members: map[string]any{"email_host_password": "a\x00"}, want: []string{"email_host_password"}},

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/berth-dev/berth/facade/internal/apierr"
+	"github.com/berth-dev/berth/internal/credential"
 	"github.com/berth-dev/berth/internal/host"
 )
 
@@ -39,7 +40,7 @@ func ParseApp(members map[string]any) (AppBody, error) {
 	if value, named := members["dataset"]; named && value == nil {
 		*body.Dataset = datasets[0]
 	}
-	if id := p.verbatim(FieldExternalID); id != nil && *id != "" {
+	if id := p.credential(FieldExternalID); id != nil && *id != "" {
 		body.ExternalID = id
 	}
 	body.validate(p.errors)
@@ -104,8 +105,8 @@ func (p *parser) host(name string, empty emptiness) *string {
 	return &parsed
 }
 
-// verbatim reads a member that is a string, of which every character counts; null is "".
-func (p *parser) verbatim(name string) *string {
+// credential reads a member that is a password or token, of which every character counts but a line break at its end; null is "".
+func (p *parser) credential(name string) *string {
 	member, named := p.members[name]
 	if !named {
 		return nil
@@ -118,7 +119,7 @@ func (p *parser) verbatim(name string) *string {
 		p.errors.Add(name, problem)
 		return nil
 	}
-	return &value
+	return new(credential.TrimLineBreak(value))
 }
 
 // text takes numbers for their text, as clients send ports and flags that way, and says what is wrong with anything else.

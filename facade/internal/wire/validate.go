@@ -2,28 +2,26 @@ package wire
 
 import (
 	"fmt"
-	"net/mail"
 	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/berth-dev/berth/facade/internal/apierr"
+	"github.com/berth-dev/berth/facade/internal/mailbox"
 )
 
 // What an App and a Domain can hold. The custom resources' own rules say the same and have the last word; to know it here lets bad input be
 // refused before anything is written, in words that name the client's field.
 const (
-	maxSlug      = 25
-	maxLocation  = 1024
-	maxRoleName  = 2048
-	maxUser      = 255
-	maxToken     = 16 << 10
-	maxEnv       = 256
-	maxEnvName   = 253
-	maxEnvValue  = 128 << 10 // Linux passes no longer string to a program, name and "=" included.
-	maxEnvTotal  = 1000 << 10
-	minFromEmail = 3
-	maxFromEmail = 254
+	maxSlug     = 25
+	maxLocation = 1024
+	maxRoleName = 2048
+	maxUser     = 255
+	maxToken    = 16 << 10
+	maxEnv      = 256
+	maxEnvName  = 253
+	maxEnvValue = 128 << 10 // Linux passes no longer string to a program, name and "=" included.
+	maxEnvTotal = 1000 << 10
 )
 
 var (
@@ -31,7 +29,6 @@ var (
 	imagePattern   = regexp.MustCompile(`^([a-zA-Z0-9]([-a-zA-Z0-9.]*[a-zA-Z0-9])?(:[0-9]{1,5})?/)?[a-z0-9]+(([._]|__|[-]+)[a-z0-9]+)*(/[a-z0-9]+(([._]|__|[-]+)[a-z0-9]+)*)*(:[A-Za-z0-9_][-A-Za-z0-9_.]{0,127})?(@[A-Za-z][A-Za-z0-9]*([-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,})?$`)
 	roleARNPattern = regexp.MustCompile(`^arn:aws[-a-z]*:iam::[0-9]*:[-A-Za-z0-9_+=,.@/]+$`)
 	envNamePattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
-	emailPattern   = regexp.MustCompile(`^[^@\s]+@[^@\s]+$`)
 
 	// datasets are the choices of dataset; the first is the default.
 	datasets = []string{"production", "testing"}
@@ -43,7 +40,7 @@ const (
 	messageLocation = "Enter an image reference, [https://][HOST[:PORT]/]REPOSITORY[:TAG][@DIGEST], with the repository in lower case. " +
 		"http:// is also accepted and means the same; leave out any other scheme."
 	messageRoleName = "A role name is the ARN of an AWS IAM role, such as arn:aws:iam::123456789012:role/shop-pull, or a user name without a colon."
-	messageEmail    = "Enter a valid email address."
+	messageEmail    = "Enter a valid email address, such as support@example.com or Support <support@example.com>."
 )
 
 // schemePrefix matches what may precede a location. It does not say how the image is pulled.
@@ -93,14 +90,9 @@ func validRoleName(name string) bool {
 
 func validToken(token string) bool { return len(token) <= maxToken }
 
-// validFromEmail wants a bare address, which a mail can come from: no name beside it, no list.
 func validFromEmail(address string) bool {
-	if address == "" {
-		return true
-	}
-	parsed, err := mail.ParseAddress(address)
-	bare := err == nil && parsed.Address == address
-	return bare && len(address) >= minFromEmail && len(address) <= maxFromEmail && emailPattern.MatchString(address)
+	_, err := mailbox.Parse(address)
+	return address == "" || err == nil
 }
 
 func validateEnv(errors apierr.Fields, env []EnvVar) {

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/berth-dev/berth/facade/internal/apierr"
+	"github.com/berth-dev/berth/facade/internal/mailbox"
 )
 
 func TestParseApp(t *testing.T) {
@@ -27,9 +28,11 @@ func TestParseApp(t *testing.T) {
 			members: map[string]any{"role_name": " robot$pull ", "external_id": " {\n} "},
 			want:    AppBody{RoleName: new("robot$pull"), ExternalID: new(" {\n} ")},
 		},
-		"NoToken":     {members: map[string]any{"external_id": ""}},
-		"NullToken":   {members: map[string]any{"external_id": nil}},
-		"LongestUser": {members: map[string]any{"role_name": strings.Repeat("a", 255)}, want: AppBody{RoleName: new(strings.Repeat("a", 255))}},
+		"TokenOfAFile": {members: map[string]any{"external_id": " t \n"}, want: AppBody{ExternalID: new(" t ")}},
+		"EmptyFile":    {members: map[string]any{"external_id": "\r\n"}},
+		"NoToken":      {members: map[string]any{"external_id": ""}},
+		"NullToken":    {members: map[string]any{"external_id": nil}},
+		"LongestUser":  {members: map[string]any{"role_name": strings.Repeat("a", 255)}, want: AppBody{RoleName: new(strings.Repeat("a", 255))}},
 		"AsIs": {
 			members: map[string]any{"slug": "shop", "location": "HTTPS://example.com/shop:v1", "role_name": "arn:aws:iam::01:cowork-deploy", "dataset": "testing"},
 			want: AppBody{
@@ -63,6 +66,14 @@ func TestParseApp(t *testing.T) {
 			members: map[string]any{"domain": "1.0x1.2x", "from_email": "o'neil+1@b.c"},
 			want:    AppBody{Domain: new("1.0x1.2x"), FromEmail: new("o'neil+1@b.c")},
 		},
+		"FromEmailWithName": {
+			reason:  "It is kept as it was written.",
+			members: map[string]any{"from_email": " Djao Support <support@example.org> "},
+			want:    AppBody{FromEmail: new("Djao Support <support@example.org>")},
+		},
+		"FromEmailQuoted":  {members: map[string]any{"from_email": `"Djao, Inc." <a@b>`}, want: AppBody{FromEmail: new(`"Djao, Inc." <a@b>`)}},
+		"FromEmailUnicode": {members: map[string]any{"from_email": "Größe <a@münchen.example>"}, want: AppBody{FromEmail: new("Größe <a@münchen.example>")}},
+		"FromEmailAngles":  {members: map[string]any{"from_email": "<a@b>"}, want: AppBody{FromEmail: new("<a@b>")}},
 		"HostInside": {
 			reason:  "A network may have names of its own.",
 			members: map[string]any{"domain": "shop.apps.localhost"}, want: AppBody{Domain: new("shop.apps.localhost")},
@@ -137,8 +148,7 @@ func TestParseBadApp(t *testing.T) {
 		"DomainLikeIP":        {members: map[string]any{"domain": "1.2.3.4.5"}, want: []string{"domain"}},
 		"DomainTooLong":       {members: map[string]any{"domain": strings.Repeat("a.", 127) + "aa"}, want: []string{"domain"}},
 		"FromEmailNoAt":       {members: map[string]any{"from_email": "support"}, want: []string{"from_email"}},
-		"FromEmailWithName":   {members: map[string]any{"from_email": "x<a@b>"}, want: []string{"from_email"}},
-		"FromEmailAngles":     {members: map[string]any{"from_email": "<a@b>"}, want: []string{"from_email"}},
+		"FromEmailInjection":  {members: map[string]any{"from_email": "x <a@b>\r\nBcc: <c@d>"}, want: []string{"from_email"}},
 		"FromEmailList":       {members: map[string]any{"from_email": "a,c@x.test"}, want: []string{"from_email"}},
 		"FromEmailComment":    {members: map[string]any{"from_email": "a@b(c)"}, want: []string{"from_email"}},
 		"FromEmailTooLong":    {members: map[string]any{"from_email": "a@" + strings.Repeat("b", 253)}, want: []string{"from_email"}},
@@ -214,7 +224,8 @@ func TestPatterns(t *testing.T) {
 		"RoleName": {file: "berth.dev_apps.yaml", pattern: roleARNPattern.String()},
 		"EnvName":  {file: "berth.dev_apps.yaml", pattern: envNamePattern.String()},
 		// A pattern in a CEL string has its backslashes doubled.
-		"FromEmail": {file: "berth.dev_domains.yaml", pattern: strings.ReplaceAll(emailPattern.String(), `\`, `\\`)},
+		"FromEmail": {file: "berth.dev_domains.yaml", pattern: strings.ReplaceAll(mailbox.Pattern, `\`, `\\`)},
+		"EmailHost": {file: "berth.dev_domains.yaml", pattern: strings.ReplaceAll(mailbox.HostPattern, `\`, `\\`)},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

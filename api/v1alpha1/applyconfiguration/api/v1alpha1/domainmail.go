@@ -11,19 +11,19 @@ package v1alpha1
 //
 // A mail server, its port and the login there belong together: a Domain that names a host is never given the platform's user and password.
 type DomainMailApplyConfiguration struct {
-	// from is the address that notifications come from. Default: user, if that is an address, or else the platform's address. Example:
-	// "support@example.com".
+	// from is the address that notifications come from, of at most 254 characters, with or without a display name. Characters other than ASCII
+	// in front of the @ require a mail server with SMTPUTF8. Default: user, if that is an address, or else the platform's address. Example:
+	// "Support <support@example.com>".
 	From *string `json:"from,omitempty"`
 	// host is the name of the mail server that takes the notifications, by SMTP with TLS where it offers that; its certificate is verified.
 	// One inside the cluster or a private network is not connected to, unless the platform allows it. Default: the platform's server.
-	// Example: "smtp.example.com".
 	Host *string `json:"host,omitempty"`
-	// port of the mail server: on 465 TLS comes first, on others STARTTLS is asked for. Default: the platform's port.
+	// port of the mail server, TLS from the start or not; on 465 and 2465 nothing is sent without TLS. Default: the platform's port.
 	Port *int32 `json:"port,omitempty"`
 	// user to log in as. Default: the platform's user at the platform's server, and no login at any other.
 	User *string `json:"user,omitempty"`
-	// passwordSecretRef names the Secret with the password of user, and its key. The Secret must have the label
-	// berth.dev/secret=mail-password; Berth reads no other.
+	// passwordSecretRef names the Secret with the password of user, and its key. One line break at the end of the password is ignored. The
+	// Secret must have the label berth.dev/secret=mail-password; Berth reads no other.
 	PasswordSecretRef *SecretKeyRefApplyConfiguration `json:"passwordSecretRef,omitempty"`
 }
 

@@ -14,8 +14,8 @@ type RegistryAccessApplyConfiguration struct {
 	// external id. The image has to be one of Amazon ECR's. Example: "arn:aws:iam::123456789012:role/shop-pull".
 	RoleARN *string `json:"roleARN,omitempty"`
 	// credentialsSecretRef names a Secret in the App's Namespace with the user name and the password, or token, for any registry, under
-	// the keys username and password, as the type kubernetes.io/basic-auth has them. The Secret must have the label
-	// berth.dev/secret=registry; Berth reads no other. A change of the Secret is followed.
+	// the keys username and password, as the type kubernetes.io/basic-auth has them. One line break at the end of either is ignored. The
+	// Secret must have the label berth.dev/secret=registry; Berth reads no other. A change of the Secret is followed.
 	CredentialsSecretRef *SecretRefApplyConfiguration `json:"credentialsSecretRef,omitempty"`
 }
 
