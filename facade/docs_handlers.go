@@ -17,7 +17,13 @@ var openAPI []byte
 // docHandlers serve the contract.
 type docHandlers struct{ docs *docs.Docs }
 
+// page answers with the contract: as a page, or as JSON to a client that asks for that alone.
 func (h docHandlers) page(c *gin.Context) {
+	c.Header("Vary", "Accept")
+	if c.NegotiateFormat(gin.MIMEHTML, gin.MIMEJSON) == gin.MIMEJSON {
+		h.contract(c)
+		return
+	}
 	c.Header("Content-Security-Policy", h.docs.PagePolicy)
 	c.Header("Referrer-Policy", "no-referrer")
 	c.Data(http.StatusOK, "text/html; charset=utf-8", h.docs.Page)

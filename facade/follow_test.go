@@ -29,8 +29,8 @@ func TestFollowFrom(t *testing.T) {
 			node := newKubelet(t)
 			status := corev1.ContainerStatus{State: runningState(), LastTerminationState: corev1.ContainerState{Terminated: ended}}
 			newPod(t, org, slug, "web", node.node, status)
-			node.print("web", 1, "before")
-			node.print("web", 2, "also before")
+			node.print(t, "web", 1, "before")
+			node.print(t, "web", 2, "also before")
 			f := follow(t, key, appPath(org, slug)+"logs/"+query)
 			deadline := time.Now().Add(20 * time.Second)
 			for !strings.Contains(node.query("web"), "follow=true") {
@@ -39,7 +39,7 @@ func TestFollowFrom(t *testing.T) {
 				}
 				time.Sleep(10 * time.Millisecond)
 			}
-			node.print("web", 6, "after")
+			node.print(t, "web", 6, "after")
 			f.want(t, "after")
 		})
 	}

@@ -29,6 +29,9 @@ const recheckInterval = 5 * time.Second
 const (
 	defaultTail = 100
 	maxTail     = 10_000
+	// defaultHeartbeat is less than the idle time after which proxies close a connection, which is 30 seconds or more.
+	defaultHeartbeat = 15 * time.Second
+	minHeartbeat     = time.Second
 )
 
 // appWatcher is where apps are found, and where it is known when an app or a key is gone; store.Store says how.
@@ -63,6 +66,13 @@ func (h *logHandlers) get(c *gin.Context) (any, error) {
 	options, follow, err := logOptions(c.Request.URL.Query(), time.Now())
 	if err != nil {
 		return nil, err
+	}
+	options.Current = func(ctx context.Context) *v1alpha1.App {
+		now, err := h.apps.Get(ctx, c.Param("org"), c.Param("app"))
+		if err != nil {
+			return nil
+		}
+		return now.App
 	}
 	if !follow {
 		content, err := h.logs.Read(ctx, observed.App, options)
@@ -131,7 +141,12 @@ func logOptions(query url.Values, now time.Time) (options podlogs.Options, follo
 			problems.Add("since", "A duration such as 90s or 1h30m, or a time such as 2026-01-02T15:04:05Z, is wanted.")
 		}
 	}
-	for name, to := range map[string]*bool{"previous": &options.Previous, "follow": &follow} {
+	options.Heartbeat, err = parseHeartbeat(query.Get("heartbeat"))
+	if err != nil {
+		problems.Add("heartbeat", fmt.Sprintf("Must be a duration of at least %s, such as 15s, or 0 for none.", minHeartbeat))
+	}
+	notes := true
+	for name, to := range map[string]*bool{"previous": &options.Previous, "follow": &follow, "notes": &notes} {
 		if value := query.Get(name); value != "" {
 			*to, err = strconv.ParseBool(value)
 			if err != nil {
@@ -139,6 +154,7 @@ func logOptions(query url.Values, now time.Time) (options podlogs.Options, follo
 			}
 		}
 	}
+	options.WithoutNotes = !notes
 	if options.Previous && follow {
 		problems.Add("follow", "Containers that have ended can't be followed: leave previous out.")
 	}
@@ -158,4 +174,16 @@ func parseSince(since string, now time.Time) (time.Time, error) {
 		return time.Time{}, fmt.Errorf("not a duration: %q", since)
 	}
 	return now.Add(-ago), nil
+}
+
+// parseHeartbeat reads after how long without a line an empty one is sent; 0 is never.
+func parseHeartbeat(heartbeat string) (time.Duration, error) {
+	if heartbeat == "" {
+		return defaultHeartbeat, nil
+	}
+	pause, err := time.ParseDuration(heartbeat)
+	if err != nil || pause != 0 && pause < minHeartbeat {
+		return 0, fmt.Errorf("not a heartbeat: %q", heartbeat)
+	}
+	return pause, nil
 }

@@ -100,7 +100,7 @@ func TestMetricsOfStreams(t *testing.T) {
 	org, slug, key := loggingApp(t)
 	node := newKubelet(t)
 	newPod(t, org, slug, "web", node.node, corev1.ContainerStatus{State: runningState()})
-	node.print("web", 1, "one")
+	node.print(t, "web", 1, "one")
 	labels := []string{"route=/api/containers/:org/apps/:app/logs", "method=GET"}
 	before := scrape(t)
 	f := follow(t, key, appPath(org, slug)+"logs/?follow=true")

@@ -86,6 +86,56 @@ func TestProfilePolicy(t *testing.T) {
 	}
 }
 
+// TestProfileErrors says that pages of errors are for people: whoever has signed in still has, others are led to where they can, and an address
+// that forms are sent to leads back.
+func TestProfileErrors(t *testing.T) {
+	org, _ := organization(t)
+	ann, other := visit(t, "ann@example.com", group(org, "manager")), stranger(t)
+	cases := map[string]struct {
+		who  *visitor
+		path string
+		want int
+		says []string
+	}{
+		"NotFound": {
+			who: ann, path: "/profile/nowhere", want: http.StatusNotFound,
+			says: []string{"There is no such page", "ann@example.com", "Sign out", "Back to your keys"},
+		},
+		"NoKey": {who: ann, path: "/profile/keys/abc/revoke", want: http.StatusNotFound, says: []string{"Sign out"}},
+		"Cancelled": {
+			who: other, path: "/profile/callback?error=access_denied&state=x", want: http.StatusForbidden,
+			says: []string{"cancelled", `href="/profile/sign-in"`},
+		},
+		"Lost": {
+			who: other, path: "/profile/callback?code=x&state=y", want: http.StatusBadRequest,
+			says: []string{"You are not signed in", `href="/profile/sign-in"`},
+		},
+		"Form":    {who: ann, path: "/profile/keys", want: http.StatusSeeOther},
+		"SignOut": {who: ann, path: "/profile/sign-out", want: http.StatusSeeOther},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			got := tc.who.get(t, tc.path).want(t, tc.want)
+			for _, words := range tc.says {
+				got.mustSay(t, words)
+			}
+			if strings.Contains(got.text, "https://") || tc.who == other && strings.Contains(got.text, "Back to your keys") {
+				t.Errorf("the page is %s", got.text)
+			}
+		})
+	}
+	ann.send(t, http.MethodPut, "/profile/", nil, nil).want(t, http.StatusMethodNotAllowed).mustSay(t, "Sign out")
+}
+
+// TestProfileOthersKeys says that the keys of others look as such where they are revoked.
+func TestProfileOthersKeys(t *testing.T) {
+	org, _ := organization(t)
+	ann := visit(t, "ann@example.com", group(org, "manager"))
+	bens := spawn(t, apikey.Spec{Owner: "ben@example.com", Role: apikey.RoleContributor, Organizations: []string{org}})
+	ann.get(t, "/profile/?organization="+org).mustSay(t, "Revoke ben@example.com’s key")
+	ann.get(t, "/profile/keys/"+bens+"/revoke").mustSay(t, "It isn’t yours")
+}
+
 // TestProfileLimits says that who comes too often has to wait, which a page says.
 func TestProfileLimits(t *testing.T) {
 	limited := func(options *Options) {

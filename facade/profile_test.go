@@ -61,7 +61,14 @@ func TestProfileRevokes(t *testing.T) {
 	id, token := ann.post(t, "/profile/", "/profile/keys", wish(org, "manager")).want(t, http.StatusCreated).key(t)
 	path := "/profile/keys/" + id + "/revoke"
 	back := ann.post(t, path, path, nil).want(t, http.StatusSeeOther).header.Get("Location")
-	ann.get(t, back).want(t, http.StatusOK).mustSay(t, "The key "+id+" is revoked")
+	notice := ann.get(t, back).want(t, http.StatusOK)
+	notice.mustSay(t, "The key "+id+" is revoked")
+	notice.mustSay(t, "“for &lt;tests&gt;” works no more")
+	forged := ann.get(t, strings.Replace(back, "tests", "nothing", 1)).want(t, http.StatusOK)
+	forged.mustSay(t, "The key "+id+" is revoked")
+	if strings.Contains(forged.text, "nothing") {
+		t.Error("a link that was changed has its words in the page")
+	}
 	if got := call(t, token, http.MethodGet, appsPath(org), nil).status; got != http.StatusUnauthorized {
 		t.Errorf("a call with the revoked key: got %d", got)
 	}
@@ -84,6 +91,10 @@ func TestProfileRotates(t *testing.T) {
 		}
 	}
 	ann.send(t, http.MethodPost, path, values, nil).want(t, http.StatusConflict).mustSay(t, "shown again")
+	list := ann.get(t, "/profile/")
+	list.mustSay(t, "<dt>Replaces</dt><dd><code>"+id+"</code>")
+	list.mustSay(t, "<dt>Replaced by</dt><dd><code>"+other+"</code>")
+	list.mustSay(t, `<li class="replaced">`)
 	ann.get(t, path).want(t, http.StatusConflict)
 	path = "/profile/keys/" + other + "/rotate"
 	ann.post(t, path, path, url.Values{"overlap": {"now"}}).want(t, http.StatusCreated)

@@ -82,7 +82,7 @@ func TestStop(t *testing.T) {
 	org, slug, key := loggingApp(t)
 	node := newKubelet(t)
 	newPod(t, org, slug, "web", node.node, corev1.ContainerStatus{State: runningState()})
-	node.print("web", 1, "one")
+	node.print(t, "web", 1, "one")
 	server, stop := running(t, suite.certificates)
 	eventually(t, "the server is ready", server.Ready)
 

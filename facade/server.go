@@ -197,7 +197,7 @@ func New(ctx context.Context, options Options) (*Server, error) {
 		return nil, fmt.Errorf("make the client for access reviews: %w", err)
 	}
 	reviews := auth.NewReviews(authorization.SubjectAccessReviews())
-	contract, err := docs.New(openAPI)
+	contract, err := docs.New(openAPI, options.Hosts.Public)
 	if err != nil {
 		return nil, err
 	}

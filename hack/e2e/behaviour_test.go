@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -132,6 +133,19 @@ func TestFollowedLogsArriveAsTheyAreWritten(t *testing.T) {
 	})
 	mustVisit(t, host+"/second")
 	eventually(t, 20*time.Second, "the next line arrives", func() (bool, string) { return hasLine(lines, "path=/second"), "" })
+
+	long := "/long" + strings.Repeat("x", 40_000) // The container runtime writes it in three pieces.
+	mustVisit(t, host+long)
+	mustVisit(t, host+"/last")
+	eventually(t, 20*time.Second, "tail counts whole lines", func() (bool, string) {
+		var answer struct {
+			Content string `json:"content"`
+		}
+		manager.call(t, http.MethodGet, "follow-app/logs/?tail=2", nil, http.StatusOK, &answer)
+		before, after, _ := strings.Cut(strings.TrimSuffix(answer.Content, "\n"), "\n")
+		whole := strings.Contains(before, "request") && strings.HasSuffix(before, long)
+		return whole && strings.HasSuffix(after, "path=/last"), fmt.Sprintf("%.80q … and %.80q", before, after)
+	})
 }
 
 func TestPlainHTTPLeadsToHTTPS(t *testing.T) {

@@ -4,6 +4,7 @@ package docs
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	_ "embed" // For the page's template and style.
 	"encoding/base64"
@@ -33,8 +34,12 @@ type Docs struct {
 	JSON []byte
 }
 
-// New reads an OpenAPI 3.1 contract, YAML. All that it refers to must be in it.
-func New(openAPI []byte) (*Docs, error) {
+// exampleHost is the host that the contract's examples call.
+const exampleHost = "api.example.com"
+
+// New reads an OpenAPI 3.1 contract, YAML. All that it refers to must be in it. Its examples call host, unless that is empty.
+func New(openAPI []byte, host string) (*Docs, error) {
+	openAPI = bytes.ReplaceAll(openAPI, []byte(exampleHost), []byte(cmp.Or(host, exampleHost)))
 	document, err := yaml.YAMLToJSON(openAPI)
 	if err != nil {
 		return nil, fmt.Errorf("read the contract: %w", err)
@@ -49,7 +54,7 @@ func New(openAPI []byte) (*Docs, error) {
 	}
 	style := look.Style + pageStyle
 	view.Style = template.CSS(style) //nolint:gosec // It is ours.
-	page, err := template.New("page").Parse(pageTemplate)
+	page, err := template.New("page").Funcs(template.FuncMap{"inlines": inlines}).Parse(pageTemplate)
 	if err != nil {
 		return nil, fmt.Errorf("read the page's template: %w", err)
 	}

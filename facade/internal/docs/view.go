@@ -16,7 +16,9 @@ type view struct {
 	Title, Version, Summary string
 	Paragraphs              []block
 	Groups                  []group
-	Style                   template.CSS
+	// Errors are the answers that several calls have in common.
+	Errors []answer
+	Style  template.CSS
 }
 
 // group is the operations with one tag.
@@ -32,6 +34,8 @@ type call struct {
 	Parameters, Body          []field
 	Example                   string
 	Answers                   []answer
+	// Errors are the statuses of answers that several calls have in common.
+	Errors []string
 }
 
 // field is a parameter or a member of a body.
@@ -64,7 +68,37 @@ func (c *contract) view() (*view, error) {
 		}
 		v.Groups = append(v.Groups, g)
 	}
+	v.Errors = c.errors()
 	return v, nil
+}
+
+// errors are the answers that several calls have in common, by their statuses. Of each status there is one, or else the calls show their own.
+func (c *contract) errors() []answer {
+	names := c.errorNames()
+	var all []answer
+	for _, status := range slices.Sorted(maps.Keys(names)) {
+		r := c.Components.Responses[names[status]]
+		all = append(all, answer{Status: status, Description: r.Description, Example: exampleOf(r.Content["application/json"])})
+	}
+	return all
+}
+
+// errorNames are the components that the calls refer to for their errors, by status.
+func (c *contract) errorNames() map[string]string {
+	names := map[string]string{}
+	for _, item := range c.Paths {
+		for _, o := range []*operation{item.Get, item.Post, item.Put, item.Delete} {
+			if o == nil {
+				continue
+			}
+			for status, r := range o.Responses {
+				if r.Ref != "" && status >= "4" {
+					names[status] = strings.TrimPrefix(r.Ref, "#/components/responses/")
+				}
+			}
+		}
+	}
+	return names
 }
 
 func (c *contract) calls(path, tag string) ([]call, error) {
@@ -107,7 +141,15 @@ func (c *contract) call(item pathItem, o *operation) (call, error) {
 	if one.Body, err = c.fields(asJSON.Schema); err != nil {
 		return one, err
 	}
+	shared := c.errorNames()
 	for _, status := range slices.Sorted(maps.Keys(o.Responses)) {
+		if ref := o.Responses[status].Ref; ref != "" && strings.TrimPrefix(ref, "#/components/responses/") == shared[status] {
+			if _, found := c.Components.Responses[shared[status]]; !found {
+				return one, fmt.Errorf("there is no %s", ref)
+			}
+			one.Errors = append(one.Errors, status)
+			continue
+		}
 		r, err := resolve(o.Responses[status].Ref, "responses", c.Components.Responses, o.Responses[status])
 		if err != nil {
 			return one, err
@@ -186,6 +228,23 @@ func indent(example json.RawMessage) string {
 		return ""
 	}
 	return out.String()
+}
+
+// inline is a stretch of a paragraph.
+type inline struct {
+	Text string
+	Code bool
+}
+
+// inlines parts a text at its backticks: what is between two of them is code.
+func inlines(text string) []inline {
+	var all []inline
+	for i, part := range strings.Split(text, "`") {
+		if part != "" {
+			all = append(all, inline{Text: part, Code: i%2 == 1})
+		}
+	}
+	return all
 }
 
 // blocks parts a text at its empty lines.

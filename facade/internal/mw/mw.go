@@ -99,13 +99,6 @@ func Recover(log *slog.Logger) gin.HandlerFunc {
 	}
 }
 
-// LimitBody refuses to read more than limit bytes of a request's body.
-func LimitBody(limit int64) gin.HandlerFunc {
-	return func(c *gin.Context) {
-		c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, limit)
-	}
-}
-
 // RefuseOtherSites refuses what a browser sends for the page of another site: it would add the key that its user once typed in, and a form is a
 // body that the API takes. Clients that aren't browsers don't say which site they come from and are let through.
 func RefuseOtherSites() gin.HandlerFunc {

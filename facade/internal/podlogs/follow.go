@@ -21,6 +21,8 @@ const (
 	buffered = 256
 	// maxWrite bounds how many lines are sent at once.
 	maxWrite = 1000
+	// lookInterval is how often the App is asked what keeps its Pods from coming.
+	lookInterval = 5 * time.Second
 	// retryPause is how long to wait before a stream that broke is opened again.
 	retryPause = time.Second
 )
@@ -30,7 +32,8 @@ const (
 func (r *Reader) Follow(ctx context.Context, app *v1alpha1.App, options Options, write io.Writer) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	snapshot, err := r.snapshot(ctx, app, options, 1)
+	options.follows = true
+	snapshot, err := r.snapshot(ctx, app, options)
 	if err != nil {
 		return err
 	}
@@ -39,9 +42,10 @@ func (r *Reader) Follow(ctx context.Context, app *v1alpha1.App, options Options,
 	}
 	f := &follower{
 		reader:   r,
+		options:  options,
 		lines:    make(chan line, buffered),
 		pods:     make(chan *corev1.Pod),
-		followed: map[string]bool{},
+		followed: snapshot.over,
 		noted:    map[string]bool{},
 		last:     snapshot.last,
 	}
@@ -54,16 +58,17 @@ func (r *Reader) Follow(ctx context.Context, app *v1alpha1.App, options Options,
 
 // follower follows the containers of an App. Its maps belong to run alone.
 type follower struct {
-	reader *Reader
-	lines  chan line
-	pods   chan *corev1.Pod
+	reader  *Reader
+	options Options
+	lines   chan line
+	pods    chan *corev1.Pod
 
 	// followed are the ids of the containers whose streams are open, or have come to their end.
 	followed map[string]bool
 	// noted are the keys of the notes that have been written, or were left out.
 	noted map[string]bool
-	// last is the time up to which the lines of each container were dealt with before it was followed.
-	last map[string]time.Time
+	// last is how far each container was read before it was followed.
+	last map[string]position
 }
 
 // watch sends each Pod of the App whenever it changes.
@@ -79,6 +84,7 @@ func (f *follower) watch(ctx context.Context, app *v1alpha1.App) {
 			return f.reader.client.Pods(app.Namespace).Watch(ctx, options)
 		},
 	}
+	repetitions := newRepetitions(f.reader)
 	// It ends with ctx alone: the informer behind it starts anew what breaks.
 	_, _ = watchtools.UntilWithSync(ctx, pods, &corev1.Pod{}, nil, func(event watch.Event) (bool, error) {
 		pod, ok := event.Object.(*corev1.Pod)
@@ -86,7 +92,7 @@ func (f *follower) watch(ctx context.Context, app *v1alpha1.App) {
 			return false, nil
 		}
 		select {
-		case f.pods <- pod:
+		case f.pods <- repetitions.leftOut(ctx, pod):
 		case <-ctx.Done():
 		}
 		return false, nil
@@ -94,14 +100,25 @@ func (f *follower) watch(ctx context.Context, app *v1alpha1.App) {
 }
 
 func (f *follower) run(ctx context.Context, write io.Writer) error {
+	look := time.NewTicker(lookInterval)
+	defer look.Stop()
+	heart := newHeart(f.options.Heartbeat)
+	defer heart.stop()
 	for {
 		var lines []line
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-heart.beats:
+			lines = []line{{}}
+		case <-look.C:
+			if app := f.options.current(ctx); app != nil {
+				lines = f.news(lacking(app))
+			}
 		case pod := <-f.pods:
 			f.attach(ctx, pod)
-			lines = f.news(pod)
+			ended, waits := notes(pod, false)
+			lines = f.news(append(ended, waits...))
 		case l := <-f.lines:
 			lines = f.batch(l)
 		}
@@ -111,6 +128,35 @@ func (f *follower) run(ctx context.Context, write io.Writer) error {
 		if _, err := io.WriteString(write, text(lines)); err != nil {
 			return err
 		}
+		heart.reset()
+	}
+}
+
+// heart says when nothing was written for too long.
+type heart struct {
+	beats <-chan time.Time
+	timer *time.Timer
+	pause time.Duration
+}
+
+// newHeart returns one that never beats if the pause is zero.
+func newHeart(pause time.Duration) *heart {
+	if pause <= 0 {
+		return &heart{}
+	}
+	timer := time.NewTimer(pause)
+	return &heart{timer.C, timer, pause}
+}
+
+func (h *heart) reset() {
+	if h.timer != nil {
+		h.timer.Reset(h.pause)
+	}
+}
+
+func (h *heart) stop() {
+	if h.timer != nil {
+		h.timer.Stop()
 	}
 }
 
@@ -126,12 +172,11 @@ func (f *follower) attach(ctx context.Context, pod *corev1.Pod) {
 	go f.stream(ctx, pod.DeepCopy(), last)
 }
 
-// news are the notes about a Pod that haven't been written.
-func (f *follower) news(pod *corev1.Pod) []line {
+// news are those of some notes that haven't been written.
+func (f *follower) news(notes []line) []line {
 	var lines []line
-	ended, waits := notes(pod, false)
-	for _, l := range append(ended, waits...) {
-		if !f.noted[l.key()] {
+	for _, l := range notes {
+		if !f.noted[l.key()] && !f.options.WithoutNotes {
 			f.noted[l.key()] = true
 			lines = append(lines, l)
 		}
@@ -154,45 +199,66 @@ func (f *follower) batch(first line) []line {
 }
 
 // stream sends the lines of a container that come after last, until the container or ctx ends.
-func (f *follower) stream(ctx context.Context, pod *corev1.Pod, last time.Time) {
+func (f *follower) stream(ctx context.Context, pod *corev1.Pod, last position) {
 	for {
-		last = f.streamOnce(ctx, pod, last)
+		var open *line
+		last, open = f.streamOnce(ctx, pod, last)
 		select {
 		case <-ctx.Done():
 			return
 		case <-time.After(retryPause):
 		}
-		// A stream ends with its container, but also when the way to its node breaks.
+		// A stream ends with its container, but also when the way to its node breaks. Then a line that has begun comes again.
 		now, err := f.reader.client.Pods(pod.Namespace).Get(ctx, pod.Name, metav1.GetOptions{})
 		if apierrors.IsNotFound(err) || err == nil && (currentID(now) != currentID(pod) || !running(now)) {
+			if open != nil {
+				f.send(ctx, f.options.quoted(pod, *open))
+			}
 			return
 		}
 	}
 }
 
-// streamOnce does so until the stream ends, and returns the time of the last line.
-func (f *follower) streamOnce(ctx context.Context, pod *corev1.Pod, last time.Time) time.Time {
+// streamOnce does so until the stream ends, and returns how far it came, and the line that had begun.
+func (f *follower) streamOnce(ctx context.Context, pod *corev1.Pod, last position) (position, *line) {
 	options := &corev1.PodLogOptions{Container: container, Follow: true, Timestamps: true}
-	if !last.IsZero() {
-		options.SinceTime = &metav1.Time{Time: last}
+	if !last.time.IsZero() {
+		options.SinceTime = &metav1.Time{Time: last.time}
 	}
 	stream, err := f.reader.client.Pods(pod.Namespace).GetLogs(pod.Name, options).Stream(ctx)
 	if err != nil {
-		return last
+		return last, nil
 	}
 	defer stream.Close()
-	written := last
+	before := last
+	var open *line
 	_ = scan(stream, func(l line) bool {
-		if !l.time.After(written) && !written.IsZero() {
+		if !l.time.After(before.time) && !before.time.IsZero() {
+			before.printed = false
 			return true // The API server knows the time to the second: these lines have been sent.
 		}
-		select {
-		case f.lines <- l:
-			last = l.time
+		if l.open {
+			open = &l
 			return true
-		case <-ctx.Done():
-			return false
 		}
+		if before.printed && !f.options.WithoutNotes {
+			if !f.send(ctx, note(pod.Name, time.Time{}, "may lack lines here: its node rotated the log away while it was not read")) {
+				return false
+			}
+		}
+		before.printed = false
+		last = position{l.time, true}
+		return f.send(ctx, f.options.quoted(pod, l))
 	})
-	return last
+	return last, open
+}
+
+// send hands a line on to be written; false if ctx ends before.
+func (f *follower) send(ctx context.Context, l line) bool {
+	select {
+	case f.lines <- l:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }

@@ -2,10 +2,12 @@ package podlogs
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -30,6 +32,9 @@ func FuzzScan(f *testing.F) {
 		if pieces[len(pieces)-1] == "" {
 			pieces = pieces[:len(pieces)-1]
 		}
+		if n := len(pieces); n > 0 && strings.Trim(pieces[n-1], "\r") == "" {
+			pieces = pieces[:n-1] // What never ended and has no text isn't a line.
+		}
 		if len(lines) != len(pieces) {
 			t.Fatalf("got %d lines of %d", len(lines), len(pieces))
 		}
@@ -41,21 +46,35 @@ func FuzzScan(f *testing.F) {
 	})
 }
 
-// checkLine fails the test unless a line is a piece of a stream as far as it is kept, without its end and the time that it may begin with. It has
-// that time, or that of the line before.
+// checkLine fails the test unless a line is a piece of a stream without its end and the time that it may begin with, with a mark in place of what
+// there is no room for. It has that time, or that of the line before.
 func checkLine(t *testing.T, piece string, last time.Time, l line) {
 	t.Helper()
-	kept := strings.TrimRight(piece[:min(len(piece), maxLine)], "\r\n")
-	stamp, text, _ := strings.Cut(kept, " ")
+	piece = strings.TrimRight(piece, "\r\n")
+	stamp, text, _ := strings.Cut(piece, " ")
 	at, err := time.Parse(time.RFC3339Nano, stamp)
 	if err != nil {
-		text = kept
+		text = piece
 	}
 	if at.IsZero() {
 		at = last
 	}
-	if l.text != text || !l.time.Equal(at) {
-		t.Errorf("%q became %q at %s, want %q at %s", piece, l.text, l.time, text, at)
+	if !l.time.Equal(at) {
+		t.Errorf("%.100q is of %s, want %s", piece, l.time, at)
+	}
+	want := printable([]byte(text))
+	if _, mark, cut := strings.Cut(l.text, "[… "); cut && l.text != want {
+		var left int
+		if _, err := fmt.Sscanf(mark, "%d bytes left out]", &left); err != nil || left < 1 || left > len(text) {
+			t.Fatalf("%.100q has the mark %q", piece, mark)
+		}
+		want = printable([]byte(text[:len(text)-left])) + "[… " + mark
+	}
+	if l.text != want || len(text) <= maxLine-len(stamp) && strings.Contains(l.text, " bytes left out]") != strings.Contains(text, " bytes left out]") {
+		t.Errorf("%.100q became %.100q, want %.100q", piece, l.text, want)
+	}
+	if !utf8.ValidString(l.text) || strings.ContainsRune(l.text, 0) {
+		t.Errorf("%.100q is not printable", l.text)
 	}
 }
 

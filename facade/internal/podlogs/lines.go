@@ -4,44 +4,97 @@ import (
 	"bufio"
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
-// maxLine is how much of a line is kept, in bytes; the rest of it is left out.
-const maxLine = 64 << 10
+const (
+	// maxLine is how many bytes of a line are kept; a mark says how many are left out.
+	maxLine = 64 << 10
+	// maxStamp is the room for the time that the kubelet puts in front of a line.
+	maxStamp = 64
+	// readSize is how many bytes of a stream are read at a time.
+	readSize = 32 << 10
+)
 
-// line is one line that a container printed, or that is said about it.
+// line is a line that a container printed, or a note about a Pod or an App.
 type line struct {
 	time time.Time
 	text string
+	// open is true if the stream ended before the line did.
+	open bool
+
+	// subject is the Pod or the App that a note is about; empty for what a container printed.
+	subject string
+	// kind is the same for notes that differ in nothing but their subject; those without a kind are never summed up.
+	kind string
+	// id identifies a note whose words may change; empty if its time and text do.
+	id string
 }
 
-// key tells lines apart that aren't the same.
-func (l line) key() string { return l.time.UTC().Format(time.RFC3339Nano) + l.text }
+// key identifies a note.
+func (l line) key() string {
+	if l.id != "" {
+		return l.id
+	}
+	return l.time.UTC().Format(time.RFC3339Nano) + l.text
+}
 
-// parseLine parts a line as the API server sends it into its time and the rest. A line without a time, such as a message of the node's, has
-// none.
-func parseLine(raw []byte) line {
-	stamp, rest, _ := bytes.Cut(raw, []byte{' '})
+// same reports whether two lines were printed at the same time and have the same text.
+func (l line) same(other line) bool { return l.time.Equal(other.time) && l.text == other.text }
+
+// parseLine splits a line as the API server sends it into its time and its text, of which left bytes are missing. A line without a time, such as
+// a message of the kubelet, has none.
+func parseLine(raw []byte, left int) line {
+	stamp, text, _ := bytes.Cut(raw, []byte{' '})
 	at, err := time.Parse(time.RFC3339Nano, string(stamp))
 	if err != nil {
-		return line{text: string(raw)}
+		at, text = time.Time{}, raw
 	}
-	return line{time: at, text: string(rest)}
+	if len(text) > maxLine {
+		kept := boundary(text)
+		left += len(text) - kept
+		text = text[:kept]
+	}
+	l := line{time: at, text: printable(text)}
+	if left > 0 {
+		l.text += fmt.Sprintf("[… %d bytes left out]", left)
+	}
+	return l
 }
 
-// scan reads lines until the stream ends or yield says false. A line without a time of its own gets that of the line before it.
+// boundary returns where to cut a text that is longer than maxLine, so that no character is halved.
+func boundary(text []byte) int {
+	for at := maxLine; at > maxLine-utf8.UTFMax; at-- {
+		if utf8.RuneStart(text[at]) {
+			return at
+		}
+	}
+	return maxLine
+}
+
+// printable returns a text with U+FFFD for each byte that isn't UTF-8 and for NUL, which takes a text for binary data in many a client.
+func printable(text []byte) string {
+	return strings.Map(func(r rune) rune {
+		if r == 0 {
+			return utf8.RuneError
+		}
+		return r
+	}, string(text))
+}
+
+// scan reads lines until the stream ends or yield returns false. A line without a time of its own gets that of the line before it.
 func scan(stream io.Reader, yield func(line) bool) error {
-	reader := bufio.NewReaderSize(stream, maxLine)
+	reader := bufio.NewReaderSize(stream, readSize)
 	var last time.Time
 	for {
-		raw, err := reader.ReadSlice('\n')
-		long := errors.Is(err, bufio.ErrBufferFull)
-		if len(raw) > 0 {
-			l := parseLine(bytes.TrimRight(raw, "\r\n"))
+		raw, left, err := readLine(reader)
+		if len(raw) > 0 || err == nil {
+			l := parseLine(raw, left)
+			l.open = err != nil
 			if l.time.IsZero() {
 				l.time = last
 			}
@@ -49,9 +102,6 @@ func scan(stream io.Reader, yield func(line) bool) error {
 			if !yield(l) {
 				return nil
 			}
-		}
-		if long {
-			err = skipLine(reader)
 		}
 		if errors.Is(err, io.EOF) {
 			return nil
@@ -62,64 +112,30 @@ func scan(stream io.Reader, yield func(line) bool) error {
 	}
 }
 
-// skipLine reads up to the end of the line.
-func skipLine(reader *bufio.Reader) error {
+// readLine reads a line without its end, as far as there is room for it, and returns how many bytes there was none for. The error is that of a
+// line that doesn't end.
+func readLine(reader *bufio.Reader) (raw []byte, left int, err error) {
+	const room = maxStamp + maxLine
+	ends := 0 // How many of the bytes without room belong to the line's end.
 	for {
-		_, err := reader.ReadSlice('\n')
-		if !errors.Is(err, bufio.ErrBufferFull) {
-			return err
+		piece, err := reader.ReadSlice('\n')
+		kept := min(len(piece), room-len(raw))
+		raw = append(raw, piece[:kept]...)
+		rest := piece[kept:]
+		left += len(rest)
+		if text := len(bytes.TrimRight(rest, "\r\n")); text > 0 {
+			ends = 0
+			rest = rest[text:]
 		}
-	}
-}
-
-// tail keeps the last lines that it is given, within two bounds.
-type tail struct {
-	maxLines, maxBytes int
-
-	kept  []line
-	first int
-	bytes int
-}
-
-func (t *tail) add(l line) {
-	t.kept = append(t.kept, l)
-	t.bytes += len(l.text)
-	for len(t.kept)-t.first > t.maxLines || t.bytes > t.maxBytes {
-		t.bytes -= len(t.kept[t.first].text)
-		t.kept[t.first] = line{}
-		t.first++
-	}
-	if t.first > len(t.kept)/2 {
-		t.kept = append(t.kept[:0], t.kept[t.first:]...)
-		t.first = 0
-	}
-}
-
-func (t *tail) lines() []line { return t.kept[t.first:] }
-
-// merge returns the last n lines of several containers, in the order of their times; lines of one container stay in theirs, also where a clock
-// was set back while it printed.
-func merge(n int, containers ...[]line) []line {
-	type placed struct {
-		line
-
-		at time.Time
-	}
-	var all []placed
-	for _, lines := range containers {
-		var at time.Time
-		for i := range lines {
-			at = latest(at, lines[i:i+1])
-			all = append(all, placed{lines[i], at})
+		ends += len(rest)
+		if errors.Is(err, bufio.ErrBufferFull) {
+			continue
 		}
+		if left == ends {
+			return bytes.TrimRight(raw, "\r\n"), 0, err
+		}
+		return raw, left - ends, err
 	}
-	slices.SortStableFunc(all, func(a, b placed) int { return a.at.Compare(b.at) })
-	last := all[max(0, len(all)-n):]
-	merged := make([]line, len(last))
-	for i := range last {
-		merged[i] = last[i].line
-	}
-	return merged
 }
 
 // latest returns the latest of a time and those of lines.

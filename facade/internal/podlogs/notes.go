@@ -12,22 +12,47 @@ import (
 	"github.com/berth-dev/berth/api/v1alpha1"
 )
 
+// maxNote is the most bytes of a message that a note repeats.
+const maxNote = 1024
+
 // starting are the reasons to wait that every container has for a moment.
 var starting = map[string]bool{"": true, "ContainerCreating": true, "PodInitializing": true}
 
-// note is a line that isn't the container's own.
-func note(pod *corev1.Pod, at time.Time, what string) line {
-	return line{time: at, text: "[" + pod.Name + " " + strings.Join(strings.Fields(what), " ") + "]"}
+// note is a line that no container printed: "[SUBJECT WHAT]".
+func note(subject string, at time.Time, what string) line {
+	what = strings.Join(strings.Fields(printable([]byte(what))), " ")
+	if len(what) > maxNote {
+		what = strings.ToValidUTF8(what[:maxNote], "") + "…"
+	}
+	return line{time: at, text: "[" + subject + " " + what + "]", subject: subject}
+}
+
+// quoted returns a line that a Pod's container printed. Where there are notes, it gets a backslash in front if it begins as those about that Pod or
+// its App do, which no other line does.
+func (o Options) quoted(pod *corev1.Pod, l line) line {
+	if o.WithoutNotes {
+		return l
+	}
+	app := pod.Labels[v1alpha1.LabelApp]
+	for _, beginning := range []string{pod.Name + " ", app + " has ", app + " lacks "} {
+		if strings.HasPrefix(l.text, "["+beginning) {
+			l.text = `\` + l.text
+		}
+	}
+	return l
 }
 
 // notes say how a Pod's container ended, at the time when it did, and what it waits for now.
 func notes(pod *corev1.Pod, previous bool) (ended, waits []line) {
+	if isOver(pod) {
+		return []line{failure(pod)}, nil
+	}
 	if pod.Status.Reason != "" {
-		waits = append(waits, note(pod, time.Time{}, "failed: "+reason(pod.Status.Reason, pod.Status.Message)))
+		waits = append(waits, waiting(pod, "failed", pod.Status.Reason, pod.Status.Message))
 	}
 	for _, condition := range pod.Status.Conditions {
 		if condition.Type == corev1.PodScheduled && condition.Status == corev1.ConditionFalse {
-			waits = append(waits, note(pod, time.Time{}, "waits for a node: "+reason(condition.Reason, condition.Message)))
+			waits = append(waits, waiting(pod, "waits for a node", condition.Reason, condition.Message))
 		}
 	}
 	status := statusOf(pod)
@@ -35,38 +60,91 @@ func notes(pod *corev1.Pod, previous bool) (ended, waits []line) {
 		return nil, waits
 	}
 	if last := status.LastTerminationState.Terminated; last != nil {
-		ended = append(ended, note(pod, last.FinishedAt.Time, endOf(last)))
+		ended = append(ended, endOf(pod, last))
 	}
 	if previous {
 		return ended, nil
 	}
 	if now := status.State.Terminated; now != nil {
-		ended = append(ended, note(pod, now.FinishedAt.Time, endOf(now)))
+		ended = append(ended, endOf(pod, now))
 	}
-	if waiting := status.State.Waiting; waiting != nil && !starting[waiting.Reason] {
-		waits = append(waits, note(pod, time.Time{}, "waits: "+reason(waiting.Reason, waiting.Message)))
+	if state := status.State.Waiting; state != nil && !starting[state.Reason] {
+		waits = append(waits, waiting(pod, "waits", state.Reason, state.Message))
 	}
 	return ended, waits
 }
 
-func endOf(state *corev1.ContainerStateTerminated) string {
-	return fmt.Sprintf("ended with exit code %d: %s", state.ExitCode, reason(state.Reason, state.Message))
+// waiting is a note about the present, which is summed up with those of other Pods for the same reason.
+func waiting(pod *corev1.Pod, what, reason, message string) line {
+	l := note(pod.Name, time.Time{}, what+": "+explained(reason, message))
+	l.kind = what + ": " + reason
+	return l
 }
 
-func reason(reason, message string) string {
+func endOf(pod *corev1.Pod, state *corev1.ContainerStateTerminated) line {
+	what := fmt.Sprintf("ended with exit code %d: %s", state.ExitCode, explained(state.Reason, state.Message))
+	l := note(pod.Name, state.FinishedAt.Time, what)
+	l.id = state.ContainerID
+	return l
+}
+
+func explained(reason, message string) string {
 	if message == "" {
 		return reason
 	}
 	return reason + ": " + message
 }
 
+// summed returns one note for all of a kind: the first, which says how many other Pods it holds for.
+func summed(notes []line) []line {
+	others := map[string]int{}
+	first := map[string]int{}
+	var sums []line
+	for _, l := range notes {
+		if _, again := first[l.kind]; again && l.kind != "" {
+			others[l.kind]++
+			continue
+		}
+		first[l.kind] = len(sums)
+		sums = append(sums, l)
+	}
+	for kind, n := range others {
+		l := &sums[first[kind]]
+		l.text = strings.TrimSuffix(l.text, "]") + fmt.Sprintf(" (and %s)]", pods(n, "more"))
+	}
+	return sums
+}
+
+func pods(n int, what string) string {
+	if n == 1 {
+		return "1 " + what + " Pod"
+	}
+	return fmt.Sprintf("%d %s Pods", n, what)
+}
+
 // noPods says why an App may have no Pods.
-func noPods(app *v1alpha1.App) string {
+func noPods(app *v1alpha1.App) line {
 	ready := meta.FindStatusCondition(app.Status.Conditions, v1alpha1.ConditionReady)
 	if ready == nil || ready.Status == metav1.ConditionTrue {
-		return fmt.Sprintf("[%s has no Pods]", app.Name)
+		return note(app.Name, time.Time{}, "has no Pods")
 	}
-	return fmt.Sprintf("[%s has no Pods: %s]", app.Name, reason(ready.Reason, ready.Message))
+	return note(app.Name, time.Time{}, "has no Pods: "+explained(ready.Reason, ready.Message))
+}
+
+// told are the reasons why an App isn't available that either pass or are in the notes about its Pods.
+var told = map[string]bool{
+	v1alpha1.ReasonProgressing: true, v1alpha1.ReasonPending: true, v1alpha1.ReasonUnready: true, v1alpha1.ReasonCrashed: true,
+	v1alpha1.ReasonUnschedulable: true, v1alpha1.ReasonWrongArchitecture: true, v1alpha1.ReasonImagePullFailed: true,
+	v1alpha1.ReasonImagePullDenied: true, v1alpha1.ReasonImageNotFound: true, v1alpha1.ReasonRunsAsRoot: true, v1alpha1.ReasonEvicted: true,
+}
+
+// lacking says what keeps an App's Pods from being created, such as its organization's quota: no Pod can tell.
+func lacking(app *v1alpha1.App) []line {
+	available := meta.FindStatusCondition(app.Status.Conditions, v1alpha1.ConditionAvailable)
+	if available == nil || available.Status != metav1.ConditionFalse || told[available.Reason] {
+		return nil
+	}
+	return []line{note(app.Name, time.Time{}, "lacks Pods of its newest version: "+explained(available.Reason, available.Message))}
 }
 
 func statusOf(pod *corev1.Pod) *corev1.ContainerStatus {
@@ -78,7 +156,7 @@ func statusOf(pod *corev1.Pod) *corev1.ContainerStatus {
 	return nil
 }
 
-// running tells whether a Pod's container runs.
+// running reports whether a Pod's container runs.
 func running(pod *corev1.Pod) bool {
 	status := statusOf(pod)
 	return status != nil && status.State.Running != nil

@@ -1,17 +1,15 @@
-// Package podlogs reads what the Pods of an App print, all of them as one text, with a line of its own wherever a container ended or can't
-// start: an App that crashes without a word still shows why.
+// Package podlogs reads what the Pods of an App print, all of them as one text, with a note wherever a container ended or can't start: an App
+// that crashes without a word still shows why.
 package podlogs
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
@@ -24,6 +22,8 @@ const (
 	container = "app"
 	// parallel is how many Pods are read at a time.
 	parallel = 8
+	// maxOver is how many of the Pods that have come to their end are read: a Pod that is evicted again and again leaves hundreds.
+	maxOver = 5
 	// maxBytes bounds what one call keeps in memory, of all Pods together; the oldest lines go first.
 	maxBytes = 8 << 20
 	// readTimeout is how long all Pods together may take to be read.
@@ -32,12 +32,28 @@ const (
 
 // Options say which lines are wanted.
 type Options struct {
-	// Tail is how many lines, the last ones of all Pods together.
+	// Tail is how many lines, the last ones of all Pods together, notes included.
 	Tail int
 	// Since leaves out what is older, unless it is zero.
 	Since time.Time
 	// Previous asks for the containers that ran before those that run now.
 	Previous bool
+	// WithoutNotes leaves out what no container printed.
+	WithoutNotes bool
+	// Heartbeat is how long Follow writes nothing before it writes an empty line; never if it is zero.
+	Heartbeat time.Duration
+	// Current returns the App as it is now, for Follow to tell what keeps its Pods from coming; nil if the App isn't known.
+	Current func(ctx context.Context) *v1alpha1.App
+
+	// follows is true if what is read will be followed.
+	follows bool
+}
+
+func (o Options) current(ctx context.Context) *v1alpha1.App {
+	if o.Current == nil {
+		return nil
+	}
+	return o.Current(ctx)
 }
 
 // Reader reads the Pods of Apps, live.
@@ -51,7 +67,7 @@ func NewReader(client corev1client.CoreV1Interface) *Reader { return &Reader{cli
 // Read returns the lines that options ask for, oldest first. Pods that can't be read are said to be so in the text; the error is about the
 // list of Pods.
 func (r *Reader) Read(ctx context.Context, app *v1alpha1.App, options Options) (string, error) {
-	snapshot, err := r.snapshot(ctx, app, options, 0)
+	snapshot, err := r.snapshot(ctx, app, options)
 	if err != nil {
 		return "", err
 	}
@@ -63,91 +79,120 @@ type snapshot struct {
 	lines []line
 	// notes are all that was to be said about the Pods, whether it is among the lines or not.
 	notes []line
-	// last is the time up to which each container's lines were wanted or left out, by the container's id.
-	last map[string]time.Time
+	// last is how far each container was read, by the container's id.
+	last map[string]position
+	// over are the containers that print no more.
+	over map[string]bool
 }
 
-// snapshot reads at least so many lines of each Pod, even if fewer are wanted: the last one tells how far a Pod has come.
-func (r *Reader) snapshot(ctx context.Context, app *v1alpha1.App, options Options, least int) (snapshot, error) {
+// position is how far a container was read.
+type position struct {
+	// time is that of the last line that was read or isn't wanted.
+	time time.Time
+	// printed is true if a line was read, which is then found again at that time.
+	printed bool
+}
+
+func positionOf(lines []line, since time.Time) position {
+	var p position
+	for _, l := range lines {
+		if l.subject == "" && !l.time.Before(p.time) {
+			p = position{l.time, true}
+		}
+	}
+	if p.time.Before(since) {
+		p = position{time: since}
+	}
+	return p
+}
+
+func (r *Reader) snapshot(ctx context.Context, app *v1alpha1.App, options Options) (snapshot, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	pods, err := r.client.Pods(app.Namespace).List(ctx, metav1.ListOptions{LabelSelector: selector(app)})
 	if err != nil {
 		return snapshot{}, fmt.Errorf("list the Pods of %s: %w", app.Name, err)
 	}
-	if len(pods.Items) == 0 {
-		return snapshot{lines: []line{{text: noPods(app)}}}, nil
+	s := snapshot{last: map[string]position{}, over: map[string]bool{}}
+	present, over := s.sort(pods.Items)
+	readings := r.readAll(ctx, slices.Concat(present, over[:min(maxOver, len(over))]), options)
+
+	printed := [][]line{failures(app.Name, over)}
+	var waits []line
+	for _, reading := range readings {
+		s.last[currentID(reading.pod)] = positionOf(reading.lines, options.Since)
+		ended, waiting := notes(reading.pod, options.Previous)
+		s.notes = slices.Concat(s.notes, ended, waiting)
+		printed = append(printed, reading.lines)
+		if !isOver(reading.pod) {
+			printed = append(printed, ended) // It may be the end of the container before.
+			waits = append(waits, waiting...)
+		}
 	}
-	wanted := options
-	wanted.Tail = max(least, options.Tail)
-	all := make([][]line, len(pods.Items))
+	about := lacking(app)
+	if len(pods.Items) == 0 {
+		about = []line{noPods(app)}
+	}
+	s.notes = append(s.notes, about...)
+	s.lines = arranged(options, printed, append(about, summed(waits)...))
+	return s, nil
+}
+
+// arranged returns the lines that options ask for of those that were printed and of notes about the present.
+func arranged(options Options, printed [][]line, present []line) []line {
+	if options.WithoutNotes {
+		present = nil
+	}
+	for i := range printed {
+		printed[i] = slices.DeleteFunc(since(printed[i], options.Since), func(l line) bool { return options.WithoutNotes && l.subject != "" })
+	}
+	return fit(options.Tail, merge(options.Tail, printed...), present)
+}
+
+// sort parts Pods into those of the present and those that have come to their end, the last one first.
+func (s *snapshot) sort(pods []corev1.Pod) (present, over []*corev1.Pod) {
+	for i := range pods {
+		if !isOver(&pods[i]) {
+			present = append(present, &pods[i])
+			continue
+		}
+		over = append(over, &pods[i])
+		s.over[currentID(&pods[i])] = true
+		s.notes = append(s.notes, failure(&pods[i]))
+	}
+	slices.SortStableFunc(over, func(a, b *corev1.Pod) int { return overSince(b).Compare(overSince(a)) })
+	return present, over
+}
+
+// reading is what one Pod printed.
+type reading struct {
+	pod   *corev1.Pod
+	lines []line
+}
+
+// readAll reads Pods, some at a time. If they are followed, at least one line of each: it tells how far the Pod has come.
+func (r *Reader) readAll(ctx context.Context, pods []*corev1.Pod, options Options) []reading {
+	if options.follows {
+		options.Tail = max(1, options.Tail)
+	}
+	readings := make([]reading, len(pods))
 	free := make(chan struct{}, parallel)
-	var reading sync.WaitGroup
-	for i := range pods.Items {
-		reading.Go(func() {
+	var group sync.WaitGroup
+	for i, pod := range pods {
+		group.Go(func() {
 			free <- struct{}{}
 			defer func() { <-free }()
-			all[i] = r.pod(ctx, &pods.Items[i], wanted, maxBytes/len(pods.Items))
+			readings[i].pod = newRepetitions(r).leftOut(ctx, pod)
+			if options.Tail > 0 {
+				readings[i].lines = r.pod(ctx, pod, options, maxBytes/len(pods))
+			}
 		})
 	}
-	reading.Wait()
-	s := snapshot{last: map[string]time.Time{}}
-	var closing []line
-	var beginnings [][]line
-	for i := range pods.Items {
-		s.last[currentID(&pods.Items[i])] = latest(options.Since, all[i])
-		ended, waits := notes(&pods.Items[i], options.Previous)
-		s.notes = append(append(s.notes, ended...), waits...)
-		beginnings = append(beginnings, since(ended, options.Since)) // It may be the end of the container before.
-		closing = append(closing, waits...)
-	}
-	s.lines = append(merge(options.Tail, slices.Concat(all, beginnings)...), closing...)
-	return s, nil
+	group.Wait()
+	return readings
 }
 
 // selector picks the Pods of an App.
 func selector(app *v1alpha1.App) string {
 	return labels.Set{v1alpha1.LabelApp: app.Name}.String()
-}
-
-// pod returns the last lines of one Pod, at most so many bytes of them.
-func (r *Reader) pod(ctx context.Context, pod *corev1.Pod, options Options, bytes int) []line {
-	request := &corev1.PodLogOptions{
-		Container:  container,
-		Previous:   options.Previous,
-		Timestamps: true,
-		TailLines:  new(int64(options.Tail)),
-	}
-	if !options.Since.IsZero() {
-		request.SinceTime = &metav1.Time{Time: options.Since}
-	}
-	stream, err := r.client.Pods(pod.Namespace).GetLogs(pod.Name, request).Stream(ctx)
-	if err != nil {
-		return unreadable(pod, err)
-	}
-	defer stream.Close()
-	last := tail{maxLines: options.Tail, maxBytes: bytes}
-	if err := scan(stream, func(l line) bool { last.add(l); return true }); err != nil {
-		return append(last.lines(), unreadable(pod, err)...)
-	}
-	return since(last.lines(), options.Since)
-}
-
-// unreadable says that a Pod's output can't be had. It is not said of a Pod that is gone or has printed nothing yet, which the API server
-// answers with an error as well; why a Pod hasn't started, its status tells.
-func unreadable(pod *corev1.Pod, err error) []line {
-	var status apierrors.APIStatus
-	gone := apierrors.IsNotFound(err) && errors.As(err, &status) && status.Status().Details != nil && status.Status().Details.Kind == "pods"
-	if gone || apierrors.IsBadRequest(err) {
-		return nil
-	}
-	return []line{note(pod, time.Time{}, "can't be read at the moment: its node doesn't answer")}
-}
-
-// since leaves out the lines before a time, which the API server knows only to the second.
-func since(lines []line, time time.Time) []line {
-	if time.IsZero() {
-		return lines
-	}
-	return slices.DeleteFunc(lines, func(l line) bool { return !l.time.IsZero() && l.time.Before(time) })
 }

@@ -2,10 +2,12 @@ package podlogs
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
@@ -32,7 +34,7 @@ func TestScan(t *testing.T) {
 		"Nothing": {},
 		"Lines":   {stream: "2026-01-01T00:00:01Z one\n2026-01-01T00:00:02.000000000Z two words\n", want: []line{at(1, "one"), at(2, "two words")}},
 		"Empty":   {reason: "An empty line is a line.", stream: "2026-01-01T00:00:01Z \n", want: []line{at(1, "")}},
-		"Unended": {reason: "The last line may lack its end.", stream: "2026-01-01T00:00:01Z one", want: []line{at(1, "one")}},
+		"Unended": {reason: "The last line may lack its end.", stream: "2026-01-01T00:00:01Z one", want: []line{{time: at(1, "").time, text: "one", open: true}}},
 		"CRLF":    {stream: "2026-01-01T00:00:01Z one\r\n", want: []line{at(1, "one")}},
 		"WithoutTime": {
 			reason: "A node's own message comes without a time.",
@@ -41,7 +43,7 @@ func TestScan(t *testing.T) {
 		},
 		"Long": {
 			reason: "A line as long as memory is cut.", stream: "2026-01-01T00:00:01Z " + long + long + "\n2026-01-01T00:00:02Z two\n",
-			want: []line{at(1, long[:maxLine-len("2026-01-01T00:00:01Z ")]), at(2, "two")},
+			want: []line{at(1, long+fmt.Sprintf("[… %d bytes left out]", maxLine)), at(2, "two")},
 		},
 	}
 	for name, tc := range cases {
@@ -215,9 +217,48 @@ func TestNoPods(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			app := &v1alpha1.App{ObjectMeta: metav1.ObjectMeta{Name: "shop"}, Status: v1alpha1.AppStatus{Conditions: tc.conditions}}
-			if diff := cmp.Diff(tc.want, noPods(app)); diff != "" {
+			if diff := cmp.Diff(tc.want, noPods(app).text); diff != "" {
 				t.Errorf("noPods(...): -want, +got:\n%s", diff)
 			}
 		})
+	}
+}
+
+func TestFit(t *testing.T) {
+	lines, notes := []line{at(1, "a"), at(2, "b"), at(3, "c")}, []line{{text: "n1"}, {text: "n2"}, {text: "n3"}}
+	for n, want := range map[int]string{
+		0:  "",
+		1:  "c\n",
+		2:  "c\nn1\n",
+		4:  "b\nc\nn1\nn2\n",
+		5:  "a\nb\nc\nn1\nn2\n",
+		10: "a\nb\nc\nn1\nn2\nn3\n",
+	} {
+		if diff := cmp.Diff(want, text(fit(n, lines[max(0, 3-n):], notes))); diff != "" {
+			t.Errorf("fit(%d, ...): -want, +got:\n%s", n, diff)
+		}
+	}
+}
+
+// TestSummed says that Pods that wait for the same reason share a note.
+func TestSummed(t *testing.T) {
+	pod := func(name string) *corev1.Pod { return &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: name}} }
+	notes := []line{
+		waiting(pod("a"), "waits", "CrashLoopBackOff", "back-off of a"),
+		waiting(pod("b"), "waits for a node", "Unschedulable", "no room"),
+		waiting(pod("c"), "waits", "CrashLoopBackOff", "back-off of c"),
+		waiting(pod("d"), "waits", "CrashLoopBackOff", "back-off of d"),
+	}
+	want := "[a waits: CrashLoopBackOff: back-off of a (and 2 more Pods)]\n[b waits for a node: Unschedulable: no room]\n"
+	if diff := cmp.Diff(want, text(summed(notes))); diff != "" {
+		t.Errorf("summed(...): -want, +got:\n%s", diff)
+	}
+}
+
+// TestNoteIsBounded says that a note is one line of printable text, whatever a program makes of its message.
+func TestNoteIsBounded(t *testing.T) {
+	got := note("web", time.Time{}, "ended: \x00\n\n"+strings.Repeat("é", maxNote)).text
+	if len(got) > maxNote+20 || strings.ContainsAny(got, "\x00\n") || !utf8.ValidString(got) || !strings.HasSuffix(got, "…]") {
+		t.Errorf("got %q", got)
 	}
 }

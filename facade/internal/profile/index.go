@@ -2,12 +2,16 @@ package profile
 
 import (
 	"context"
+	"crypto/hmac"
+	"encoding/base64"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/berth-dev/berth/facade/apikey"
 	"github.com/berth-dev/berth/facade/internal/signin"
 	"github.com/berth-dev/berth/facade/internal/web"
 	"github.com/berth-dev/berth/facade/internal/wire"
@@ -52,7 +56,7 @@ func (p *Pages) indexView(c *gin.Context, session signin.Session) (indexView, er
 		shown.Form, shown.Open = p.newForm(session), len(found) == 1
 		view.Organizations = append(view.Organizations, shown)
 	}
-	if view.Notice = p.notice(c.Query("revoked")); view.Query != "" {
+	if view.Notice = p.notice(c, session); view.Query != "" {
 		return view, nil
 	}
 	view.Others, err = p.others(ctx, r, all)
@@ -111,13 +115,28 @@ func (p *Pages) others(ctx context.Context, r *rights, mine []string) ([]keyView
 	return views, nil
 }
 
-// notice says that a key was revoked, if there is none with this id: what a link says, whoever made it, may be wrong.
-func (p *Pages) notice(revoked string) string {
-	if !keyIDs.MatchString(revoked) {
+// revoked is the query of the page that says that a key was revoked, and what it was for.
+func (p *Pages) revoked(session signin.Session, key apikey.Key) url.Values {
+	return url.Values{"revoked": {key.ID}, "was": {key.Description}, "proof": {p.revokedProof(session, key.ID, key.Description)}}
+}
+
+func (p *Pages) revokedProof(session signin.Session, id, description string) string {
+	return base64.RawURLEncoding.EncodeToString(p.options.SignIn.MAC("revoked", session.ID, id, description))
+}
+
+// notice says that a key was revoked, if there is none with this id: what a link says, whoever made it, may be wrong. What the key was for is
+// said if the link is one of this session's.
+func (p *Pages) notice(c *gin.Context, session signin.Session) string {
+	id, was := c.Query("revoked"), c.Query("was")
+	if !keyIDs.MatchString(id) {
 		return ""
 	}
-	if _, err := p.options.Store.KeyByID(revoked); err == nil {
+	if _, err := p.options.Store.KeyByID(id); err == nil {
 		return ""
 	}
-	return "The key " + revoked + " is revoked: it works no more."
+	notice := "The key " + id + " is revoked: it works no more."
+	if was != "" && hmac.Equal([]byte(c.Query("proof")), []byte(p.revokedProof(session, id, was))) {
+		notice = "“" + was + "” works no more. The key " + id + " is revoked."
+	}
+	return notice
 }

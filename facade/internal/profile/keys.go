@@ -102,7 +102,11 @@ func (p *Pages) askRevoke(c *gin.Context, session signin.Session) error {
 	if !view.MayRevoke {
 		return apierr.Forbidden()
 	}
-	p.showTo(c, session, http.StatusOK, pageRevoke, "Revoke this key?", view)
+	title := "Revoke this key?"
+	if !view.Mine {
+		title = "Revoke somebody else's key?"
+	}
+	p.showTo(c, session, http.StatusOK, pageRevoke, title, view)
 	return nil
 }
 
@@ -118,7 +122,7 @@ func (p *Pages) revoke(c *gin.Context, session signin.Session) error {
 	if err := p.options.Store.RevokeKey(ctx, key); err != nil {
 		return err
 	}
-	c.Redirect(http.StatusSeeOther, home(key)+"&revoked="+url.QueryEscape(key.ID))
+	c.Redirect(http.StatusSeeOther, home(key)+"&"+p.revoked(session, key).Encode())
 	return nil
 }
 

@@ -116,6 +116,10 @@ func (p *Pages) Routes(engine *gin.Engine, front ...gin.HandlerFunc) {
 	pages.GET(strings.TrimPrefix(signin.CallbackPath, Root), handle(p.finishSignIn))
 	pages.POST("/sign-out", p.signedIn(p.signOut))
 	pages.POST("/keys", p.signedIn(p.create))
+	// The address of the page with a new key is that of the form: a person may ask for it again.
+	for _, path := range []string{"/keys", "/keys/", "/sign-out"} {
+		pages.GET(path, func(c *gin.Context) { c.Redirect(http.StatusSeeOther, Root+"/") })
+	}
 	pages.GET("/keys/:key/revoke", p.signedIn(p.askRevoke))
 	pages.POST("/keys/:key/revoke", p.signedIn(p.revoke))
 	pages.GET("/keys/:key/rotate", p.signedIn(p.askRotate))

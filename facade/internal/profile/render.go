@@ -2,6 +2,7 @@ package profile
 
 import (
 	"bytes"
+	"cmp"
 	"embed"
 	"html/template"
 	"net/http"
@@ -17,8 +18,8 @@ import (
 var files embed.FS
 
 var functions = template.FuncMap{
-	"date":    func(at time.Time) string { return at.UTC().Format("2 January 2006") },
 	"time":    func(at time.Time) string { return at.UTC().Format("2 January 2006, 15:04 UTC") },
+	"clock":   func(at time.Time) string { return at.UTC().Format("15:04 UTC") },
 	"machine": func(at time.Time) string { return at.UTC().Format(time.RFC3339) },
 }
 
@@ -44,6 +45,8 @@ type page struct {
 	Style string
 	// Person has signed in; nil if nobody has.
 	Person *signin.Person
+	// Until is when they have to sign in again.
+	Until time.Time
 	// Form is what a form of the page carries.
 	Form string
 	// Content is what the page is about.
@@ -64,16 +67,49 @@ func (p *Pages) show(c *gin.Context, status int, t *template.Template, content p
 
 // showTo answers with a page to somebody who has signed in.
 func (p *Pages) showTo(c *gin.Context, session signin.Session, status int, t *template.Template, title string, content any) {
-	p.show(c, status, t, page{Title: title, Person: &session.Person, Form: p.newForm(session), Content: content})
+	p.show(c, status, t, page{Title: title, Person: &session.Person, Until: session.Ends, Form: p.newForm(session), Content: content})
 }
 
 // failure is what the page of an error shows.
 type failure struct {
 	Detail, RequestID string
+	// SignIn is true if the person hasn't signed in, and can.
+	SignIn bool
+}
+
+// titles are those of pages of errors, in the words of somebody who doesn't know HTTP.
+var titles = map[int]string{
+	http.StatusBadRequest:          "This didn't work",
+	http.StatusForbidden:           "You may not do this",
+	http.StatusNotFound:            "There is no such page",
+	http.StatusMethodNotAllowed:    "There is no such page",
+	http.StatusConflict:            "This is done already",
+	http.StatusTooManyRequests:     "Too many requests",
+	http.StatusServiceUnavailable:  "Not available at the moment",
+	http.StatusInternalServerError: "Something went wrong here",
 }
 
 // fail answers with the page of an error.
 func (p *Pages) fail(c *gin.Context, e *apierr.Error) {
 	content := failure{Detail: e.Detail, RequestID: c.Writer.Header().Get("X-Request-Id")}
-	p.show(c, e.Status, pageError, page{Title: http.StatusText(e.Status), Content: content})
+	switch e.Status {
+	case http.StatusNotFound:
+		if e.Detail == apierr.NotFound().Detail {
+			content.Detail = "It may have been moved or deleted, or you may not see it."
+		}
+	case http.StatusMethodNotAllowed:
+		content.Detail = "This address is for the forms of other pages."
+	}
+	shown := page{Title: cmp.Or(titles[e.Status], http.StatusText(e.Status))}
+	if p.options.SignIn != nil {
+		session, ok := p.options.SignIn.Session(c.Request)
+		if ok {
+			shown.Person, shown.Until, shown.Form = &session.Person, session.Ends, p.newForm(session)
+		}
+		if content.SignIn = !ok; !ok && (e.Status == http.StatusBadRequest || e.Status == http.StatusForbidden) {
+			shown.Title = "You are not signed in"
+		}
+	}
+	shown.Content = content
+	p.show(c, e.Status, pageError, shown)
 }

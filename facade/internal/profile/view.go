@@ -55,6 +55,10 @@ type keyView struct {
 	Ends time.Time
 	// Over is true if it has stopped working, and Replaced if another one is there for it.
 	Over, Replaced bool
+	// ReplacedBy is the id of the key that is there for it; empty if there is none, or the person may not see it.
+	ReplacedBy string
+	// UsedFrom and UsedUntil are the time in which it was used last, as closely as that is known.
+	UsedFrom, UsedUntil time.Time
 	// Mine is true if it is the person's own.
 	Mine bool
 	// Elsewhere are the organizations that it holds in beside the one that it is shown under.
@@ -97,13 +101,47 @@ func (p *Pages) organizationView(ctx context.Context, r *rights, name string) (o
 		}
 		view.Keys = append(view.Keys, shown)
 	}
+	nameSuccessors(view.Keys)
+	slices.SortStableFunc(view.Keys, func(a, b keyView) int { return rank(a) - rank(b) })
 	return view, nil
+}
+
+// nameSuccessors says of each key which of the others replaces it.
+func nameSuccessors(keys []keyView) {
+	successors := map[string]string{}
+	for _, key := range keys {
+		successors[key.Replaces] = key.ID
+	}
+	for i := range keys {
+		keys[i].ReplacedBy = successors[keys[i].ID]
+	}
+}
+
+// rank puts keys that have ended behind those that work.
+func rank(key keyView) int {
+	if key.Over {
+		return 1
+	}
+	return 0
+}
+
+// usedWithin returns the time in which a key was used last. What is noted of that is the hour: it isn't before the key was made, and it is over.
+func usedWithin(key apikey.Key, now time.Time) (from, until time.Time) {
+	from, until = key.LastUsed, key.LastUsed.Add(apikey.LastUsedPrecision)
+	if made := key.Created.Time; made.After(from) && made.Before(until) {
+		from = made
+	}
+	if now.Before(until) && now.After(from) {
+		until = now
+	}
+	return from.Truncate(time.Minute), until.Truncate(time.Minute)
 }
 
 // keyView shows a key under one of its organizations, or under none.
 func (p *Pages) keyView(ctx context.Context, r *rights, key apikey.Key, under string) (keyView, error) {
 	now := p.options.Now()
 	view := keyView{Key: key, Ends: key.End(), Over: key.Expired(now), Replaced: !key.Retires.IsZero(), Mine: r.person.Owns(key.Owner)}
+	view.UsedFrom, view.UsedUntil = usedWithin(key, now)
 	view.Elsewhere = slices.DeleteFunc(slices.Clone(key.Organizations), func(name string) bool { return name == under })
 	var err error
 	if view.MayRevoke, err = r.mayRevoke(ctx, key); err != nil || !rotatable(key, now) {

@@ -47,15 +47,12 @@ func (s *SignIn) Begin(w http.ResponseWriter, r *http.Request) (string, error) {
 func (s *SignIn) Finish(w http.ResponseWriter, r *http.Request) (Person, error) {
 	l, err := s.began(r)
 	setCookie(w, loginCookie, "", 0) // One attempt each.
+	query := r.URL.Query()
+	if code := query.Get("error"); code != "" { // A provider may say so without naming the sign-in that it is about.
+		return Person{}, declined(code)
+	}
 	if err != nil {
 		return Person{}, err
-	}
-	query := r.URL.Query()
-	if code := query.Get("error"); code != "" {
-		if !errorCode.MatchString(code) {
-			code = "an error"
-		}
-		return Person{}, refused("The identity provider didn't sign you in; it answered: "+code+".", nil)
 	}
 	found, err := s.provider.get(r.Context())
 	if err != nil {
@@ -77,10 +74,20 @@ func (s *SignIn) Finish(w http.ResponseWriter, r *http.Request) (Person, error) 
 	return person, s.remember(w, person)
 }
 
+// declined is the error of somebody whom the identity provider sent back without signing them in.
+func declined(code string) error {
+	if code == "access_denied" {
+		return refused("You are not signed in: you have cancelled it, or the identity provider doesn't let you in (access_denied).", nil)
+	}
+	if !errorCode.MatchString(code) {
+		code = "an error"
+	}
+	return refused("The identity provider didn't sign you in; it answered: "+code+".", nil)
+}
+
 // began returns the sign-in that a browser comes back from. The error is the 400 if it began none, or another one.
 func (s *SignIn) began(r *http.Request) (login, error) {
-	const detail = "This sign-in took too long, was begun in another browser, or has ended already. Begin again at "
-	lost := apierr.BadRequest(detail + s.options.PublicURL + "/profile/.")
+	lost := apierr.BadRequest("This sign-in was cancelled, took too long, was begun in another browser, or has ended already. Sign in again.")
 	cookie, err := r.Cookie(loginCookie)
 	if err != nil {
 		return login{}, lost

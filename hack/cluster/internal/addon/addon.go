@@ -189,6 +189,8 @@ func (a *Addons) startTraefik() error {
 		Args: []string{
 			"--entrypoints.web.address=" + a.o.HTTP, "--entrypoints.websecure.address=" + a.o.HTTPS,
 			"--entrypoints.websecure.http.tls=true",
+			// Large uploads take minutes; by default Traefik ends what isn't read within one.
+			"--entrypoints.websecure.transport.respondingtimeouts.readtimeout=1h",
 			// HTTP leads to HTTPS, unless an Ingress asks for it by a rule, as cert-manager's solver does.
 			"--entrypoints.web.http.redirections.entrypoint.to=websecure", "--entrypoints.web.http.redirections.entrypoint.priority=1",
 			"--providers.kubernetesingress=true",
