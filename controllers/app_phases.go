@@ -16,6 +16,7 @@ import (
 	"github.com/berth-dev/berth/controllers/internal/desired"
 	"github.com/berth-dev/berth/controllers/internal/phase"
 	"github.com/berth-dev/berth/controllers/internal/ssa"
+	"github.com/berth-dev/berth/internal/envport"
 	"github.com/berth-dev/berth/internal/hostclaim"
 	"github.com/berth-dev/berth/internal/policy"
 	"github.com/berth-dev/berth/internal/registry"
@@ -71,6 +72,9 @@ func (r *appReconciler) adopt(ctx context.Context, app *v1alpha1.App, secret str
 }
 
 func (r *appReconciler) deployment(ctx context.Context, s *appScope) error {
+	if s.portUnread {
+		return r.keepDeployment(ctx, s)
+	}
 	org, err := r.policyOf(ctx, s.app.GetNamespace())
 	if err != nil {
 		return err
@@ -82,7 +86,10 @@ func (r *appReconciler) deployment(ctx context.Context, s *appScope) error {
 	if err != nil {
 		return err
 	}
-	want, err := desired.Deployment(s.app, tenant)
+	if s.port.Number == 0 {
+		s.port = desired.Port{Number: envport.Default, Source: desired.PortFromDefault}
+	}
+	want, err := desired.DeploymentAt(s.app, tenant, s.port)
 	if err != nil {
 		return err
 	}

@@ -28,6 +28,7 @@ const deadlineExceeded = "ProgressDeadlineExceeded"
 func (r *appReconciler) writeStatus(ctx context.Context, s *appScope, o *phase.Outcome) (time.Duration, error) {
 	now := r.clock.Now()
 	symptom, recheck := diagnose(s.app, s.current(), now)
+	s.explainPort(symptom)
 	conditions := status.Conditions(s.app.Status.Conditions, s.app.GetGeneration(), metav1.NewTime(now), keepRefusal(s.app, o, status.Parts(o,
 		status.Observer{Type: v1alpha1.ConditionConfigured, Part: func() status.Part { return configured(symptom, s.pull.note) }},
 		status.Observer{Type: v1alpha1.ConditionAvailable, Part: func() status.Part { return available(&s.deployment, symptom) }},

@@ -17,7 +17,7 @@ var (
 	onlyApp = []string{
 		"ConfigMapNotFound", "RegistryMismatch", "CredentialsInvalid", "RoleRefused", "TokenRefused", "NoPlatformIdentity", "AWSUnavailable",
 		"ImagePullFailed", "ImagePullDenied", "ImageNotFound", "WrongArchitecture", "Crashed", "Unschedulable", "Unready", "DeadlineExceeded",
-		"ScaledToZero", "RegistryNotAllowed",
+		"ScaledToZero", "RegistryNotAllowed", "InvalidPort",
 	}
 	onlyDomain = []string{
 		"RecordNotFound", "RecordDifferent", "LookupFailed", "ServedBefore", "AppNotFound", "ExpiresWithin30Days",
