@@ -17,6 +17,7 @@ import (
 
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/controllers/internal/desired"
+	"github.com/berth-dev/berth/controllers/internal/image"
 	"github.com/berth-dev/berth/controllers/internal/phase"
 	"github.com/berth-dev/berth/internal/host"
 )
@@ -56,6 +57,8 @@ type appScope struct {
 	// port that the container serves on, once it is known. portUnread says that the App names one that cannot be read.
 	port       desired.Port
 	portUnread bool
+	// imageFailure says why the registry of the image has not said which port it exposes, if it was asked.
+	imageFailure *image.Error
 
 	// deployment as it is now; its UID is empty until the phase has succeeded.
 	deployment appsv1.Deployment
@@ -117,5 +120,5 @@ func (r *appReconciler) Reconcile(ctx context.Context, app *v1alpha1.App) (recon
 		phase.Phase[*appScope]{Name: "leftovers", Condition: v1alpha1.ConditionCertified, Run: r.leftovers},
 	)
 	recheck, statusErr := r.writeStatus(ctx, s, outcome)
-	return r.result(app, outcome, statusErr, recheck, s.serving.recheck, s.pull.recheck)
+	return r.result(app, outcome, statusErr, recheck, s.serving.recheck, s.pull.recheck, s.askAgain())
 }

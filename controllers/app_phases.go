@@ -16,7 +16,6 @@ import (
 	"github.com/berth-dev/berth/controllers/internal/desired"
 	"github.com/berth-dev/berth/controllers/internal/phase"
 	"github.com/berth-dev/berth/controllers/internal/ssa"
-	"github.com/berth-dev/berth/internal/envport"
 	"github.com/berth-dev/berth/internal/hostclaim"
 	"github.com/berth-dev/berth/internal/policy"
 	"github.com/berth-dev/berth/internal/registry"
@@ -87,7 +86,9 @@ func (r *appReconciler) deployment(ctx context.Context, s *appScope) error {
 		return err
 	}
 	if s.port.Number == 0 {
-		s.port = desired.Port{Number: envport.Default, Source: desired.PortFromDefault}
+		if err := r.imagePort(ctx, s); err != nil {
+			return err
+		}
 	}
 	want, err := desired.DeploymentAt(s.app, tenant, s.port)
 	if err != nil {

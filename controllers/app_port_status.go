@@ -32,6 +32,17 @@ func (s *appScope) portOrigin() string {
 		return "spec.port" + s.otherPort()
 	case desired.PortFromEnv:
 		return "PORT in env"
+	case desired.PortFromImage:
+		return "the only TCP port that the image exposes"
+	case desired.PortOfNone:
+		return "the default, since the image exposes no TCP port"
+	case desired.PortOfSeveral:
+		return "the default, since the image exposes several TCP ports"
+	case desired.PortUnknown:
+		if s.imageFailure == nil {
+			return "the port that is exposed is not known"
+		}
+		return "the port that the image exposes is not known: " + s.imageFailure.Error()
 	default:
 		return "the default"
 	}

@@ -257,6 +257,9 @@ func (r *appReconciler) forgetDeleted() handler.EventHandler {
 	return handler.Funcs{
 		DeleteFunc: func(_ context.Context, e event.DeleteEvent, _ workqueue.TypedRateLimitingInterface[reconcile.Request]) {
 			r.ports.forget(e.Object.GetUID())
+			if r.images != nil {
+				r.images.Forget(e.Object.GetUID())
+			}
 		},
 	}
 }

@@ -51,7 +51,8 @@ func TestMirror(t *testing.T) {
 func TestParseMirror(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{
-		"", "a=http://", "registry.example.com", "=http://a", "registry.example.com=a:5000", "a/b=http://a", "a=ftp://a", "a=http://u:p@a", "a=http://a/b", "a=http://a?b",
+		"", "a=http://", "registry.example.com", "=http://a", "registry.example.com=a:5000", "a/b=http://a", "a=ftp://a", "a=http://u:p@a", "a=http://a/b",
+		"a=http://a?b",
 	} {
 		if m, err := ParseMirror(text); err == nil {
 			t.Errorf("ParseMirror(%q) = %v, want an error", text, m)
