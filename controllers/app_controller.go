@@ -17,6 +17,7 @@ import (
 
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/controllers/internal/desired"
+	"github.com/berth-dev/berth/controllers/internal/image"
 	"github.com/berth-dev/berth/controllers/internal/phase"
 	"github.com/berth-dev/berth/internal/host"
 )
@@ -34,6 +35,7 @@ import (
 // +kubebuilder:rbac:roleName=berth-operator-organization,groups=apps,resources=deployments,verbs=create;patch
 // +kubebuilder:rbac:roleName=berth-operator-organization,groups="",resources=services,verbs=create;patch
 // +kubebuilder:rbac:roleName=berth-operator-organization,groups="",resources=secrets,verbs=get;list;watch;create;patch
+// +kubebuilder:rbac:roleName=berth-operator-organization,groups="",resources=configmaps,verbs=get
 // +kubebuilder:rbac:roleName=berth-operator-organization,groups=cert-manager.io,resources=certificates,verbs=create;patch;delete
 // +kubebuilder:rbac:roleName=berth-operator-organization,groups=networking.k8s.io,resources=ingresses,verbs=create;patch;delete
 
@@ -41,6 +43,8 @@ import (
 type appReconciler struct {
 	base
 	sites sites
+	// ports were read for Apps that name them in Secrets and ConfigMaps.
+	ports readPorts
 }
 
 // appScope is what the phases of one reconcile of an App share. Each phase keeps in it what it read or what the API server answered,
@@ -50,6 +54,11 @@ type appScope struct {
 	site desired.Site
 	// pull is how the credentials for the App's registry are doing.
 	pull pull
+	// port that the container serves on, once it is known. portUnread says that the App names one that cannot be read.
+	port       desired.Port
+	portUnread bool
+	// imageFailure says why the registry of the image has not said which port it exposes, if it was asked.
+	imageFailure *image.Error
 
 	// deployment as it is now; its UID is empty until the phase has succeeded.
 	deployment appsv1.Deployment
@@ -64,7 +73,7 @@ type appScope struct {
 }
 
 func setupApp(mgr manager.Manager, b base, o controller.Options) error {
-	r := &appReconciler{base: b, sites: newSites(b)}
+	r := &appReconciler{base: b, sites: newSites(b), ports: newReadPorts()}
 	child := handler.EnqueueRequestsFromMapFunc(toApp)
 	watched := builder.ControllerManagedBy(mgr).
 		Named("app").
@@ -84,7 +93,8 @@ func setupApp(mgr manager.Manager, b base, o controller.Options) error {
 		Watches(&v1alpha1.Domain{}, handler.EnqueueRequestsFromMapFunc(r.appsOfHost), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&v1alpha1.HostClaim{}, b.named.concerned(v1alpha1.HostHolderApp), builder.WithPredicates(hostChangedHands)).
 		Watches(&v1alpha1.App{}, b.named.forgetDeleted()).
-		Watches(&v1alpha1.App{}, b.forgetContests())
+		Watches(&v1alpha1.App{}, b.forgetContests()).
+		Watches(&v1alpha1.App{}, r.forgetDeleted())
 	return watchIssuing(watched, b.client, toApp).Complete(b.measured("App", reconcile.AsReconciler(b.client, r)))
 }
 
@@ -100,6 +110,7 @@ func (r *appReconciler) Reconcile(ctx context.Context, app *v1alpha1.App) (recon
 		phase.Phase[*appScope]{Name: phaseOrganization, Gate: true, Run: r.organization},
 		phase.Phase[*appScope]{Name: "pull credentials", Condition: v1alpha1.ConditionConfigured, Run: r.pullCredentials},
 		phase.Phase[*appScope]{Name: "environment", Condition: v1alpha1.ConditionConfigured, Run: r.environment},
+		phase.Phase[*appScope]{Name: "port", Condition: v1alpha1.ConditionConfigured, Run: r.namedPort},
 		phase.Phase[*appScope]{Name: "deployment", Condition: v1alpha1.ConditionAvailable, Run: r.deployment},
 		phase.Phase[*appScope]{Name: "pods", Condition: v1alpha1.ConditionAvailable, Run: r.pods},
 		phase.Phase[*appScope]{Name: "service", Condition: v1alpha1.ConditionRouted, Run: r.service},
@@ -110,5 +121,5 @@ func (r *appReconciler) Reconcile(ctx context.Context, app *v1alpha1.App) (recon
 		phase.Phase[*appScope]{Name: "leftovers", Condition: v1alpha1.ConditionCertified, Run: r.leftovers},
 	)
 	recheck, statusErr := r.writeStatus(ctx, s, outcome)
-	return r.result(app, outcome, statusErr, recheck, s.serving.recheck, s.pull.recheck)
+	return r.result(app, outcome, statusErr, recheck, s.serving.recheck, s.pull.recheck, s.askAgain())
 }

@@ -71,6 +71,9 @@ func (r *appReconciler) adopt(ctx context.Context, app *v1alpha1.App, secret str
 }
 
 func (r *appReconciler) deployment(ctx context.Context, s *appScope) error {
+	if s.portUnread {
+		return r.keepDeployment(ctx, s)
+	}
 	org, err := r.policyOf(ctx, s.app.GetNamespace())
 	if err != nil {
 		return err
@@ -82,7 +85,12 @@ func (r *appReconciler) deployment(ctx context.Context, s *appScope) error {
 	if err != nil {
 		return err
 	}
-	want, err := desired.Deployment(s.app, tenant)
+	if s.port.Number == 0 {
+		if err := r.imagePort(ctx, s); err != nil {
+			return err
+		}
+	}
+	want, err := desired.DeploymentAt(s.app, tenant, s.port)
 	if err != nil {
 		return err
 	}
@@ -100,7 +108,7 @@ func (r *appReconciler) deployment(ctx context.Context, s *appScope) error {
 // resume makes a Deployment go on that somebody has paused, or else no change of the App would ever be rolled out. Only then is the field applied:
 // the API server does not store it as false, so an idle reconcile would not find it.
 func (r *appReconciler) resume(ctx context.Context, s *appScope, tenant desired.Tenant) error {
-	want, err := desired.Deployment(s.app, tenant)
+	want, err := desired.DeploymentAt(s.app, tenant, s.port)
 	if err != nil {
 		return err
 	}

@@ -24,6 +24,7 @@ import (
 func (r *appReconciler) writeStatus(ctx context.Context, s *appScope, o *phase.Outcome) (time.Duration, error) {
 	now := r.clock.Now()
 	symptom, recheck := diagnose(s.app, s.current(), now)
+	s.explainPort(symptom)
 	parts := s.servesOn(o, keepRefusal(s.app, o, status.Parts(o,
 		status.Observer{Type: v1alpha1.ConditionConfigured, Part: func() status.Part { return configured(symptom, s.pull.note) }},
 		status.Observer{Type: v1alpha1.ConditionAvailable, Part: func() status.Part { return s.available(symptom) }},

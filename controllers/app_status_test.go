@@ -49,7 +49,7 @@ func TestAppSaysWhatItsPodsSay(t *testing.T) {
 		"Unready": {
 			pods: []corev1.PodStatus{podRunningFor(time.Hour, time.Now()), podReady()},
 			want: map[string]condition{v1alpha1.ConditionReady: failing(v1alpha1.ReasonUnready)},
-			says: "its readiness probe fails",
+			says: "does not accept connections on port 80 (the default)",
 		},
 		"Starting": {
 			pods: []corev1.PodStatus{podRunningFor(0, time.Now().Add(time.Hour)), podReady()},

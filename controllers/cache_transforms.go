@@ -77,10 +77,12 @@ func keepOurs[T any, O kept[T], C any](extract ssa.Extract[O, C], keep func(from
 
 func nothing[O any](O, O) {}
 
-// keepOfDeployment keeps how many Pods there are to be, and how far a rollout is.
+// keepOfDeployment keeps how many Pods there are to be, of which image and at which port, and how far a rollout is.
 func keepOfDeployment(from, to *appsv1.Deployment) {
-	if revision, ok := from.Annotations[revisionAnnotation]; ok {
-		to.Annotations = map[string]string{revisionAnnotation: revision}
+	to.Annotations = only(from.Annotations, revisionAnnotation, v1alpha1.AnnotationPortFrom)
+	to.Spec.Template.Annotations = only(from.Spec.Template.Annotations, v1alpha1.AnnotationRestartedAt)
+	for _, c := range from.Spec.Template.Spec.Containers {
+		to.Spec.Template.Spec.Containers = append(to.Spec.Template.Spec.Containers, corev1.Container{Name: c.Name, Image: c.Image, Ports: c.Ports})
 	}
 	to.Spec.Replicas, to.Status = from.Spec.Replicas, from.Status
 }
@@ -107,6 +109,22 @@ func keepDeployment(in any) (any, error) {
 		kept.ManagedFields, kept.Spec.Paused = append(kept.ManagedFields, foreign...), paused
 	}
 	return out, err
+}
+
+// only returns the annotations of these names; nil without any.
+func only(annotations map[string]string, names ...string) map[string]string {
+	var kept map[string]string
+	for _, name := range names {
+		value, ok := annotations[name]
+		if !ok {
+			continue
+		}
+		if kept == nil {
+			kept = map[string]string{}
+		}
+		kept[name] = value
+	}
+	return kept
 }
 
 // keepOfCertificate keeps what a certificate is for, who signs it, where it is written, and how far that is.

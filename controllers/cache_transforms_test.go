@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	appsv1ac "k8s.io/client-go/applyconfigurations/apps/v1"
@@ -31,7 +32,7 @@ func TestCacheKeepsLittle(t *testing.T) {
 			ObjectMeta: metav1.ObjectMeta{
 				Name: "web", Namespace: "acme", UID: "u", ResourceVersion: "7", Generation: 3, CreationTimestamp: applied,
 				Labels:          map[string]string{"a": "b"},
-				Annotations:     map[string]string{revisionAnnotation: "2", "a": "b"},
+				Annotations:     map[string]string{revisionAnnotation: "2", v1alpha1.AnnotationPortFrom: "image", "a": "b"},
 				OwnerReferences: []metav1.OwnerReference{{APIVersion: owner, Kind: "App", Name: "web", Controller: new(true)}},
 				ManagedFields: []metav1.ManagedFieldsEntry{
 					entry("kubectl", metav1.ManagedFieldsOperationApply),
@@ -39,7 +40,12 @@ func TestCacheKeepsLittle(t *testing.T) {
 					entry(v1alpha1.FieldOwner, metav1.ManagedFieldsOperationUpdate),
 				},
 			},
-			Spec:   appsv1.DeploymentSpec{Paused: true, Replicas: new(int32(4))},
+			Spec: appsv1.DeploymentSpec{Paused: true, Replicas: new(int32(4)), Template: corev1.PodTemplateSpec{
+				ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{v1alpha1.AnnotationRestartedAt: "2026", "a": "b"}},
+				Spec: corev1.PodSpec{NodeName: "n", Containers: []corev1.Container{{
+					Name: "app", Image: "web:v1", Ports: []corev1.ContainerPort{{ContainerPort: 8080}}, Env: []corev1.EnvVar{{Name: "A", Value: "1"}},
+				}}},
+			}},
 			Status: appsv1.DeploymentStatus{Replicas: 4},
 		}
 	}
@@ -50,7 +56,13 @@ func TestCacheKeepsLittle(t *testing.T) {
 	ours := deployment("berth.dev/v1alpha1")
 	wantOurs := &appsv1.Deployment{ObjectMeta: bare, Spec: appsv1.DeploymentSpec{Replicas: ours.Spec.Replicas}, Status: ours.Status}
 	wantOurs.OwnerReferences, wantOurs.Generation = ours.OwnerReferences, 3
-	wantOurs.Annotations = map[string]string{revisionAnnotation: "2"}
+	wantOurs.Annotations = map[string]string{revisionAnnotation: "2", v1alpha1.AnnotationPortFrom: "image"}
+	wantOurs.Spec.Template = corev1.PodTemplateSpec{
+		ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{v1alpha1.AnnotationRestartedAt: "2026"}},
+		Spec: corev1.PodSpec{Containers: []corev1.Container{
+			{Name: "app", Image: "web:v1", Ports: []corev1.ContainerPort{{ContainerPort: 8080}}},
+		}},
+	}
 	wantOurs.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: v1alpha1.FieldOwner, Operation: metav1.ManagedFieldsOperationApply, Time: &applied}}
 	keep := keepOurs(appsv1ac.ExtractDeployment, keepOfDeployment)
 	for want, in := range map[*appsv1.Deployment]*appsv1.Deployment{wantOurs: ours, {ObjectMeta: bare}: theirs} {

@@ -9,6 +9,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"math/big"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -61,6 +62,11 @@ func newPair(t *testing.T, want pairFor) (chain, key []byte) {
 // pemLine returns a line of what is secret in a private key's PEM text.
 func pemLine(text []byte) string {
 	return strings.Split(string(text), "\n")[1]
+}
+
+// holdsAny reports whether a text holds one of some private keys.
+func holdsAny(text string, keys ...[]byte) bool {
+	return slices.ContainsFunc(keys, func(key []byte) bool { return strings.Contains(text, pemLine(key)) })
 }
 
 func newKey(t *testing.T) *ecdsa.PrivateKey {

@@ -33,6 +33,7 @@ import (
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/controllers/internal/desired"
 	"github.com/berth-dev/berth/controllers/internal/ecr"
+	"github.com/berth-dev/berth/controllers/internal/image"
 	"github.com/berth-dev/berth/controllers/internal/ssa"
 	"github.com/berth-dev/berth/internal/host"
 	"github.com/berth-dev/berth/internal/secretcache"
@@ -85,6 +86,9 @@ type Options struct {
 	ClusterDomain string
 	// DNSServer, host:port, is asked for these records. Empty: the system's resolver.
 	DNSServer string
+	// Registries say how the registries of images are asked which port an image exposes. Nil: they are not asked, and an App that names no port is
+	// served at port 80.
+	Registries *Registries
 	// Concurrency is how many objects of a kind are reconciled at the same time. Default: 1.
 	Concurrency int
 	// Tracer makes a span of each reconcile and of each of its phases. Default: none is made.
@@ -146,6 +150,15 @@ func SetupWithManager(ctx context.Context, mgr manager.Manager, o Options) error
 
 		proofByDefault: o.VerifyDomains,
 	}
+	if o.Registries != nil {
+		registries := *o.Registries
+		registries.Denied = append(slices.Clone(registries.Denied), o.DenyEgress...)
+		c, err := image.NewClient(registries)
+		if err != nil {
+			return err
+		}
+		b.images = image.New(c, o.Clock)
+	}
 	// Whoever waits to lead fills the caches meanwhile, so that there is nothing to read when its time comes.
 	c := controller.Options{MaxConcurrentReconciles: o.Concurrency, ReconciliationTimeout: reconcileTimeout, EnableWarmup: new(true)}
 	for name, setup := range map[string]func(manager.Manager, base, controller.Options) error{
@@ -184,6 +197,8 @@ type base struct {
 	paid *sync.Map
 	// tokens are those for registries of Amazon ECR, for all Apps.
 	tokens *ecr.Tokens
+	// images asks registries what images are; nil if they are not to be asked.
+	images *image.Resolver
 	// rights are what the API server has said last of the controllers' rights in young organizations, by Namespace; see requireRights.
 	rights *sync.Map
 	// refusals say when that for which the API server refuses something is looked at again.

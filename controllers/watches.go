@@ -9,8 +9,10 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -251,4 +253,16 @@ func requests(ctx context.Context, c client.Reader, list client.ObjectList, name
 func unlistable(ctx context.Context, err error) []reconcile.Request {
 	log.FromContext(ctx).Error(err, "Cannot list what an event concerns")
 	return nil
+}
+
+// forgetDeleted forgets what is remembered of Apps that are gone.
+func (r *appReconciler) forgetDeleted() handler.EventHandler {
+	return handler.Funcs{
+		DeleteFunc: func(_ context.Context, e event.DeleteEvent, _ workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+			r.ports.forget(e.Object.GetUID())
+			if r.images != nil {
+				r.images.Forget(e.Object.GetUID())
+			}
+		},
+	}
 }

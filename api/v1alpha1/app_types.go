@@ -82,9 +82,9 @@ type AppSpec struct {
 	// +optional
 	Replicas *int32 `json:"replicas,omitempty"`
 
-	// port is the TCP port that the container serves HTTP on; it is also told to the container as the environment variable PORT,
-	// unless env sets that. Default: 80.
-	// +kubebuilder:default=80
+	// port is the TCP port that the container serves HTTP on. Routes, the Service, the default readiness probe and the environment variable
+	// PORT follow it; a variable PORT in env keeps its value. Without it, the port is the number in the variable PORT of env, else the only
+	// TCP port that the image exposes (EXPOSE in a Dockerfile), else 80. Example: 8080.
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=65535
 	// +optional

@@ -214,7 +214,7 @@ func TestAppDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := v1alpha1.AppSpec{
-		Image: "registry.example.com/shop/web:v1", Dataset: v1alpha1.DatasetProduction, Replicas: new(int32(1)), Port: 80,
+		Image: "registry.example.com/shop/web:v1", Dataset: v1alpha1.DatasetProduction, Replicas: new(int32(1)),
 	}
 	if diff := cmp.Diff(want, app.Spec); diff != "" {
 		t.Errorf("spec (-want +got):\n%s", diff)

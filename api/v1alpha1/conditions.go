@@ -91,6 +91,9 @@ const (
 	ReasonSecretNotFound = "SecretNotFound"
 	// ReasonConfigMapNotFound means that the environment names a ConfigMap, or a key of one, that isn't there.
 	ReasonConfigMapNotFound = "ConfigMapNotFound"
+	// ReasonInvalidPort means that the variable PORT of the environment, which names the App's port, is not a number from 1 to 65535. The version
+	// that runs goes on.
+	ReasonInvalidPort = "InvalidPort"
 
 	// ReasonRegistryMismatch means that a role is named for an image that isn't in a registry of Amazon ECR, or is in another of AWS'
 	// partitions than the role.

@@ -59,6 +59,9 @@ const (
 	// AnnotationVerificationToken on an organization's Namespace is what the TXT record _berth-challenge.HOST holds to prove that a host is
 	// the organization's own, where the platform asks for that. It is made once, and no secret: everybody can read it in DNS.
 	AnnotationVerificationToken = "berth.dev/verification-token" //nolint:gosec // The name of an annotation, not a credential.
+	// AnnotationPortFrom on a Deployment says what the port of an App that names none comes from: its image, of which the registry was asked. As
+	// long as the image is the same, the registry is not asked again.
+	AnnotationPortFrom = "berth.dev/port-from"
 	// AnnotationLocationPrefix on an App keeps what a REST client wrote in front of the image reference ("https://"), so that it
 	// reads back what it wrote.
 	AnnotationLocationPrefix = "berth.dev/location-prefix"

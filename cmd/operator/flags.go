@@ -24,6 +24,7 @@ const (
 // options are what the flags say.
 type options struct {
 	controllers             controllers.Options
+	registries              registryFlags
 	metricsAddress          string
 	healthAddress           string
 	leaderElect             bool
@@ -59,6 +60,7 @@ func parse(flags *flag.FlagSet, args []string) (*options, error) {
 		"nodes lie in saves the organizations' NetworkPolicies from having a line for each. May be given more than once, or as a list.",
 		list(&c.DenyEgress, netip.ParsePrefix))
 	registerHosts(flags, c)
+	o.registries.register(flags)
 	flags.IntVar(&c.Concurrency, "concurrency", 10, "How many objects of a kind are worked on at the same time.")
 	flags.StringVar(&o.metricsAddress, "metrics-bind-address", ":8080", "Where metrics are served, over plain HTTP; 0 serves none.")
 	flags.StringVar(&o.healthAddress, "health-probe-bind-address", ":8081", "Where /healthz and /readyz are served; 0 serves none.")

@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"net/netip"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -32,6 +33,7 @@ func TestParse(t *testing.T) {
 				RouterNamespaces: []string{"traefik"},
 				Concurrency:      10,
 			},
+			registries:     registryFlags{ask: true},
 			metricsAddress: ":8080", healthAddress: ":8081", logFormat: "json",
 		}
 		change(o)
@@ -51,6 +53,8 @@ func TestParse(t *testing.T) {
 				"--namespace=berth --router-namespace=a,b, --router-network=10.0.0.0/8 --router-network=,fd00::1/128 --deny-egress=192.0.2.0/24 --deny-egress= " +
 				"--cert-manager-namespace=certs --never-organization=a,b --never-organization=c --verify-domains --wildcard-certificate=true " +
 				"--host-hold=1h --public-url=https://Berth.Example.com:8443/ --reserved-host=Login.example.com.,sso.example.com --reserved-host= " +
+				"--ask-registries=false --registry-ca-file=/ca.crt --registry-allow-network=10.0.0.0/8,fd00::/8 " +
+				"--registry-mirror=registry.example.com:5000=http://10.1.2.3:5000/ --registry-mirror= " +
 				"--cluster-domain=Corp.internal. --dns-server=[::1]:53 " +
 				"--metrics-bind-address=0 --health-probe-bind-address=127.0.0.1:9 --log-format=text --log-level=DEBUG",
 			want: defaults(func(o *options) {
@@ -64,6 +68,10 @@ func TestParse(t *testing.T) {
 				o.controllers.CertManagerNamespace, o.controllers.NeverOrganizations = "certs", []string{"a", "b", "c"}
 				o.controllers.HostHold, o.controllers.PublicHost, o.controllers.ClusterDomain = time.Hour, "berth.example.com", "corp.internal"
 				o.controllers.ReservedHosts = []string{"login.example.com", "sso.example.com"}
+				o.registries = registryFlags{
+					caFile: "/ca.crt", networks: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8")},
+					mirrors: []controllers.Mirror{{Host: "registry.example.com:5000", URL: url.URL{Scheme: "http", Host: "10.1.2.3:5000"}}},
+				}
 				o.leaderElect, o.leaderElectionNamespace = true, "berth-system"
 				o.metricsAddress, o.healthAddress = "0", "127.0.0.1:9"
 				o.logFormat, o.logLevel = "text", slog.LevelDebug
@@ -82,6 +90,8 @@ func TestParse(t *testing.T) {
 		"BadHold":       {args: required + "--host-hold=week"},
 		"NegativeHold":  {args: required + "--host-hold=-1h"},
 		"NoPublicHost":  {args: required + "--public-url=berth.example.com"},
+		"BadMirror":     {args: required + "--registry-mirror=registry.example.com"},
+		"BadRegistries": {args: required + "--registry-allow-network=10.0.0.1"},
 		"BadCluster":    {args: required + "--cluster-domain=-"},
 		"BadPublicURL":  {args: required + "--public-url=https://[::1"},
 		"BarePublicURL": {args: required + "--public-url=berth.example.com"},
@@ -109,7 +119,7 @@ func TestParse(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(tc.want, got, cmp.AllowUnexported(options{}), cmpopts.EquateComparable(netip.Prefix{})); diff != "" {
+			if diff := cmp.Diff(tc.want, got, cmp.AllowUnexported(options{}, registryFlags{}), cmpopts.EquateComparable(netip.Prefix{})); diff != "" {
 				t.Errorf("parse (-want +got):\n%s", diff)
 			}
 		})

@@ -54,6 +54,9 @@ func run(ctx context.Context, args []string) error {
 		fmt.Fprintln(os.Stdout, version.Line("operator"))
 		return nil
 	}
+	if o.controllers.Registries, err = o.registries.options(); err != nil {
+		return err
+	}
 	if _, ok := os.LookupEnv("GOGC"); !ok {
 		debug.SetGCPercent(garbagePercent)
 	}

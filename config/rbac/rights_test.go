@@ -85,6 +85,7 @@ var operatorOrganization = []right{
 	{"create patch delete", "cert-manager.io/certificates", "the certificates of hosts, given up with them"},
 	{"get list watch", "secrets", "the environment and the certificates that Apps and Domains name; a private key is read to be copied"},
 	{"create patch delete", "secrets", "copies of certificates; environments of REST clients are adopted, and deleted when nothing names them"},
+	{"get", "configmaps", "the port that an App names by a variable PORT of its environment"},
 	{"update", "berth.dev/apps/finalizers berth.dev/domains/finalizers", "to make their deletion wait for that of what they own"},
 	{"create patch", "networking.k8s.io/networkpolicies", "isolation"},
 	{"create patch delete", "limitranges resourcequotas", "defaults and quota, which are removed when the spec asks for none"},

@@ -172,7 +172,7 @@ func (s *stack) run(ctx context.Context, name, account, profiles string, args ..
 
 func (s *stack) startOperator(ctx context.Context) (err error) {
 	s.operator, err = s.run(ctx, "operator", access.ServiceAccountOperator, s.operatorProfiles,
-		"--issuer-name=ca", "--ingress-class=traefik", "--router-namespace=traefik", "--leader-elect",
+		"--issuer-name=ca", "--ask-registries=false", "--ingress-class=traefik", "--router-namespace=traefik", "--leader-elect",
 		"--leader-election-namespace="+testenv.Namespace, "--metrics-bind-address="+s.operatorMetrics, "--health-probe-bind-address=0")
 	return err
 }

@@ -124,7 +124,7 @@ func mustRun(t *testing.T, namespace, slug, image string) {
 	t.Helper()
 	d := deployment(t, namespace, slug)
 	got := d.Spec.Template.Spec.Containers[0].Image
-	if st := d.Status; got != image || st.ObservedGeneration != d.Generation || st.UpdatedReplicas != 1 || st.Replicas != 1 || st.AvailableReplicas != 1 {
+	if st := d.Status; got != image || st.ObservedGeneration != d.Generation || st.UpdatedReplicas != 1 || st.Replicas != 1 || st.ReadyReplicas != 1 {
 		t.Errorf("the Deployment runs %s and says %+v, want one Pod of %s", got, st, image)
 	}
 }

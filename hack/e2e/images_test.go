@@ -18,7 +18,7 @@ import (
 func TestImagesThatStartAsRoot(t *testing.T) {
 	t.Parallel()
 	const org, restricted = "root-org", "root-restricted"
-	image := pushTestProgram(t, "entrypoint")
+	image := pushTestProgram(t, "entrypoint", "--user=0")
 	manager := organization(t, org)
 	manager.call(t, http.MethodPost, "", map[string]any{"slug": "root-app", "location": image}, http.StatusCreated, nil)
 	mustBeReady(t, org, "root-app")

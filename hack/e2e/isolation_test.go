@@ -111,8 +111,8 @@ func pushProbe(t *testing.T) string {
 	return pushTestProgram(t, "probe")
 }
 
-// pushTestProgram builds a program of testdata and returns its image, which holds nothing else.
-func pushTestProgram(t *testing.T, name string) string {
+// pushTestProgram builds a program of testdata and returns its image, which holds nothing else. The flags are those of `cluster push`.
+func pushTestProgram(t *testing.T, name string, flags ...string) string {
 	t.Helper()
 	binary := filepath.Join(t.TempDir(), name)
 	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "./testdata/"+name)
@@ -120,10 +120,7 @@ func pushTestProgram(t *testing.T, name string) string {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("build %s: %v: %s", name, err, out)
 	}
-	if err := berth.Push(t.Context(), name+":v1", binary); err != nil {
-		t.Fatal(err)
-	}
-	return berth.Env.Registry + "/" + name + ":v1"
+	return pushImage(t, name+":v1", binary, flags...)
 }
 
 // deployProbe makes an App of the probe and returns it, asked by way of the router.

@@ -64,6 +64,16 @@ func push(t *testing.T, name string, args ...string) string {
 	return berth.Env.Registry + "/" + name
 }
 
+// pushImage makes an image of a program, as the flags of `cluster push` say, and returns where it is.
+func pushImage(t *testing.T, name, binary string, flags ...string) string {
+	t.Helper()
+	args := append(append([]string{"push", "--registry", berth.Env.Registry}, flags...), name, binary)
+	if out, err := exec.CommandContext(t.Context(), clusterCommand, args...).CombinedOutput(); err != nil {
+		t.Fatalf("push %s: %v: %s", name, err, out)
+	}
+	return berth.Env.Registry + "/" + name
+}
+
 // kubectl runs kubectl with a text on its standard input and returns what it printed.
 func kubectl(t *testing.T, stdin string, args ...string) string {
 	t.Helper()

@@ -110,14 +110,14 @@ func podSpec(app *v1alpha1.App, tenant Tenant) *corev1ac.PodSpecApplyConfigurati
 	if tenant.UserNamespaces {
 		spec.WithHostUsers(false)
 	}
-	for _, name := range pullSecrets(app) {
+	for _, name := range PullSecrets(app) {
 		spec.WithImagePullSecrets(corev1ac.LocalObjectReference().WithName(name))
 	}
 	return spec
 }
 
-// pullSecrets returns the names of the Secrets that the image is pulled with, each once.
-func pullSecrets(app *v1alpha1.App) []string {
+// PullSecrets returns the names of the Secrets that the image is pulled with, each once.
+func PullSecrets(app *v1alpha1.App) []string {
 	var all []string
 	if app.Spec.Registry != nil {
 		all = append(all, names.PullSecret(app.GetName()))

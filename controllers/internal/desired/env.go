@@ -8,16 +8,14 @@ import (
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/internal/envport"
 )
-
-// envPort tells the container which port it has to serve on.
-const envPort = "PORT"
 
 // environment returns the variables of the container in the order of the App, behind PORT unless the App sets it.
 func environment(app *v1alpha1.App) []*corev1ac.EnvVarApplyConfiguration {
 	vars := make([]*corev1ac.EnvVarApplyConfiguration, 0, len(app.Spec.Env)+1)
-	if !slices.ContainsFunc(app.Spec.Env, func(e v1alpha1.EnvVar) bool { return e.Name == envPort }) {
-		vars = append(vars, corev1ac.EnvVar().WithName(envPort).WithValue(strconv.Itoa(int(app.Spec.Port))))
+	if !slices.ContainsFunc(app.Spec.Env, func(e v1alpha1.EnvVar) bool { return e.Name == envport.Variable }) {
+		vars = append(vars, corev1ac.EnvVar().WithName(envport.Variable).WithValue(strconv.Itoa(int(app.Spec.Port))))
 	}
 	for _, e := range app.Spec.Env {
 		vars = append(vars, variable(e))

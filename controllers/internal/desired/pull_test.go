@@ -33,7 +33,7 @@ func TestPullSecretsAreNamedOnce(t *testing.T) {
 		a.Spec.Registry = &v1alpha1.RegistryAccess{RoleARN: "arn:aws:iam::1:role/pull"}
 		a.Spec.ImagePullSecrets = []v1alpha1.ImagePullSecret{{Name: "z"}, {Name: "web-pull"}, {Name: "a"}}
 	})
-	if diff := cmp.Diff([]string{"web-pull", "z", "a"}, pullSecrets(app)); diff != "" {
+	if diff := cmp.Diff([]string{"web-pull", "z", "a"}, PullSecrets(app)); diff != "" {
 		t.Errorf("imagePullSecrets (-want +got):\n%s", diff)
 	}
 }

@@ -2,7 +2,6 @@ package translate
 
 import (
 	"cmp"
-	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -118,63 +117,6 @@ func (c *change) restart() error {
 	c.annotate(v1alpha1.AnnotationRestartedAt, c.fresh.Now.UTC().Format(time.RFC3339Nano))
 	return nil
 }
-
-// env replaces the environment. All the values that REST clients gave are in one Secret, which is never changed: new values are a new Secret,
-// so that the App's Pods see either all the old ones or all the new ones.
-func (c *change) env(want []wire.EnvVar) error {
-	have := envOf(c.observed)
-	if slices.Equal(want, have) {
-		return nil
-	}
-	if err := c.refuseRemoval(want, have); err != nil {
-		return err
-	}
-	name := c.observed.App.Name + "-env-" + c.fresh.Suffix
-	data := map[string][]byte{}
-	entries := make([]ac.EnvVarApplyConfiguration, 0, len(want))
-	for _, variable := range want {
-		if slices.Contains(have, variable) && !c.owns(variable.Name) {
-			continue // It is as Git or kubectl has it, and theirs it stays.
-		}
-		if err := c.others.replace(envPath(variable.Name)); err != nil {
-			return err
-		}
-		ref := ac.KeyRef().WithName(name).WithKey(variable.Name)
-		entries = append(entries, *ac.EnvVar().WithName(variable.Name).WithValueFrom(ac.EnvVarSource().WithSecretKeyRef(ref)))
-		data[variable.Name] = []byte(variable.Value)
-	}
-	if len(entries) == 0 && !c.ownsAny() && !c.others.takes() {
-		return nil // Only the order of somebody else's variables differs.
-	}
-	c.changed = true
-	c.spec().Env = entries
-	if len(data) > 0 {
-		c.plan.Secrets = append(c.plan.Secrets, newSecret(c.observed.App, name, v1alpha1.SecretEnv, corev1.SecretTypeOpaque, data))
-	}
-	return nil
-}
-
-// refuseRemoval is the 409 about a variable that is to go and is somebody else's.
-func (c *change) refuseRemoval(want, have []wire.EnvVar) error {
-	for _, variable := range have {
-		wanted := slices.ContainsFunc(want, func(w wire.EnvVar) bool { return w.Name == variable.Name })
-		if wanted {
-			continue
-		}
-		if err := c.others.replace(envPath(variable.Name)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// owns tells whether a variable is one that the facade set.
-func (c *change) owns(name string) bool {
-	return c.desired.Spec != nil && slices.ContainsFunc(c.desired.Spec.Env, func(e ac.EnvVarApplyConfiguration) bool { return e.Name != nil && *e.Name == name })
-}
-
-// ownsAny tells whether there is a variable that the facade set.
-func (c *change) ownsAny() bool { return c.desired.Spec != nil && len(c.desired.Spec.Env) > 0 }
 
 // domain plans what the body says of the App's host and mail.
 func (c *change) domain(platform Platform, body wire.AppBody) error {

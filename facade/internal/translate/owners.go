@@ -185,6 +185,7 @@ func mailPath(field string) fieldpath.Path { return fieldpath.MakePathOrDie("spe
 
 var (
 	imagePath    = fieldpath.MakePathOrDie("spec", "image")
+	portPath     = fieldpath.MakePathOrDie("spec", "port")
 	datasetPath  = fieldpath.MakePathOrDie("spec", "dataset")
 	registryPath = fieldpath.MakePathOrDie("spec", "registry")
 	hostPath     = fieldpath.MakePathOrDie("spec", "host")

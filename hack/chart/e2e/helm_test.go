@@ -40,16 +40,20 @@ func newHelm(t *testing.T, namespace string) *helm {
 func values(tags map[string]string) map[string]any {
 	s := berth.Settings()
 	image := func(name string) map[string]any { return map[string]any{"tag": tags[name]} }
-	networks := []any{}
-	for _, n := range s.RouterNetworks {
-		networks = append(networks, n)
+	list := func(of []string) []any {
+		all := []any{}
+		for _, one := range of {
+			all = append(all, one)
+		}
+		return all
 	}
 	return map[string]any{
 		"baseDomain": berth.Env.BaseDomain, "ingressClass": s.IngressClass,
 		"image":            map[string]any{"registry": s.ImageRegistry},
 		"issuer":           map[string]any{"name": s.Issuer},
-		"routerNamespaces": []any{}, "routerNetworks": networks,
-		"operator": map[string]any{"image": image("operator")},
+		"routerNamespaces": []any{}, "routerNetworks": list(s.RouterNetworks),
+		"registries": map[string]any{"mirrors": list(s.RegistryMirrors)},
+		"operator":   map[string]any{"image": image("operator")},
 		"facade": map[string]any{
 			"image":       image("facade"),
 			"service":     map[string]any{"type": "NodePort", "nodePort": s.FacadeNodePort},

@@ -35,6 +35,7 @@ configMapGenerator:
   - INGRESS_CLASS=%[6]s
   - ROUTER_NAMESPACE=
   - ROUTER_NETWORK=%[7]s
+  - REGISTRY_MIRRORS=%[8]s
 patches:
 - target: {kind: Certificate, name: berth-facade}
   patch: |
@@ -77,7 +78,7 @@ func writeOverlay(t *testing.T) string {
 	t.Helper()
 	s := berth.Settings()
 	text := fmt.Sprintf(overlay, s.ImageRegistry, s.ImageTags["operator"], s.ImageTags["facade"], berth.Env.BaseDomain, s.Issuer, s.IngressClass,
-		strings.Join(s.RouterNetworks, ","))
+		strings.Join(s.RouterNetworks, ","), strings.Join(s.RegistryMirrors, ","))
 	dir := t.TempDir()
 	if err := manifests.Write(dir, filepath.Join(root, "config"), text); err != nil {
 		t.Fatal(err)

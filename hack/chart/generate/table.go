@@ -22,32 +22,6 @@ type value struct {
 	flags     []string
 }
 
-// groups says what values that begin alike are about.
-var groups = map[string]string{
-	"image":  "The images of operator and facade.",
-	"issuer": "The cert-manager issuer of the certificates of Apps and Domains.",
-	"wildcardCertificate": "One certificate for all hosts below the base domain, such as *.apps.example.com, instead of one for each App. " +
-		"The ingress controller serves it for hosts that name none. See docs/guides/wildcard-certificate.md.",
-	"limits":                    "What the facade puts up with. Each replica counts by itself, and 0 is for any number.",
-	"mail":                      "The mail server of Apps and Domains that name none of their own.",
-	"oidc":                      "The OpenID Connect provider that people sign in with at the facade's /profile/. See docs/profile.md.",
-	"operator":                  "The operator, which makes Apps and Domains true.",
-	"facade":                    "The facade, which serves the REST API and the profile page.",
-	"facade.service":            "The facade's Service, at port 443.",
-	"facade.certificate":        "The facade's certificate, a cert-manager Certificate.",
-	"facade.certificate.issuer": "Its issuer, where it is not the one of Apps and Domains.",
-	"metrics":                   "What Prometheus, its operator and Grafana are given.",
-	"metrics.serviceMonitor":    "What has Prometheus scrape operator and facade.",
-	"metrics.rules":             "Alerts.",
-	"metrics.dashboard":         "A dashboard for Grafana, in a ConfigMap that its sidecar finds.",
-	"tracing":                   "OpenTelemetry traces.",
-	"crds":                      "The custom resource definitions.",
-	"operator.image":            "Another image than that of the others.",
-	"facade.image":              "Another image than that of the others.",
-	"operator.serviceAccount":   "The ServiceAccount berth-operator.",
-	"facade.serviceAccount":     "The ServiceAccount berth-facade.",
-}
-
 // table has each value but those that every Deployment has; see workloadValues.
 var table = []value{
 	{
@@ -112,6 +86,19 @@ var table = []value{
 		path: "reservedHosts", schema: list(domain), setting: "RESERVED_HOSTS",
 		doc: "Domains that no tenant can have, nor any name below them: those of an identity provider or of other sites of the platform. The " +
 			"hosts of Ingresses that are not Berth's are reserved without being listed.",
+	},
+	{
+		path: "registries.ask", schema: boolean, preset: true, setting: "ASK_REGISTRIES",
+		doc: "Whether the registry of an image is asked which port it exposes, if its App names none. See docs/app.md.",
+	},
+	{
+		path: "registries.mirrors", schema: list(text), setting: "REGISTRY_MIRRORS",
+		doc: "Registries and the URLs where they are asked instead, over plain HTTP too and at any address: " +
+			"[registry.example.com:5000=http://10.1.2.3:5000].",
+	},
+	{
+		path: "registries.networks", schema: list(word), setting: "REGISTRY_NETWORKS",
+		doc: "Private networks in which registries may be. Others are asked at public addresses alone.",
 	},
 	{path: "clusterDomain", schema: domain, setting: "CLUSTER_DOMAIN", doc: "The DNS domain of the cluster, in which no tenant can have a host."},
 	{

@@ -99,7 +99,7 @@ func (s *Stack) overlayValues(dir string) (map[string]any, error) {
 	values := map[string]any{
 		"Base": base, "Tags": s.tags, "Registry": s.Env.Registry, "BaseDomain": s.opts.BaseDomain,
 		"Issuer": s.issuer(), "IngressClass": s.ingressClass(), "NodePort": 0, "Mail": s.MailServer(), "Identity": s.Identity(), "Amazon": s.amazon(),
-		"RouterNamespace": "", "RouterNetwork": routerNetworks,
+		"RouterNamespace": "", "RouterNetwork": routerNetworks, "RegistryMirrors": s.registryMirrors(),
 	}
 	if s.opts.Existing != nil {
 		values["RouterNamespace"], values["RouterNetwork"] = s.opts.Existing.RouterNamespace, ""

@@ -10,6 +10,8 @@ type Settings struct {
 	// Issuer is a ClusterIssuer, IngressClass that of the cluster's router, which sends requests from the addresses RouterNetworks.
 	Issuer, IngressClass string
 	RouterNetworks       []string
+	// RegistryMirrors are where the operator asks the registries of the cluster.
+	RegistryMirrors []string
 	// FacadeNodePort is the port on the node that is reached at FacadeURL.
 	FacadeNodePort int
 	FacadeURL      string // Its host is localhost.
@@ -21,6 +23,7 @@ func (s *Stack) Settings() Settings {
 	return Settings{
 		ImageRegistry: s.Env.Registry + "/berth", ImageTags: s.tags,
 		Issuer: s.issuer(), IngressClass: s.ingressClass(), RouterNetworks: strings.Split(routerNetworks, ","),
-		FacadeNodePort: facadeNodePort, FacadeURL: "https://localhost:" + port,
+		RegistryMirrors: strings.Split(s.registryMirrors(), ","),
+		FacadeNodePort:  facadeNodePort, FacadeURL: "https://localhost:" + port,
 	}
 }

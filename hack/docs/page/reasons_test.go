@@ -17,7 +17,7 @@ var (
 	onlyApp = []string{
 		"ConfigMapNotFound", "RegistryMismatch", "CredentialsInvalid", "RoleRefused", "TokenRefused", "NoPlatformIdentity", "AWSUnavailable",
 		"ImagePullFailed", "ImagePullDenied", "ImageNotFound", "WrongArchitecture", "Crashed", "Evicted", "Unschedulable", "Unready", "DeadlineExceeded",
-		"ScaledToZero", "RegistryNotAllowed", "RunsAsRoot", "ForeignFields",
+		"ScaledToZero", "RegistryNotAllowed", "RunsAsRoot", "ForeignFields", "InvalidPort",
 	}
 	onlyDomain = []string{
 		"HostInvalid", "RecordNotFound", "RecordDifferent", "LookupFailed", "ServedBefore", "AppNotFound",

@@ -104,7 +104,6 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: port
       type:
         scalar: numeric
-      default: 80
     - name: readinessProbe
       type:
         namedType: io.k8s.api.core.v1.Probe

@@ -1,4 +1,5 @@
 {{- define "berth.settings" }}
+ASK_REGISTRIES: {{ .Values.registries.ask | quote }}
 BASE_DOMAIN: {{ .Values.baseDomain | quote }}
 CERT_MANAGER_NAMESPACE: {{ .Values.certManagerNamespace | quote }}
 CLUSTER_DOMAIN: {{ .Values.clusterDomain | quote }}
@@ -23,6 +24,8 @@ OIDC_SCOPES: {{ .Values.oidc.scopes | join "," | quote }}
 OTEL_EXPORTER_OTLP_ENDPOINT: {{ .Values.tracing.endpoint | quote }}
 {{- end }}
 PUBLIC_URL: {{ .Values.facade.publicURL | quote }}
+REGISTRY_MIRRORS: {{ .Values.registries.mirrors | join "," | quote }}
+REGISTRY_NETWORKS: {{ .Values.registries.networks | join "," | quote }}
 RESERVED_HOSTS: {{ .Values.reservedHosts | join "," | quote }}
 ROUTER_NAMESPACE: {{ .Values.routerNamespaces | join "," | quote }}
 ROUTER_NETWORK: {{ .Values.routerNetworks | join "," | quote }}

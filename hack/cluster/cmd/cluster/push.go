@@ -25,6 +25,7 @@ func pushCommand(ctx context.Context, args []string, stdout io.Writer) error {
 		spec.Ports = append(spec.Ports, v)
 		return nil
 	})
+	fs.StringVar(&spec.User, "user", "", "user that the image runs as, such as 0 for root; not root by default")
 	fs.Func("label", "K=V: label of the image; may be given again", func(v string) error {
 		key, value, ok := strings.Cut(v, "=")
 		if !ok {

@@ -5,6 +5,7 @@ package image
 import (
 	"archive/tar"
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"os"
@@ -21,8 +22,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
-// user is the numeric user and group that images run as: nobody in particular, and not root.
-const user = "65532:65532"
+// defaultUser is the numeric user and group that images run as: nobody in particular, and not root.
+const defaultUser = "65532:65532"
 
 // Spec says what an image holds.
 type Spec struct {
@@ -34,6 +35,8 @@ type Spec struct {
 	Env []string
 	// Ports are documented as listened on, such as 8080/tcp; a bare number is TCP.
 	Ports []string
+	// User is the user that the image runs as, as its configuration names one. Default: an unprivileged one.
+	User string
 	// Labels are the image's labels.
 	Labels map[string]string
 }
@@ -96,7 +99,7 @@ func build(s Spec) (v1.Image, error) {
 	config.Config = v1.Config{
 		Entrypoint:   append([]string{"/" + filepath.Base(s.Binary)}, s.Args...),
 		WorkingDir:   "/",
-		User:         user,
+		User:         cmp.Or(s.User, defaultUser),
 		Env:          append([]string{"PATH=/"}, s.Env...),
 		Labels:       s.Labels,
 		ExposedPorts: exposed(s.Ports),

@@ -26,8 +26,9 @@ type AppSpecApplyConfiguration struct {
 	// replicas is how many Pods run. 0 stops the App and keeps everything else. `kubectl scale` and a HorizontalPodAutoscaler write it;
 	// with an autoscaler, leave it out of your manifests. Default: 1.
 	Replicas *int32 `json:"replicas,omitempty"`
-	// port is the TCP port that the container serves HTTP on; it is also told to the container as the environment variable PORT,
-	// unless env sets that. Default: 80.
+	// port is the TCP port that the container serves HTTP on. Routes, the Service, the default readiness probe and the environment variable
+	// PORT follow it; a variable PORT in env keeps its value. Without it, the port is the number in the variable PORT of env, else the only
+	// TCP port that the image exposes (EXPOSE in a Dockerfile), else 80. Example: 8080.
 	Port *int32 `json:"port,omitempty"`
 	// resources are the CPU and memory that each Pod asks for and may use, as in a Pod's container. Without them the Namespace's
 	// LimitRange decides.
