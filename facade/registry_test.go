@@ -55,7 +55,7 @@ func TestLifeOfALogin(t *testing.T) {
 		{name: "Token", body: map[string]any{"external_id": second}, user: "ann", password: second, shown: "ann", writes: 2},
 		{
 			name: "OtherUser", body: map[string]any{"role_name": "robot$pull", "external_id": " " + third + "\n"},
-			user: "robot$pull", password: " " + third + "\n", shown: "robot$pull", restarts: true, writes: 2,
+			user: "robot$pull", password: " " + third, shown: "robot$pull", restarts: true, writes: 2,
 		},
 		{name: "Role", body: map[string]any{"role_name": arn}, shown: arn, restarts: true, writes: 1},
 		{name: "UserAgain", body: map[string]any{"role_name": "ann", "external_id": first}, user: "ann", password: first, shown: "ann", restarts: true, writes: 2},
