@@ -30,12 +30,7 @@ func (s *appScope) available(found *symptom) status.Part {
 	d := &s.deployment
 	want := ptr.Deref(d.Spec.Replicas, 1)
 	if observed(d) && rolledOut(d, want, found) && (found == nil || !found.lasts || want == 0) {
-		if want == 0 {
-			return status.Part{
-				Type: condition, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonScaledToZero, Message: "The spec asks for no Pods.",
-			}
-		}
-		return status.Succeeded(condition, "All Pods are ready.")
+		return allReady(want)
 	}
 	overdue := s.overdue()
 	if refused := s.podRefusal(); refused != "" {
@@ -44,24 +39,41 @@ func (s *appScope) available(found *symptom) status.Part {
 		}
 	}
 	ready := fmt.Sprintf("%d of %d Pods of the newest version are ready.", len(readyPods(s.current())), want)
-	if !observed(d) {
-		return status.Progressing(condition, ready)
-	}
 	switch {
-	case found == nil && overdue != "":
-		return status.Part{
-			Type: condition, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonDeadlineExceeded, Message: overdue + ready, Stalled: true,
-		}
-	case found == nil && s.previousServes() && desired.MinReadySeconds(s.app) > 0:
-		const next = "The previous version serves until they have been ready for %d seconds."
-		return status.Progressing(condition, ready+" "+fmt.Sprintf(next, desired.MinReadySeconds(s.app)))
-	case found == nil:
+	case !observed(d):
 		return status.Progressing(condition, ready)
+	case found == nil:
+		return s.underWay(overdue, ready)
 	case found.config && overdue == "":
 		return status.Pending(condition, "The Pods wait for what their environment names.")
 	}
 	return status.Part{
 		Type: condition, Status: metav1.ConditionFalse, Reason: found.reason, Message: overdue + ready + " " + found.message, Stalled: overdue != "",
+	}
+}
+
+// allReady says that a rollout is at its end.
+func allReady(want int32) status.Part {
+	const condition = v1alpha1.ConditionAvailable
+	if want == 0 {
+		return status.Part{Type: condition, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonScaledToZero, Message: "The spec asks for no Pods."}
+	}
+	return status.Succeeded(condition, "All Pods are ready.")
+}
+
+// underWay says how far a rollout is that nothing is known to keep.
+func (s *appScope) underWay(overdue, ready string) status.Part {
+	const condition = v1alpha1.ConditionAvailable
+	settles := desired.MinReadySeconds(s.app)
+	switch {
+	case overdue != "":
+		return status.Part{
+			Type: condition, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonDeadlineExceeded, Message: overdue + ready, Stalled: true,
+		}
+	case s.previousServes() && settles > 0:
+		return status.Progressing(condition, fmt.Sprintf("%s The previous version serves until they have been ready for %d seconds.", ready, settles))
+	default:
+		return status.Progressing(condition, ready)
 	}
 }
 
