@@ -24,7 +24,7 @@ import (
 	"github.com/berth-dev/berth/internal/access"
 )
 
-// +kubebuilder:rbac:groups=berth.dev,resources=organizations,verbs=get;list;watch;create
+// +kubebuilder:rbac:groups=berth.dev,resources=organizations,verbs=list;watch;create
 // +kubebuilder:rbac:groups=berth.dev,resources=organizations/status,verbs=patch
 // +kubebuilder:rbac:groups=berth.dev,resources=organizations/finalizers,verbs=update
 // +kubebuilder:rbac:groups="",resources=namespaces,verbs=list;watch;create;patch

@@ -174,12 +174,14 @@ func (r *organizationReconciler) adopt(ctx context.Context, s *organizationScope
 // stillThere waits for the news that an Organization is deleted. The cache may have it for a moment longer than its Namespace as somebody has orphaned
 // it. To adopt that again would have the garbage collector delete it, with all that is in it.
 func (r *organizationReconciler) stillThere(ctx context.Context, org *v1alpha1.Organization) error {
-	now := &v1alpha1.Organization{}
-	err := r.live.Get(ctx, client.ObjectKeyFromObject(org), now)
-	if client.IgnoreNotFound(err) != nil {
+	var now v1alpha1.OrganizationList // It is listed, since the operator may do that already.
+	if err := r.live.List(ctx, &now, client.MatchingFields{"metadata.name": org.GetName()}); err != nil {
 		return err
 	}
-	if err != nil || now.GetUID() != org.GetUID() || !now.GetDeletionTimestamp().IsZero() {
+	is := func(o v1alpha1.Organization) bool {
+		return o.GetUID() == org.GetUID() && o.GetDeletionTimestamp().IsZero()
+	}
+	if !slices.ContainsFunc(now.Items, is) {
 		return phase.Wait(0, v1alpha1.ReasonProgressing, "Organization %s is being deleted.", org.GetName())
 	}
 	return nil

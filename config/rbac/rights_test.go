@@ -53,7 +53,7 @@ var operator = []right{
 	{"get list watch", "berth.dev/hostclaims", "who has a host; the API server is asked where the cache is behind"},
 	{"create update delete", "berth.dev/hostclaims", "to give hosts to Apps and Domains, and to hold and free what they release"},
 	{"update", "berth.dev/hostclaims/status", "proofs of ownership, and when certificates were requested"},
-	{"get list watch", "berth.dev/organizations", "the tenants and their policies"},
+	{"list watch", "berth.dev/organizations", "the tenants and their policies"},
 	{"create", "berth.dev/organizations", "for Namespaces that were organizations before this was a kind"},
 	{"patch", "berth.dev/organizations/status", "whether the Namespace, the rights and the bounds are in place"},
 	{"update", "berth.dev/organizations/finalizers", "to make the deletion of an Organization in the foreground wait for that of its Namespace"},
