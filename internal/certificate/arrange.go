@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -34,6 +33,8 @@ type arrangement struct {
 	key crypto.PublicKey
 	// now is zero if it does not matter what has expired.
 	now time.Time
+	// byName puts together what fits by names and key identifiers, without verifying signatures.
+	byName bool
 }
 
 func newArrangement(c Chain, host string, key crypto.PublicKey, now time.Time) arrangement {
@@ -80,10 +81,12 @@ func (c Chain) Arrange(host string, key crypto.PublicKey, now time.Time) (Chain,
 	return toChain(sent), nil
 }
 
-// Sorted returns the certificates in the order in which Arrange sends them, or as they are if they do not make up a chain.
+// Sorted returns the certificates in the order in which Arrange sends them, or as they are if they do not make up a chain. It goes by their names and
+// key identifiers: it is for showing a chain, and to verify signatures each time would be expensive.
 func (c Chain) Sorted(host string) Chain {
 	a := newArrangement(c, host, nil, time.Time{})
-	if len(c) == 0 || a.checkStrength() != nil {
+	a.byName = true
+	if len(c) == 0 {
 		return c
 	}
 	leaf, err := a.leaf()
@@ -147,7 +150,7 @@ func (a *arrangement) isCurrent(m member) bool {
 
 func (a *arrangement) signsNone(m member) bool {
 	return !slices.ContainsFunc(a.members, func(other member) bool {
-		linked, err := link(other, m)
+		linked, err := a.link(other, m)
 		return other.number != m.number && (linked || err != nil)
 	})
 }
@@ -155,7 +158,7 @@ func (a *arrangement) signsNone(m member) bool {
 // order returns the leaf, its issuer, the issuer of that and so on, followed by what else has signed one of them.
 func (a *arrangement) order(leaf member) ([]member, error) {
 	ordered := []member{leaf}
-	for last := leaf; !isRoot(last.Certificate); last = ordered[len(ordered)-1] {
+	for last := leaf; !a.isRoot(last); last = ordered[len(ordered)-1] {
 		issuers, err := a.issuers(last, ordered)
 		if err != nil {
 			return nil, err
@@ -191,7 +194,7 @@ func (a *arrangement) issuers(of member, but []member) ([]member, error) {
 		if m.number == of.number || contains(but, m) {
 			continue
 		}
-		linked, err := link(of, m)
+		linked, err := a.link(of, m)
 		if err != nil {
 			return nil, err
 		}
@@ -227,15 +230,15 @@ func (a *arrangement) current(ordered []member) ([]member, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(issuers) > 0 && !isRoot(leaf.Certificate) && len(filter(issuers, a.isCurrent)) == 0 {
-		if first := issuers[0]; !slices.ContainsFunc(issuers, func(m member) bool { return isRoot(m.Certificate) }) {
+	if len(issuers) > 0 && !a.isRoot(leaf) && len(filter(issuers, a.isCurrent)) == 0 {
+		if first := issuers[0]; !slices.ContainsFunc(issuers, a.isRoot) {
 			return nil, outdated(first, a.now)
 		}
 	}
 	sent := []member{leaf}
 	for _, m := range ordered[1:] {
 		reached := slices.ContainsFunc(sent, func(other member) bool {
-			linked, err := link(other, m)
+			linked, err := a.link(other, m)
 			return err == nil && linked
 		})
 		if reached && a.isCurrent(m) {
@@ -246,9 +249,9 @@ func (a *arrangement) current(ordered []member) ([]member, error) {
 }
 
 // link reports whether one certificate has signed another. It returns a Problem if it has, but clients don't take it for an authority's.
-func link(signed, signer member) (bool, error) {
+func (a *arrangement) link(signed, signer member) (bool, error) {
 	sameName := bytes.Equal(signed.RawIssuer, signer.RawSubject) || signed.Issuer.String() == signer.Subject.String()
-	if !sameName || !hasSigned(signer.Certificate, signed.Certificate) {
+	if !sameName || !a.hasSigned(signer.Certificate, signed.Certificate) {
 		return false, nil
 	}
 	var lack string
@@ -264,22 +267,14 @@ func link(signed, signer member) (bool, error) {
 		signer.title(), signed, lack)
 }
 
-// hasSigned reports whether a certificate is signed by the key of another one.
-//
-// Signatures that Go can't verify, such as those with SHA-224, SHA-3 or an unusual salt of RSA-PSS, or that are too weak to prove anything, are taken
-// for true if the key identifiers fit: that is how clients put a chain together.
-func hasSigned(signer, signed *x509.Certificate) bool {
-	err := x509.ErrUnsupportedAlgorithm
-	if !slices.Contains(tooWeak, signed.SignatureAlgorithm) {
-		err = signer.CheckSignature(signed.SignatureAlgorithm, signed.RawTBSCertificate, signed.Signature)
+// hasSigned reports whether a certificate is signed by the key of another one, as far as the arrangement asks.
+func (a *arrangement) hasSigned(signer, signed *x509.Certificate) bool {
+	if a.byName {
+		return fitKeys(signer, signed)
 	}
-	if !errors.Is(err, x509.ErrUnsupportedAlgorithm) {
-		return err == nil
-	}
-	return len(signed.AuthorityKeyId) == 0 || len(signer.SubjectKeyId) == 0 || bytes.Equal(signed.AuthorityKeyId, signer.SubjectKeyId)
+	return hasSigned(signer, signed)
 }
 
-// isRoot reports whether a certificate is signed by its own key.
-func isRoot(c *x509.Certificate) bool {
-	return bytes.Equal(c.RawIssuer, c.RawSubject) && hasSigned(c, c)
+func (a *arrangement) isRoot(m member) bool {
+	return bytes.Equal(m.RawIssuer, m.RawSubject) && a.hasSigned(m.Certificate, m.Certificate)
 }

@@ -22,8 +22,10 @@ func Keep(text []byte) []byte {
 	if len(bytes.TrimSpace(text)) == 0 {
 		return nil
 	}
-	if p, err := Kept(text); len(text) <= 2*maxText && bytes.Equal(keep(p, err), text) {
-		return text
+	if len(text) <= 2*maxText {
+		if p, err := Kept(text); bytes.Equal(keep(p, err), text) {
+			return text
+		}
 	}
 	return keep(Parse(text))
 }

@@ -9,8 +9,8 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"encoding/base64"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -22,9 +22,10 @@ const (
 	maxRSA = 8192
 )
 
-// maxKeyText is the length of a private key, in bytes of PEM. The largest RSA key has less than half of it; to look at a far larger one would
-// take long.
-const maxKeyText = 16 << 10
+// maxKey is the length of a private key, in bytes of DER. The largest RSA key has less than half of it.
+const maxKey = 12 << 10
+
+var errLargeKey = problem("The private key is larger than any that is accepted.")
 
 // maxCommonName is the length of a common name (RFC 5280, ub-common-name).
 const maxCommonName = 64
@@ -41,10 +42,10 @@ const (
 
 // parseKey reads a private key, whatever its label says of its form.
 func parseKey(b block) (crypto.Signer, error) {
-	if len(b.der) > base64.StdEncoding.DecodedLen(maxKeyText) {
-		return nil, problem("The private key is larger than any that is accepted.")
-	}
 	key, err := parseAnyKey(b.der)
+	if errors.Is(err, errLargeKey) {
+		return nil, err
+	}
 	if err != nil {
 		return nil, unreadableKey(b) // What the parser says may quote it.
 	}
@@ -57,6 +58,9 @@ func parseKey(b block) (crypto.Signer, error) {
 
 // parseAnyKey reads a private key in any of the forms PKCS #8, PKCS #1 and SEC 1.
 func parseAnyKey(der []byte) (any, error) {
+	if len(der) > maxKey { // To check a key of RSA takes time that grows with the cube of its length.
+		return nil, errLargeKey
+	}
 	if key, err := x509.ParsePKCS1PrivateKey(der); err == nil {
 		return key, nil
 	}

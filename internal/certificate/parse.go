@@ -34,15 +34,15 @@ type Parts struct {
 // Parse reads the certificates and the private key of a PEM text. It accepts what people copy, as long as it can only mean one thing: lines that are
 // joined, wrapped, indented, quoted or escaped, byte order marks, spaces in place of plus signs, wrong labels, and text around the blocks. Each block
 // counts: one that cannot be read, or that is of another kind, is an error. The error is a Problem, which tells nothing of a private key.
-func Parse(text []byte) (Parts, error) { return parseText(text, scan(plainText(text))) }
-
-func parseText(text []byte, blocks []block) (Parts, error) {
-	if len(text) > maxText {
+func Parse(text []byte) (Parts, error) {
+	if len(text) > maxText { // Before anything is done whose cost grows with the length.
 		return Parts{}, problem("It has %d bytes; at most %d are accepted.", len(text), maxText)
 	}
+	plain := plainText(text)
+	blocks := scan(plain)
 	if len(blocks) == 0 {
-		if decoded := fromBase64(plainText(text)); decoded != nil {
-			return parseText(decoded, scan(plainText(decoded)))
+		if decoded := fromBase64(plain); decoded != nil {
+			return Parse(decoded)
 		}
 		return Parts{}, notPEM(text)
 	}

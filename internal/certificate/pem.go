@@ -99,8 +99,8 @@ func decodeBlock(label, body string) block {
 		b.encrypted = true
 		return b
 	}
-	for header.MatchString(body) {
-		body = header.ReplaceAllString(body, "")
+	for at := header.FindStringIndex(body); at != nil; at = header.FindStringIndex(body) {
+		body = body[at[1]:]
 	}
 	b.der, b.fault = decode(body)
 	if _, rest, several := strings.Cut(body, "\n"); several && b.fault != "" {
