@@ -83,12 +83,18 @@ func hostPart(text string) (string, error) {
 	return name, nil
 }
 
+// maxSpelling is how many bytes the longest spelling of a host may have. To encode a name as punycode takes time that grows with the square of its length.
+const maxSpelling = 4 * maxLength
+
 // ToASCII returns the normalized spelling of a name, with punycode for labels that are not ASCII. Which names are valid and which of them are the
 // same is decided as in browsers, by UTS #46 without the transitional mappings: https://www.unicode.org/reports/tr46. A name in ASCII is only
 // normalized. The error is a SpellingError.
 func ToASCII(name string) (string, error) {
 	if isASCII(name) {
 		return Normalize(name), nil
+	}
+	if len(name) > maxSpelling {
+		return "", errHost
 	}
 	ascii, err := idna.Lookup.ToASCII(name)
 	if err == nil && !isCanonical(ascii) {

@@ -62,6 +62,7 @@ func TestParseErrors(t *testing.T) {
 	cases := map[string]struct{ text, says string }{
 		"Empty":              {"", invalid},
 		"Root":               {".", invalid},
+		"FarTooLong":         {strings.Repeat("日本", 1<<20), invalid},
 		"OneLabel":           {"localhost", invalid},
 		"OneLabelCircled":    {"ⓛocalhost", invalid},
 		"Wildcard":           {"*.example.com", invalid},
