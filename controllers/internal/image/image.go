@@ -25,8 +25,8 @@ const (
 	maxConfigs, maxPorts = 1024, 64
 	// maxManifests is how many manifests of an index are looked at.
 	maxManifests = 256
-	// maxUser is how long a user's name may be in a configuration that is kept.
-	maxUser = 256
+	// maxUser is how long a user's name may be in a configuration, and maxPlatform how long the names of an operating system and an architecture.
+	maxUser, maxPlatform = 256, 64
 	// hub is what references call Docker Hub.
 	hub = "docker.io"
 )
@@ -148,14 +148,14 @@ func platform(repository name.Repository, index *remote.Descriptor, options []re
 
 // describe reads the configuration of an image.
 func (c *Client) describe(found *Image, described *remote.Descriptor) error {
+	if described.MediaType == types.DockerManifestSchema1 || described.MediaType == types.DockerManifestSchema1Signed {
+		return errInvalid // Its digest is whatever the registry says.
+	}
 	digest := found.Digest
 	if known, ok := c.configs.Get(described.Digest); ok {
 		*found, _ = known.(Image)
 		found.Digest = digest
 		return nil
-	}
-	if described.MediaType == types.DockerManifestSchema1 || described.MediaType == types.DockerManifestSchema1Signed {
-		return errInvalid
 	}
 	if _, err := v1.ParseManifest(bytes.NewReader(described.Manifest)); err != nil {
 		return errInvalid
@@ -168,11 +168,13 @@ func (c *Client) describe(found *Image, described *remote.Descriptor) error {
 	if err != nil {
 		return invalidUnlessAnswered(err)
 	}
-	found.OS, found.Architecture = config.OS, config.Architecture
-	found.User, found.Ports = config.Config.User, exposed(config.Config.ExposedPorts)
-	if len(found.User) <= maxUser {
-		c.configs.Add(described.Digest, *found)
+	user := config.Config.User
+	if len(config.OS) > maxPlatform || len(config.Architecture) > maxPlatform || len(user) > maxUser {
+		return errInvalid // It is kept for long.
 	}
+	found.OS, found.Architecture, found.User = strings.Clone(config.OS), strings.Clone(config.Architecture), strings.Clone(user)
+	found.Ports = exposed(config.Config.ExposedPorts)
+	c.configs.Add(described.Digest, *found)
 	return nil
 }
 

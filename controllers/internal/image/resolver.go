@@ -112,7 +112,7 @@ func (r *Resolver) Get(ctx context.Context, q Question) (Image, error) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.answer(e, registry.Of(q.Reference))
+	return r.answer(e, registryOf(q))
 }
 
 // answer returns what is known; the lock is held.
@@ -145,11 +145,12 @@ func (r *Resolver) begin(ctx context.Context, q Question) (*entry, <-chan struct
 	defer r.mu.Unlock()
 	now := r.clock.Now()
 	e := r.entry(q, now)
-	host := registry.Of(q.Reference)
+	host := registryOf(q)
 	if e.image.Digest != "" || e.done != nil || e.open(now) != nil || r.host(host).open(now) != nil {
 		return e, nil
 	}
-	if r.all >= maxAtOnce || r.running[q.Organization] >= maxOfOrganization {
+	running := r.running[q.Organization]
+	if r.all >= maxAtOnce || running >= maxOfOrganization || running > 0 && r.all >= maxAtOnce/2 { // The rest is for who has none.
 		return e, nil
 	}
 	r.all++
@@ -172,6 +173,9 @@ func (r *Resolver) entry(q Question, now time.Time) *entry {
 	r.answers.Add(q.App, e)
 	return e
 }
+
+// registryOf returns the registry of a question as the Resolver knows it. Each organization has its own view, so that none can make others wait.
+func registryOf(q Question) string { return q.Organization + " " + registry.Of(q.Reference) }
 
 // host returns the failures of a registry; the lock is held.
 func (r *Resolver) host(host string) *failures {
@@ -197,7 +201,7 @@ func (r *Resolver) ask(ctx context.Context, q Question, e *entry, done chan stru
 		delete(r.running, q.Organization)
 	}
 	e.done = nil
-	now, host := r.clock.Now(), registry.Of(q.Reference)
+	now, host := r.clock.Now(), registryOf(q)
 	if err == nil {
 		e.image = found
 		r.hosts.Remove(host)

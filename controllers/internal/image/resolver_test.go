@@ -196,6 +196,24 @@ func TestRegistryThatFailsIsLeftAlone(t *testing.T) {
 	}
 }
 
+// A registry that fails for one organization, which may have made it fail, is asked for others.
+func TestRegistryOfOthersIsNotLeftAlone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(w http.ResponseWriter, _ *http.Request) bool {
+		w.WriteHeader(http.StatusTooManyRequests)
+		return true
+	})
+	if _, err := w.await(t, w.question("a")); err == nil {
+		t.Fatal("there is an answer")
+	}
+	w.setFront(nil)
+	other := w.question("b")
+	other.Organization = "bank"
+	if _, err := w.await(t, other); err != nil {
+		t.Errorf("the App of another organization: %v", err)
+	}
+}
+
 // What a registry refuses to one App says nothing about the others.
 func TestRefusalIsOfOneApp(t *testing.T) {
 	t.Parallel()

@@ -18,8 +18,9 @@ import (
 )
 
 const (
-	// maxBody is how many bytes of an answer are read. A manifest has some kilobytes, a configuration some dozens.
-	maxBody = 2 << 20
+	// maxBody and maxManifest are how many bytes of an answer are read. A manifest has some kilobytes, a configuration some dozens. Decoded, they may
+	// take a hundred times as much.
+	maxBody, maxManifest = 512 << 10, 128 << 10
 	// maxHeader is how many bytes the header of an answer may have.
 	maxHeader = 64 << 10
 	// maxRequests is how many requests may be sent for an image, those for tokens and after redirects included.
@@ -90,7 +91,11 @@ func (g *guarded) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	answer.Body = http.MaxBytesReader(nil, answer.Body, maxBody)
+	limit := int64(maxBody)
+	if strings.Contains(r.URL.Path, "/manifests/") {
+		limit = maxManifest
+	}
+	answer.Body = http.MaxBytesReader(nil, answer.Body, limit)
 	return answer, nil
 }
 
