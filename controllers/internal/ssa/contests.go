@@ -100,6 +100,12 @@ func contestsOf(ctx context.Context) *Contests {
 	return t
 }
 
+// maxRecords is how many objects of an owner are watched for contests.
+const maxRecords = 256
+
+// bounds are the kinds of objects that keep organizations apart. They are set back at once, however often.
+var bounds = []string{"NetworkPolicy", "ResourceQuota", "LimitRange", "RoleBinding"}
+
 // Forget forgets an owner that is gone.
 func (t *Contests) Forget(owner types.UID) {
 	if t != nil {
@@ -124,8 +130,10 @@ func (t *Contests) Of(owners ...types.UID) ([]Contest, time.Duration) {
 			if r.times == 0 || left <= 0 {
 				continue
 			}
-			if r.held {
-				left = max(contestedAgain-now.Sub(r.at), time.Millisecond)
+			if wait := contestedAgain - now.Sub(r.at); r.held && wait > 0 {
+				left = wait
+			} else {
+				r.held = false // It could have been written now. If it was not, that has another reason.
 			}
 			if again == 0 || left < again {
 				again = left
@@ -154,7 +162,7 @@ func (t *Contests) held(owner types.UID, object Contest, uid types.UID, digest s
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	r := t.records(owner)[object.Kind+"/"+object.Name]
-	if r == nil || r.uid != uid || r.digest != digest || r.times < contestedOften {
+	if r == nil || r.uid != uid || r.digest != digest || r.times < contestedOften || slices.Contains(bounds, object.Kind) {
 		return false
 	}
 	r.held = t.clock.Since(r.at) < contestedAgain
@@ -175,6 +183,9 @@ func (t *Contests) written(owner types.UID, object Contest, uid types.UID, diges
 	}
 	key := object.Kind + "/" + object.Name
 	r := records[key]
+	if r == nil && (object.Kind == "Secret" && !contested || len(records) >= maxRecords) {
+		return
+	}
 	if r == nil || r.uid != uid || t.clock.Since(r.at) >= contestedTold {
 		last := ""
 		if r != nil && r.uid == uid {

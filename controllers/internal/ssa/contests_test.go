@@ -169,6 +169,54 @@ func TestRestoredIsNotContested(t *testing.T) {
 	}
 }
 
+// An object that could be written again, and is not for another reason, is not asked for in a loop.
+func TestHeldObjectThatIsNotWritten(t *testing.T) {
+	t.Parallel()
+	f := newFight(t)
+	for range contestedOften {
+		f.change()
+	}
+	if got := f.change(); got != 0 {
+		t.Fatalf("written %d times within a minute", got)
+	}
+	f.clock.SetTime(f.clock.Now().Add(contestedAgain))
+	if all, again := f.told(); len(all) != 1 || again != contestedTold-contestedAgain {
+		t.Errorf("told %+v, again after %s", all, again)
+	}
+}
+
+// What keeps organizations apart is set back at once, however often.
+func TestBoundsAreNeverHeld(t *testing.T) {
+	t.Parallel()
+	contests := NewContests(api, clocktesting.NewFakePassiveClock(time.Now()))
+	for kind, want := range map[string]bool{"NetworkPolicy": false, "ResourceQuota": false, "LimitRange": false, "RoleBinding": false, "Service": true} {
+		for range 2 * contestedOften {
+			contests.written("owner", Contest{Kind: kind, Name: "berth"}, "uid", "digest", true)
+		}
+		if got := contests.held("owner", Contest{Kind: kind, Name: "berth"}, "uid", "digest"); got != want {
+			t.Errorf("%s: held %t, want %t", kind, got, want)
+		}
+	}
+}
+
+// However many objects an owner has had, the memory of them is bounded, and Secrets that nobody contests take none.
+func TestContestsOfAnOwnerAreBounded(t *testing.T) {
+	t.Parallel()
+	contests := NewContests(api, clocktesting.NewFakePassiveClock(time.Now()))
+	for i := range 2 * maxRecords {
+		contests.written("owner", Contest{Kind: "Secret", Name: fmt.Sprint(i)}, "uid", "digest", false)
+	}
+	if got := len(contests.records("owner")); got != 0 {
+		t.Errorf("%d Secrets are remembered, want none", got)
+	}
+	for i := range 2 * maxRecords {
+		contests.written("owner", Contest{Kind: "Service", Name: fmt.Sprint(i)}, "uid", "digest", false)
+	}
+	if got := len(contests.records("owner")); got != maxRecords {
+		t.Errorf("%d objects are remembered, want %d", got, maxRecords)
+	}
+}
+
 // However many owners there are, the memory of them is bounded.
 func TestContestsAreBounded(t *testing.T) {
 	t.Parallel()
