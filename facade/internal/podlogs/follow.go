@@ -18,9 +18,9 @@ import (
 
 const (
 	// buffered is how many lines wait for a client that reads slowly; then the Pods' streams wait.
-	buffered = 256
-	// maxWrite bounds how many lines are sent at once.
-	maxWrite = 1000
+	buffered = 16
+	// maxWrite bounds how many bytes are sent at once, beyond the last line.
+	maxWrite = 256 << 10
 	// lookInterval is how often the App is asked what keeps its Pods from coming.
 	lookInterval = 5 * time.Second
 	// retryPause is how long to wait before a stream that broke is opened again.
@@ -187,10 +187,11 @@ func (f *follower) news(notes []line) []line {
 // batch returns a line with those that came after it and wait already.
 func (f *follower) batch(first line) []line {
 	lines := []line{first}
-	for len(lines) < maxWrite {
+	for size := len(first.text); size < maxWrite; {
 		select {
 		case l := <-f.lines:
 			lines = append(lines, l)
+			size += len(l.text)
 		default:
 			return lines
 		}

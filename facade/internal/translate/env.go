@@ -39,8 +39,10 @@ func (c *change) variables(want, have []wire.EnvVar) error {
 		if err := c.others.replace(envPath(variable.Name)); err != nil {
 			return err
 		}
-		if err := checkPort(variable); err != nil {
-			return err
+		if !slices.Contains(have, variable) { // What was accepted before stays.
+			if err := checkPort(variable); err != nil {
+				return err
+			}
 		}
 		ref := ac.KeyRef().WithName(name).WithKey(variable.Name)
 		entries = append(entries, *ac.EnvVar().WithName(variable.Name).WithValueFrom(ac.EnvVarSource().WithSecretKeyRef(ref)))
