@@ -78,7 +78,8 @@ func checkUnknown(status int, body []byte, method string) error {
 
 // checkSecrets says which secret a text holds. What an answer shows of an app has its environment.
 func checkSecrets(text []byte, shows bool) error {
-	secrets := []string{canary, apikey.Prefix, "PRIVATE KEY-----"}
+	// A message may name the line that a key lacks. What follows that line, as it is or in JSON, is the key.
+	secrets := []string{canary, apikey.Prefix, "PRIVATE KEY-----\n", `PRIVATE KEY-----\n`}
 	if shows {
 		secrets[0] = canaryLogin
 	}
