@@ -138,7 +138,7 @@ func (h *domainHandlers) newKey(c *gin.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	request, err := certificate.NewSharedRequest(key, hosts[0], hosts[1:]...)
+	request, err := certificate.NewRequest(key, hosts[0], hosts[1:]...)
 	return wire.CSR{CSR: string(request)}, err
 }
 

@@ -121,7 +121,7 @@ func (a *arrangement) checkStrength() error {
 func (a *arrangement) leaf() (member, error) {
 	candidates := a.members
 	if a.key != nil {
-		candidates = filter(candidates, func(m member) bool { return equalKeys(m.PublicKey, a.key) })
+		candidates = filter(candidates, func(m member) bool { return EqualKeys(m.PublicKey, a.key) })
 	}
 	if len(candidates) == 0 {
 		return member{}, problem("No certificate is for the private key.")

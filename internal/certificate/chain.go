@@ -44,11 +44,11 @@ func (c Chain) PEM() []byte {
 func (c Chain) Equal(other Chain) bool { return slices.EqualFunc(c, other, (*x509.Certificate).Equal) }
 
 // IsFor tells whether the leaf is for the private key that has this public half.
-func (c Chain) IsFor(public crypto.PublicKey) bool { return equalKeys(c.Leaf().PublicKey, public) }
+func (c Chain) IsFor(public crypto.PublicKey) bool { return EqualKeys(c.Leaf().PublicKey, public) }
 
 // Has reports whether one of the certificates is for the private key that has this public half.
 func (c Chain) Has(public crypto.PublicKey) bool {
-	return slices.ContainsFunc(c, func(certificate *x509.Certificate) bool { return equalKeys(certificate.PublicKey, public) })
+	return slices.ContainsFunc(c, func(certificate *x509.Certificate) bool { return EqualKeys(certificate.PublicKey, public) })
 }
 
 // Covers tells whether clients take the leaf for a host's by its names.

@@ -161,11 +161,11 @@ func TestParseForms(t *testing.T) {
 				t.Fatalf("ParseChain: got %q, %v\n%s", subjects(got), err, text)
 			}
 			key, err := ParseKey([]byte(keyText))
-			if err != nil || !equalKeys(leaf.key.Public(), key.Public()) {
+			if err != nil || !EqualKeys(leaf.key.Public(), key.Public()) {
 				t.Fatalf("ParseKey: %v\n%s", err, keyText)
 			}
 			pair, err := ParsePair([]byte(form(string(chain.PEM())+string(encode(t, leaf.key)))), nil)
-			if err != nil || !pair.Certificates.Equal(chain) || !equalKeys(leaf.key.Public(), pair.Public) {
+			if err != nil || !pair.Certificates.Equal(chain) || !EqualKeys(leaf.key.Public(), pair.Public) {
 				t.Fatalf("ParsePair: got %q, %v", subjects(pair.Certificates), err)
 			}
 			kept, err := Kept(Keep([]byte(text)))

@@ -91,7 +91,7 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		keptParts, keptErr := Kept(kept)
-		if keptErr != nil || !keptParts.Certificates.Equal(p.Certificates) || p.Public != nil && !equalKeys(keptParts.Public, p.Public) {
+		if keptErr != nil || !keptParts.Certificates.Equal(p.Certificates) || p.Public != nil && !EqualKeys(keptParts.Public, p.Public) {
 			t.Errorf("kept it isn't the same: %v", keptErr)
 		}
 		written := p.Certificates.PEM()
@@ -103,7 +103,7 @@ func FuzzParse(f *testing.F) {
 			written = append(written, key...)
 		}
 		again, err := Parse(written)
-		if err != nil || !again.Certificates.Equal(p.Certificates) || p.Public != nil && !equalKeys(again.Public, p.Public) {
+		if err != nil || !again.Certificates.Equal(p.Certificates) || p.Public != nil && !EqualKeys(again.Public, p.Public) {
 			t.Errorf("written it isn't the same: %v", err)
 		}
 		if _, err := p.Certificates.Arrange(host, p.Public, now); len(p.Certificates) > 0 && err != nil {

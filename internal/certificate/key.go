@@ -8,7 +8,6 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -127,17 +126,4 @@ func EncodeKey(key crypto.Signer) ([]byte, error) {
 		return nil, fmt.Errorf("encode a private key: %w", err)
 	}
 	return pem.EncodeToMemory(&pem.Block{Type: blockKey, Bytes: der}), nil
-}
-
-// NewRequest makes a certificate signing request for a host, as PEM. The host is the common name too, unless it is too long for one.
-func NewRequest(key crypto.Signer, host string) ([]byte, error) {
-	template := &x509.CertificateRequest{DNSNames: []string{host}}
-	if len(host) <= maxCommonName {
-		template.Subject = pkix.Name{CommonName: host}
-	}
-	der, err := x509.CreateCertificateRequest(rand.Reader, template, key)
-	if err != nil {
-		return nil, fmt.Errorf("make a certificate signing request: %w", err)
-	}
-	return pem.EncodeToMemory(&pem.Block{Type: blockRequest, Bytes: der}), nil
 }

@@ -122,7 +122,7 @@ func (p Parts) Join(other Parts) (Parts, error) {
 		}
 	}
 	if other.Public != nil {
-		if p.Public != nil && !equalKeys(p.Public, other.Public) {
+		if p.Public != nil && !EqualKeys(p.Public, other.Public) {
 			return Parts{}, problem("It holds another private key than the one that is beside the certificate. Send one of them.")
 		}
 		joined.Public, joined.Private = other.Public, other.Private
@@ -170,14 +170,15 @@ func addKey(p *Parts, b block) error {
 	if err != nil {
 		return err
 	}
-	if p.Public != nil && !equalKeys(p.Public, key.Public()) {
+	if p.Public != nil && !EqualKeys(p.Public, key.Public()) {
 		return problem("It holds several private keys. Send the one of the certificate.")
 	}
 	p.Private, p.Public = key, key.Public()
 	return nil
 }
 
-func equalKeys(a, b crypto.PublicKey) bool {
+// EqualKeys reports whether two public keys are the same.
+func EqualKeys(a, b crypto.PublicKey) bool {
 	key, ok := a.(interface{ Equal(crypto.PublicKey) bool })
 	return ok && key.Equal(b)
 }

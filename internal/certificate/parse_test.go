@@ -60,7 +60,7 @@ func TestParseKeyForms(t *testing.T) {
 				"Twice":            join(text, text), "InBothForms": join(text, encode(t, tc.key)), "BehindCertificate": join(chainOf(leaf).PEM(), text),
 			} {
 				got, err := ParseKey(beside)
-				if err != nil || !equalKeys(tc.key.Public(), got.Public()) {
+				if err != nil || !EqualKeys(tc.key.Public(), got.Public()) {
 					t.Errorf("%s as %s, %s: %v", name, label, place, err)
 				}
 			}

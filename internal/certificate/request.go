@@ -9,12 +9,9 @@ import (
 	"fmt"
 )
 
-// NewSharedRequest returns a certificate signing request, as PEM, for a host and others that one certificate is to cover. The first host is also the
-// common name, as in NewRequest.
-func NewSharedRequest(key crypto.Signer, host string, others ...string) ([]byte, error) {
-	if len(others) == 0 {
-		return NewRequest(key, host)
-	}
+// NewRequest returns a certificate signing request, as PEM, for a host and others that one certificate is to cover. The first host is also the common
+// name, unless it is too long for one.
+func NewRequest(key crypto.Signer, host string, others ...string) ([]byte, error) {
 	template := &x509.CertificateRequest{DNSNames: append([]string{host}, others...)}
 	if len(host) <= maxCommonName {
 		template.Subject = pkix.Name{CommonName: host}

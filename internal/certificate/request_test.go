@@ -29,7 +29,7 @@ func TestSharedRequest(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			text, err := NewSharedRequest(key, tc.host, tc.others...)
+			text, err := NewRequest(key, tc.host, tc.others...)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -109,8 +109,7 @@ func (c *domainChange) awaits(host string, key crypto.Signer) bool {
 		return true
 	}
 	used := keyIn(c.observed.Keys[at])
-	public, ok := key.Public().(interface{ Equal(crypto.PublicKey) bool })
-	return used == nil || !ok || !public.Equal(used.Public())
+	return used == nil || !certificate.EqualKeys(key.Public(), used.Public())
 }
 
 // isKeyOf reports whether a Secret, which may be nil, holds the private key of a certificate.
