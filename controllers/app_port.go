@@ -84,17 +84,24 @@ func (r *appReconciler) namedPort(ctx context.Context, s *appScope) error {
 	return nil
 }
 
+// presentDeployment returns the App's Deployment as it is; an empty one if the App has none.
+func (r *appReconciler) presentDeployment(ctx context.Context, app *v1alpha1.App) (appsv1.Deployment, error) {
+	var have appsv1.Deployment
+	have.Namespace, have.Name = app.GetNamespace(), app.GetName()
+	owned, err := ssa.Has(ctx, r.client, app, &have)
+	if err != nil || !owned {
+		return appsv1.Deployment{}, err
+	}
+	return have, nil
+}
+
 // keepDeployment reads the Deployment and leaves it as it is, so that the version that runs goes on.
 func (r *appReconciler) keepDeployment(ctx context.Context, s *appScope) error {
-	var have appsv1.Deployment
-	have.Namespace, have.Name = s.app.GetNamespace(), s.app.GetName()
-	owned, err := ssa.Has(ctx, r.client, s.app, &have)
+	have, err := r.presentDeployment(ctx, s.app)
 	if err != nil {
 		return err
 	}
-	if owned {
-		s.deployment = have
-	}
+	s.deployment = have
 	return phase.Wait(0, v1alpha1.ReasonPending, "The Deployment is not changed before the port is known.")
 }
 

@@ -17,7 +17,6 @@ import (
 	"github.com/berth-dev/berth/controllers/internal/desired"
 	"github.com/berth-dev/berth/controllers/internal/image"
 	"github.com/berth-dev/berth/controllers/internal/phase"
-	"github.com/berth-dev/berth/controllers/internal/ssa"
 	"github.com/berth-dev/berth/internal/envport"
 )
 
@@ -37,14 +36,9 @@ func ParseMirror(text string) (Mirror, error) { return image.ParseMirror(text) }
 //
 // The Deployment says which port an image has, so that a registry is asked once for each version of an App, and never since the operator restarts.
 func (r *appReconciler) imagePort(ctx context.Context, s *appScope) error {
-	var have appsv1.Deployment
-	have.Namespace, have.Name = s.app.GetNamespace(), s.app.GetName()
-	owned, err := ssa.Has(ctx, r.client, s.app, &have)
+	have, err := r.presentDeployment(ctx, s.app)
 	if err != nil {
 		return err
-	}
-	if !owned {
-		have = appsv1.Deployment{}
 	}
 	if known := knownPort(s.app, &have); known.Number != 0 {
 		s.port = known

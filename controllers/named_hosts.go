@@ -7,7 +7,6 @@ import (
 	"sync"
 
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
@@ -126,11 +125,7 @@ func (n *namedHosts) concerned(kind v1alpha1.HostHolderKind) handler.EventHandle
 
 // forgetDeleted forgets Apps or Domains that are gone.
 func (n *namedHosts) forgetDeleted() handler.EventHandler {
-	return handler.Funcs{
-		DeleteFunc: func(_ context.Context, e event.DeleteEvent, _ workqueue.TypedRateLimitingInterface[reconcile.Request]) {
-			n.forget(e.Object)
-		},
-	}
+	return onDelete(func(o client.Object) { n.forget(o) })
 }
 
 // hostChangedHands lets through what decides whose a host is, and that it is proven.

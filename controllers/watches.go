@@ -257,12 +257,19 @@ func unlistable(ctx context.Context, err error) []reconcile.Request {
 
 // forgetDeleted forgets what is remembered of Apps that are gone.
 func (r *appReconciler) forgetDeleted() handler.EventHandler {
+	return onDelete(func(o client.Object) {
+		r.ports.forget(o.GetUID())
+		if r.images != nil {
+			r.images.Forget(o.GetUID())
+		}
+	})
+}
+
+// onDelete returns a handler that forgets what is remembered of deleted objects, and enqueues nothing.
+func onDelete(forget func(client.Object)) handler.EventHandler {
 	return handler.Funcs{
 		DeleteFunc: func(_ context.Context, e event.DeleteEvent, _ workqueue.TypedRateLimitingInterface[reconcile.Request]) {
-			r.ports.forget(e.Object.GetUID())
-			if r.images != nil {
-				r.images.Forget(e.Object.GetUID())
-			}
+			forget(e.Object)
 		},
 	}
 }
