@@ -3,7 +3,6 @@ package image
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -14,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/berth-dev/berth/internal/authorities"
 	"github.com/berth-dev/berth/internal/egress"
 )
 
@@ -100,12 +100,9 @@ func (g *guarded) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 func newTransport(o Options) (http.RoundTripper, error) {
-	roots, err := x509.SystemCertPool()
+	roots, err := authorities.With(o.Authorities)
 	if err != nil {
-		return nil, fmt.Errorf("read the system's certificate authorities: %w", err)
-	}
-	if len(o.Authorities) > 0 && !roots.AppendCertsFromPEM(o.Authorities) {
-		return nil, errors.New("the authorities of registries hold no certificate in PEM")
+		return nil, fmt.Errorf("authorities of registries: %w", err)
 	}
 	plain, trusted := map[string]bool{}, map[string]bool{}
 	for _, m := range o.Mirrors {

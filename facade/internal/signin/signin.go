@@ -8,7 +8,6 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -17,6 +16,8 @@ import (
 	"time"
 
 	"github.com/gorilla/securecookie"
+
+	"github.com/berth-dev/berth/internal/authorities"
 )
 
 // MinSessionKey is how many bytes a session key has at least.
@@ -101,19 +102,16 @@ func checkURL(text string) error {
 }
 
 // newClient returns the client that talks to the identity provider.
-func newClient(authorities []byte) (*http.Client, error) {
+func newClient(trusted []byte) (*http.Client, error) {
 	transport, ok := http.DefaultTransport.(*http.Transport)
 	if !ok {
 		return nil, errors.New("the default transport is none of net/http's")
 	}
 	transport = transport.Clone()
-	if len(authorities) > 0 {
-		roots, err := x509.SystemCertPool()
+	if len(trusted) > 0 {
+		roots, err := authorities.With(trusted)
 		if err != nil {
-			return nil, fmt.Errorf("read the system's authorities: %w", err)
-		}
-		if !roots.AppendCertsFromPEM(authorities) {
-			return nil, errors.New("the authorities of the identity provider hold no certificate")
+			return nil, fmt.Errorf("authorities of the identity provider: %w", err)
 		}
 		transport.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
 	}
