@@ -3,9 +3,10 @@ package mail
 import (
 	"context"
 	"net"
-	"net/netip"
 	"strconv"
 	"time"
+
+	"github.com/berth-dev/berth/internal/egress"
 )
 
 const (
@@ -32,18 +33,15 @@ func (b *bounded) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// dial connects to the server. Where it is an app's, each address is looked at when it is about to be connected to, after the name was resolved
-// once: an answer of DNS that changes in between would change nothing. The connection ends with ctx.
+// dial connects to the server: to one of an app's only where egress allows it. The connection ends with ctx.
 func (r *route) dial(ctx context.Context) (net.Conn, error) {
-	dialer := &net.Dialer{Resolver: r.sender.resolver, Timeout: min(connectTimeout, r.sender.timeout)}
-	host := r.host
-	if !r.settings.Platform {
-		dialer.Control = r.sender.guard.Safe
-		if _, err := netip.ParseAddr(host); err != nil {
-			host += "." // A name of the world's. Without the dot, the domains of the cluster would be tried first.
-		}
+	within, cancel := context.WithTimeout(ctx, min(connectTimeout, r.sender.timeout))
+	defer cancel()
+	connect := egress.New(egress.Options{Allowed: r.sender.networks, Resolver: r.sender.resolver}).DialContext
+	if r.settings.Platform {
+		connect = (&net.Dialer{Resolver: r.sender.resolver}).DialContext
 	}
-	connection, err := dialer.DialContext(ctx, "tcp", net.JoinHostPort(host, strconv.Itoa(r.settings.Port)))
+	connection, err := connect(within, "tcp", net.JoinHostPort(r.host, strconv.Itoa(r.settings.Port)))
 	if err != nil {
 		return nil, err
 	}

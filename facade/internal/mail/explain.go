@@ -11,10 +11,9 @@ import (
 	"time"
 	"unicode"
 
-	"code.dny.dev/ssrf"
-
 	"github.com/berth-dev/berth/facade/internal/apierr"
 	"github.com/berth-dev/berth/facade/internal/wire"
+	"github.com/berth-dev/berth/internal/egress"
 )
 
 // maxWords is how much, in characters, of what a server says is passed on.
@@ -54,7 +53,7 @@ func (s *Sender) wayProblem(ctx context.Context, settings Settings, err error) s
 		}
 	}
 	unknown, lookedUp := errors.AsType[*net.DNSError](err)
-	if errors.Is(err, ssrf.ErrProhibitedIP) || lookedUp && unknown.IsNotFound {
+	if egress.IsProhibited(err) || lookedUp && unknown.IsNotFound {
 		// In the same words, or it would tell what there is inside the platform.
 		return fmt.Sprintf("There is no %s with a public address; the platform connects to none inside itself or a private network.", server)
 	}

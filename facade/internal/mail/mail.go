@@ -6,19 +6,18 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"net"
 	netmail "net/mail"
 	"net/netip"
 	"time"
 
-	"code.dny.dev/ssrf"
 	gomail "github.com/wneessen/go-mail"
 
 	"github.com/berth-dev/berth/facade/internal/apierr"
 	"github.com/berth-dev/berth/facade/internal/mailbox"
 	"github.com/berth-dev/berth/facade/internal/wire"
+	"github.com/berth-dev/berth/internal/authorities"
 )
 
 // DefaultTimeout is how long a server may take for each step, such as its greeting. Some greet late on purpose, to be rid of senders who don't
@@ -45,7 +44,7 @@ type Options struct {
 type Sender struct {
 	name     string
 	roots    *x509.CertPool
-	guard    *ssrf.Guardian
+	networks []netip.Prefix
 	limit    limit
 	resolver *net.Resolver
 	timeout  time.Duration
@@ -56,25 +55,14 @@ type Sender struct {
 
 // New makes a Sender. The error says that the authorities can't be read.
 func New(options Options) (*Sender, error) {
-	roots, err := x509.SystemCertPool()
+	roots, err := authorities.With(options.Authorities)
 	if err != nil {
-		return nil, fmt.Errorf("read the system's certificate authorities: %w", err)
-	}
-	if len(options.Authorities) > 0 && !roots.AppendCertsFromPEM(options.Authorities) {
-		return nil, errors.New("the authorities of mail servers hold no certificate in PEM")
-	}
-	var v4, v6 []netip.Prefix
-	for _, network := range options.Networks {
-		if network.Addr().Is4() {
-			v4 = append(v4, network)
-		} else {
-			v6 = append(v6, network)
-		}
+		return nil, fmt.Errorf("authorities of mail servers: %w", err)
 	}
 	timeout := cmp.Or(options.Timeout, DefaultTimeout)
 	return &Sender{
 		name: options.Name, roots: roots, limit: limit{now: time.Now}, timeout: timeout, patience: min(patience, timeout), tlsPorts: []int{465, 2465},
-		guard: ssrf.New(ssrf.WithAnyPort(), ssrf.WithAllowedV4Prefixes(v4...), ssrf.WithAllowedV6Prefixes(v6...)),
+		networks: options.Networks,
 	}, nil
 }
 

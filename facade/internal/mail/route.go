@@ -4,11 +4,9 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"io"
 	"net/netip"
 	"os"
 	"slices"
-	"syscall"
 	"unicode"
 
 	"github.com/berth-dev/berth/facade/internal/apierr"
@@ -98,12 +96,9 @@ func speaksTLS(err error) bool {
 	if otherwise, ok := errors.AsType[tls.RecordHeaderError](err); ok {
 		return isTLSRecord(otherwise.RecordHeader[0]) || !unicode.IsDigit(rune(otherwise.RecordHeader[0]))
 	}
-	for _, silence := range []error{io.EOF, io.ErrUnexpectedEOF, syscall.ECONNRESET, syscall.EPIPE, os.ErrDeadlineExceeded} {
-		if failed, ok := errors.AsType[*stepError](err); ok && failed.step == stepTLS && errors.Is(err, silence) {
-			return false
-		}
-	}
-	return true
+	failed, ok := errors.AsType[*stepError](err)
+	wasSilent := isLost(err) || errors.Is(err, os.ErrDeadlineExceeded)
+	return !ok || failed.step != stepTLS || !wasSilent
 }
 
 // race finds out what a silent server waits for: it gets the first bytes of TLS on the connection that there is, and has time to greet on another.
