@@ -18,7 +18,7 @@ const (
 	evictedReason = "Evicted"
 )
 
-// isEnding reports whether a Pod has ended for good or is about to be ended from outside. How its container ends then is no crash.
+// isEnding reports whether a Pod has ended for good or is about to be ended from outside. The exit of its container is then not a crash.
 func isEnding(pod *corev1.Pod) bool {
 	return isDead(pod) || podCondition(pod, corev1.DisruptionTarget).Status == corev1.ConditionTrue
 }

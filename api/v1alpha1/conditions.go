@@ -150,7 +150,7 @@ const (
 	ReasonNamespaceAdopted = "NamespaceAdopted"
 	// ReasonOrganizationCreated means that Berth has created an Organization for a Namespace that was one by its label alone.
 	ReasonOrganizationCreated = "OrganizationCreated"
-	// ReasonAccessRemoved means that Berth has removed the RoleBindings from a Namespace that is no longer an organization.
+	// ReasonAccessRemoved means that Berth has removed the RoleBindings from a Namespace that stopped being an organization.
 	ReasonAccessRemoved = "AccessRemoved"
 	// ReasonProofForgotten means that a host which an earlier Organization of the name had proven to own has to be proven again.
 	ReasonProofForgotten = "ProofForgotten"

@@ -71,7 +71,7 @@ type DomainSpec struct {
 	// +optional
 	Mail *DomainMail `json:"mail,omitempty"`
 
-	// authentication says what the platform's login does: Enabled, LoginOnly (nobody can register) or Disabled (only the site's managers log in).
+	// authentication says what the platform's login does: Enabled, LoginOnly (registration is closed) or Disabled (only the site's managers log in).
 	// Berth does nothing by it. Default: Enabled, which is not filled in, so that a client that leaves it out does not own it.
 	// +optional
 	Authentication DomainAuthentication `json:"authentication,omitempty"`
@@ -113,7 +113,7 @@ type DomainTLS struct {
 	// its private key. The host serves it normalized, its own certificate first. The Secret must have the label berth.dev/secret=certificate;
 	// Berth reads no other. It is used once it is valid for the host: the key matches and is strong enough, the name is covered, every
 	// certificate belongs to the chain, and neither the host's nor its issuer's has expired. It may name other hosts, and wildcards, but none that
-	// is reserved or another organization's; if one becomes so, the certificate is no longer served. A change of the Secret is followed.
+	// is reserved or another organization's; if that changes, the certificate is withdrawn. A change of the Secret is followed.
 	// +optional
 	SecretRef *SecretRef `json:"secretRef,omitempty"`
 }

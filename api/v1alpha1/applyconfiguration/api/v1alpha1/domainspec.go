@@ -25,7 +25,7 @@ type DomainSpecApplyConfiguration struct {
 	TLS *DomainTLSApplyConfiguration `json:"tls,omitempty"`
 	// mail is how the App's notifications are sent for this host. Without it, or a field of it, the platform's own settings apply.
 	Mail *DomainMailApplyConfiguration `json:"mail,omitempty"`
-	// authentication says what the platform's login does: Enabled, LoginOnly (nobody can register) or Disabled (only the site's managers log in).
+	// authentication says what the platform's login does: Enabled, LoginOnly (registration is closed) or Disabled (only the site's managers log in).
 	// Berth does nothing by it. Default: Enabled, which is not filled in, so that a client that leaves it out does not own it.
 	Authentication *apiv1alpha1.DomainAuthentication `json:"authentication,omitempty"`
 }

@@ -16,7 +16,7 @@ type DomainTLSApplyConfiguration struct {
 	// its private key. The host serves it normalized, its own certificate first. The Secret must have the label berth.dev/secret=certificate;
 	// Berth reads no other. It is used once it is valid for the host: the key matches and is strong enough, the name is covered, every
 	// certificate belongs to the chain, and neither the host's nor its issuer's has expired. It may name other hosts, and wildcards, but none that
-	// is reserved or another organization's; if one becomes so, the certificate is no longer served. A change of the Secret is followed.
+	// is reserved or another organization's; if that changes, the certificate is withdrawn. A change of the Secret is followed.
 	SecretRef *SecretRefApplyConfiguration `json:"secretRef,omitempty"`
 }
 
