@@ -36,15 +36,17 @@ type kubelet struct {
 	node string
 
 	mu sync.Mutex
-	// ended tells the Pods whose container has ended; queries are what each Pod was asked for last.
-	ended   map[string]bool
+	// ended tells the Pods whose container has ended, and watched those whose log has been read to its end by a request that follows it, from where on
+	// no rotation is missed.
+	ended, watched map[string]bool
+	// queries are what each Pod was asked for last.
 	queries map[string]string
 }
 
 // newKubelet makes a node with a kubelet.
 func newKubelet(t *testing.T) *kubelet {
 	t.Helper()
-	k := &kubelet{dir: t.TempDir(), ended: map[string]bool{}, queries: map[string]string{}}
+	k := &kubelet{dir: t.TempDir(), ended: map[string]bool{}, watched: map[string]bool{}, queries: map[string]string{}}
 	k.node = testenv.StartKubelet(t, suite.cluster, k)
 	return k
 }
@@ -98,10 +100,17 @@ func (k *kubelet) query(pod string) string {
 	return k.queries[pod]
 }
 
+func (k *kubelet) follows(pod string) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.watched[pod]
+}
+
 // ContainerStatus says whether a container runs; its id is the name of its Pod.
 func (k *kubelet) ContainerStatus(_ context.Context, id string, _ bool) (*runtimeapi.ContainerStatusResponse, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	k.watched[id] = true // The kubelet's code asks once it watches the log.
 	state := runtimeapi.ContainerState_CONTAINER_RUNNING
 	if k.ended[id] {
 		state = runtimeapi.ContainerState_CONTAINER_EXITED

@@ -188,7 +188,7 @@ func TestLogsRotated(t *testing.T) {
 	check("", "one\n", "two\n")
 	f := follow(t, key, appPath(org, slug)+"logs/?follow=true&tail=1")
 	f.want(t, "two")
-	eventually(t, "the Pod is followed", func() bool { return strings.Contains(node.query("web"), "follow=true") })
+	eventually(t, "the Pod is followed", func() bool { return node.follows("web") })
 	node.rotate(t, "web")
 	check("", "[web has printed nothing, or its node has rotated the lines away]\n")
 	node.print(t, "web", 100, "three")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"net/http"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -13,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/facade/internal/apierr"
 	"github.com/berth-dev/berth/facade/internal/translate"
 )
 
@@ -40,6 +42,20 @@ func (s *Store) expect(ctx context.Context, kind string, want client.Object) err
 		err = stale(kind, want.GetName())
 	}
 	return err
+}
+
+// outdated reports whether a plan was refused with a 409 because of objects that the API server has otherwise by now: a field manager may have set or
+// given back a field a moment ago. Who manages a field is not part of the generation, so resource versions are compared.
+func (s *Store) outdated(ctx context.Context, observed translate.Observed, refusal error) bool {
+	var refused *apierr.Error
+	if !errors.As(refusal, &refused) || refused.Status != http.StatusConflict {
+		return false
+	}
+	changed := func(kind string, o client.Object) bool {
+		found, err := s.lookUp(ctx, kind, client.ObjectKeyFromObject(o))
+		return err == nil && found.ResourceVersion != o.GetResourceVersion()
+	}
+	return changed("App", observed.App) || observed.Domain != nil && changed("Domain", observed.Domain)
 }
 
 // lookUp returns the metadata of an object as the API server has it; without a UID if there is none. The facade asks as itself. It doesn't list, which

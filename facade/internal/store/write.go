@@ -143,6 +143,9 @@ func (s *Store) change(ctx context.Context, app client.ObjectKey, find finder, p
 		}
 		changes, planErr := plan(s.platform, before, fresh)
 		if planErr != nil {
+			if err = planErr; s.outdated(w.ctx, before, planErr) && s.awaitNewer(w.ctx, before, changes, find) {
+				continue
+			}
 			return before, w.undo(planErr)
 		}
 		var after translate.Observed
