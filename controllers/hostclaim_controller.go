@@ -121,7 +121,7 @@ func (r *hostClaimReconciler) release(ctx context.Context, claim *v1alpha1.HostC
 	if left := hostclaim.BindTimeLeft(claim, now); left > 0 {
 		return reconcile.Result{RequeueAfter: left}, nil
 	}
-	if claim.Spec.BoundAt == nil || claim.Spec.Organization == "" || r.hold <= 0 {
+	if claim.Spec.BoundAt == nil && claim.Spec.ClaimedAt == nil || claim.Spec.Organization == "" || r.hold <= 0 {
 		return reconcile.Result{}, r.free(ctx, claim, "its holder does not exist")
 	}
 	claim = claim.DeepCopy()

@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/internal/hostclaim"
 )
 
 // awaitClaim waits until a claim says what a test wants.
@@ -56,6 +57,19 @@ func TestClaimOfTheFacadeIsBound(t *testing.T) {
 	expect(t, domain, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouted: succeeded})
 	awaitClaim(t, claim, func(s v1alpha1.HostClaimSpec) bool {
 		return s.BoundAt != nil && s.Holder != nil && s.Holder.Name == "www"
+	})
+}
+
+// A host that the facade claimed again for a Domain that did not come stays its organization's.
+func TestReclaimedHostIsHeld(t *testing.T) {
+	t.Parallel()
+	ns := organization(t)
+	claim := claimFor("again."+ns+".example.com", ns, "never", func(c *v1alpha1.HostClaim) {
+		hostclaim.Reclaim(c, *c.Spec.Holder, time.Now().Add(-2*hostclaim.BindTimeout))
+	})
+	create(t, claim)
+	awaitClaim(t, claim, func(s v1alpha1.HostClaimSpec) bool {
+		return s.Organization == ns && s.HeldUntil != nil && s.Holder == nil
 	})
 }
 

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -107,8 +108,10 @@ func TestCamping(t *testing.T) {
 func TestReleasedHosts(t *testing.T) {
 	org, key, slug := newSite(t, "holder")
 	other, otherKey, otherSlug := newSite(t, "waiter")
-	sibling := "sibling-" + slug
-	call(t, key, http.MethodPost, appsPath(org), map[string]any{"slug": sibling, "location": "example.com/a"}).want(t, http.StatusCreated)
+	sibling, third := "sibling-"+slug, "third-"+slug
+	for _, slug := range []string{sibling, third} {
+		call(t, key, http.MethodPost, appsPath(org), map[string]any{"slug": slug, "location": "example.com/a"}).want(t, http.StatusCreated)
+	}
 	byOther := func(host string) answer {
 		return call(t, otherKey, http.MethodPut, domainPath(other, otherSlug), map[string]any{"domain": host})
 	}
@@ -164,6 +167,14 @@ func TestReleasedHosts(t *testing.T) {
 			release(t, host)
 			byOther(host).wantField(t, "domain", domainIsTaken)
 			bySibling(host).want(t, http.StatusOK)
+			claim := claimOf(t, host)
+			want := v1alpha1.HostClaimSpec{
+				Organization: org, Holder: &v1alpha1.HostHolder{Kind: v1alpha1.HostHolderDomain, Name: sibling}, ClaimedAt: claim.Spec.ClaimedAt,
+			}
+			if diff := cmp.Diff(want, claim.Spec); diff != "" || claim.Spec.ClaimedAt == nil {
+				t.Errorf("the claim: -want, +got:\n%s", diff)
+			}
+			call(t, key, http.MethodPut, domainPath(org, third), map[string]any{"domain": host}).wantField(t, "domain", domainIsTaken)
 		})
 	}
 }
@@ -212,6 +223,8 @@ func TestVerifiedHosts(t *testing.T) {
 	}
 	ask("free").want(t, http.StatusOK)
 	wantClaim(t, "free."+host, "", "", "")
+	sibling := map[string]any{"slug": "sibling-" + slug, "location": "example.com/a", "domain": "free." + host}
+	call(t, key, http.MethodPost, appsPath(org), sibling).wantField(t, "domain", domainIsTaken)
 	ask("unverified").want(t, http.StatusOK)
 	ask("verified").wantField(t, "domain", domainIsTaken)
 	ask("ingress").wantField(t, "domain", domainIsTaken)

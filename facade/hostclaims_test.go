@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/internal/hostclaim"
 )
 
 // newClaim plays the operator: it creates a HostClaim.
@@ -93,7 +94,8 @@ const (
 	domainIsTaken = "This domain is taken."
 )
 
-// TestFacadeHostClaims says that the facade can create claims for Apps and Domains, get them, and nothing else.
+// TestFacadeHostClaims says that the facade can create claims for Apps and Domains, get them, claim hosts again for the organization that has them, and
+// nothing else.
 func TestFacadeHostClaims(t *testing.T) {
 	c := asFacade(t)
 	claim := func(name string, changes ...func(*v1alpha1.HostClaim)) *v1alpha1.HostClaim {
@@ -112,6 +114,17 @@ func TestFacadeHostClaims(t *testing.T) {
 				Organization: organization, Holder: &v1alpha1.HostHolder{Kind: v1alpha1.HostHolderIngress, Namespace: "acme", Name: "web"},
 			}
 		}
+	}
+	again := func(name string, before func(*v1alpha1.HostClaimSpec), change func(*v1alpha1.HostClaim)) error {
+		t.Helper()
+		had := claim(name+"-again", func(c *v1alpha1.HostClaim) { before(&c.Spec) })
+		newClaim(t, had.Name, had.Spec, false)
+		had = claimOf(t, had.Name)
+		hostclaim.Reclaim(had, v1alpha1.HostHolder{Kind: v1alpha1.HostHolderDomain, Name: "another"}, time.Now())
+		if change != nil {
+			change(had)
+		}
+		return c.Update(t.Context(), had)
 	}
 	eventually(t, "the policy is in force", func() bool {
 		return apierrors.IsInvalid(c.Create(t.Context(), claim("ingress", ofIngress("")), client.DryRunAll))
@@ -160,7 +173,27 @@ func TestFacadeHostClaims(t *testing.T) {
 			newClaim(t, "kept.policy.example.org", claim("kept", func(c *v1alpha1.HostClaim) { holds(&c.Spec) }).Spec, false)
 			return c.Delete(t.Context(), claim("kept"))
 		}},
-		"change a claim": {false, func() error {
+		"claim a held host again":  {true, func() error { return again("held", holds, nil) }},
+		"claim a bound host again": {true, func() error { return again("bound", binds, nil) }},
+		"delete a claim of a host that the organization had": {false, func() error {
+			return errors.Join(again("had", holds, nil), c.Delete(t.Context(), claim("had-again")))
+		}},
+		"give a host to another organization": {false, func() error {
+			return again("moved", holds, func(c *v1alpha1.HostClaim) { c.Spec.Organization = "b" })
+		}},
+		"give a host to an Ingress": {false, func() error {
+			return again("routed", holds, ofIngress("acme"))
+		}},
+		"bind a host that is claimed": {false, func() error {
+			return again("given", holds, func(c *v1alpha1.HostClaim) { c.Spec.ClaimedAt, c.Spec.BoundAt = nil, new(metav1.Now()) })
+		}},
+		"hold a host that is claimed": {false, func() error {
+			return again("kept", binds, func(c *v1alpha1.HostClaim) { c.Spec.ClaimedAt = nil; holds(&c.Spec) })
+		}},
+		"label a claim that exists": {false, func() error {
+			return again("labelled", holds, func(c *v1alpha1.HostClaim) { c.Labels = map[string]string{"a": "b"} })
+		}},
+		"patch a claim": {false, func() error {
 			return c.Patch(t.Context(), claim("domain"), client.RawPatch(types.MergePatchType, []byte(`{"spec":{"organization":"b"}}`)))
 		}},
 		"say that a host has been proven": {false, func() error {

@@ -7,10 +7,15 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/berth-dev/berth/api/v1alpha1"
 )
 
 // TestConcurrentClaims says that of many clients who ask two servers for a slug or a host at the same time one gets it, and that the others are
-// told, be they of one organization or of two.
+// told, be they of one organization or of two, and also if the host is held for their organization.
 func TestConcurrentClaims(t *testing.T) {
 	r := newReplicas(t)
 	suite.url = r.first
@@ -41,9 +46,17 @@ func TestConcurrentClaims(t *testing.T) {
 		}},
 	}
 	for name, d := range doors {
-		for _, both := range []bool{false, true} {
-			t.Run(fmt.Sprintf("%s/TwoOrganizations=%t", name, both), func(t *testing.T) {
-				asked := fmt.Sprintf("%s%t-%s", strings.ToLower(name)[:2]+name[len(name)-1:], both, suffix)
+		for _, variant := range []string{"OneOrganization", "TwoOrganizations", "HeldHost"} {
+			both, held := variant == "TwoOrganizations", variant == "HeldHost"
+			t.Run(name+"/"+variant, func(t *testing.T) {
+				asked := strings.ToLower(name[:2]+name[len(name)-1:]+variant[:1]) + "-" + suffix
+				if held {
+					claimed := asked + ".example.org"
+					if d.field == "slug" {
+						claimed = asked + "." + baseDomain
+					}
+					newClaim(t, claimed, v1alpha1.HostClaimSpec{Organization: first, HeldUntil: new(metav1.NewTime(time.Now().Add(time.Hour)))}, false)
+				}
 				answers := race(clients, func(client int) answer {
 					url, org, key, app := r.first, first, firstKey, firstApp
 					if client%2 == 1 {

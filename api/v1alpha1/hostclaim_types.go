@@ -50,6 +50,7 @@ type HostClaimList struct {
 // HostClaimSpec says who has a host.
 //
 // +kubebuilder:validation:XValidation:rule="has(self.holder) != has(self.heldUntil)",message="exactly one of holder and heldUntil must be set"
+// +kubebuilder:validation:XValidation:rule="!has(self.claimedAt) || has(self.holder) && !has(self.boundAt)",message="claimedAt is only set with a holder, and not with boundAt"
 type HostClaimSpec struct {
 	// organization is the organization that has the host. Unset if the host belongs to an Ingress that is not Berth's.
 	// +kubebuilder:validation:MinLength=1
@@ -65,6 +66,11 @@ type HostClaimSpec struct {
 	// a claim that is never bound is deleted a minute later.
 	// +optional
 	BoundAt *metav1.Time `json:"boundAt,omitempty"`
+
+	// claimedAt is when the facade claimed a host that the organization has for another of its Apps or Domains. Unset once the operator has
+	// given the host to the holder; if it has not a minute later, the host is released.
+	// +optional
+	ClaimedAt *metav1.Time `json:"claimedAt,omitempty"`
 
 	// heldUntil is when a released host becomes free for every organization.
 	// +optional

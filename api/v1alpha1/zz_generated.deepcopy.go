@@ -532,6 +532,10 @@ func (in *HostClaimSpec) DeepCopyInto(out *HostClaimSpec) {
 		in, out := &in.BoundAt, &out.BoundAt
 		*out = (*in).DeepCopy()
 	}
+	if in.ClaimedAt != nil {
+		in, out := &in.ClaimedAt, &out.ClaimedAt
+		*out = (*in).DeepCopy()
+	}
 	if in.HeldUntil != nil {
 		in, out := &in.HeldUntil, &out.HeldUntil
 		*out = (*in).DeepCopy()

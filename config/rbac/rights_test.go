@@ -95,7 +95,7 @@ var operatorOrganization = []right{
 var facade = []right{
 	{"list watch", "berth.dev/apps berth.dev/domains", "what REST clients read"},
 	{"get", "berth.dev/apps berth.dev/domains", "whether its cache is up to date, before it says that nothing changes"},
-	{"create get", "berth.dev/hostclaims", "who has a host, before it is promised; an admission policy allows only claims of Apps and Domains"},
+	{"create get update", "berth.dev/hostclaims", "who has a host, before it is promised; an admission policy allows only claims of Apps and Domains"},
 	{"delete", "berth.dev/hostclaims", "claims of what was refused; an admission policy allows only those that are not bound"},
 	{"list watch", "berth.dev/organizations", "which organizations there are, their external ids, and whose hosts require a proof"},
 	{"list watch", "namespaces", "whose Secrets are read, and whose Services have hosts of their names"},

@@ -73,7 +73,7 @@ func Decide(claim *v1alpha1.HostClaim, c Claimant, holderLives bool, now time.Ti
 // decideForeign decides about the host of another organization.
 func decideForeign(claim *v1alpha1.HostClaim, c Claimant, now time.Time) Verdict {
 	switch {
-	case c.Serves && claim.Spec.BoundAt == nil && claim.Spec.Holder != nil:
+	case c.Serves && claim.Spec.BoundAt == nil && claim.Spec.ClaimedAt == nil && claim.Spec.Holder != nil:
 		// The facade has claimed a host that is served, before its claim was created: after an upgrade, or after an administrator deleted it.
 		return Transfer
 	case c.Proven && (claim.Status.VerifiedAt == nil || claim.Spec.Holder == nil):
@@ -110,6 +110,8 @@ func Expired(claim *v1alpha1.HostClaim, now time.Time) bool { return BindTimeLef
 func BindTimeLeft(claim *v1alpha1.HostClaim, now time.Time) time.Duration {
 	age := now.Sub(claim.CreationTimestamp.Time)
 	switch bound := claim.Spec.BoundAt; {
+	case claim.Spec.ClaimedAt != nil:
+		return BindTimeout - now.Sub(claim.Spec.ClaimedAt.Time)
 	case bound == nil:
 		return BindTimeout - age
 	case claim.CreationTimestamp.Sub(bound.Time) > BindTimeout:
@@ -129,6 +131,12 @@ func Bind(claim *v1alpha1.HostClaim, c Claimant, now time.Time) {
 	if c.Proven && claim.Status.VerifiedAt == nil {
 		claim.Status.VerifiedAt = &at
 	}
+}
+
+// Reclaim claims a host that an organization has for another of its Apps or Domains, to which the operator binds it.
+func Reclaim(claim *v1alpha1.HostClaim, holder v1alpha1.HostHolder, now time.Time) {
+	at := metav1.NewTime(now)
+	claim.Spec = v1alpha1.HostClaimSpec{Organization: claim.Spec.Organization, Holder: &holder, ClaimedAt: &at}
 }
 
 // Release takes a host from its holder and holds it for the organization.

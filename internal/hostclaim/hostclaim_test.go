@@ -48,6 +48,11 @@ func restored(age time.Duration) func(*v1alpha1.HostClaim) {
 	}
 }
 
+// reclaimed makes a claim one that the facade has claimed again for another App or Domain of the organization.
+func reclaimed(age time.Duration) func(*v1alpha1.HostClaim) {
+	return func(c *v1alpha1.HostClaim) { hostclaim.Reclaim(c, web, now.Add(-age)) }
+}
+
 func ofIngress(c *v1alpha1.HostClaim) {
 	c.Spec = v1alpha1.HostClaimSpec{Holder: &v1alpha1.HostHolder{Kind: v1alpha1.HostHolderIngress, Namespace: "default", Name: "web"}}
 }
@@ -95,7 +100,15 @@ func TestDecide(t *testing.T) {
 		"SiblingNotRestored": {claim: claimed(restored(time.Hour)), claimant: sibling, want: hostclaim.Update},
 		"OwnRestored":        {claim: claimed(restored(time.Minute)), claimant: own, lives: true, want: hostclaim.Granted},
 		"SiblingNeverCame":   {claim: claimed(unbound(2 * time.Minute)), claimant: sibling, want: hostclaim.Update},
-		"Stranger":           {claim: claimed(), claimant: stranger, lives: true, want: hostclaim.Conflict},
+		"Reclaimed":          {claim: claimed(reclaimed(time.Second)), claimant: own, want: hostclaim.Update},
+		"ReclaimedBySibling": {claim: claimed(reclaimed(time.Second)), claimant: sibling, want: hostclaim.Wait},
+		"ReclaimedAndGone":   {claim: claimed(reclaimed(2 * time.Minute)), claimant: sibling, want: hostclaim.Update},
+		"ReclaimedByAnother": {claim: claimed(reclaimed(0)), claimant: stranger, want: hostclaim.Conflict},
+		"ReclaimedAndServedByAnother": {
+			reason: "A host that the organization had before is not one from before there were claims.",
+			claim:  claimed(reclaimed(0)), claimant: with(stranger, func(c *hostclaim.Claimant) { c.Serves = true }), want: hostclaim.Conflict,
+		},
+		"Stranger": {claim: claimed(), claimant: stranger, lives: true, want: hostclaim.Conflict},
 		"StrangerAfterTheHolder": {
 			reason: "The claim outlives its holder.",
 			claim:  claimed(), claimant: stranger, want: hostclaim.Conflict,

@@ -7,6 +7,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
@@ -18,7 +19,7 @@ import (
 	"github.com/berth-dev/berth/internal/policy"
 )
 
-// +kubebuilder:rbac:groups=berth.dev,resources=hostclaims,verbs=create;get;delete
+// +kubebuilder:rbac:groups=berth.dev,resources=hostclaims,verbs=create;get;update;delete
 
 // claim is a host that a write asks for.
 type claim struct {
@@ -93,21 +94,28 @@ func (s *Store) obtain(ctx context.Context, c claim, leaving []*v1alpha1.Domain)
 		return nil, err
 	}
 	if byProof { // The operator creates the claim, with the proof.
-		return nil, client.IgnoreNotFound(s.judge(ctx, c, byProof, leaving))
+		if err := s.judge(ctx, c, byProof, leaving); !apierrors.IsNotFound(err) {
+			return nil, err
+		}
+		return nil, s.askedBySibling(ctx, c, leaving)
 	}
 	for range attempts {
 		object := c.object()
 		if err := s.own.Create(ctx, object); err == nil {
 			return object, nil
 		} else if !apierrors.IsAlreadyExists(err) {
-			// Not the client's: it must not be told that it lacks a right.
-			return nil, fmt.Errorf("claim host %s: %s", c.host, err.Error())
+			return nil, notTheClients(c.host, err)
 		}
 		if err := s.judge(ctx, c, byProof, leaving); !apierrors.IsNotFound(err) {
 			return nil, err
 		}
 	}
 	return nil, c.refusal
+}
+
+// notTheClients is the error of a write as the facade itself: the client must not be told that it lacks a right.
+func notTheClients(host string, err error) error {
+	return fmt.Errorf("claim host %s: %s", host, err.Error())
 }
 
 // disclaim deletes the HostClaims of a write that the API server has refused, so that nothing of it is left. A claim whose holder asks for the host stays:
@@ -140,6 +148,24 @@ func (s *Store) servedByAnother(ctx context.Context, c claim, byProof bool) (boo
 	}), nil
 }
 
+// askedBySibling is the refusal if another Domain of the organization asks for the host of a claim, which has no HostClaim. Unlike a HostClaim, the cache
+// does not arbitrate between requests at the same time.
+func (s *Store) askedBySibling(ctx context.Context, c claim, leaving []*v1alpha1.Domain) error {
+	domains := &v1alpha1.DomainList{}
+	err := s.cache.List(ctx, domains, client.InNamespace(c.organization), client.MatchingFields{indexHost: c.host}, client.UnsafeDisableDeepCopy)
+	if err != nil {
+		return err
+	}
+	asks := func(d v1alpha1.Domain) bool {
+		goes := d.DeletionTimestamp != nil || slices.ContainsFunc(leaving, func(l *v1alpha1.Domain) bool { return l.UID == d.UID })
+		return !goes && c.holder != v1alpha1.HostHolder{Kind: v1alpha1.HostHolderDomain, Name: d.Name}
+	}
+	if slices.ContainsFunc(domains.Items, asks) {
+		return c.refusal
+	}
+	return nil
+}
+
 func (c claim) object() *v1alpha1.HostClaim {
 	return &v1alpha1.HostClaim{
 		ObjectMeta: metav1.ObjectMeta{Name: c.host},
@@ -150,12 +176,17 @@ func (c claim) object() *v1alpha1.HostClaim {
 // judge returns nil if the HostClaim that exists for a host does not stand in the way of a claim, and the claim's refusal if it does. The error
 // is a 404 of the API server if there is no HostClaim. A host of another organization can only be had by a proof, where that one has none.
 func (s *Store) judge(ctx context.Context, c claim, byProof bool, leaving []*v1alpha1.Domain) error {
+	return retry.RetryOnConflict(retry.DefaultRetry, func() error { return s.judgeOnce(ctx, c, byProof, leaving) })
+}
+
+// judgeOnce does so; the error is a conflict if the HostClaim has changed meanwhile.
+func (s *Store) judgeOnce(ctx context.Context, c claim, byProof bool, leaving []*v1alpha1.Domain) error {
 	found := &v1alpha1.HostClaim{}
 	if err := s.own.Get(ctx, client.ObjectKey{Name: c.host}, found); err != nil {
 		return err
 	}
 	if found.Spec.Organization == c.organization {
-		return s.judgeOwn(ctx, c, found, leaving)
+		return s.judgeOwn(ctx, c, found, byProof, leaving)
 	}
 	if byProof && found.Spec.Organization != "" && found.Status.VerifiedAt == nil {
 		return nil
@@ -165,23 +196,32 @@ func (s *Store) judge(ctx context.Context, c claim, byProof bool, leaving []*v1a
 
 // judgeOwn does so for a HostClaim of the claim's organization. The host is free if it is held, if its holder is the same or is being deleted, or
 // if its holder no longer asks for it. If the HostClaim has not been bound yet, the write that it was created for may be on its way.
-func (s *Store) judgeOwn(ctx context.Context, c claim, found *v1alpha1.HostClaim, leaving []*v1alpha1.Domain) error {
-	holder := found.Spec.Holder
-	if holder == nil || *holder == c.holder {
+//
+// A free host is claimed again: of several Apps and Domains of the organization that ask for it at the same time, one gets it.
+func (s *Store) judgeOwn(ctx context.Context, c claim, found *v1alpha1.HostClaim, byProof bool, leaving []*v1alpha1.Domain) error {
+	if holder := found.Spec.Holder; holder != nil {
+		if *holder == c.holder {
+			return nil
+		}
+		object, asks, err := s.holder(ctx, client.ObjectKey{Namespace: c.organization, Name: holder.Name}, holder.Kind, c.host)
+		if err != nil {
+			return err
+		}
+		isHolder := func(d *v1alpha1.Domain) bool { return d.UID == object.GetUID() }
+		goes := object.GetDeletionTimestamp() != nil || slices.ContainsFunc(leaving, isHolder)
+		if !goes && (asks || !hostclaim.Expired(found, s.now())) {
+			return c.refusal
+		}
+	}
+	if byProof { // The operator binds the claim, with the proof: without one, the organization must not keep a host that is not its own any more.
 		return nil
 	}
-	object, asks, err := s.holder(ctx, client.ObjectKey{Namespace: c.organization, Name: holder.Name}, holder.Kind, c.host)
-	if err != nil {
+	hostclaim.Reclaim(found, c.holder, s.now())
+	err := s.own.Update(ctx, found)
+	if err == nil || apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
 		return err
 	}
-	isHolder := func(d *v1alpha1.Domain) bool { return d.UID == object.GetUID() }
-	if object.GetDeletionTimestamp() != nil || slices.ContainsFunc(leaving, isHolder) {
-		return nil
-	}
-	if hostclaim.Expired(found, s.now()) && !asks {
-		return nil
-	}
-	return c.refusal
+	return notTheClients(c.host, err)
 }
 
 // holder returns the App or Domain that has a name, without a UID if there is none, and whether it asks for a host.

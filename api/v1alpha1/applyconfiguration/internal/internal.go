@@ -320,6 +320,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: boundAt
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: claimedAt
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
     - name: heldUntil
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time

@@ -20,6 +20,9 @@ type HostClaimSpecApplyConfiguration struct {
 	// boundAt is when the operator gave the host to the holder. The facade claims a host before it creates the App or Domain that it is for;
 	// a claim that is never bound is deleted a minute later.
 	BoundAt *v1.Time `json:"boundAt,omitempty"`
+	// claimedAt is when the facade claimed a host that the organization has for another of its Apps or Domains. Unset once the operator has
+	// given the host to the holder; if it has not a minute later, the host is released.
+	ClaimedAt *v1.Time `json:"claimedAt,omitempty"`
 	// heldUntil is when a released host becomes free for every organization.
 	HeldUntil *v1.Time `json:"heldUntil,omitempty"`
 }
@@ -51,6 +54,14 @@ func (b *HostClaimSpecApplyConfiguration) WithHolder(value *HostHolderApplyConfi
 // If called multiple times, the BoundAt field is set to the value of the last call.
 func (b *HostClaimSpecApplyConfiguration) WithBoundAt(value v1.Time) *HostClaimSpecApplyConfiguration {
 	b.BoundAt = &value
+	return b
+}
+
+// WithClaimedAt sets the ClaimedAt field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ClaimedAt field is set to the value of the last call.
+func (b *HostClaimSpecApplyConfiguration) WithClaimedAt(value v1.Time) *HostClaimSpecApplyConfiguration {
+	b.ClaimedAt = &value
 	return b
 }
 
