@@ -123,6 +123,8 @@ func (v *serving) certified(now time.Time) status.Part {
 		return v.ended()
 	case v.site.Source == "" && !v.site.Wildcard && !isIssued(&v.certificate):
 		return status.Progressing(condition, v.hint)
+	case v.site.Source == "" && !v.site.Wildcard && !it.exists:
+		return v.useless(it, now)
 	case !v.routed || v.secret != wanted:
 		return status.Progressing(condition, "The certificate is valid and will be served in a moment.")
 	case v.site.Source != "":

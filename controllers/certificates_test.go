@@ -3,14 +3,17 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 
 	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
 	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/internal/names"
 )
 
 // awaitIssuer waits until a Certificate is to be signed by an issuer.
@@ -100,9 +103,58 @@ func TestSecretOfAUserIsNotAdopted(t *testing.T) {
 	secret := newCertificateSecret(t, ns, tlsSecret(app).Name, pairFor{host: app.Name + "." + baseDomain})
 	eventually(t, func(ctx context.Context) error { return cached.Get(ctx, key(secret), &corev1.Secret{}) })
 	reportReady(t, &cmv1.Certificate{ObjectMeta: named(ns, app.Name)})
-	expect(t, app, status.InProgressStatus, map[string]condition{v1alpha1.ConditionCertified: succeeded})
+	expect(t, app, status.InProgressStatus, map[string]condition{v1alpha1.ConditionCertified: working})
 	quiesce(t, ns)
 	unchanged(t, secret)
+	awaitServed(t, app, "")
+}
+
+// A route names no Secret that a member of the organization has created under one of Berth's names: an ingress controller would serve it for every host
+// in it. Labels and owner references of Berth's make it none of Berth's.
+func TestPlantedSecretIsNotServed(t *testing.T) {
+	t.Parallel()
+	for name, plant := range map[string]func(app *v1alpha1.App) *corev1.Secret{
+		"Issued": func(app *v1alpha1.App) *corev1.Secret { return tlsSecret(app) },
+		"IssuedAndLabelled": func(app *v1alpha1.App) *corev1.Secret {
+			secret := tlsSecret(app)
+			secret.Labels = map[string]string{v1alpha1.LabelSecret: v1alpha1.SecretCertificate}
+			return secret
+		},
+		"Copy": func(app *v1alpha1.App) *corev1.Secret { return forged(copyOf(app), app) },
+		"FormerCopy": func(app *v1alpha1.App) *corev1.Secret {
+			return forged(&corev1.Secret{ObjectMeta: named(app.Namespace, names.FormerCustomSecret(app.Name))}, app)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ns := organization(t)
+			app := newApp(t, ns)
+			domain := &v1alpha1.Domain{ObjectMeta: named(ns, "mirror"), Spec: v1alpha1.DomainSpec{
+				Host: app.Name + "." + baseDomain, AppRef: v1alpha1.AppRef{Name: app.Name},
+				TLS: &v1alpha1.DomainTLS{SecretRef: &v1alpha1.SecretRef{Name: "nothing-here"}},
+			}}
+			if strings.HasPrefix(name, "Issued") {
+				domain.Spec.TLS = nil
+			}
+			create(t, domain)
+			secret := plant(app)
+			secret.Type = corev1.SecretTypeTLS
+			chain, key := newPair(t, pairFor{host: domain.Spec.Host})
+			secret.Data = map[string][]byte{corev1.TLSCertKey: chain, corev1.TLSPrivateKeyKey: key}
+			create(t, secret)
+			awaitStatus(t, app)
+			patch(t, app, func(client.Object) { app.Spec.Replicas = new(int32(2)) })
+			quiesce(t, ns)
+			awaitServed(t, app, "")
+		})
+	}
+}
+
+// forged makes a Secret look like a copy that Berth has made for an App, as far as a member of the organization can.
+func forged(secret *corev1.Secret, app *v1alpha1.App) *corev1.Secret {
+	secret.Labels = map[string]string{v1alpha1.LabelSecret: v1alpha1.SecretCertificate}
+	secret.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(app, v1alpha1.GroupVersion.WithKind("App"))}
+	return secret
 }
 
 // unchanged says that nobody has written an object since it was made.

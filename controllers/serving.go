@@ -2,7 +2,6 @@ package controllers
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
@@ -35,7 +34,7 @@ type serving struct {
 	secret string
 	// since is for when it does.
 	since time.Time
-	// next is the Secret that the route is to name.
+	// next is the Secret that the route is to name, which exists; empty for the router's default certificate.
 	next string
 	// issued is the certificate that an issuer has signed, custom the copy of the user's own.
 	issued, custom stored
@@ -53,6 +52,8 @@ type serving struct {
 
 // stored is a certificate as it lies in a Secret of Berth's.
 type stored struct {
+	// exists says that there is such a Secret.
+	exists bool
 	// chain is empty if there is none that can be read.
 	chain certificate.Chain
 	// since is for when it has been there at least.
@@ -67,45 +68,48 @@ func (s sites) look(ctx context.Context, owner metav1.Object, site desired.Site)
 	if err != nil {
 		return serving{}, err
 	}
-	v := serving{site: site, next: site.TLSSecret}
-	if site.Wildcard {
-		v.next = ""
-	}
-	ours := []string{site.TLSSecret, site.CustomSecret}
-	if site.Default { // Nobody has said of the router's default certificate that it is any other host's.
-		ours = append(ours, "")
-	}
-	if !since.IsZero() && slices.Contains(ours, secret) { // Any other was named by somebody else.
-		v.routed, v.secret, v.since, v.next = true, secret, since, secret
-	}
-	var issued corev1.Secret
-	if v.issued, err = s.stored(ctx, site, site.TLSSecret, &issued); err != nil {
+	v := serving{site: site}
+	if v.issued, err = s.stored(ctx, site, site.TLSSecret, nil); err != nil {
 		return serving{}, err
 	}
-	for _, name := range []string{site.Former().CustomSecret, site.CustomSecret} {
-		var custom corev1.Secret
-		it, err := s.stored(ctx, site, name, &custom)
-		if err != nil {
+	if v.custom, err = s.stored(ctx, site, site.CustomSecret, owner); err != nil {
+		return serving{}, err
+	}
+	if !v.custom.exists { // keepCopy copies the former one before the route names the copy.
+		if v.custom, err = s.stored(ctx, site, site.Former().CustomSecret, owner); err != nil {
 			return serving{}, err
 		}
-		if metav1.IsControlledBy(&custom, owner) { // Only Berth makes copies.
-			v.custom = it
-		}
+	}
+	if v.issued.exists && !site.Wildcard {
+		v.next = site.TLSSecret
+	}
+	// Nobody has said of the router's default certificate that it is any other host's.
+	exist := map[string]bool{
+		site.TLSSecret: v.issued.exists, site.CustomSecret: v.custom.exists, "": site.Default && s.platform.WildcardCertificate,
+	}
+	if !since.IsZero() && exist[secret] { // Any other was named by somebody else, or is gone.
+		v.routed, v.secret, v.since, v.next = true, secret, since, secret
 	}
 	return v, nil
 }
 
-func (s sites) stored(ctx context.Context, site desired.Site, name string, secret *corev1.Secret) (stored, error) {
-	err := s.client.Get(ctx, client.ObjectKey{Namespace: site.Namespace, Name: name}, secret)
-	if err != nil {
+// stored reads a Secret of Berth's, which the owner controls if it is not nil. A Secret without the label is not Berth's, whatever its name says:
+// an admission policy keeps members of an organization from setting the label. A route must not name it, since an ingress controller serves what it
+// finds in it for every host in it.
+func (s sites) stored(ctx context.Context, site desired.Site, name string, owner metav1.Object) (stored, error) {
+	var secret corev1.Secret
+	if err := s.client.Get(ctx, client.ObjectKey{Namespace: site.Namespace, Name: name}, &secret); err != nil {
 		return stored{}, client.IgnoreNotFound(err)
 	}
-	pair, err := keptPair(secret)
+	if secret.GetLabels()[v1alpha1.LabelSecret] != v1alpha1.SecretTLS || owner != nil && !metav1.IsControlledBy(&secret, owner) {
+		return stored{}, nil
+	}
+	pair, err := keptPair(&secret)
 	if err != nil || !pair.Certificates.IsFor(pair.Public) { // Routers serve the first certificate.
-		return stored{}, nil //nolint:nilerr // What can't be read is as good as not there.
+		return stored{exists: true}, nil //nolint:nilerr // It may be replaced by one that can be read.
 	}
 	chain := pair.Certificates
-	return stored{chain: chain, since: ssa.AppliedAt(secret), good: chain.Serves(site.Host, s.clock.Now())}, nil
+	return stored{exists: true, chain: chain, since: ssa.AppliedAt(&secret), good: chain.Serves(site.Host, s.clock.Now())}, nil
 }
 
 // good reports whether clients take what the route serves now for the host's.

@@ -2,7 +2,6 @@ package controllers
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -130,19 +129,11 @@ func TestDomain(t *testing.T) {
 func TestDomainIsNeverBare(t *testing.T) {
 	t.Parallel()
 	ns := organization(t)
-	domain := newDomain(t, ns, "www."+ns+".example.com", newApp(t, ns).Name)
-	expect(t, domain, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouted: succeeded})
+	domain := newServedDomain(t, ns)
 	ingress := routeOf(domain)
+	get(t, ingress)
 	patch(t, ingress, func(client.Object) { ingress.Spec.TLS[0].SecretName = "" })
-	eventually(t, func(ctx context.Context) error {
-		if err := api.Get(ctx, key(ingress), ingress); err != nil {
-			return err
-		}
-		if got, want := ingress.Spec.TLS[0].SecretName, tlsSecret(domain).Name; got != want {
-			return fmt.Errorf("the route names the Secret %q, want %q", got, want)
-		}
-		return nil
-	})
+	awaitServed(t, domain, tlsSecret(domain).Name)
 }
 
 func TestDomainOutsideOfAnOrganization(t *testing.T) {

@@ -165,16 +165,12 @@ func createTLSSecret(t *testing.T, namespace, chain, key string) {
 // replaceTLSSecret replaces the Secret own by whatever this is.
 func replaceTLSSecret(t *testing.T, namespace, chain, key string) {
 	t.Helper()
-	secret, err := json.Marshal(&corev1.Secret{
+	kubectl(t, manifestOf(t, &corev1.Secret{
 		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Secret"},
 		ObjectMeta: metav1.ObjectMeta{
 			Name: "own", Namespace: namespace, Labels: map[string]string{berthv1alpha1.LabelSecret: berthv1alpha1.SecretCertificate},
 		},
 		Type:       corev1.SecretTypeTLS,
 		StringData: map[string]string{corev1.TLSCertKey: chain, corev1.TLSPrivateKeyKey: key},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	kubectl(t, string(secret), "replace", "-f", "-")
+	}), "replace", "-f", "-")
 }

@@ -2,12 +2,17 @@ package e2e
 
 import (
 	"crypto/x509"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	berthv1alpha1 "github.com/berth-dev/berth/api/v1alpha1"
 )
@@ -97,6 +102,55 @@ func TestHostileWildcardMode(t *testing.T) {
 	mustNeverShow(t, "wild-victim-app"+base, "Victim", func(n int) {
 		kubectl(t, "", "annotate", "app", slug, "-n", org, fmt.Sprintf("berth.dev/restartedAt=%d", n), "--overwrite")
 	})
+}
+
+// S2: a Secret that a tenant creates under the name of one of Berth's is served for no host, and cannot be created under the current policies.
+func TestHostilePlantedSecret(t *testing.T) {
+	t.Parallel()
+	const org, slug = "plant-rival", "plant-evil"
+	victim := strangers(t, "plant-victim", "")
+	strangers(t, org, "")
+	victim.deploy(t, "plant-victim-app", "Victim")
+	own, other := slug+"."+berth.Env.BaseDomain, "plant-victim-app."+berth.Env.BaseDomain
+	waitForPage(t, other, "Victim")
+	// A custom certificate that does not exist keeps the host without one.
+	applyDomain(t, org, "evil", own, slug, "tls: {secretRef: {name: nothing-here}}")
+	uid := kubectl(t, fmt.Sprintf(`{apiVersion: berth.dev/v1alpha1, kind: App, metadata: {name: %s, namespace: %s}, spec: {image: %q}}`,
+		slug, org, push(t, "plant:v1")), append(asManager(org), "apply", "-f", "-", "-o", "jsonpath={.metadata.uid}")...)
+	ca, key := newAuthority(t, "Planted"), newKey(t)
+	chain := ca.issue(t, other, key.Public(), func(c *x509.Certificate) { c.DNSNames = []string{other} })
+	for _, kind := range []string{"tls", "custom"} {
+		secret := corev1.Secret{
+			TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Secret"},
+			ObjectMeta: metav1.ObjectMeta{
+				Name: slug + "-" + kind + "-" + uid[:8], Namespace: org, Labels: map[string]string{berthv1alpha1.LabelSecret: berthv1alpha1.SecretCertificate},
+			},
+			Type: corev1.SecretTypeTLS, StringData: map[string]string{corev1.TLSCertKey: chain, corev1.TLSPrivateKeyKey: keyPEM(t, key)},
+		}
+		if out, err := tryKubectl(t, manifestOf(t, secret), append(asManager(org), "create", "-f", "-")...); err == nil ||
+			!strings.Contains(out, "metadata.name must not end in") {
+			t.Errorf("a manager creates Secret %s: %v: %s", secret.Name, err, out)
+		}
+		secret.OwnerReferences = []metav1.OwnerReference{
+			{APIVersion: "berth.dev/v1alpha1", Kind: "App", Name: slug, UID: types.UID(uid), Controller: new(true)},
+		}
+		kubectl(t, manifestOf(t, secret), "create", "-f", "-") // As before there was the policy.
+	}
+	mustNeverShow(t, other, "Victim", func(n int) {
+		kubectl(t, "", "annotate", "app", slug, "-n", org, fmt.Sprintf("berth.dev/restartedAt=%d", n), "--overwrite")
+	})
+	if named := kubectl(t, "", "get", "ingress", "-n", org, "-o", "jsonpath={.items[*].spec.tls[*].secretName}"); named != "" {
+		t.Errorf("the route names Secret %s", named)
+	}
+}
+
+func manifestOf(t *testing.T, o any) string {
+	t.Helper()
+	text, err := json.Marshal(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }
 
 // S7: a Domain names no issuer that its Organization does not allow.
