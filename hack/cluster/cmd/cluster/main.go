@@ -30,6 +30,7 @@ func commands() []command {
 		{"start", "--dir DIR [flags]", "runs a cluster in the foreground", startCommand},
 		{"stop", "--dir DIR", "ends the cluster of a folder and removes its data", stopCommand},
 		{"push", "--registry HOST:PORT NAME:TAG BINARY [ARG...]", "pushes an image of one static program", pushCommand},
+		{"archive", "--file FILE HOST/NAME:TAG BINARY [ARG...]", "writes that image into an archive for containerd", archiveCommand},
 		{"assets", "", "prints a folder for KUBEBUILDER_ASSETS", assetsCommand},
 		{"kubectl", "ARG...", "runs the cluster's kubectl", kubectlCommand},
 		// What start runs of itself.
