@@ -15,11 +15,11 @@ TOOLS := $(BERTH_CACHE)/bin
 CLUSTER := $(CURDIR)/bin/cluster
 RUN := .run
 BASE_DOMAIN := apps.localhost
-ROUTER_NAMESPACE := traefik
 
 # Only a KUBECONFIG on make's command line means an existing cluster: one in the environment is often there by chance.
 ifeq ($(origin KUBECONFIG),command line)
-EXISTING := --kubeconfig=$(KUBECONFIG) --registry=$(REGISTRY) --issuer=$(ISSUER) --ingress-class=$(INGRESS_CLASS) --router-namespace=$(ROUTER_NAMESPACE) --ingress-addr=$(INGRESS_ADDR)
+EXISTING := --kubeconfig=$(KUBECONFIG) --registry=$(REGISTRY) --issuer=$(ISSUER) --ingress-class=$(INGRESS_CLASS) \
+	--router-namespace=$(ROUTER_NAMESPACE) --router-network=$(ROUTER_NETWORK) --ingress-addr=$(INGRESS_ADDR)
 endif
 
 .PHONY: help
@@ -31,13 +31,17 @@ cluster: # build the command that builds and runs the one-node Kubernetes
 	@go -C hack/cluster build -trimpath -o $(CLUSTER) ./cmd/cluster
 
 .PHONY: run
-run: cluster ## run Berth on this machine; with KUBECONFIG=… REGISTRY=… ISSUER=… INGRESS_CLASS=…, in an existing cluster
-ifndef EXISTING
+run: $(if $(EXISTING),,cluster) ## run Berth on this machine; with KUBECONFIG=…, in an existing cluster
+ifdef EXISTING
+	@go build -o $(RUN)/dev ./hack/dev
+	@$(RUN)/dev check $(EXISTING)
+	@$(MAKE) --no-print-directory cluster
+else
 	@$(CLUSTER) doctor
 	@$(CLUSTER) build >/dev/null
 	@mkdir -p $(RUN) && ln -sfn "$$($(CLUSTER) assets)/kubectl" $(RUN)/kubectl
-endif
 	@go build -o $(RUN)/dev ./hack/dev
+endif
 	@$(RUN)/dev up --dir=$(RUN) --cluster=$(CLUSTER) --base-domain=$(BASE_DOMAIN) $(EXISTING)
 
 .PHONY: stop

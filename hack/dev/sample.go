@@ -17,7 +17,7 @@ const sampleApp = "hello"
 
 // deploySample makes the first App as a client would: with a POST to the facade. In a cluster that has it already, it is restarted.
 func deploySample(ctx context.Context, s *stack.Stack) error {
-	body := fmt.Sprintf(`{"slug": %q, "location": "%s/sample:v1", "env": [{"name": "GREETING", "value": "Hello, world,"}]}`, sampleApp, s.Env.Registry)
+	body := fmt.Sprintf(`{"slug": %q, "location": %q, "env": [{"name": "GREETING", "value": "Hello, world,"}]}`, sampleApp, s.Image("sample:v1"))
 	status, _, err := call(ctx, s, http.MethodGet, sampleApp+"/", "")
 	if err != nil {
 		return err
@@ -72,7 +72,9 @@ var welcomeTemplate = template.Must(template.New("welcome").Parse(welcomeText))
 // welcome is what a person wants to read next.
 func welcome(s *stack.Stack) string {
 	var b strings.Builder
-	values := map[string]any{"Env": s.Env, "EnvFile": s.EnvFile(), "Organization": stack.Organization, "App": sampleApp, "People": stack.People()}
+	values := map[string]any{
+		"Env": s.Env, "EnvFile": s.EnvFile(), "Organization": stack.Organization, "App": sampleApp, "Next": s.Image("sample:v2"), "People": stack.People(),
+	}
 	if i := s.Identity(); i != nil {
 		values["IdentityCA"] = i.CA
 	}

@@ -73,9 +73,17 @@ func (s *Stack) push(ctx context.Context) error {
 	return nil
 }
 
-// Push makes an image of one static binary and pushes it to the stack's registry. The name is a repository and a tag.
+// Push makes an image of one static binary and pushes it to the stack's registry, or loads it into the nodes of a cluster that needs none. The name
+// is a repository and a tag.
 func (s *Stack) Push(ctx context.Context, name, binary string, args ...string) error {
-	all := append([]string{"push", "--registry", s.Env.Registry, name, binary}, args...)
+	registry := s.Env.Registry
+	if e := s.opts.Existing; e != nil {
+		if e.Loader != nil {
+			return s.load(ctx, e.Loader, name, binary, args)
+		}
+		registry = e.Registry.Push
+	}
+	all := append([]string{"push", "--registry", registry, name, binary}, args...)
 	return runCommand(exec.CommandContext(ctx, s.opts.Cluster, all...)) //nolint:gosec // The arguments are ours.
 }
 

@@ -40,6 +40,9 @@ func RemoveCluster(ctx context.Context, opts Options) error {
 	if err := opts.complete(); err != nil {
 		return err
 	}
+	if _, err := os.Stat(opts.clusterDir()); errors.Is(err, os.ErrNotExist) {
+		return nil // There was none, and the command may not be built.
+	}
 	return runCommand(exec.CommandContext(ctx, opts.Cluster, "stop", "--dir", opts.clusterDir())) //nolint:gosec // The command is ours.
 }
 

@@ -99,10 +99,10 @@ func (s *Stack) overlayValues(dir string) (map[string]any, error) {
 	values := map[string]any{
 		"Base": base, "Tags": s.tags, "Registry": s.Env.Registry, "BaseDomain": s.opts.BaseDomain,
 		"Issuer": s.issuer(), "IngressClass": s.ingressClass(), "NodePort": 0, "Mail": s.MailServer(), "Identity": s.Identity(), "Amazon": s.amazon(),
-		"RouterNamespace": "", "RouterNetwork": routerNetworks, "RegistryMirrors": s.registryMirrors(),
+		"RouterNamespace": "", "RouterNetwork": routerNetworks, "RegistryMirrors": s.registryMirrors(), "AskRegistries": s.asksRegistries(),
 	}
-	if s.opts.Existing != nil {
-		values["RouterNamespace"], values["RouterNetwork"] = s.opts.Existing.RouterNamespace, ""
+	if e := s.opts.Existing; e != nil {
+		values["RouterNamespace"], values["RouterNetwork"] = e.RouterNamespace, e.RouterNetwork
 	}
 	if s.Env.Mode == "node" {
 		values["NodePort"] = facadeNodePort

@@ -12,10 +12,24 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/berth-dev/berth/hack/dev/stack/existing"
 )
+
+// anExisting returns how Berth is installed into a cluster with everything.
+func anExisting() *Existing {
+	return &Existing{Kubeconfig: "k", Settings: existing.Settings{
+		Registry: existing.Registry{Push: "r", Pull: "r"}, Issuer: "i", IngressClass: "c", RouterNamespace: "n",
+	}}
+}
 
 // render renders the overlay of a stack with a cluster's env file; nil for an existing cluster.
 func render(t *testing.T, env map[string]string) []*unstructured.Unstructured {
+	t.Helper()
+	return renderFor(t, env, anExisting())
+}
+
+func renderFor(t *testing.T, env map[string]string, e *Existing) []*unstructured.Unstructured {
 	t.Helper()
 	s := &Stack{opts: Options{Root: "../../..", Dir: t.TempDir(), BaseDomain: "apps.test"}, facadeAddr: "127.0.0.1:8011"}
 	if err := s.makeSessionKey(); err != nil {
@@ -24,7 +38,7 @@ func render(t *testing.T, env map[string]string) []*unstructured.Unstructured {
 	if env != nil {
 		s.Env.Mode, s.cluster = "node", &cluster{env: env}
 	} else {
-		s.Env.Mode, s.opts.Existing = "existing", &Existing{Kubeconfig: "k", Registry: "r", Issuer: "i", IngressClass: "c", RouterNamespace: "n"}
+		s.Env.Mode, s.opts.Existing = "existing", e
 	}
 	if err := s.opts.complete(); err != nil {
 		t.Fatal(err)
@@ -151,6 +165,39 @@ func TestOverlayNamesTheRouter(t *testing.T) {
 			got := []string{config.Data["ROUTER_NAMESPACE"], config.Data["ROUTER_NETWORK"]}
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("the ConfigMap: -want, +got:\n%s", diff)
+			}
+		})
+	}
+}
+
+// The operator asks no registry that it cannot reach: it would wait for each App.
+func TestOverlayNamesTheRegistryOfAnExistingCluster(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		registry existing.Registry
+		loader   *existing.Loader
+		want     []string
+	}{
+		"Given": {registry: existing.Registry{Push: "r", Pull: "r"}, want: []string{"true", ""}},
+		"DocumentedForPods": {
+			registry: existing.Registry{Push: "localhost:5001", Pull: "k3d-reg:5000", Documented: true, InCluster: "k3d-reg:5000"},
+			want:     []string{"true", "k3d-reg:5000=http://k3d-reg:5000"},
+		},
+		"DocumentedForTheRuntime": {
+			registry: existing.Registry{Push: "localhost:5001", Pull: "localhost:5001", Documented: true}, want: []string{"false", ""},
+		},
+		"None": {loader: &existing.Loader{Tool: "kind", Cluster: "kind"}, want: []string{"false", ""}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			e := anExisting()
+			e.Registry, e.Loader = tc.registry, tc.loader
+			var config corev1.ConfigMap
+			if !find(t, renderFor(t, nil, e), "ConfigMap", "berth-", &config) {
+				t.Fatal("there is no ConfigMap")
+			}
+			if diff := cmp.Diff(tc.want, []string{config.Data["ASK_REGISTRIES"], config.Data["REGISTRY_MIRRORS"]}); diff != "" {
+				t.Errorf("-want, +got:\n%s", diff)
 			}
 		})
 	}

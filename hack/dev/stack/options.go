@@ -6,7 +6,8 @@ import (
 	"errors"
 	"io"
 	"path/filepath"
-	"slices"
+
+	"github.com/berth-dev/berth/hack/dev/stack/existing"
 )
 
 // Organization is the one that every stack begins with.
@@ -45,14 +46,8 @@ type Options struct {
 type Existing struct {
 	// Kubeconfig is the file that leads to it.
 	Kubeconfig string
-	// Registry is where Berth's images are pushed to and pulled from: HOST[:PORT][/REPOSITORY].
-	Registry string
-	// Issuer is the cert-manager ClusterIssuer to use.
-	Issuer string
-	// IngressClass is the IngressClass of the routes.
-	IngressClass string
-	// RouterNamespace is the Namespace of its ingress controller.
-	RouterNamespace string
+	// Settings are how Berth is installed into it. Start fills in what is empty, or fails.
+	existing.Settings
 	// IngressAddr is where its ingress controller answers HTTPS, host:port; may be empty.
 	IngressAddr string
 }
@@ -62,8 +57,8 @@ func (o *Options) complete() error {
 	if o.BaseDomain == "" {
 		return errors.New("the base domain is missing")
 	}
-	if e := o.Existing; e != nil && slices.Contains([]string{e.Kubeconfig, e.Registry, e.Issuer, e.IngressClass, e.RouterNamespace}, "") {
-		return errors.New("an existing cluster needs KUBECONFIG, REGISTRY, ISSUER, INGRESS_CLASS and ROUTER_NAMESPACE")
+	if o.Existing != nil && o.Existing.Kubeconfig == "" {
+		return errors.New("the kubeconfig of the existing cluster is missing")
 	}
 	paths := []*string{&o.Root, &o.Dir}
 	if o.AuditPolicy != "" {

@@ -5,10 +5,15 @@ import (
 	"strings"
 )
 
-// registryMirrors are where the operator asks the registries that the cluster's node pulls from, which have no TLS and are inside. Empty for an
-// existing cluster.
+// registryMirrors are where the operator asks the registries that the cluster's node pulls from, which have no TLS and are inside. For an existing
+// cluster, it is the registry that the cluster documents, if Pods reach it.
 func (s *Stack) registryMirrors() string {
 	switch s.Env.Mode {
+	case "existing":
+		if r := s.opts.Existing.Registry; r.InCluster != "" {
+			return r.Pull + "=http://" + r.InCluster
+		}
+		return ""
 	case "control-plane":
 		return s.Env.Registry + "=http://" + s.Env.Registry
 	case "node":
@@ -21,4 +26,10 @@ func (s *Stack) registryMirrors() string {
 	default:
 		return ""
 	}
+}
+
+// asksRegistries reports whether the operator reaches the registry of the stack's images.
+func (s *Stack) asksRegistries() bool {
+	e := s.opts.Existing
+	return e == nil || e.Loader == nil && (!e.Registry.Documented || e.Registry.InCluster != "")
 }

@@ -19,7 +19,7 @@ func TestRegistryMirrors(t *testing.T) {
 	for mode, tc := range cases {
 		t.Run(mode, func(t *testing.T) {
 			t.Parallel()
-			s := &Stack{opts: Options{Amazon: tc.amazon}}
+			s := &Stack{opts: Options{Amazon: tc.amazon, Existing: anExisting()}}
 			s.Env.Mode, s.Env.Registry = mode, registry
 			if got := s.registryMirrors(); got != tc.want {
 				t.Errorf("mirrors %q, want %q", got, tc.want)

@@ -43,6 +43,8 @@ type Stack struct {
 	facadeAddr string
 	// tags are the image tags of operator and facade, by name; push sets them.
 	tags map[string]string
+	// loaded are the names by which Apps have images that were loaded without a registry, by those that Push took.
+	loaded map[string]string
 	// stopForwarding ends the port forwarding to an existing cluster's facade.
 	stopForwarding context.CancelFunc
 	began          time.Time
@@ -80,6 +82,12 @@ func Start(ctx context.Context, opts Options) (*Stack, error) {
 func (s *Stack) start(ctx context.Context) error {
 	if err := os.MkdirAll(s.opts.Dir, 0o750); err != nil {
 		return err
+	}
+	if s.opts.Existing != nil {
+		if err := s.find(ctx); err != nil { // Before anything takes its time.
+			return err
+		}
+		s.logf("%s", s.opts.Existing.Settings)
 	}
 	var err error
 	if s.facadeAddr, err = s.facadeAddress(); err != nil {
@@ -119,24 +127,29 @@ func (s *Stack) EnvFile() string { return filepath.Join(s.opts.Dir, "env") }
 // Bin is the path of one of the commands that were built: operator, facade, berthctl, sample.
 func (s *Stack) Bin(name string) string { return filepath.Join(s.opts.Dir, "bin", name) }
 
-// connect starts the cluster, or finds the existing one, and makes the clients.
+// connect starts the cluster and makes its clients, unless it is there already.
 func (s *Stack) connect(ctx context.Context) error {
 	s.Env.BaseDomain = s.opts.BaseDomain
 	if e := s.opts.Existing; e != nil {
-		s.Env.Kubeconfig, s.Env.Registry, s.Env.HTTPSAddr, s.Env.Mode = e.Kubeconfig, e.Registry, e.IngressAddr, "existing"
-	} else {
-		c, err := s.startCluster(ctx)
-		if err != nil {
-			return err
-		}
-		s.Env.Kubeconfig, s.Env.Registry, s.Env.Mode = c.env["KUBECONFIG"], c.env["REGISTRY"], c.env["CLUSTER_MODE"]
-		s.Env.HTTPAddr, s.Env.HTTPSAddr, s.Env.CAIngress = c.env["HTTP_ADDR"], c.env["HTTPS_ADDR"], c.env["CLUSTER_CA_INGRESS"]
-		s.Env.ACMEIssuer, s.Env.CAACME, s.Env.Hosts = c.env["CLUSTER_ACME_ISSUER"], c.env["CLUSTER_CA_ACME"], c.env["CLUSTER_HOSTS"]
-		s.Env.MailDir, s.Env.AuditLog = c.env["MAIL_DIR"], c.env["CLUSTER_AUDIT_LOG"]
-		s.AmazonAddr, s.TraefikDir = c.env["FORWARD_AMAZON"], c.env["TRAEFIK_DIR"]
-		s.Git = Git{URL: c.env["FLUX_GIT_URL"], Repositories: c.env["FLUX_GIT_REPOSITORIES"]}
+		s.Env.Kubeconfig, s.Env.Registry, s.Env.HTTPSAddr, s.Env.Mode = e.Kubeconfig, e.Registry.Pull, e.IngressAddr, "existing"
+		return nil // There are clients since find.
 	}
-	config, err := clientcmd.BuildConfigFromFlags("", s.Env.Kubeconfig)
+	c, err := s.startCluster(ctx)
+	if err != nil {
+		return err
+	}
+	s.Env.Kubeconfig, s.Env.Registry, s.Env.Mode = c.env["KUBECONFIG"], c.env["REGISTRY"], c.env["CLUSTER_MODE"]
+	s.Env.HTTPAddr, s.Env.HTTPSAddr, s.Env.CAIngress = c.env["HTTP_ADDR"], c.env["HTTPS_ADDR"], c.env["CLUSTER_CA_INGRESS"]
+	s.Env.ACMEIssuer, s.Env.CAACME, s.Env.Hosts = c.env["CLUSTER_ACME_ISSUER"], c.env["CLUSTER_CA_ACME"], c.env["CLUSTER_HOSTS"]
+	s.Env.MailDir, s.Env.AuditLog = c.env["MAIL_DIR"], c.env["CLUSTER_AUDIT_LOG"]
+	s.AmazonAddr, s.TraefikDir = c.env["FORWARD_AMAZON"], c.env["TRAEFIK_DIR"]
+	s.Git = Git{URL: c.env["FLUX_GIT_URL"], Repositories: c.env["FLUX_GIT_REPOSITORIES"]}
+	return s.makeClients(s.Env.Kubeconfig)
+}
+
+// makeClients makes the clients of the cluster that a kubeconfig leads to.
+func (s *Stack) makeClients(kubeconfig string) error {
+	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
 	if err != nil {
 		return err
 	}
