@@ -9,7 +9,8 @@ import (
 	"helm.sh/helm/v4/pkg/chart/loader"
 )
 
-const enough = "baseDomain: apps.example.com\nimage: {registry: registry.example.com/berth}\n"
+// enough are the values that have to be given.
+const enough = "baseDomain: apps.example.com\nimage: {registry: registry.example.com/berth}\nissuer: {name: letsencrypt}\n"
 
 func TestRefusals(t *testing.T) {
 	t.Parallel()
@@ -19,12 +20,32 @@ func TestRefusals(t *testing.T) {
 		want []string
 	}{
 		"NoBaseDomain": {
-			"nothing can be guessed", "image: {registry: r}\n",
-			[]string{"baseDomain", "missing"},
+			"nothing can be guessed", "image: {registry: r}\nissuer: {name: i}\n",
+			[]string{"baseDomain is required"},
+		},
+		"NoIssuer": {
+			"any issuer would be a guess", "baseDomain: apps.example.com\nimage: {registry: r}\n",
+			[]string{"issuer.name is required"},
+		},
+		"NoneOfThem": {
+			"all is told at once", "",
+			[]string{"baseDomain is required", "image.registry is required", "issuer.name is required"},
+		},
+		"Wildcard": {
+			"the wildcard is that of the DNS record", "baseDomain: \"*.apps.example.com\"\nimage: {registry: r}\nissuer: {name: i}\n",
+			[]string{"baseDomain must be a domain"},
+		},
+		"RegistryURL": {
+			"no image has such a name", "baseDomain: apps.example.com\nimage: {registry: \"https://registry.example.com\"}\nissuer: {name: i}\n",
+			[]string{"image.registry must be", "without a scheme"},
+		},
+		"OneRepository": {
+			"the other image is nowhere", "baseDomain: apps.example.com\nissuer: {name: i}\noperator: {image: {repository: r/operator}}\n",
+			[]string{"image.registry is required"},
 		},
 		"BaseDomain": {
-			"it is a domain, not a URL", "baseDomain: https://example.com\nimage: {registry: r}\n",
-			[]string{"/baseDomain", "pattern"},
+			"it is a domain, not a URL", "baseDomain: https://example.com\nimage: {registry: r}\nissuer: {name: i}\n",
+			[]string{"baseDomain must be a domain", "such as apps.example.com", "https://example.com"},
 		},
 		"NoRegistry": {
 			"Berth's images are nowhere in particular", "baseDomain: apps.example.com\n",

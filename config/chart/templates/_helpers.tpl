@@ -13,8 +13,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 {{- $image := (index $root.Values $component).image }}
 {{- $repository := $image.repository }}
 {{- if not $repository }}
-{{- $registry := required "image.registry is required: where the images operator and facade are, such as registry.example.com/berth" $root.Values.image.registry }}
-{{- $repository = printf "%s/%s" $registry $component }}
+{{- $repository = printf "%s/%s" $root.Values.image.registry $component }}
 {{- end }}
 {{- if $image.digest }}
 {{- printf "%s@%s" $repository $image.digest | quote }}
@@ -27,7 +26,8 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 {{- define "berth.facadeIssuer" -}}
 {{- $root := index . 0 }}
 {{- $own := $root.Values.facade.certificate.issuer }}
-{{- get (ternary $own $root.Values.issuer (ne $own.name "")) (index . 1) | quote }}
+{{- $apps := merge (dict "name" (include "berth.found" (list $root "issuerName"))) $root.Values.issuer }}
+{{- get (ternary $own $apps (ne $own.name "")) (index . 1) | quote }}
 {{- end }}
 
 {{- /*

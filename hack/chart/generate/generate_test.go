@@ -17,7 +17,7 @@ namespace: berth-system
 resources: [namespace.yaml, deployment.yaml, policy.yaml, crd.yaml]
 configMapGenerator:
 - name: berth
-  literals: [BASE_DOMAIN=apps.example.com, KEY_RATE=7, NEW_SETTING=as it is, 'ROUTER_NAMESPACE=a,b']
+  literals: [BASE_DOMAIN=apps.example.com, KEY_RATE=7, NEW_SETTING=as it is, 'NEVER_ORGANIZATIONS=a,b']
 `,
 	"config/default/namespace.yaml": "{apiVersion: v1, kind: Namespace, metadata: {name: berth-system}}",
 	"config/default/deployment.yaml": `
@@ -116,7 +116,10 @@ func TestManifestsBecomeTemplates(t *testing.T) {
 		},
 		"Settings": {
 			"a setting without a value is what the manifests say", "templates/generated/_settings.tpl",
-			[]string{`NEW_SETTING: "as it is"`, "BASE_DOMAIN: {{ .Values.baseDomain | quote }}", `ROUTER_NAMESPACE: {{ .Values.routerNamespaces | join "," | quote }}`},
+			[]string{
+				`NEW_SETTING: "as it is"`, "BASE_DOMAIN: {{ .Values.baseDomain | quote }}",
+				`NEVER_ORGANIZATIONS: {{ .Values.neverOrganizations | join "," | quote }}`,
+			},
 			[]string{"apps.example.com"},
 		},
 		"Deployment": {
@@ -140,7 +143,7 @@ func TestManifestsBecomeTemplates(t *testing.T) {
 		},
 		"Values": {
 			"presets are what the manifests say", "values.yaml",
-			[]string{"# baseDomain: apps.example.com", "  keyRate: 7\n", "  replicas: 2\n", "routerNamespaces:\n- a\n- b\n", "    pool: a\n"},
+			[]string{"# baseDomain: apps.example.com", "  keyRate: 7\n", "  replicas: 2\n", "neverOrganizations:\n- a\n- b\n", "    pool: a\n"},
 			nil,
 		},
 		"README": {"the text around the table stays", "README.md", []string{"# Chart\n", "| `limits.keyRate` | `7` |", "The end.\n"}, nil},

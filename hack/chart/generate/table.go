@@ -1,5 +1,7 @@
 package generate
 
+import "fmt"
+
 // value is one that whoever installs the chart may set.
 type value struct {
 	// path is its name, such as limits.keyRate.
@@ -8,7 +10,8 @@ type value struct {
 	doc string
 	// schema says what it may be. Without one, the path is a group that gets its values later.
 	schema schema
-	// preset is what it is unless it is set; nil: what the manifests say. That of a required value is an example.
+	// preset is what it is unless it is set; nil: what the manifests say. That of a required value is an example, and templates/_cluster.tpl says
+	// that it is missing, with all else that is.
 	preset   any
 	required bool
 	// addon is the kustomize component that the value is about, if any; without it there is no such value.
@@ -22,10 +25,13 @@ type value struct {
 	flags     []string
 }
 
+// found returns the expression of what templates/_cluster.tpl finds for a value that is empty.
+func found(name string) string { return fmt.Sprintf("include \"berth.found\" (list . %q)", name) }
+
 // table has each value but those that every Deployment has; see workloadValues.
 var table = []value{
 	{
-		path: "baseDomain", schema: domain, required: true, preset: "apps.example.com", setting: "BASE_DOMAIN",
+		path: "baseDomain", schema: text, required: true, preset: "apps.example.com", setting: "BASE_DOMAIN",
 		doc: "Apps answer at https://NAME.BASE_DOMAIN; a wildcard DNS record of it leads to the ingress controller.",
 	},
 	{
@@ -38,7 +44,10 @@ var table = []value{
 		path: "image.pullSecrets", schema: list(named), preset: []any{},
 		doc: "Secrets to pull the images with, such as [{name: registry}].",
 	},
-	{path: "issuer.name", schema: word, setting: "ISSUER_NAME", doc: "Its name."},
+	{
+		path: "issuer.name", schema: text, preset: "", setting: "ISSUER_NAME", expression: found("issuerName"),
+		doc: "Its name, such as letsencrypt. Required.",
+	},
 	{
 		path: "issuer.kind", schema: word, preset: "ClusterIssuer", component: "operator", doc: "Its kind.",
 		flags: []string{
@@ -56,15 +65,17 @@ var table = []value{
 		},
 	},
 	{
-		path: "ingressClass", schema: text, setting: "INGRESS_CLASS",
-		doc: "The IngressClass of the routes. Empty: the cluster's default class.",
+		path: "ingressClass", schema: text, preset: "", setting: "INGRESS_CLASS", expression: found("ingressClass"),
+		doc: "The IngressClass of the routes. Empty: the cluster's default class, or its only one.",
 	},
 	{
-		path: "routerNamespaces", schema: list(word), setting: "ROUTER_NAMESPACE",
-		doc: "The Namespaces of ingress controllers that are Pods with an address of their own. Nobody else reaches an App.",
+		path: "routerNamespaces", schema: list(word), preset: []any{}, setting: "ROUTER_NAMESPACE", expression: found("routerNamespaces"),
+		doc: "The Namespaces of ingress controllers that are Pods with an address of their own. Nobody else reaches an App. Empty, without routerNetworks: " +
+			"the Namespace of the ServiceAccount that may write the status of Ingresses or, rendered without the cluster, those in which ingress " +
+			"controllers usually are.",
 	},
 	{
-		path: "routerNetworks", schema: list(word), setting: "ROUTER_NETWORK",
+		path: "routerNetworks", schema: list(word), setting: "ROUTER_NETWORK", expression: found("routerNetworks"),
 		doc: "The networks of other ingress controllers, such as those that use the network of their node: [10.1.0.0/16].",
 	},
 	{

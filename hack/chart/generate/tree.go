@@ -45,7 +45,7 @@ func (t *tree) each(do func(*value)) {
 	}
 }
 
-// valuesFile is values.yaml. Required values stand there as comments, so that the schema sees whether they were given.
+// valuesFile is values.yaml. Required values stand there as comments, so that it is seen whether they were given.
 func (t *tree) valuesFile() (string, error) {
 	var b strings.Builder
 	b.WriteString("# The values of the chart. Written by `make generate`; see hack/chart.\n")
@@ -124,18 +124,11 @@ func (t *tree) schema(path string) schema {
 
 // group is the schema of a group, which has the given properties beside its own.
 func (t *tree) group(path string, properties schema) schema {
-	required := []string{}
 	for _, c := range t.children {
 		properties[c.name] = c.schema(strings.TrimPrefix(path+"."+c.name, "."))
-		if c.value != nil && c.value.required {
-			required = append(required, c.name)
-		}
 	}
 	out := schema{"type": "object", "properties": properties, "additionalProperties": false}
 	maps.Copy(out, rules[path])
-	if len(required) > 0 {
-		out["required"] = required
-	}
 	return out
 }
 

@@ -10,8 +10,8 @@ DEFAULT_FROM_EMAIL: {{ .Values.mail.from | default (printf "no-reply@%s" .Values
 DENY_EGRESS: {{ .Values.denyEgress | join "," | quote }}
 FAILED_LOGINS: {{ .Values.limits.failedLogins | int | quote }}
 HOST_HOLD: {{ .Values.hostHold | quote }}
-INGRESS_CLASS: {{ .Values.ingressClass | quote }}
-ISSUER_NAME: {{ .Values.issuer.name | quote }}
+INGRESS_CLASS: {{ include "berth.found" (list . "ingressClass") | quote }}
+ISSUER_NAME: {{ include "berth.found" (list . "issuerName") | quote }}
 KEY_BURST: {{ .Values.limits.keyBurst | int | quote }}
 KEY_RATE: {{ .Values.limits.keyRate | quote }}
 NEVER_ORGANIZATIONS: {{ .Values.neverOrganizations | join "," | quote }}
@@ -27,8 +27,8 @@ PUBLIC_URL: {{ .Values.facade.publicURL | quote }}
 REGISTRY_MIRRORS: {{ .Values.registries.mirrors | join "," | quote }}
 REGISTRY_NETWORKS: {{ .Values.registries.networks | join "," | quote }}
 RESERVED_HOSTS: {{ .Values.reservedHosts | join "," | quote }}
-ROUTER_NAMESPACE: {{ .Values.routerNamespaces | join "," | quote }}
-ROUTER_NETWORK: {{ .Values.routerNetworks | join "," | quote }}
+ROUTER_NAMESPACE: {{ include "berth.found" (list . "routerNamespaces") | quote }}
+ROUTER_NETWORK: {{ include "berth.found" (list . "routerNetworks") | quote }}
 TRUSTED_PROXIES: {{ .Values.facade.trustedProxies | join "," | quote }}
 VERIFY_DOMAINS: {{ .Values.verifyDomains | quote }}
 WILDCARD_CERTIFICATE: {{ .Values.wildcardCertificate.enabled | quote }}
