@@ -238,12 +238,13 @@ func keepEnd(pod *corev1.Pod) {
 
 // keptAnnotations are those of Secrets that are kept.
 var keptAnnotations = []string{
-	cmv1.CertificateNameKey, v1alpha1.AnnotationCredentialsFrom, v1alpha1.AnnotationIssuedAt, v1alpha1.AnnotationRefreshAt,
+	cmv1.CertificateNameKey, cmv1.IssuerNameAnnotationKey, cmv1.IssuerKindAnnotationKey, cmv1.IssuerGroupAnnotationKey,
+	v1alpha1.AnnotationCredentialsFrom, v1alpha1.AnnotationIssuedAt, v1alpha1.AnnotationRefreshAt,
 	v1alpha1.AnnotationExpiresAt,
 }
 
-// keepOfSecret keeps of a Secret which keys it has, which Certificate it was written for, what the login in it was made from, and of one with
-// a certificate the chain and the public half of its key. Nothing that is secret ever enters the cache.
+// keepOfSecret keeps of a Secret which keys it has, which Certificate it was written for and which issuer signed it, what the login in it was made
+// from, and of one with a certificate the chain and the public half of its key. Nothing that is secret ever enters the cache.
 func keepOfSecret(in any) (any, error) {
 	secret, ok := in.(*corev1.Secret)
 	if !ok {

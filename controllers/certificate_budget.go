@@ -25,14 +25,10 @@ const requestAgain = time.Second
 
 // requireBudget waits until the organization of a site may have cert-manager request a new certificate, and counts the request in the status of
 // the host's claim, which outlives App, Domain and Certificate. A new certificate is requested when there is no Certificate, and when its host or
-// its issuer changes; what cert-manager renews by itself is not counted.
+// its issuer changes; what cert-manager renews by itself is not counted, nor what is used again.
 //
 // Workers that count at the same moment do not see each other, so the budget may be exceeded by the number of workers.
 func (s sites) requireBudget(ctx context.Context, owner metav1.Object, v *serving) error {
-	requests, err := s.requestsNew(ctx, v.site)
-	if err != nil || !requests {
-		return err
-	}
 	org, err := s.policyOf(ctx, v.site.Namespace)
 	if err != nil {
 		return err
@@ -76,14 +72,14 @@ func paymentOf(owner metav1.Object, site desired.Site) certificatePayment {
 }
 
 // requestsNew reports whether the Certificate of a site, once written, makes cert-manager request another certificate than it has requested.
-func (s sites) requestsNew(ctx context.Context, site desired.Site) (bool, error) {
+func (s sites) requestsNew(ctx context.Context, owner metav1.Object, site desired.Site) (bool, error) {
 	var have cmv1.Certificate
 	err := s.client.Get(ctx, client.ObjectKey{Namespace: site.Namespace, Name: site.Name}, &have)
 	if err != nil {
 		return true, client.IgnoreNotFound(err)
 	}
-	if !isOurs(&have) {
-		return false, nil // It is in the way, which the write will tell.
+	if !metav1.IsControlledBy(&have, owner) {
+		return false, nil // It is in the way, or about to go, which the write will tell.
 	}
 	ref := have.Spec.IssuerRef
 	return have.Spec.SecretName != site.TLSSecret || !slices.Equal(have.Spec.DNSNames, []string{site.Host}) ||

@@ -39,7 +39,7 @@ func (s sites) certify(ctx context.Context, owner status.Object, v *serving) err
 }
 
 // certifyIssued gets the certificate that an issuer signs for a site, or relies on the router's default certificate.
-func (s sites) certifyIssued(ctx context.Context, owner metav1.Object, v *serving) error {
+func (s sites) certifyIssued(ctx context.Context, owner status.Object, v *serving) error {
 	if v.site.Wildcard {
 		s.choose(v, true)
 		return nil
@@ -50,14 +50,14 @@ func (s sites) certifyIssued(ctx context.Context, owner metav1.Object, v *servin
 }
 
 // issue makes cert-manager get the certificate of a site, and the Secret that it is written to go with the owner.
-func (s sites) issue(ctx context.Context, owner metav1.Object, v *serving) error {
+func (s sites) issue(ctx context.Context, owner status.Object, v *serving) error {
 	if err := s.adoptRenewed(ctx, owner, v.site); err != nil {
 		return err
 	}
 	if err := s.requireIssuer(ctx, v.site); err != nil {
 		return err
 	}
-	if err := s.requireBudget(ctx, owner, v); err != nil {
+	if err := s.request(ctx, owner, v); err != nil {
 		return err
 	}
 	want := desired.Certificate(v.site)
@@ -69,6 +69,19 @@ func (s sites) issue(ctx context.Context, owner metav1.Object, v *serving) error
 		return err
 	}
 	return s.explain(ctx, v)
+}
+
+// request prepares that the Certificate of a site is written. If cert-manager would request a new certificate for it, one that was issued before is used
+// again, or else the request is counted.
+func (s sites) request(ctx context.Context, owner status.Object, v *serving) error {
+	requests, err := s.requestsNew(ctx, owner, v.site)
+	if err != nil || !requests {
+		return err
+	}
+	if reused, err := s.reuse(ctx, owner, v); err != nil || reused {
+		return err
+	}
+	return s.requireBudget(ctx, owner, v)
 }
 
 // requireIssuer stalls unless the organization may use the issuer of a site. What is served stays, and is renewed by the issuer that has signed it.
@@ -94,8 +107,8 @@ func (s sites) adoptRenewed(ctx context.Context, owner metav1.Object, site desir
 	return s.adoptIssued(ctx, owner, site)
 }
 
-// adoptIssued makes the Secret that cert-manager has written for a site go with the owner. One of its name that somebody else has made is left
-// alone.
+// adoptIssued makes the Secret that cert-manager has written for a site go with the owner, unless the claim of the host keeps it. One of its name that
+// somebody else has made is left alone.
 func (s sites) adoptIssued(ctx context.Context, owner metav1.Object, site desired.Site) error {
 	secret := &corev1.Secret{}
 	err := s.client.Get(ctx, client.ObjectKey{Namespace: site.Namespace, Name: site.TLSSecret}, secret)
@@ -105,7 +118,11 @@ func (s sites) adoptIssued(ctx context.Context, owner metav1.Object, site desire
 	if !metav1.IsControlledBy(secret, owner) && secret.GetAnnotations()[cmv1.CertificateNameKey] != site.Name {
 		return nil
 	}
-	return ssa.Adopt(ctx, s.client, owner, desired.CertificateSecret(site), secret, corev1ac.ExtractSecret)
+	claim, err := s.claimOf(ctx, site.Namespace, site.Host)
+	if err != nil {
+		return err
+	}
+	return ssa.Adopt(ctx, s.client, owner, desired.CertificateSecret(site, claim), secret, corev1ac.ExtractSecret)
 }
 
 // isIssued reports whether cert-manager has issued a Certificate as it is now.

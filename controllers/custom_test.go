@@ -216,10 +216,15 @@ func TestCustomCertificate(t *testing.T) {
 	awaitCertificate(t, domain, v1alpha1.CertificateCustom, other)
 	reconcileLater(t, domain, later)
 	get(t, custom)
-	certify(t, ns, name)
+	before := issuedSecret.DeepCopy()
+	eventually(t, func(ctx context.Context) error { return api.Get(ctx, key(issued), issued) })
+	reportReady(t, issued)
 	expect(t, domain, status.CurrentStatus, ready)
 	awaitServed(t, domain, tlsSecret(domain).Name)
 	get(t, issuedSecret)
+	if err := holds(issuedSecret, before); err != nil {
+		t.Errorf("the certificate that was issued before is not used again: %v", err)
+	}
 	awaitCertificate(t, domain, v1alpha1.CertificateDefault, issuedSecret)
 	get(t, custom)
 	reconcileLater(t, domain, later)

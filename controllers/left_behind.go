@@ -1,39 +1,125 @@
 package controllers
 
 import (
+	"cmp"
 	"context"
 	"slices"
+	"time"
 
 	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
-	"github.com/berth-dev/berth/controllers/internal/desired"
 	"github.com/berth-dev/berth/internal/names"
 )
 
-// isUnownedKey reports whether cert-manager has written a Secret for a Certificate of Berth's, and nothing takes it along. A Secret that
-// has an owner is the garbage collector's to delete.
+// maxKept is how many certificates are kept for an organization. Let's Encrypt signs five for the same names in a week; this bounds what private keys lie
+// around that nothing uses.
+const maxKept = 20
+
+// Reason and action of the event that a kept certificate was deleted.
+const (
+	eventKeptDeleted = "KeptCertificateDeleted"
+	eventDeleteKept  = "DeleteCertificate"
+)
+
+// isUnownedKey reports whether cert-manager has written a Secret for a Certificate of Berth's, or Berth has kept a copy of one, and no App or Domain
+// owns it. A Secret that has such an owner is the garbage collector's to delete.
 func isUnownedKey(secret *corev1.Secret) bool {
-	labels := secret.GetLabels()
 	_, written := secret.GetAnnotations()[cmv1.CertificateNameKey]
-	return written && labels[v1alpha1.LabelSecret] == v1alpha1.SecretTLS && labels[desired.LabelManagedBy] == desired.ManagedBy &&
-		metav1.GetControllerOfNoCopy(secret) == nil
+	return isIssuedSecret(secret) && (written || claimRef(secret) != nil) && metav1.GetControllerOfNoCopy(secret) == nil
 }
 
-// deleteLeftBehind deletes such a Secret if the App or Domain that it was for is gone, or about to go, and no Certificate writes it. It
-// needs no grace: if it is made anew, that wakes the controller again.
-func (r *secretReconciler) deleteLeftBehind(ctx context.Context, secret *corev1.Secret) error {
+// reconcileUnowned keeps such a Secret for as long as its certificate can be used again, and deletes it otherwise, if the App or Domain that it was for
+// is gone, or about to go, and no Certificate writes it. It needs no grace: if it is made anew, that wakes the controller again.
+func (r *secretReconciler) reconcileUnowned(ctx context.Context, secret *corev1.Secret) (reconcile.Result, error) {
+	if unused, err := r.isUnused(ctx, secret); err != nil || !unused {
+		return reconcile.Result{}, err
+	}
+	ref := claimRef(secret)
+	if ref == nil {
+		return reconcile.Result{}, r.delete(ctx, secret)
+	}
+	issued, ok := cachedIssue(secret)
+	claim, err := r.claimOf(ctx, secret.GetNamespace(), ref.Name)
+	if err != nil {
+		return reconcile.Result{}, err
+	}
+	left := issued.due.Sub(r.clock.Now())
+	switch {
+	case claim == nil || claim.GetUID() != ref.UID:
+		return reconcile.Result{}, r.deleteKept(ctx, secret, "the organization does not have the host any more")
+	case !ok || issued.host != claim.GetName():
+		return reconcile.Result{}, r.deleteKept(ctx, secret, "it cannot be used again")
+	case left <= 0:
+		return reconcile.Result{}, r.deleteKept(ctx, secret, "it would be due for renewal")
+	default:
+		return reconcile.Result{RequeueAfter: left}, r.trimKept(ctx, secret.GetNamespace())
+	}
+}
+
+// trimKept deletes the kept Secrets of an organization that end first if there are too many.
+func (r *secretReconciler) trimKept(ctx context.Context, organization string) error {
+	var list corev1.SecretList
+	err := r.client.List(ctx, &list, client.InNamespace(organization), client.MatchingLabels{v1alpha1.LabelSecret: v1alpha1.SecretTLS})
+	if err != nil {
+		return err
+	}
+	type keptSecret struct {
+		secret *corev1.Secret
+		due    time.Time
+	}
+	var all []keptSecret
+	for i := range list.Items {
+		secret := &list.Items[i]
+		if !isUnownedKey(secret) || claimRef(secret) == nil || !secret.GetDeletionTimestamp().IsZero() {
+			continue
+		}
+		if unused, err := r.isUnused(ctx, secret); err != nil {
+			return err
+		} else if unused {
+			issued, _ := cachedIssue(secret)
+			all = append(all, keptSecret{secret, issued.due})
+		}
+	}
+	slices.SortFunc(all, func(a, b keptSecret) int {
+		return cmp.Or(b.due.Compare(a.due), cmp.Compare(a.secret.GetName(), b.secret.GetName()))
+	})
+	for _, kept := range all[min(len(all), maxKept):] {
+		if err := r.deleteKept(ctx, kept.secret, "too many certificates are kept for the organization"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// deleteKept deletes a kept Secret, and logs and tells why.
+func (r *secretReconciler) deleteKept(ctx context.Context, secret *corev1.Secret, why string) error {
+	if err := r.delete(ctx, secret); err != nil {
+		return err
+	}
+	host := claimRef(secret).Name
+	log.FromContext(ctx).Info("Deleted a certificate that was kept", "host", host, "reason", why)
+	r.recorder.Eventf(secret, nil, corev1.EventTypeNormal, eventKeptDeleted, eventDeleteKept,
+		"The certificate that was kept for %s was deleted: %s.", host, why)
+	return nil
+}
+
+// isUnused reports whether the App or Domain that a Secret was written for is gone, or about to go, and no Certificate writes it. A copy that is kept was
+// written for none.
+func (r *secretReconciler) isUnused(ctx context.Context, secret *corev1.Secret) (bool, error) {
+	if _, written := secret.GetAnnotations()[cmv1.CertificateNameKey]; !written {
+		return true, nil
+	}
 	if live, err := r.isOfLiveSite(ctx, secret); err != nil || live {
-		return err
+		return false, err
 	}
-	if written, err := r.isWritten(ctx, secret); err != nil || written {
-		return err
-	}
-	return r.delete(ctx, secret)
+	writer, err := r.writerOf(ctx, secret)
+	return err == nil && writer == nil, err
 }
 
 // isOfLiveSite reports whether the App or Domain that a Secret was written for is there to stay, and wasn't made anew since. A Secret whose
@@ -54,19 +140,6 @@ func (r *secretReconciler) isOfLiveSite(ctx context.Context, secret *corev1.Secr
 		return false, client.IgnoreNotFound(err)
 	}
 	return secret.GetName() == names.TLSSecret(name, app.GetUID()) && app.GetDeletionTimestamp().IsZero(), nil
-}
-
-// isWritten reports whether cert-manager writes a Secret for the Certificate that it has last written it for, and would make it anew. There is
-// no other one, as nobody else's names a Secret with a part of a UID by chance. Of a Certificate that has lost its owner, the cache doesn't
-// hold what it writes, so that is taken to be the Secret.
-func (r *secretReconciler) isWritten(ctx context.Context, secret *corev1.Secret) (bool, error) {
-	var certificate cmv1.Certificate
-	key := client.ObjectKey{Namespace: secret.GetNamespace(), Name: secret.GetAnnotations()[cmv1.CertificateNameKey]}
-	if err := r.client.Get(ctx, key, &certificate); err != nil {
-		return false, client.IgnoreNotFound(err)
-	}
-	writes := certificate.Spec.SecretName
-	return writes == "" || writes == secret.GetName(), nil
 }
 
 // issuedSecret returns the Secret that cert-manager writes for an App, a Domain or a Certificate of theirs.

@@ -40,7 +40,7 @@ func (v *serving) expired(now time.Time) bool {
 // renewal returns since when the certificate that is served is due to be renewed, and from when that counts as overdue.
 func (v *serving) renewal(it stored) (due, overdue time.Time) {
 	leaf, told := it.chain.Leaf(), v.certificate.Status
-	due = leaf.NotAfter.Add(-leaf.NotAfter.Sub(leaf.NotBefore) / renewsAfter)
+	due = renewalDue(leaf)
 	if at := told.RenewalTime; at != nil && at.After(leaf.NotBefore) && at.Time.Before(leaf.NotAfter) {
 		due = at.Time
 	}

@@ -3,6 +3,7 @@ package controllers
 import (
 	"cmp"
 	"context"
+	"slices"
 	"time"
 
 	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
@@ -11,9 +12,12 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
@@ -32,8 +36,9 @@ const secretGrace = 10 * time.Minute
 // secretReconciler deletes the Secrets that REST clients' values are kept in and that nothing names any more: each time a value changes, it
 // is in a new Secret. An old environment is kept for as long as a ReplicaSet names it, since a Pod reads it whenever its container starts.
 //
-// It also deletes the private keys that cert-manager leaves behind: the garbage collector may delete the Secret of a Certificate before the
-// Certificate, and then cert-manager makes it anew, without an owner that takes it along.
+// It also looks after the private keys that no App or Domain has any longer: it keeps those of certificates that can be used again for a while, and
+// deletes those that cert-manager leaves behind. The garbage collector may delete the Secret of a Certificate before the Certificate, and then
+// cert-manager makes it anew, without an owner that takes it along.
 type secretReconciler struct {
 	base
 }
@@ -44,18 +49,20 @@ func setupSecret(mgr manager.Manager, b base, o controller.Options) error {
 	return builder.ControllerManagedBy(mgr).
 		Named("secret").
 		WithOptions(o).
-		For(&corev1.Secret{}, builder.WithPredicates(comesOrGoes)).
+		For(&corev1.Secret{}, builder.WithPredicates(predicate.Or(comesOrGoes, disowned))).
 		Watches(&v1alpha1.App{}, named, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&v1alpha1.Domain{}, named, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&appsv1.ReplicaSet{}, named, builder.WithPredicates(comesOrGoes)).
 		Watches(&v1alpha1.App{}, issued, builder.WithPredicates(goes)).
 		Watches(&v1alpha1.Domain{}, issued, builder.WithPredicates(goes)).
 		Watches(&cmv1.Certificate{}, issued, builder.WithPredicates(goes)).
+		Watches(&v1alpha1.HostClaim{}, r.secretsOfLostHost()).
 		Watches(&rbacv1.RoleBinding{}, handler.EnqueueRequestsFromMapFunc(r.secretsOfBinding), builder.WithPredicates(rightsComeOrGo)).
 		Complete(b.measured("Secret", reconcile.AsReconciler(b.client, r)))
 }
 
-// Reconcile deletes the Secret if it is a REST client's, old, and nothing names it, or if cert-manager has left it behind.
+// Reconcile deletes the Secret if it is a REST client's, old, and nothing names it, or if cert-manager has left it behind and its certificate cannot be
+// used again.
 func (r *secretReconciler) Reconcile(ctx context.Context, secret *corev1.Secret) (reconcile.Result, error) {
 	if !secret.GetDeletionTimestamp().IsZero() {
 		return reconcile.Result{}, nil
@@ -65,7 +72,7 @@ func (r *secretReconciler) Reconcile(ctx context.Context, secret *corev1.Secret)
 		return allowed.Result()
 	}
 	if isUnownedKey(secret) {
-		return reconcile.Result{}, r.deleteLeftBehind(ctx, secret)
+		return r.reconcileUnowned(ctx, secret)
 	}
 	namers := namersOf(secret)
 	if len(namers) == 0 {
@@ -100,6 +107,32 @@ func (r *secretReconciler) organization(ctx context.Context, secret *corev1.Secr
 // secretsOfBinding returns all Secrets of the Namespace that a RoleBinding lies in.
 func (r *secretReconciler) secretsOfBinding(ctx context.Context, o client.Object) []reconcile.Request {
 	return requests(ctx, r.client, &corev1.SecretList{}, o.GetNamespace())
+}
+
+// disowned lets through that an App or Domain does not control a Secret any longer.
+var disowned = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+	return metav1.GetControllerOfNoCopy(e.ObjectOld) != nil && metav1.GetControllerOfNoCopy(e.ObjectNew) == nil
+}}
+
+// secretsOfLostHost enqueues all Secrets of an organization that has lost a host to another one, or whose claim was deleted.
+func (r *secretReconciler) secretsOfLostHost() handler.EventHandler {
+	enqueue := func(ctx context.Context, claim client.Object, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+		for _, organization := range claimOrganization(claim) {
+			for _, r := range requests(ctx, r.client, &corev1.SecretList{}, organization) {
+				queue.Add(r)
+			}
+		}
+	}
+	return handler.Funcs{
+		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+			if !slices.Equal(claimOrganization(e.ObjectOld), claimOrganization(e.ObjectNew)) {
+				enqueue(ctx, e.ObjectOld, queue)
+			}
+		},
+		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+			enqueue(ctx, e.Object, queue)
+		},
+	}
 }
 
 // delete deletes a Secret. The resource version makes that fail if somebody has touched the Secret since, to use it again.

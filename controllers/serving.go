@@ -179,7 +179,7 @@ func (s sites) retire(ctx context.Context, owner metav1.Object, v *serving) erro
 	left := overlap - s.clock.Since(v.since)
 	for _, o := range spare {
 		if left <= 0 {
-			if err := ssa.Prune(ctx, s.client, owner, o); err != nil {
+			if err := s.prune(ctx, owner, v.site, o); err != nil {
 				return err
 			}
 			continue

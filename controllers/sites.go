@@ -72,11 +72,21 @@ func (s sites) remove(ctx context.Context, owner metav1.Object, site desired.Sit
 		return err
 	}
 	for _, o := range slices.Concat(issuedObjects(site), customObjects(site), customObjects(former)) {
-		if err := ssa.Prune(ctx, s.client, owner, o); err != nil {
+		if err := s.prune(ctx, owner, site, o); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// prune deletes an object of a site. The certificate that an issuer has signed is kept if it can be used again.
+func (s sites) prune(ctx context.Context, owner metav1.Object, site desired.Site, o client.Object) error {
+	if o.GetName() == site.TLSSecret {
+		if err := s.keep(ctx, owner, site); err != nil {
+			return err
+		}
+	}
+	return ssa.Prune(ctx, s.client, owner, o)
 }
 
 // issuedObjects returns what there is for the certificate that an issuer signs, in the order in which it is to be deleted: while the

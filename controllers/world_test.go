@@ -150,17 +150,26 @@ func reportReady(t *testing.T, c *cmv1.Certificate) {
 // issue writes the Secret of a Certificate.
 func issue(t *testing.T, c *cmv1.Certificate) *corev1.Secret {
 	t.Helper()
-	chain, key := newPair(t, pairFor{host: c.Spec.DNSNames[0]})
+	chain, key := newPair(t, pairFor{host: c.Spec.DNSNames[0], common: c.Spec.DNSNames[0]})
 	secret := &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: c.Namespace, Name: c.Spec.SecretName, Labels: c.Spec.SecretTemplate.Labels,
-			Annotations: map[string]string{cmv1.CertificateNameKey: c.Name},
+			Annotations: issuedAnnotations(c),
 		},
 		Type: corev1.SecretTypeTLS,
 		Data: map[string][]byte{corev1.TLSCertKey: chain, corev1.TLSPrivateKeyKey: key},
 	}
 	create(t, secret)
 	return secret
+}
+
+// issuedAnnotations are those that cert-manager gives to the Secret of a Certificate.
+func issuedAnnotations(c *cmv1.Certificate) map[string]string {
+	ref := c.Spec.IssuerRef
+	return map[string]string{
+		cmv1.CertificateNameKey: c.Name, cmv1.IssuerNameAnnotationKey: ref.Name, cmv1.IssuerKindAnnotationKey: ref.Kind,
+		cmv1.IssuerGroupAnnotationKey: ref.Group,
+	}
 }
 
 func certificateStatus(t *testing.T, c *cmv1.Certificate, condition cmv1.CertificateCondition) {

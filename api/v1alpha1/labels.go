@@ -28,7 +28,8 @@ const (
 	SecretAPIKey = "api-key"
 	// SecretEnv marks an immutable Secret with the values of an App's environment as a REST client gave them.
 	SecretEnv = "env"
-	// SecretTLS marks the Secret with the certificate of an App's default host or of a Domain.
+	// SecretTLS marks the Secret with the certificate of an App's default host or of a Domain, or with one that was issued and is kept to be used again,
+	// which has neither LabelApp nor LabelDomain, or that of one that is gone.
 	SecretTLS = "tls"
 	// SecretCertificate marks the Secret with a custom certificate that a Domain names: a user's own, or one that a REST client uploaded,
 	// which has LabelApp as well and is deleted when no Domain names it any more.

@@ -82,9 +82,9 @@ var operator = []right{
 var operatorOrganization = []right{
 	{"create patch", "apps/deployments services", "what runs an App and leads to it; the garbage collector deletes them"},
 	{"create patch delete", "networking.k8s.io/ingresses", "the routes of hosts, which are given up when somebody else has the host"},
-	{"create patch delete", "cert-manager.io/certificates", "the certificates of hosts, given up with them"},
+	{"create patch delete", "cert-manager.io/certificates", "the certificates of hosts, given up with them, and made again to use one that was issued before"},
 	{"get list watch", "secrets", "the environment and the certificates that Apps and Domains name; a private key is read to be copied"},
-	{"create patch delete", "secrets", "copies of certificates; environments of REST clients are adopted, and deleted when nothing names them"},
+	{"create patch delete", "secrets", "copies of certificates, custom or kept to be used again; environments of REST clients are adopted, and deleted if unused"},
 	{"get", "configmaps", "the port that an App names by a variable PORT of its environment"},
 	{"update", "berth.dev/apps/finalizers berth.dev/domains/finalizers", "to make their deletion wait for that of what they own"},
 	{"create patch", "networking.k8s.io/networkpolicies", "isolation"},

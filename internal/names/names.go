@@ -27,6 +27,7 @@ const (
 	domainTLSSuffix    = ".domain-tls-"
 	domainCustomSuffix = ".domain-custom-"
 	newCertSuffix      = ".newcert"
+	keptPrefix         = "kept-"
 
 	formerCustomSuffix       = "-custom"
 	formerDomainCustomSuffix = ".domain-custom"
@@ -100,6 +101,13 @@ func FormerDomainCustomSecret(domain string) string {
 // taken for one that has its name.
 func NewCertSecret(domain string) string {
 	return child(domain, newCertSuffix)
+}
+
+// KeptSecret returns the name of the Secret with a certificate that is kept for a host until it can be used again. The UID is that of the host's claim;
+// the rest tells which issuer signed the certificate.
+func KeptSecret(claim types.UID, group, kind, name string) string {
+	sum := sha256.Sum256([]byte(group + "/" + kind + "/" + name))
+	return keptPrefix + string(claim) + "-" + hex.EncodeToString(sum[:4])
 }
 
 // start returns the first part of a UID: eight random digits.

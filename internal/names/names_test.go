@@ -41,6 +41,9 @@ func TestNames(t *testing.T) {
 		{"copy of long Domain", DomainCustomSecret(long, uid)},
 		{"former copy of Domain x", FormerDomainCustomSecret("x")},
 		{"former copy of long Domain", FormerDomainCustomSecret(long)},
+		{"kept for a claim", KeptSecret(uid, "cert-manager.io", "ClusterIssuer", "x")},
+		{"kept for another claim", KeptSecret(again, "cert-manager.io", "ClusterIssuer", "x")},
+		{"kept of another issuer", KeptSecret(uid, "cert-manager.io", "Issuer", "x")},
 		{"waiting key of Domain x", NewCertSecret("x")},
 		{"waiting key of long Domain", NewCertSecret(long)},
 	} {

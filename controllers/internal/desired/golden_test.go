@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -169,6 +170,14 @@ func TestOthers(t *testing.T) {
 	ref := v1alpha1.IssuerRef{Name: "internal", Kind: "Issuer", Group: "cert-manager.io"}
 	internal := www.WithTLS(&v1alpha1.DomainTLS{IssuerRef: &ref})
 	custom := www.WithTLS(&v1alpha1.DomainTLS{SecretRef: &v1alpha1.SecretRef{Name: "bought"}})
+	claim := &v1alpha1.HostClaim{ObjectMeta: metav1.ObjectMeta{Name: "www.example.com", UID: "4d3c2b1a-0000-4000-8000-000000000000"}}
+	issued := &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "former", Annotations: map[string]string{
+			cmv1.CertificateNameKey: "former.domain", cmv1.IssuerNameAnnotationKey: "local-ca", cmv1.IssuerKindAnnotationKey: "ClusterIssuer",
+			cmv1.IssuerGroupAnnotationKey: "cert-manager.io", "example.com/other": "stays out",
+		}},
+		Data: map[string][]byte{"tls.crt": []byte("chain"), "tls.key": []byte("key"), "ca.crt": []byte("ca"), "other": []byte("stays out")},
+	}
 	cases := map[string]any{
 		"service":                   Service(app),
 		"certificate":               Certificate(site),
@@ -180,7 +189,10 @@ func TestOthers(t *testing.T) {
 		"ingress-wildcard":          Ingress(site, "", platform),
 		"ingress-bare":              Ingress(AppSite(app, bare).WithBackend(app), site.TLSSecret, bare),
 		"ingress-former":            Ingress(custom.Former(), custom.Former().CustomSecret, platform),
-		"certificate-secret":        CertificateSecret(www),
+		"certificate-secret":        CertificateSecret(www, nil),
+		"certificate-secret-kept":   CertificateSecret(www, claim),
+		"issued-secret":             IssuedSecret(www, claim, issued),
+		"kept-secret":               KeptSecret(claim, issued),
 		"custom-certificate":        CustomCertificate(site, []byte("chain"), []byte("key")),
 		"custom-certificate-domain": CustomCertificate(custom, []byte("chain"), []byte("key")),
 		"env-secret":                EnvSecret(app, "web-env-1a2b3c"),

@@ -137,12 +137,6 @@ func Certificate(s Site) *cmv1ac.CertificateApplyConfiguration {
 				WithGroup(s.Issuer.Group)))
 }
 
-// CertificateSecret returns what Berth owns of the Secret with the certificate of a site, which cert-manager writes and by default never
-// deletes: that it goes with the site's owner.
-func CertificateSecret(s Site) *corev1ac.SecretApplyConfiguration {
-	return corev1ac.Secret(s.TLSSecret, s.Namespace).WithOwnerReferences(s.owner)
-}
-
 // CustomCertificate returns the copy of a site's custom certificate: its chain and its key, as PEM.
 func CustomCertificate(s Site, chain, key []byte) *corev1ac.SecretApplyConfiguration {
 	return corev1ac.Secret(s.CustomSecret, s.Namespace).

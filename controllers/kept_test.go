@@ -1,0 +1,177 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	testclock "k8s.io/utils/clock/testing"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/controllers/internal/desired"
+)
+
+// keptCertificate returns what is kept of a certificate that was issued for the host of a claim.
+func keptCertificate(t *testing.T, ns, name string, claim *v1alpha1.HostClaim, want pairFor) *corev1.Secret {
+	t.Helper()
+	from := &corev1.Secret{ObjectMeta: named(ns, "from")}
+	from.Annotations = issuedAnnotations(&cmv1.Certificate{Spec: cmv1.CertificateSpec{IssuerRef: testIssuer}})
+	chain, key := newPair(t, want)
+	from.Data = map[string][]byte{corev1.TLSCertKey: chain, corev1.TLSPrivateKeyKey: key}
+	secret := desired.KeptSecret(claim, from)
+	secret.Name = name
+	return secret
+}
+
+// A kept certificate goes when it cannot be used again, which is told, and not before.
+func TestKeptCertificateGoes(t *testing.T) {
+	t.Parallel()
+	ns := organization(t)
+	claim := claimFor("www."+ns+".example.com", ns, "", func(c *v1alpha1.HostClaim) {
+		c.Spec.Holder, c.Spec.HeldUntil = nil, new(metav1.NewTime(time.Now().Add(time.Hour)))
+	})
+	create(t, claim)
+	awaitCachedClaim(t, claim)
+	host := claim.Name
+	cases := map[string]struct {
+		pair   pairFor
+		change func(*corev1.Secret)
+		kept   bool
+	}{
+		"usable":       {pair: pairFor{host: host, common: host}, kept: true},
+		"due":          {pair: pairFor{host: host, common: host, notBefore: time.Now().Add(-61 * day), notAfter: time.Now().Add(29 * day)}},
+		"another-host": {pair: pairFor{host: "other." + host, common: "other." + host}},
+		"unreadable": {pair: pairFor{host: host, common: host}, change: func(s *corev1.Secret) {
+			s.Data[corev1.TLSCertKey] = []byte("not a certificate")
+		}},
+		"former-claim": {pair: pairFor{host: host, common: host}, change: func(s *corev1.Secret) {
+			s.OwnerReferences[0].UID = "6f1e6b0e-0000-4000-8000-000000000000"
+		}},
+		"no-claim": {pair: pairFor{host: host, common: host}, change: func(s *corev1.Secret) {
+			s.OwnerReferences[0].Name = "nothing." + host
+		}},
+		"users": {pair: pairFor{host: host, common: host}, kept: true, change: func(s *corev1.Secret) {
+			delete(s.Labels, desired.LabelManagedBy)
+			s.OwnerReferences[0].Name = "nothing." + host
+		}},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			secret := keptCertificate(t, ns, name, claim, tc.pair)
+			if tc.change != nil {
+				tc.change(secret)
+			}
+			create(t, secret)
+			if !tc.kept {
+				awaitAbsent(t, secret)
+				awaitAnnounced(t, ns, "Normal "+eventKeptDeleted)
+				return
+			}
+			eventually(t, func(ctx context.Context) error { return cached.Get(ctx, key(secret), &corev1.Secret{}) })
+			now := time.Now()
+			r := &secretReconciler{base: testBase(t, testclock.NewFakePassiveClock(now))}
+			var have corev1.Secret
+			if err := cached.Get(t.Context(), key(secret), &have); err != nil {
+				t.Fatal(err)
+			}
+			result, err := r.Reconcile(t.Context(), have.DeepCopy())
+			if err != nil {
+				t.Fatal(err)
+			}
+			unchanged(t, secret)
+			if name != "usable" {
+				return
+			}
+			if result.RequeueAfter <= 59*day || result.RequeueAfter >= 61*day {
+				t.Errorf("it is looked at again after %s, want it to be when it is due for renewal", result.RequeueAfter)
+			}
+			r.clock = testclock.NewFakePassiveClock(now.Add(result.RequeueAfter))
+			if _, err := r.Reconcile(t.Context(), &have); err != nil {
+				t.Fatal(err)
+			}
+			awaitAbsent(t, secret)
+		})
+	}
+}
+
+func awaitCachedClaim(t *testing.T, claim *v1alpha1.HostClaim) {
+	t.Helper()
+	eventually(t, func(ctx context.Context) error { return cached.Get(ctx, key(claim), &v1alpha1.HostClaim{}) })
+}
+
+// An administrator who frees a host takes its kept certificate along.
+func TestKeptCertificateGoesWithTheClaim(t *testing.T) {
+	t.Parallel()
+	ns := organization(t)
+	claim := claimFor("www."+ns+".example.com", ns, "", func(c *v1alpha1.HostClaim) {
+		c.Spec.Holder, c.Spec.HeldUntil = nil, new(metav1.NewTime(time.Now().Add(time.Hour)))
+	})
+	create(t, claim)
+	awaitCachedClaim(t, claim)
+	secret := keptCertificate(t, ns, "kept", claim, pairFor{host: claim.Name, common: claim.Name})
+	create(t, secret)
+	quiesce(t, ns)
+	unchanged(t, secret)
+	remove(t, claim)
+	awaitAbsent(t, secret)
+}
+
+// No more certificates are kept for an organization than the limit: those that end first go.
+func TestKeptCertificatesAreBounded(t *testing.T) {
+	t.Parallel()
+	ns := organization(t)
+	claim := claimFor("www."+ns+".example.com", ns, "", func(c *v1alpha1.HostClaim) {
+		c.Spec.Holder, c.Spec.HeldUntil = nil, new(metav1.NewTime(time.Now().Add(time.Hour)))
+	})
+	create(t, claim)
+	awaitCachedClaim(t, claim)
+	var all []*corev1.Secret
+	for i := range maxKept + 2 {
+		end := time.Now().Add(time.Duration(90-i) * day)
+		secret := keptCertificate(t, ns, fmt.Sprintf("kept-%d", i), claim, pairFor{host: claim.Name, common: claim.Name, notAfter: end})
+		create(t, secret)
+		all = append(all, secret)
+	}
+	awaitAbsent(t, all[maxKept])
+	awaitAbsent(t, all[maxKept+1])
+	quiesce(t, ns)
+	for _, secret := range all[:maxKept] {
+		unchanged(t, secret)
+	}
+	awaitAnnounced(t, ns, "Normal "+eventKeptDeleted)
+}
+
+// A Secret of somebody else in the place of one to be kept is left alone, and keeps nothing from going on.
+func TestPlantedSecretIsNotKept(t *testing.T) {
+	t.Parallel()
+	ns := budgeted(t, 10, 50)
+	c := newCertified(t, ns, "Domain")
+	ref := c.certificate.Spec.IssuerRef
+	planted := keptCertificate(t, ns, "", c.claim, pairFor{host: c.claim.Name, common: c.claim.Name})
+	planted.Name = desired.KeptSecret(c.claim, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Annotations: issuedAnnotations(c.certificate)}}).Name
+	planted.Labels, planted.OwnerReferences = nil, nil
+	create(t, planted)
+	domain := c.domain(t)
+	patch(t, domain, func(client.Object) {
+		domain.Spec.TLS = &v1alpha1.DomainTLS{IssuerRef: &v1alpha1.IssuerRef{Name: "other"}}
+	})
+	awaitIssuer(t, ns, c.certificate.Name, "other")
+	unchanged(t, planted)
+	c.reissue(t)
+	patch(t, domain, func(client.Object) { domain.Spec.TLS = nil })
+	awaitIssuer(t, ns, c.certificate.Name, ref.Name)
+	get(t, c.secret)
+	if holds(c.secret, planted) == nil {
+		t.Error("a planted certificate is served")
+	}
+	if err := api.Get(t.Context(), key(planted), &corev1.Secret{}); apierrors.IsNotFound(err) {
+		t.Error("a Secret of a user was deleted")
+	}
+}
