@@ -28,6 +28,8 @@ type pairFor struct {
 	names               []string
 	common              string
 	notBefore, notAfter time.Time
+	// key is on P-256 by default.
+	key *ecdsa.PrivateKey
 }
 
 // newPair makes a certificate, signed by a CA of its own that is in the chain too, and its key.
@@ -39,7 +41,10 @@ func newPair(t *testing.T, want pairFor) (chain, key []byte) {
 	if want.notAfter.IsZero() {
 		want.notAfter = time.Now().Add(90 * 24 * time.Hour)
 	}
-	caKey, leafKey := newKey(t), newKey(t)
+	caKey, leafKey := newKey(t), want.key
+	if leafKey == nil {
+		leafKey = newKey(t)
+	}
 	ca := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "Test CA", Organization: []string{"Test"}},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().AddDate(10, 0, 0),

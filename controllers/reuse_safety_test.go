@@ -2,6 +2,9 @@ package controllers
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"testing"
 	"time"
 
@@ -41,6 +44,14 @@ func TestCertificateIsNotUsedAgain(t *testing.T) {
 		"another host too": pair(func(p *pairFor) { p.names = []string{"www.victim.example"} }),
 		"wildcard":         pair(func(p *pairFor) { p.names = []string{"*." + baseDomain} }),
 		"common name":      pair(func(p *pairFor) { p.common = "www.victim.example" }),
+		"another kind of key": func(t *testing.T, c certified) {
+			t.Helper()
+			larger, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+			if err != nil {
+				t.Fatal(err)
+			}
+			holdPair(t, c.secret, pairFor{host: host(c), common: host(c), key: larger})
+		},
 		"key of another": func(t *testing.T, c certified) {
 			t.Helper()
 			_, other := newPair(t, pairFor{host: host(c)})
