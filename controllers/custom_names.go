@@ -45,7 +45,7 @@ func (s sites) requireOwnNames(ctx context.Context, asks client.Object, v *servi
 	s.named.add(asks, certificate.Names(leaf))
 	hosts := &claimedHosts{ctx: ctx, client: s.client, organization: v.site.Namespace, served: chain.Equal(v.custom.chain)}
 	names := certificate.NamePolicy{
-		Host: v.site.Host, App: v.site.Service, Rules: s.rules, Hosts: hosts,
+		Host: v.site.Host, App: v.site.Service, Rules: s.rules, Hosts: hosts, SingleLabels: hosts.served,
 	}
 	if !hosts.served { // Requiring a proof, or creating a Namespace, does not take away what is served.
 		names.Proof = policy.VerifiesHosts(org, s.proofByDefault)

@@ -111,14 +111,33 @@ type NamePolicy struct {
 	Hosts Hosts
 	// Proof says that the certificate may have only names at or below hosts that the organization has proven to own.
 	Proof bool
+	// SingleLabels allows DNS names of a single label. They are names of Services, such as berth-facade, or of an intranet; no Domain has one.
+	SingleLabels bool
 }
 
 // Check returns a Problem if an ingress controller might serve a certificate for a host that is not the organization's, or what kept Hosts from
 // answering.
 func (p NamePolicy) Check(leaf *x509.Certificate) error {
+	if err := p.checkSingleLabels(leaf); err != nil {
+		return err
+	}
 	for _, name := range Names(leaf) {
 		if err := p.check(name); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// checkSingleLabels returns a Problem if a DNS name of a certificate has a single label. A common name of one word is more often no hostname, and clients
+// do not accept it as one.
+func (p NamePolicy) checkSingleLabels(leaf *x509.Certificate) error {
+	if p.SingleLabels {
+		return nil
+	}
+	for _, text := range leaf.DNSNames {
+		if name := hostname.Normalize(text); servedName.MatchString(name) && !strings.Contains(name, ".") {
+			return problem("The certificate names %s, which has a single label and may be a Service of the cluster. Use a certificate without this name.", name)
 		}
 	}
 	return nil
@@ -155,7 +174,7 @@ func (p NamePolicy) check(name string) error {
 
 // isReserved reports whether a name is the platform's, or covers a host that is.
 func (p NamePolicy) isReserved(name string) bool {
-	// No Domain has a host of a single label. It may be the word of a common name, and that of a Namespace.
+	// A single label may be the word of a common name, and that of a Namespace. As a DNS name, it is refused before.
 	if !strings.Contains(name, ".") {
 		return false
 	}

@@ -96,11 +96,13 @@ func TestNamePolicy(t *testing.T) {
 		unproven = "has not proven that it owns"
 		notAHost = "which is not a valid hostname"
 		address  = "names the IP address"
+		single   = "which has a single label"
 	)
 	cases := map[string]struct {
 		common string
 		names  []string
 		proof  bool
+		served bool
 		want   string
 	}{
 		"Own":                     {names: []string{"www.example.com"}},
@@ -135,7 +137,15 @@ func TestNamePolicy(t *testing.T) {
 		"ClusterInternal":         {names: []string{"kubernetes.default.svc"}, want: reserved},
 		"WildcardClusterInternal": {names: []string{"*.default.svc.cluster.local"}, want: reserved},
 		"Namespace":               {names: []string{"db.shop-eu"}, want: reserved},
-		"SingleLabel":             {names: []string{"intranet"}},
+		"SingleLabel":             {names: []string{"www.example.com", "berth-facade"}, want: "names berth-facade, which has a single label"},
+		"SingleLabelInCapitals":   {names: []string{"Berth-Facade"}, want: "names berth-facade, " + single},
+		"SingleLabelWithDot":      {names: []string{"kubernetes."}, want: single},
+		"SingleLabelUnderscore":   {names: []string{"my_server"}, want: single},
+		"SingleLabelIDN":          {names: []string{"xn--mnchen-3ya"}, want: single},
+		"SingleLabelServed":       {names: []string{"intranet"}, served: true},
+		"ForeignLabelServed":      {names: []string{"grafana"}, served: true, want: foreign},
+		"WordInCommonName":        {common: "intranet", names: []string{"www.example.com"}},
+		"CompanyInCommonName":     {common: "My Company Ltd", names: []string{"www.example.com"}},
 		"Underscore":              {names: []string{"_x.example.com"}},
 		"IPInCommonName":          {common: "192.0.2.1", want: address},
 		"Proven":                  {names: []string{"a.b.example.com", "*.b.example.com", "example.com"}, proof: true},
@@ -149,7 +159,7 @@ func TestNamePolicy(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			policy := NamePolicy{
-				Host: "www.example.com", App: "web", Hosts: hosts, Proof: tc.proof,
+				Host: "www.example.com", App: "web", Hosts: hosts, Proof: tc.proof, SingleLabels: tc.served,
 				Rules: hostname.Rules{
 					BaseDomain: "apps.berth.test", PublicHost: "berth.platform.test", Reserved: []string{"login.test"},
 				},
