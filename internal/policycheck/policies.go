@@ -18,7 +18,7 @@ import (
 func Policies() []string {
 	return []string{
 		"berth-external-id", "berth-facade-hostclaims", "berth-facade-keys", "berth-operator-namespaces", "berth-operator-rolebindings",
-		"berth-people-secrets",
+		"berth-people-deletion", "berth-people-secrets",
 	}
 }
 
