@@ -51,8 +51,8 @@ func keepWhole[O client.Object, C any](extract ssa.Extract[O, C]) transform {
 	}
 }
 
-// keepOurs keeps of others' objects only who they are and who controls them. Of Berth's own it keeps the digest of what the controllers have
-// applied too, and what keep copies: of the rest, nothing is ever read.
+// keepOurs keeps of others' objects only who they are and who controls them. Of Berth's own, orphaned ones included, it also keeps the digest of
+// what the controllers have applied and what keep copies. Nothing else is ever read.
 func keepOurs[T any, O kept[T], C any](extract ssa.Extract[O, C], keep func(from, to O)) transform {
 	return func(in any) (any, error) {
 		from, ok := in.(O)
@@ -65,8 +65,12 @@ func keepOurs[T any, O kept[T], C any](extract ssa.Extract[O, C], keep func(from
 			return nil, fmt.Errorf("keep what is Berth's of a %T: it has no ObjectMeta", in)
 		}
 		*known = bare(from)
-		if !isOurs(from) {
+		orphaned := isOrphaned(from)
+		if !orphaned && !isOurs(from) {
 			return to, nil
+		}
+		if orphaned {
+			known.Labels = only(from.GetLabels(), orphanLabels...)
 		}
 		ssa.Digest(from, extract)
 		known.Generation, known.ManagedFields = from.GetGeneration(), from.GetManagedFields()
@@ -111,11 +115,11 @@ func keepDeployment(in any) (any, error) {
 	return out, err
 }
 
-// only returns the annotations of these names; nil without any.
-func only(annotations map[string]string, names ...string) map[string]string {
+// only returns the labels or annotations of these names; nil without any.
+func only(all map[string]string, names ...string) map[string]string {
 	var kept map[string]string
 	for _, name := range names {
-		value, ok := annotations[name]
+		value, ok := all[name]
 		if !ok {
 			continue
 		}
@@ -133,7 +137,7 @@ func keepOfCertificate(from, to *cmv1.Certificate) {
 	to.Status = from.Status
 }
 
-// keepOfIngress keeps which certificates a route serves.
+// keepOfIngress keeps which hosts a route has, and which certificates it serves for them.
 func keepOfIngress(from, to *networkingv1.Ingress) { to.Spec.TLS = from.Spec.TLS }
 
 var keepService = keepOurs(corev1ac.ExtractService, nothing[*corev1.Service])

@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -76,6 +77,20 @@ func (b base) tenant(ctx context.Context, org v1alpha1.Organization) (desired.Te
 	return desired.Tenant{
 		NamespaceUID: ns.GetUID(), UserNamespaces: org.Status.UserNamespaces == v1alpha1.UserNamespacesEnabled, Restricted: policy.Restricted(org, &ns),
 	}, err
+}
+
+// requireWritable waits until the controllers may write in a Namespace. They may only in organizations.
+func (b base) requireWritable(ctx context.Context, name string) error {
+	org := client.ObjectKey{Name: name}
+	var ns corev1.Namespace
+	err := cmp.Or(b.client.Get(ctx, org, &v1alpha1.Organization{}), b.client.Get(ctx, org, &ns))
+	if apierrors.IsNotFound(err) {
+		return phase.Wait(0, v1alpha1.ReasonNoOrganization, "Namespace %s is not an organization.", name)
+	}
+	if err != nil {
+		return err
+	}
+	return b.requireRights(ctx, &ns)
 }
 
 // isInOrganization reports whether the Namespace of an object is an organization that the controllers may write in.

@@ -14,10 +14,10 @@ import (
 	"github.com/berth-dev/berth/internal/host"
 )
 
-// foreignHosts returns the hosts of an Ingress that is not Berth's, wildcards included. An Ingress with which cert-manager answers an ACME
-// challenge has none: its host is that of the certificate that is being issued.
+// foreignHosts returns the hosts of an Ingress that is not Berth's, wildcards included. An orphaned Ingress of Berth's has none, since it is about
+// to be deleted. Nor has one with which cert-manager answers an ACME challenge: its host is that of the certificate that is being issued.
 func foreignHosts(ingress *networkingv1.Ingress) []string {
-	if isOurs(ingress) || isSolver(ingress) {
+	if isOurs(ingress) || isOrphaned(ingress) || isSolver(ingress) {
 		return nil
 	}
 	var all []string

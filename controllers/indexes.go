@@ -32,9 +32,16 @@ const (
 	indexController = "berth.controller"
 	// indexParent finds HostClaims by the domain that the host is directly below, as a wildcard of a certificate covers it.
 	indexParent = "berth.parent"
+	// indexOrphaned finds orphaned objects, all of them by the key orphaned.
+	indexOrphaned = "berth.orphaned"
 )
 
 func addIndexes(ctx context.Context, indexer client.FieldIndexer, baseDomain string) error {
+	for _, kind := range orphanKinds() {
+		if err := indexer.IndexField(ctx, kind.object, indexOrphaned, byOrphaned); err != nil {
+			return err
+		}
+	}
 	for _, i := range []struct {
 		obj   client.Object
 		field string

@@ -1,7 +1,6 @@
 package controllers
 
 import (
-	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -10,7 +9,6 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/util/workqueue"
@@ -92,16 +90,7 @@ func (r *secretReconciler) Reconcile(ctx context.Context, secret *corev1.Secret)
 
 // organization lets Secrets be deleted only where the controllers may.
 func (r *secretReconciler) organization(ctx context.Context, secret *corev1.Secret) error {
-	org := client.ObjectKey{Name: secret.GetNamespace()}
-	var ns corev1.Namespace
-	err := cmp.Or(r.client.Get(ctx, org, &v1alpha1.Organization{}), r.client.Get(ctx, org, &ns))
-	if apierrors.IsNotFound(err) {
-		return phase.Wait(0, v1alpha1.ReasonNoOrganization, "Namespace %s is not an organization.", secret.GetNamespace())
-	}
-	if err != nil {
-		return err
-	}
-	return r.requireRights(ctx, &ns)
+	return r.requireWritable(ctx, secret.GetNamespace())
 }
 
 // secretsOfBinding returns all Secrets of the Namespace that a RoleBinding lies in.

@@ -165,6 +165,7 @@ func SetupWithManager(ctx context.Context, mgr manager.Manager, o Options) error
 		"App":          setupApp,
 		"Domain":       o.setupDomain,
 		"HostClaim":    o.setupHostClaim,
+		"Orphan":       setupOrphan,
 		"Organization": o.setupOrganization,
 		"Secret":       setupSecret,
 	} {

@@ -80,7 +80,7 @@ var operator = []right{
 
 // operatorOrganization is what the operator may do in organizations alone.
 var operatorOrganization = []right{
-	{"create patch", "apps/deployments services", "what runs an App and leads to it; the garbage collector deletes them"},
+	{"create patch delete", "apps/deployments services", "what runs an App and leads to it; the operator deletes them once they are orphaned"},
 	{"create patch delete", "networking.k8s.io/ingresses", "the routes of hosts, which are given up when somebody else has the host"},
 	{"create patch delete", "cert-manager.io/certificates", "the certificates of hosts, given up with them, and made again to use one that was issued before"},
 	{"get list watch", "secrets", "the environment and the certificates that Apps and Domains name; a private key is read to be copied"},

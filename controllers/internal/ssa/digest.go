@@ -44,6 +44,11 @@ func KeepOurs(obj metav1.Object) {
 	obj.SetManagedFields(slices.DeleteFunc(obj.GetManagedFields(), func(f metav1.ManagedFieldsEntry) bool { return !isOurs(&f) }))
 }
 
+// IsApplied reports whether Berth has applied fields of an object itself, its status aside.
+func IsApplied(obj metav1.Object) bool {
+	return slices.ContainsFunc(obj.GetManagedFields(), func(f metav1.ManagedFieldsEntry) bool { return isOurs(&f) && f.Subresource == "" })
+}
+
 // noDigest is that of a record that speaks of fields that aren't there, as of an object restored without its status: nothing is like it, and an
 // apply mends it.
 const noDigest = `""`
