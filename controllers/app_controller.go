@@ -84,6 +84,7 @@ func setupApp(mgr manager.Manager, b base, o controller.Options) error {
 		Watches(&corev1.Service{}, child, builder.WithPredicates(ownedOrNew)).
 		Watches(&cmv1.Certificate{}, child, builder.WithPredicates(ownedOrNew)).
 		Watches(&networkingv1.Ingress{}, child, builder.WithPredicates(ownedOrNew)).
+		Watches(&networkingv1.Ingress{}, handler.EnqueueRequestsFromMapFunc(r.appsOfRoute), builder.WithPredicates(routesEnd)).
 		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(labelledApp), builder.WithPredicates(podChanged)).
 		Watches(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(r.appsOfSecret), builder.WithPredicates(secretChanged)).
 		Watches(&corev1.Namespace{}, handler.EnqueueRequestsFromMapFunc(r.appsOfNamespace), builder.WithPredicates(organizationChanged)).
@@ -100,11 +101,10 @@ func setupApp(mgr manager.Manager, b base, o controller.Options) error {
 
 // Reconcile makes the cluster hold what the App asks for and writes what came of it into the App's status.
 func (r *appReconciler) Reconcile(ctx context.Context, app *v1alpha1.App) (reconcile.Result, error) {
-	if !app.GetDeletionTimestamp().IsZero() {
-		// The garbage collector removes everything. What was written now would only keep it busy.
-		return reconcile.Result{}, nil
-	}
 	site := desired.AppSite(app, r.platform)
+	if !app.GetDeletionTimestamp().IsZero() {
+		return r.sites.end(ctx, app, site)
+	}
 	s := &appScope{app: app, site: site, hasHost: app.Status.URL == host.URL(site.Host)}
 	outcome := phase.Run(ctx, s,
 		phase.Phase[*appScope]{Name: phaseOrganization, Gate: true, Run: r.organization},

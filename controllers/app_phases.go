@@ -162,7 +162,7 @@ func (r *appReconciler) host(ctx context.Context, s *appScope) error {
 	}
 	s.hasHost = verdict == hostclaim.Granted
 	if s.hasHost {
-		return nil
+		return r.sites.unrouteFormerHost(ctx, s.app, s.site)
 	}
 	if err := r.sites.remove(ctx, s.app, s.site); err != nil {
 		return err

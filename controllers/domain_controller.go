@@ -75,6 +75,7 @@ func (o Options) setupDomain(mgr manager.Manager, b base, c controller.Options) 
 		For(&v1alpha1.Domain{}, builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, statusChanged))).
 		Watches(&cmv1.Certificate{}, child, builder.WithPredicates(ownedOrNew)).
 		Watches(&networkingv1.Ingress{}, child, builder.WithPredicates(ownedOrNew)).
+		Watches(&networkingv1.Ingress{}, handler.EnqueueRequestsFromMapFunc(r.domainsOfRoute), builder.WithPredicates(routesEnd)).
 		Watches(&corev1.Namespace{}, handler.EnqueueRequestsFromMapFunc(r.domainsOfNamespace), builder.WithPredicates(tokenChanged)).
 		Watches(&v1alpha1.Organization{}, handler.EnqueueRequestsFromMapFunc(r.domainsOfNamespace), builder.WithPredicates(policyChanged)).
 		Watches(&rbacv1.RoleBinding{}, handler.EnqueueRequestsFromMapFunc(r.domainsOfNamespace), builder.WithPredicates(rightsComeOrGo)).
@@ -98,11 +99,12 @@ func (o Options) domainReconciler(b base) *domainReconciler {
 
 // Reconcile makes the Domain's host lead to its App and writes what came of it into the Domain's status.
 func (r *domainReconciler) Reconcile(ctx context.Context, domain *v1alpha1.Domain) (reconcile.Result, error) {
+	site := desired.DomainSite(domain, r.platform)
 	if !domain.GetDeletionTimestamp().IsZero() {
-		return reconcile.Result{}, nil
+		return r.sites.end(ctx, domain, site)
 	}
 	s := &domainScope{
-		domain: domain, site: desired.DomainSite(domain, r.platform), mirrors: r.sites.mirrors(domain),
+		domain: domain, site: site, mirrors: r.sites.mirrors(domain),
 		hasHost:    domain.Status.URL == host.URL(domain.Spec.Host),
 		needsProof: meta.FindStatusCondition(domain.Status.Conditions, v1alpha1.ConditionVerified) != nil,
 	}

@@ -86,6 +86,8 @@ func (r *domainReconciler) host(ctx context.Context, s *domainScope) error {
 		if err := r.sites.remove(ctx, s.domain, s.site); err != nil {
 			return err
 		}
+	} else if err := r.sites.unrouteFormerHost(ctx, s.domain, s.site); err != nil {
+		return err
 	}
 	if reserved != nil {
 		return reserved

@@ -17,7 +17,7 @@ import (
 // foreignHosts returns the hosts of an Ingress that is not Berth's, wildcards included. An orphaned Ingress of Berth's has none, since it is about
 // to be deleted. Nor has one with which cert-manager answers an ACME challenge: its host is that of the certificate that is being issued.
 func foreignHosts(ingress *networkingv1.Ingress) []string {
-	if isOurs(ingress) || isOrphaned(ingress) || isSolver(ingress) {
+	if isRoute(ingress) || isSolver(ingress) {
 		return nil
 	}
 	var all []string
@@ -39,9 +39,9 @@ func isSolver(ingress *networkingv1.Ingress) bool {
 	return ref != nil && ref.APIVersion == acmev1.SchemeGroupVersion.String() && ref.Kind == "Challenge"
 }
 
-// foreignHostsChanged lets through that the hosts of Ingresses that are not Berth's come, go or change.
-var foreignHostsChanged = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
-	return !slices.Equal(foreignHostsOf(e.ObjectOld), foreignHostsOf(e.ObjectNew))
+// ingressHostsChanged lets through that the hosts of Ingresses come, go or change, or that they are Berth's no longer.
+var ingressHostsChanged = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+	return !slices.Equal(foreignHostsOf(e.ObjectOld), foreignHostsOf(e.ObjectNew)) || !slices.Equal(routeHostsOf(e.ObjectOld), routeHostsOf(e.ObjectNew))
 }}
 
 func foreignHostsOf(o client.Object) []string {

@@ -31,6 +31,7 @@ const (
 	eventHostTransferred = "HostTransferred"
 	eventHostReleased    = "HostReleased"
 	eventHostFreed       = "HostFreed"
+	eventHostRouted      = "HostStillRouted"
 	eventHostReserved    = "HostReserved"
 )
 
@@ -54,7 +55,7 @@ func (o Options) setupHostClaim(mgr manager.Manager, b base, c controller.Option
 		For(&v1alpha1.HostClaim{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&v1alpha1.App{}, hosts, builder.WithPredicates(predicate.Or(goes, comesOrGoes))).
 		Watches(&v1alpha1.Domain{}, hosts, builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, goes))).
-		Watches(&networkingv1.Ingress{}, hosts, builder.WithPredicates(foreignHostsChanged)).
+		Watches(&networkingv1.Ingress{}, hosts, builder.WithPredicates(ingressHostsChanged)).
 		Complete(b.measured("HostClaim", r))
 }
 
@@ -106,7 +107,7 @@ func (r *hostClaimReconciler) reserve(ctx context.Context, name string) error {
 	if err := r.client.Create(ctx, claim); err != nil {
 		return err
 	}
-	r.tell(ctx, claim, corev1.EventTypeNormal, eventHostReserved, "Host %s is reserved for Ingress %s/%s.", name, ingress.GetNamespace(), ingress.GetName())
+	r.tell(ctx, claim, eventHostReserved, "Host %s is reserved for Ingress %s/%s.", name, ingress.GetNamespace(), ingress.GetName())
 	return nil
 }
 
@@ -122,7 +123,7 @@ func (r *hostClaimReconciler) release(ctx context.Context, claim *v1alpha1.HostC
 		return reconcile.Result{RequeueAfter: left}, nil
 	}
 	if claim.Spec.BoundAt == nil && claim.Spec.ClaimedAt == nil || claim.Spec.Organization == "" || r.hold <= 0 {
-		return reconcile.Result{}, r.free(ctx, claim, "its holder does not exist")
+		return r.free(ctx, claim, "its holder does not exist")
 	}
 	claim = claim.DeepCopy()
 	until := now.Add(r.hold)
@@ -130,7 +131,7 @@ func (r *hostClaimReconciler) release(ctx context.Context, claim *v1alpha1.HostC
 	if err := r.client.Update(ctx, claim); err != nil {
 		return reconcile.Result{}, client.IgnoreNotFound(err)
 	}
-	r.tell(ctx, claim, corev1.EventTypeNormal, eventHostReleased, "Host %s was released and is held for organization %s until %s.",
+	r.tell(ctx, claim, eventHostReleased, "Host %s was released and is held for organization %s until %s.",
 		claim.GetName(), claim.Spec.Organization, until.UTC().Format(time.RFC3339))
 	return reconcile.Result{RequeueAfter: r.hold}, r.trimTo(ctx, claim.Spec.Organization, r.heldHosts)
 }
@@ -140,7 +141,7 @@ func (r *hostClaimReconciler) expire(ctx context.Context, claim *v1alpha1.HostCl
 	if left := claim.Spec.HeldUntil.Sub(r.clock.Now()); left > 0 {
 		return reconcile.Result{RequeueAfter: left}, nil
 	}
-	return reconcile.Result{}, r.free(ctx, claim, "its hold has ended")
+	return r.free(ctx, claim, "its hold has ended")
 }
 
 // trimTo frees the hosts that were released first if more are held for an organization than its limit says. A host for which a certificate was
@@ -177,7 +178,8 @@ func (r *hostClaimReconciler) trim(ctx context.Context, claim *v1alpha1.HostClai
 	}
 	switch {
 	case !until.After(r.clock.Now()):
-		return r.free(ctx, claim, "the organization holds too many hosts")
+		_, err := r.free(ctx, claim, "the organization holds too many hosts")
+		return err
 	case !until.Before(claim.Spec.HeldUntil.Time):
 		return nil
 	}
@@ -192,27 +194,37 @@ func (r *hostClaimReconciler) heldHosts(ctx context.Context, organization string
 	return policy.HeldHosts(org), client.IgnoreNotFound(err)
 }
 
-// free deletes the claim of a host, which any organization can then claim.
-func (r *hostClaimReconciler) free(ctx context.Context, claim *v1alpha1.HostClaim, why string) error {
-	err := r.client.Delete(ctx, claim, client.Preconditions{UID: new(claim.GetUID()), ResourceVersion: new(claim.GetResourceVersion())})
+// free deletes the claim of a host, which any organization can then claim. While the host still has a route of Berth's, the claim stays: that route would
+// lead visitors of the next organization to the previous one. Its removal enqueues the claim.
+func (r *hostClaimReconciler) free(ctx context.Context, claim *v1alpha1.HostClaim, why string) (reconcile.Result, error) {
+	routes, err := r.routesOf(ctx, claim.GetName())
 	if err != nil {
-		return client.IgnoreNotFound(err)
+		return reconcile.Result{}, err
 	}
-	r.tell(ctx, claim, corev1.EventTypeNormal, eventHostFreed, "Host %s is free: %s.", claim.GetName(), why)
-	return nil
+	if len(routes) > 0 {
+		r.tell(ctx, claim, eventHostRouted, "Host %s is not free yet: Ingress %s/%s still routes it.",
+			claim.GetName(), routes[0].GetNamespace(), routes[0].GetName())
+		return reconcile.Result{RequeueAfter: routeAgain}, nil
+	}
+	err = r.client.Delete(ctx, claim, client.Preconditions{UID: new(claim.GetUID()), ResourceVersion: new(claim.GetResourceVersion())})
+	if err != nil {
+		return reconcile.Result{}, client.IgnoreNotFound(err)
+	}
+	r.tell(ctx, claim, eventHostFreed, "Host %s is free: %s.", claim.GetName(), why)
+	return reconcile.Result{}, nil
 }
 
 // tell logs what was done with a claim and makes an event of it.
-func (r *hostClaimReconciler) tell(ctx context.Context, claim *v1alpha1.HostClaim, eventType, reason, format string, args ...any) {
+func (r *hostClaimReconciler) tell(ctx context.Context, claim *v1alpha1.HostClaim, reason, format string, args ...any) {
 	log.FromContext(ctx).Info("Changed the claim of a host", "host", claim.GetName(), "organization", claim.Spec.Organization, "reason", reason)
-	r.recorder.Eventf(claim, nil, eventType, reason, eventClaim, format, args...)
+	r.recorder.Eventf(claim, nil, corev1.EventTypeNormal, reason, eventClaim, format, args...)
 }
 
-// hostsOf returns the hosts that an App, a Domain or an Ingress asks for.
+// hostsOf returns the hosts that an App or a Domain asks for, or that an Ingress has.
 func (r *hostClaimReconciler) hostsOf(_ context.Context, o client.Object) []reconcile.Request {
 	if ingress, ok := o.(*networkingv1.Ingress); ok {
 		var all []reconcile.Request
-		for _, name := range foreignHosts(ingress) {
+		for _, name := range append(foreignHosts(ingress), routeHosts(ingress)...) {
 			all = append(all, request("", name)...)
 		}
 		return all

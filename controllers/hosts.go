@@ -71,8 +71,21 @@ func (s sites) mirrors(d *v1alpha1.Domain) bool {
 	return d.Spec.Host == host.Default(d.Spec.AppRef.Name, s.rules.BaseDomain)
 }
 
-// claimHost gives a host to an App or Domain, unless another object has it, and returns what became of that.
+// claimHost gives a host to an App or Domain, unless another object has it, and returns what became of that. While the host still has a route in another
+// organization, a claimant that does not serve it yet gets the claim only: two routes for one host would compete.
 func (s sites) claimHost(ctx context.Context, o status.Object, name string, c hostclaim.Claimant) (hostclaim.Verdict, error) {
+	verdict, err := s.claim(ctx, o, name, c)
+	if err != nil || verdict != hostclaim.Granted || c.Serves {
+		return verdict, err
+	}
+	if elsewhere, err := s.routedElsewhere(ctx, name, c.Organization); err != nil || elsewhere {
+		return hostclaim.Draining, err
+	}
+	return hostclaim.Granted, nil
+}
+
+// claim claims a host for an App or Domain, unless another object has it, and returns what became of that.
+func (s sites) claim(ctx context.Context, o status.Object, name string, c hostclaim.Claimant) (hostclaim.Verdict, error) {
 	claim, err := getClaim(ctx, s.client, name)
 	if err != nil {
 		return hostclaim.Wait, err
@@ -253,6 +266,9 @@ func refusal(verdict hostclaim.Verdict, name string) error {
 			"Change the spec, or delete the object and create it again, to claim the host.", name)
 	case hostclaim.Wait:
 		return phase.Wait(hostclaim.BindTimeout, v1alpha1.ReasonProgressing, "Host %s is about to be released.", name)
+	case hostclaim.Draining:
+		return phase.Wait(routeAgain, v1alpha1.ReasonProgressing, "Host %s is claimed, but still has a route from before, which is being removed. "+
+			"If it stays, ask the platform's administrator to delete that Ingress.", name)
 	default:
 		return phase.Stall(v1alpha1.ReasonHostConflict, "Host %s is already claimed by another App or Domain. "+
 			"Choose another host or ask the platform's administrator.", name)

@@ -32,6 +32,8 @@ const (
 	indexController = "berth.controller"
 	// indexParent finds HostClaims by the domain that the host is directly below, as a wildcard of a certificate covers it.
 	indexParent = "berth.parent"
+	// indexRoute finds Berth's Ingresses by their hosts.
+	indexRoute = "berth.route"
 	// indexOrphaned finds orphaned objects, all of them by the key orphaned.
 	indexOrphaned = "berth.orphaned"
 )
@@ -52,6 +54,7 @@ func addIndexes(ctx context.Context, indexer client.FieldIndexer, baseDomain str
 		{&v1alpha1.Domain{}, indexHost, byDomain(func(s v1alpha1.DomainSpec) string { return s.Host })},
 		{&v1alpha1.Domain{}, indexSecret, secretNames},
 		{&networkingv1.Ingress{}, indexHost, foreignHostsOf},
+		{&networkingv1.Ingress{}, indexRoute, routeHostsOf},
 		{&v1alpha1.HostClaim{}, indexOrganization, claimOrganization},
 		{&v1alpha1.HostClaim{}, indexParent, func(o client.Object) []string { return []string{host.Parent(o.GetName())} }},
 		{&v1alpha1.Domain{}, indexUID, func(o client.Object) []string { return []string{string(o.GetUID())} }},

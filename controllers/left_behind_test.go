@@ -64,21 +64,20 @@ func TestSecretsThatCertManagerLeavesBehind(t *testing.T) {
 	}
 }
 
-// What has an owner that waits for all that it owns goes once the owner begins to go.
+// What has an owner that waits for all that it owns goes once the owner begins to go, and so does what cert-manager makes again late.
 func TestSecretLeftBehindByAnOwnerThatWaits(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []string{"App", "Domain"} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			owner, certificate := issuedTo(t, kind)
-			remove(t, &corev1.Secret{ObjectMeta: named(owner.GetNamespace(), certificate.Spec.SecretName)})
 			patch(t, owner, func(o client.Object) { o.SetFinalizers([]string{"example.com/wait"}) })
 			remove(t, owner)
 			awaitGoing(t, owner)
+			awaitAbsent(t, &corev1.Secret{ObjectMeta: named(owner.GetNamespace(), certificate.Spec.SecretName)})
 			// A reconcile that has begun before would adopt the Secret, which leaves it to the garbage collector.
 			quiesce(t, owner.GetNamespace())
 			again := issue(t, certificate)
-			remove(t, certificate)
 			awaitAbsent(t, again)
 			patch(t, owner, func(o client.Object) { o.SetFinalizers(nil) })
 		})

@@ -3,10 +3,10 @@ package controllers
 import (
 	"context"
 	"fmt"
-	"slices"
 	"testing"
 
 	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
+	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
@@ -45,8 +45,7 @@ func TestOrphansAreDeleted(t *testing.T) {
 		"Domain": func(t *testing.T, ns string) (client.Object, []client.Object) {
 			t.Helper()
 			domain := newServedDomain(t, ns)
-			certificate := &cmv1.Certificate{ObjectMeta: named(ns, names.DomainObject(domain.Name))}
-			return domain, []client.Object{routeOf(domain), certificate, tlsSecret(domain)}
+			return domain, siteObjects(domain)[:3]
 		},
 		"CustomDomain": func(t *testing.T, ns string) (client.Object, []client.Object) {
 			t.Helper()
@@ -70,12 +69,7 @@ func TestOrphansAreDeleted(t *testing.T) {
 			for _, o := range objects {
 				awaitAbsent(t, o)
 			}
-			eventually(t, func(ctx context.Context) error {
-				if got, err := announced(ctx, ns); err != nil || !slices.Contains(got, "Normal "+eventOrphanDeleted) {
-					return fmt.Errorf("the events are %q (error: %w)", got, err)
-				}
-				return nil
-			})
+			awaitAnnounced(t, ns, "Normal "+eventOrphanDeleted)
 		})
 	}
 }
@@ -175,4 +169,35 @@ func TestOrphansOfANewOrganization(t *testing.T) {
 	get(t, ingress)
 	label(t, ns)
 	awaitAbsent(t, ingress)
+}
+
+// An orphaned Ingress reserves no host, and the host of one that an earlier version has reserved is free.
+func TestOrphanedIngressReservesNoHost(t *testing.T) {
+	t.Parallel()
+	for _, reserved := range []bool{false, true} {
+		t.Run(fmt.Sprint(reserved), func(t *testing.T) {
+			t.Parallel()
+			// Outside of organizations nothing is deleted, so that there is time to look.
+			elsewhere, ns := namespace(t, nil), organization(t)
+			ingress := orphanedIngress(elsewhere, "www."+ns+".example.com")
+			appliedBy(t, v1alpha1.FieldOwner, ingress)
+			claim := &v1alpha1.HostClaim{ObjectMeta: metav1.ObjectMeta{Name: "www." + ns + ".example.com"}}
+			if reserved {
+				claim.Spec.BoundAt = new(metav1.Now())
+				claim.Spec.Holder = &v1alpha1.HostHolder{Kind: v1alpha1.HostHolderIngress, Namespace: elsewhere, Name: ingress.Name}
+				create(t, claim)
+			}
+			settle()
+			if reserved {
+				get(t, claim)
+			} else {
+				absent(t, claim)
+			}
+			domain := newDomain(t, ns, claim.Name, newApp(t, ns).Name)
+			label(t, elsewhere)
+			awaitAbsent(t, ingress)
+			expect(t, domain, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouted: succeeded})
+			awaitClaim(t, claim, func(s v1alpha1.HostClaimSpec) bool { return s.Organization == ns })
+		})
+	}
 }

@@ -52,8 +52,13 @@ func TestHostOfTwoApps(t *testing.T) {
 	expect(t, younger, status.FailedStatus, conflict)
 	absent(t, claim)
 
-	// It has to ask for it again.
+	// It has to ask for it again, and waits until the garbage collector, which does not run here, has removed the route of the other one.
 	patch(t, younger, func(client.Object) { younger.Spec.Image = "registry.example.com/shop/web:v2" })
+	says(t, younger, "Pods of the newest version")
+	awaitClaim(t, claim, func(s v1alpha1.HostClaimSpec) bool { return s.Organization == second && s.BoundAt != nil })
+	settle()
+	absent(t, routeOf(younger))
+	remove(t, routeOf(older))
 	expect(t, younger, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouted: succeeded})
 	get(t, routeOf(younger))
 }

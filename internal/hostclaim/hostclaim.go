@@ -51,6 +51,9 @@ const (
 	Stale
 	// Reserved means that an Ingress that is not Berth's has the host.
 	Reserved
+	// Draining means that the claimant has the host, and gets its route once that of the organization that had the host before is gone. Decide does not
+	// return it: the claim says nothing about routes.
+	Draining
 )
 
 // Decide returns what becomes of a claimant. The claim is nil if the host has none. holderLives says whether the claim's holder exists and still
