@@ -232,14 +232,3 @@ func putAt(secret *corev1.Secret) time.Time {
 	}
 	return last
 }
-
-func awaitAnnounced(t *testing.T, ns, want string) {
-	t.Helper()
-	eventually(t, func(ctx context.Context) error {
-		got, err := announced(ctx, ns)
-		if err != nil || !slices.Contains(got, want) {
-			return errNotYet
-		}
-		return nil
-	})
-}
