@@ -126,6 +126,7 @@ func TestKeptCertificateStaysInItsOrganization(t *testing.T) {
 	awaitAbsent(t, c.secret)
 	awaitAnnounced(t, ns, "Normal "+eventKeptDeleted)
 
+	remove(t, routeOf(c.owner)) // As the garbage collector does.
 	domain := newDomain(t, other, c.claim.Name, newApp(t, other).Name)
 	eventually(t, func(ctx context.Context) error {
 		return api.Get(ctx, client.ObjectKey{Namespace: other, Name: domain.Name + ".domain"}, &cmv1.Certificate{})
