@@ -65,11 +65,12 @@ func (r requester) testWrites(t *testing.T) {
 		return create(t, s)
 	}
 	const (
-		name     = "metadata.name must not end in"
-		owners   = "metadata.ownerReferences is set by Berth"
-		token    = "type kubernetes.io/service-account-token is not allowed"
-		reserved = "metadata.labels[berth.dev/secret] is reserved"
-		foreign  = "Only a Secret whose label"
+		name       = "metadata.name must not end in"
+		owners     = "metadata.ownerReferences is set by Berth"
+		finalizers = "metadata.finalizers is not allowed"
+		token      = "type kubernetes.io/service-account-token is not allowed"
+		reserved   = "metadata.labels[berth.dev/secret] is reserved"
+		foreign    = "Only a Secret whose label"
 	)
 	cases := map[string]struct {
 		do func() error
@@ -101,6 +102,14 @@ func (r requester) testWrites(t *testing.T) {
 			s.OwnerReferences = owner
 			return r.Create(ctx, s)
 		}, refusal: owners},
+		"MakeFinalized": {do: func() error {
+			s := r.secret(corev1.SecretTypeOpaque, v1alpha1.SecretCertificate)
+			s.Finalizers = []string{"example.com/keep"}
+			return r.Create(ctx, s)
+		}, refusal: finalizers},
+		"FinalizeEnv": {do: func() error {
+			return r.patch(ctx, r.existing(t, v1alpha1.SecretEnv), `{"metadata":{"finalizers":["example.com/keep"]}}`)
+		}, refusal: finalizers},
 		"OwnEnv": {do: func() error {
 			return r.patch(ctx, r.existing(t, v1alpha1.SecretEnv), `{"metadata":{"ownerReferences":[`+ownerJSON+`]}}`)
 		}, refusal: owners},
