@@ -183,10 +183,13 @@ func TestHostileCertificateBudget(t *testing.T) {
 		return strings.Fields(kubectl(t, "", "get", "certificaterequests", "-n", org, "-o", "jsonpath={.items[*].metadata.uid}"))
 	}
 	var seen []string
+	// A host that the organization has had before is served by the certificate that was kept.
+	slug := ""
 	for i := range 6 {
-		attacker.call(t, http.MethodPost, "", map[string]any{"slug": "budget-app", "location": image}, http.StatusCreated, nil)
+		slug = fmt.Sprintf("budget-app-%d", i)
+		attacker.call(t, http.MethodPost, "", map[string]any{"slug": slug, "location": image}, http.StatusCreated, nil)
 		eventually(t, time.Minute, "the App has a certificate or waits for one", func() (bool, string) {
-			words := kubectl(t, "", "get", "app", "budget-app", "-n", org, "-o", "jsonpath={.status.conditions[?(@.type=='Certified')]}")
+			words := kubectl(t, "", "get", "app", slug, "-n", org, "-o", "jsonpath={.status.conditions[?(@.type=='Certified')]}")
 			return strings.Contains(words, `"True"`) || strings.Contains(words, berthv1alpha1.ReasonThrottled), words
 		})
 		for _, uid := range certificates() {
@@ -195,13 +198,13 @@ func TestHostileCertificateBudget(t *testing.T) {
 			}
 		}
 		if i < 5 {
-			attacker.call(t, http.MethodDelete, "budget-app/", nil, http.StatusNoContent, nil)
+			attacker.call(t, http.MethodDelete, slug+"/", nil, http.StatusNoContent, nil)
 		}
 	}
 	if len(seen) == 0 || len(seen) > 3 {
 		t.Errorf("%d certificates were requested, want 1 to 3", len(seen))
 	}
-	waitForApp(t, org, "budget-app", berthv1alpha1.ReasonThrottled)
+	waitForApp(t, org, slug, berthv1alpha1.ReasonThrottled)
 	other.deploy(t, "budget-other-app", "Other")
 	waitForPage(t, "budget-other-app."+berth.Env.BaseDomain, "Other")
 }
