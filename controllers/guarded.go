@@ -12,7 +12,7 @@ import (
 )
 
 // For internal/policycheck, which also sends requests that a policy denies, within the operator's other rights.
-// +kubebuilder:rbac:groups=admissionregistration.k8s.io,resources=validatingadmissionpolicies;validatingadmissionpolicybindings,resourceNames=berth-external-id;berth-facade-hostclaims;berth-facade-keys;berth-operator-namespaces;berth-operator-rolebindings;berth-people-deletion;berth-people-secrets,verbs=get
+// +kubebuilder:rbac:groups=admissionregistration.k8s.io,resources=validatingadmissionpolicies;validatingadmissionpolicybindings,resourceNames=berth-external-id;berth-facade-hostclaims;berth-facade-keys;berth-operator-namespaces;berth-operator-rolebindings;berth-people-secrets,verbs=get
 
 // guardedAgain is the time after which a RoleBinding is tried again that was not written.
 const guardedAgain = time.Second

@@ -9,7 +9,7 @@ import (
 )
 
 // For internal/policycheck, which also sends a request that a policy denies, within the facade's other rights.
-// +kubebuilder:rbac:groups=admissionregistration.k8s.io,resources=validatingadmissionpolicies;validatingadmissionpolicybindings,resourceNames=berth-external-id;berth-facade-hostclaims;berth-facade-keys;berth-operator-namespaces;berth-operator-rolebindings;berth-people-deletion;berth-people-secrets,verbs=get
+// +kubebuilder:rbac:groups=admissionregistration.k8s.io,resources=validatingadmissionpolicies;validatingadmissionpolicybindings,resourceNames=berth-external-id;berth-facade-hostclaims;berth-facade-keys;berth-operator-namespaces;berth-operator-rolebindings;berth-people-secrets,verbs=get
 
 func newPolicyCheck(options Options, counts *metrics.Metrics) (*policycheck.Checker, error) {
 	policies, err := policycheck.New(options.Config, options.Log, policycheck.Facade(options.Namespace)...)

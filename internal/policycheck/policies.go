@@ -14,11 +14,12 @@ import (
 	admissionclient "k8s.io/client-go/kubernetes/typed/admissionregistration/v1"
 )
 
-// Policies returns the names of the ValidatingAdmissionPolicies of config/admission. Each has a ValidatingAdmissionPolicyBinding of the same name.
+// Policies returns the names of the ValidatingAdmissionPolicies of config/admission that Berth's security relies on. Each has a
+// ValidatingAdmissionPolicyBinding of the same name. berth-people-deletion is not among them: the operator undoes what it denies.
 func Policies() []string {
 	return []string{
 		"berth-external-id", "berth-facade-hostclaims", "berth-facade-keys", "berth-operator-namespaces", "berth-operator-rolebindings",
-		"berth-people-deletion", "berth-people-secrets",
+		"berth-people-secrets",
 	}
 }
 
