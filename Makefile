@@ -13,6 +13,8 @@ SHELL := /bin/bash
 export BERTH_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/berth
 TOOLS := $(BERTH_CACHE)/bin
 CLUSTER := $(CURDIR)/bin/cluster
+# Root installs the Debian packages that are missing, unless INSTALL=no.
+DOCTOR := $(CLUSTER) doctor$(if $(filter no,$(INSTALL)),, --install)
 RUN := .run
 BASE_DOMAIN := apps.localhost
 
@@ -37,7 +39,7 @@ ifdef EXISTING
 	@$(RUN)/dev check $(EXISTING)
 	@$(MAKE) --no-print-directory cluster
 else
-	@$(CLUSTER) doctor
+	@$(DOCTOR)
 	@$(CLUSTER) build >/dev/null
 	@mkdir -p $(RUN) && ln -sfn "$$($(CLUSTER) assets)/kubectl" $(RUN)/kubectl
 	@go build -o $(RUN)/dev ./hack/dev
@@ -53,8 +55,7 @@ test: test-unit test-fuzz chaos test-release test-cluster test-e2e ## test every
 
 .PHONY: test-unit
 test-unit: cluster ## test the packages, against a real API server where one is needed
-	@command -v gcc >/dev/null || { echo "this machine lacks gcc, for the race detector; on Debian: apt-get install --no-install-recommends gcc libc6-dev"; exit 1; }
-	@$(CLUSTER) doctor
+	@$(DOCTOR) gcc libc6-dev
 	KUBEBUILDER_ASSETS="$$($(CLUSTER) assets)" go test -race $$(go list ./... | grep -v -e /hack/e2e -e '/hack/chaos$$' -e /hack/fuzz)
 	go -C hack/alerts test ./...
 	KUBEBUILDER_ASSETS="$$($(CLUSTER) assets)" go -C hack/chart test . ./generate/... ./existing/...
@@ -101,8 +102,7 @@ test-cluster: cluster ## test the one-node Kubernetes itself
 
 .PHONY: test-e2e
 test-e2e: cluster ## test Berth as its users see it, with real Pods
-	@command -v chromium >/dev/null || { echo "this machine lacks Chromium, for the profile page's tests; on Debian: apt-get install --no-install-recommends chromium"; exit 1; }
-	@$(CLUSTER) doctor --flux
+	@$(DOCTOR) --flux chromium
 	@$(CLUSTER) build --flux >/dev/null
 	BERTH_CLUSTER=$(CLUSTER) go test -count=1 -timeout=20m -parallel=6 -v ./hack/e2e/... # the tests wait most of the time
 	BERTH_CLUSTER=$(CLUSTER) go -C hack/chart test -count=1 -timeout=10m -v ./e2e/
@@ -115,13 +115,13 @@ endif
 # A seed that was printed lets the same requests fail once more.
 .PHONY: chaos
 chaos: cluster ## kill, cut and confuse what runs; SEED=… as last time, LONG=1 for longer, REPORT=FILE for the table
-	@$(CLUSTER) doctor
+	@$(DOCTOR)
 	KUBEBUILDER_ASSETS="$$($(CLUSTER) assets)" go test -count=1 -timeout=60m -v ./hack/chaos -args -seed=$(or $(SEED),0) \
 		$(if $(LONG),-long) $(if $(REPORT),-report=$(CURDIR)/$(REPORT))
 
 .PHONY: bench
 bench: cluster ## measure Berth beside a plain client of the API server, in half an hour; BENCH="--sizes=100 --duration=1s" for less
-	@$(CLUSTER) doctor
+	@$(DOCTOR)
 	KUBEBUILDER_ASSETS="$$($(CLUSTER) assets)" go -C hack/bench run . --root=$(CURDIR) --out=$(CURDIR)/docs/performance $(BENCH)
 
 .PHONY: lint

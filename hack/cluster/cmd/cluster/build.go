@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 
 	"github.com/berth-dev/berth/hack/cluster/internal/build"
@@ -90,20 +91,23 @@ func kubectlCommand(ctx context.Context, args []string, _ io.Writer) error {
 	return syscall.Exec(path, append([]string{"kubectl"}, args...), os.Environ())
 }
 
-func doctorCommand(_ context.Context, args []string, stdout io.Writer) error {
+func doctorCommand(ctx context.Context, args []string, _ io.Writer) error {
 	fs := flag.NewFlagSet("doctor", flag.ContinueOnError)
-	apt := fs.Bool("apt", false, "print the names of missing Debian packages alone, on standard output")
 	flux := fs.Bool("flux", false, "look for what Flux needs, too")
+	install := fs.Bool("install", false, "install missing Debian packages, as root")
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
+	more, err := doctor.Named(fs.Args()...)
+	if err != nil {
+		return err
+	}
 	node := os.Geteuid() == 0
-	needs := append(doctor.ToBuild(component.ForMode(node, optional(*flux)...)), doctor.ToRun(node, *flux)...)
-	err := doctor.Check(needs)
-	if *apt {
-		for _, p := range doctor.Packages(needs) {
-			fmt.Fprintln(stdout, p)
+	needs := slices.Concat(doctor.ToBuild(component.ForMode(node, optional(*flux)...)), doctor.ToRun(node, *flux), more)
+	if *install {
+		if err := doctor.Install(ctx, needs, os.Stderr); err != nil {
+			return err
 		}
 	}
-	return err
+	return doctor.Check(needs)
 }

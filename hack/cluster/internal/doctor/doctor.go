@@ -4,6 +4,8 @@ package doctor
 import (
 	"bytes"
 	"errors"
+	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"slices"
@@ -24,12 +26,23 @@ type Need struct {
 
 // known are the packages that components may need.
 var known = map[string]Need{
-	"gcc":            {What: "gcc, for runc", OK: program("gcc")},
+	"gcc":            {What: "gcc, for runc and the race detector", OK: program("gcc")},
 	"libc6-dev":      {What: "the static C library, for runc", OK: static("libc.a")},
 	"libseccomp-dev": {What: "libseccomp's headers and static library, for runc", OK: static("libseccomp.a")},
 	"pkg-config":     {What: "pkg-config, for runc", OK: program("pkg-config")},
 	"git":            {What: "git, for Flux's sources", OK: program("git")},
 	"nftables":       {What: "the nft command, for kube-proxy and pods' ports", OK: program("nft")},
+	"chromium":       {What: "Chromium, for tests of pages", OK: program("chromium")},
+}
+
+// Named returns the needs with these names of Debian packages.
+func Named(names ...string) ([]Need, error) {
+	for _, name := range names {
+		if _, ok := known[name]; !ok {
+			return nil, fmt.Errorf("package %s is not known here; known are %s", name, strings.Join(slices.Sorted(maps.Keys(known)), ", "))
+		}
+	}
+	return packages(names), nil
 }
 
 // ToBuild returns what building the components needs.

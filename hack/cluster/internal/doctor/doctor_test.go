@@ -1,6 +1,8 @@
 package doctor
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -41,5 +43,49 @@ func TestKnown(t *testing.T) {
 		if n.OK == nil || n.What == "" {
 			t.Errorf("package %q is not known", n.Package)
 		}
+	}
+}
+
+func TestNamed(t *testing.T) {
+	needs, err := Named("gcc", "chromium")
+	if err != nil || len(needs) != 2 || needs[1].Package != "chromium" {
+		t.Errorf("%+v, error %v; want the two", needs, err)
+	}
+	if _, err := Named("gcc", "emacs"); err == nil || !strings.Contains(err.Error(), "package emacs is not known here; known are chromium, gcc, git") {
+		t.Errorf("error %v, want one that names what is not known and what is", err)
+	}
+}
+
+// Install runs a stand-in for apt-get, which would change this machine.
+func TestInstall(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("root alone installs packages")
+	}
+	dir := t.TempDir()
+	script := "#!/bin/sh\necho \"$DEBIAN_FRONTEND $@\" >>" + filepath.Join(dir, "calls") + "\n[ \"$1\" != install ] || [ ! -e " + filepath.Join(dir, "broken") + " ]\n"
+	if err := os.WriteFile(filepath.Join(dir, "apt-get"), []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
+	missing := []Need{{Package: "nftables", What: "nft", OK: is(false)}, {Package: "gcc", What: "gcc", OK: is(true)}, {What: "root", OK: is(false)}}
+	var out strings.Builder
+	if err := Install(t.Context(), missing[1:], &out); err != nil || out.Len() > 0 {
+		t.Errorf("nothing that a package brings is missing: error %v, output %q", err, &out)
+	}
+	if err := Install(t.Context(), missing, &out); err != nil || !strings.Contains(out.String(), "install the Debian packages nftables") {
+		t.Errorf("error %v, output %q, which does not say what is installed", err, &out)
+	}
+	calls, err := os.ReadFile(filepath.Join(dir, "calls"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff("noninteractive update -q\nnoninteractive install -qy --no-install-recommends nftables\n", string(calls)); diff != "" {
+		t.Errorf("calls of apt-get: -want +got:\n%s", diff)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "broken"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := Install(t.Context(), missing, &out); err == nil || !strings.Contains(err.Error(), "apt-get install") {
+		t.Errorf("error %v, want that of apt-get", err)
 	}
 }
