@@ -13,6 +13,11 @@ SHELL := /bin/bash
 export BERTH_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/berth
 TOOLS := $(BERTH_CACHE)/bin
 CLUSTER := $(CURDIR)/bin/cluster
+# As hack/cluster compiles what it builds, so that no package is compiled twice.
+COMPILE := CGO_ENABLED=0 go
+COMPILE_FLAGS := -trimpath -gcflags=all=-dwarf=false
+# What `make run` builds beside a cluster: compiled with the cluster's programs, which tells how far that is.
+WARM := --warm=$(CURDIR):./cmd/operator,./cmd/facade,./cmd/berthctl,./hack/sample,./hack/dev
 # Root installs the Debian packages that are missing, unless INSTALL=no.
 DOCTOR := $(CLUSTER) doctor$(if $(filter no,$(INSTALL)),, --install)
 RUN := .run
@@ -30,19 +35,20 @@ help: ## list what make can do
 
 .PHONY: cluster
 cluster: # build the command that builds and runs the one-node Kubernetes
-	@go -C hack/cluster build -trimpath -o $(CLUSTER) ./cmd/cluster
+	@[ -x $(CLUSTER) ] || echo "compile hack/cluster, which builds the rest" >&2
+	@$(COMPILE) -C hack/cluster build $(COMPILE_FLAGS) -o $(CLUSTER) ./cmd/cluster
 
 .PHONY: run
 run: $(if $(EXISTING),,cluster) ## run Berth on this machine; with KUBECONFIG=…, in an existing cluster
 ifdef EXISTING
-	@go build -o $(RUN)/dev ./hack/dev
+	@$(COMPILE) build $(COMPILE_FLAGS) -o $(RUN)/dev ./hack/dev
 	@$(RUN)/dev check $(EXISTING)
 	@$(MAKE) --no-print-directory cluster
 else
 	@$(DOCTOR)
-	@$(CLUSTER) build >/dev/null
+	@$(CLUSTER) build $(WARM) >/dev/null
 	@mkdir -p $(RUN) && ln -sfn "$$($(CLUSTER) assets)/kubectl" $(RUN)/kubectl
-	@go build -o $(RUN)/dev ./hack/dev
+	@$(COMPILE) build $(COMPILE_FLAGS) -o $(RUN)/dev ./hack/dev
 endif
 	@$(RUN)/dev up --dir=$(RUN) --cluster=$(CLUSTER) --base-domain=$(BASE_DOMAIN) $(EXISTING)
 
@@ -136,7 +142,7 @@ lint: ## check the style, the API conventions and who may import whom
 	go -C hack/cluster/components/mailbox vet ./...
 	go -C hack/cluster/components/netpol vet ./...
 	go -C hack/cluster/components/dex vet ./...
-	CGO_ENABLED=0 go -C hack/cluster/components/flux vet -trimpath ./source # as it is built, so that nothing is compiled twice
+	$(COMPILE) -C hack/cluster/components/flux vet $(COMPILE_FLAGS) ./source
 
 .PHONY: generate
 generate: ## write what is generated from the types, the markers and the contract

@@ -16,6 +16,9 @@ import (
 // commands are the packages that are built; each makes one command.
 var commands = []string{"./cmd/operator", "./cmd/facade", "./cmd/berthctl", "./hack/sample"}
 
+// compileFlags are those of hack/cluster, whose programs have most packages in common with Berth: Go's build cache has them for both.
+var compileFlags = []string{"-trimpath", "-buildvcs=false", "-gcflags=all=-dwarf=false"}
+
 // image is one image to push: a command and the arguments that it is started with.
 type image struct {
 	name, command string
@@ -31,7 +34,8 @@ var samples = []image{
 // build compiles the commands, static, so that they also run in an empty image.
 func (s *Stack) build(ctx context.Context) error {
 	s.logf("build Berth")
-	args := append([]string{"build", "-trimpath", "-buildvcs=false", "-o", filepath.Join(s.opts.Dir, "bin") + "/"}, commands...)
+	args := append([]string{"build", "-o", filepath.Join(s.opts.Dir, "bin") + "/"}, compileFlags...)
+	args = append(args, commands...)
 	if s.opts.Amazon {
 		args = append(args, "./hack/localaws")
 	}

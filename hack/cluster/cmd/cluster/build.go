@@ -2,12 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/berth-dev/berth/hack/cluster/internal/build"
@@ -17,7 +19,7 @@ import (
 
 // built returns the folders of the components, building what is missing. What a build would fail for is
 // said before the first one begins.
-func built(ctx context.Context, comps []component.Component) (map[string]string, error) {
+func built(ctx context.Context, comps []component.Component, warm ...build.Warm) (map[string]string, error) {
 	cache, err := build.Open(os.Stderr)
 	if err != nil {
 		return nil, err
@@ -29,12 +31,21 @@ func built(ctx context.Context, comps []component.Component) (map[string]string,
 	if err := doctor.Check(doctor.ToBuild(missing)); err != nil {
 		return nil, err
 	}
-	return cache.Ensure(ctx, comps)
+	return cache.Ensure(ctx, comps, warm...)
 }
 
 func buildCommand(ctx context.Context, args []string, stdout io.Writer) error {
 	fs := flag.NewFlagSet("build", flag.ContinueOnError)
 	flux := fs.Bool("flux", false, "build Flux, too")
+	var warm []build.Warm
+	fs.Func("warm", "compile programs of another module before all else, for whoever links them: FOLDER:PACKAGE,...", func(text string) error {
+		module, packages, ok := strings.Cut(text, ":")
+		if !ok {
+			return errors.New("it wants FOLDER:PACKAGE,...")
+		}
+		warm = append(warm, build.Warm{Module: module, Packages: strings.Split(packages, ",")})
+		return nil
+	})
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
@@ -45,7 +56,7 @@ func buildCommand(ctx context.Context, args []string, stdout io.Writer) error {
 			return err
 		}
 	}
-	dirs, err := built(ctx, comps)
+	dirs, err := built(ctx, comps, warm...)
 	if err != nil {
 		return err
 	}

@@ -70,8 +70,8 @@ func TestEnsure(t *testing.T) {
 	if !exists(filepath.Join(dirs["hello"], "images", "hello.tar")) {
 		t.Error("no image was made")
 	}
-	if !strings.Contains(progress.String(), "hello (1 of 1)") {
-		t.Errorf("progress %q, want the component and how many there are in it", &progress)
+	if !strings.Contains(progress.String(), "build hello: ") || !strings.Contains(progress.String(), ", 100 % of all") {
+		t.Errorf("progress %q, want the component, and that all is done", &progress)
 	}
 
 	progress.Reset()
@@ -115,7 +115,7 @@ func TestEnsureAfterKilledBuild(t *testing.T) {
 // TestEnsureInterrupted interrupts a build that waits for another process to end its own.
 func TestEnsureInterrupted(t *testing.T) {
 	c := &Cache{Dir: t.TempDir(), Source: source(t), Progress: &bytes.Buffer{}}
-	unlock, err := c.lock(t.Context(), "hello", "hello")
+	unlock, err := c.lock(t.Context(), "hello")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -227,14 +227,55 @@ func TestPrune(t *testing.T) {
 }
 
 func TestWatch(t *testing.T) {
-	p := startProgress(&bytes.Buffer{}, "x")
+	p := startProgress(&bytes.Buffer{})
 	defer p.stop()
-	failure := watch(strings.NewReader("go: downloading example.test/x v1.0.0\nexample.test/x\ninternal/abi\n# example.test/x\n./x.go:1:2: undefined: y\n"), p)
+	said := "go: downloading example.test/x v1.0.0\n# example.test/x\n./x.go:1:2: undefined: y\n"
+	failure := watch(strings.NewReader(said), func(line string) bool { return downloaded(line, p) })
 	if want := "# example.test/x\n./x.go:1:2: undefined: y\n"; failure != want {
 		t.Errorf("failure %q, want %q", failure, want)
 	}
-	if p.packages != 2 || p.downloads != 1 {
-		t.Errorf("%d packages, %d downloads; want 2 and 1", p.packages, p.downloads)
+	if p.downloads != 1 {
+		t.Errorf("%d downloads, want 1", p.downloads)
+	}
+}
+
+// What is compiled beforehand is found in Go's build cache by whoever builds it with the same flags.
+func TestWarm(t *testing.T) {
+	t.Setenv("GOCACHE", t.TempDir())
+	var progress bytes.Buffer
+	c := &Cache{Dir: filepath.Join(t.TempDir(), "cache"), Source: source(t), Progress: &progress}
+	module := filepath.Join(c.Source, "parts", "hello")
+	write(t, module, map[string]string{"cmd/main.go": "package main\n\nfunc main() {}\n"})
+	if _, err := c.Ensure(t.Context(), nil, Warm{Module: module, Packages: []string{".", "./cmd"}}); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(progress.String(), "build Berth: ") {
+		t.Errorf("progress %q, want Berth in it", &progress)
+	}
+	args := append([]string{"build", "-v", "-o", t.TempDir() + "/"}, CompileFlags...)
+	out, err := command(t.Context(), module, false, append(args, ".", "./cmd")...).CombinedOutput()
+	if err != nil || len(out) > 0 {
+		t.Errorf("it compiles %q, error %v; want nothing compiled", out, err)
+	}
+}
+
+func TestLeft(t *testing.T) {
+	now := time.Now()
+	for name, tc := range map[string]struct {
+		p    *progress
+		want time.Duration
+	}{
+		"nothing compiled": {&progress{total: 100, ready: 50}, 0},
+		"just begun":       {&progress{total: 100, ready: 1, compiled: 1, begun: now.Add(-time.Second)}, 0},
+		"half":             {&progress{total: 100, ready: 50, compiled: 50, begun: now.Add(-5 * time.Minute)}, 5 * time.Minute},
+		"mostly cached":    {&progress{total: 100, ready: 90, compiled: 10, begun: now.Add(-time.Minute)}, time.Minute},
+		"all":              {&progress{total: 100, ready: 100, compiled: 100, begun: now.Add(-time.Minute)}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := tc.p.left(now); got != tc.want {
+				t.Errorf("%s left, want %s", got, tc.want)
+			}
+		})
 	}
 }
 

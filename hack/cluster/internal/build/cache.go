@@ -67,15 +67,23 @@ func (c *Cache) Missing(ctx context.Context, all []component.Component) ([]compo
 	return missing, nil
 }
 
+// Warm names programs of another module of this repository. They are compiled before all components, so that whoever builds them with CompileFlags only
+// has to link them.
+type Warm struct {
+	// Module is the folder of the module.
+	Module   string
+	Packages []string
+}
+
 // Ensure builds what is not in the cache and returns each component's folder by its name.
-func (c *Cache) Ensure(ctx context.Context, all []component.Component) (map[string]string, error) {
+func (c *Cache) Ensure(ctx context.Context, all []component.Component, warm ...Warm) (map[string]string, error) {
 	missing, err := c.Missing(ctx, all)
 	if err != nil {
 		return nil, err
 	}
-	for i, comp := range missing {
-		if err := c.build(ctx, comp, fmt.Sprintf("%s (%d of %d)", comp.Name, i+1, len(missing))); err != nil {
-			return nil, fmt.Errorf("build %s: %w", comp.Name, err)
+	if len(missing)+len(warm) > 0 {
+		if err := c.buildAll(ctx, missing, warm); err != nil {
+			return nil, err
 		}
 	}
 	dirs := make(map[string]string, len(all))
@@ -109,11 +117,8 @@ func (c *Cache) place(ctx context.Context, comp component.Component) (string, er
 
 // build makes the component in a folder beside its place and renames it when it is whole. Another process
 // that builds the same component meanwhile is waited for.
-func (c *Cache) build(ctx context.Context, comp component.Component, title string) error {
-	if err := os.MkdirAll(c.Dir, 0o755); err != nil {
-		return err
-	}
-	unlock, err := c.lock(ctx, comp.Name, title)
+func (c *Cache) build(ctx context.Context, comp component.Component, j *job, p *progress, compiled func()) error {
+	unlock, err := c.lock(ctx, comp.Name)
 	if err != nil {
 		return err
 	}
@@ -130,7 +135,7 @@ func (c *Cache) build(ctx context.Context, comp component.Component, title strin
 		return err
 	}
 	defer os.RemoveAll(tmp)
-	if err := c.make(ctx, comp, tmp, title); err != nil {
+	if err := c.make(ctx, comp, j, tmp, p, compiled); err != nil {
 		return err
 	}
 	// MkdirTemp's folder is closed to other users, who may share this cache.
@@ -145,7 +150,7 @@ func (c *Cache) build(ctx context.Context, comp component.Component, title strin
 
 // lock waits until no other process builds the component, or ctx ends. The kernel lets go of the lock when
 // this process ends.
-func (c *Cache) lock(ctx context.Context, name, title string) (unlock func(), err error) {
+func (c *Cache) lock(ctx context.Context, name string) (unlock func(), err error) {
 	f, err := os.OpenFile(filepath.Join(c.Dir, "."+name+".lock"), os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {
 		return nil, err
@@ -159,7 +164,7 @@ func (c *Cache) lock(ctx context.Context, name, title string) (unlock func(), er
 			return nil, errors.Join(err, f.Close())
 		}
 		if !told {
-			fmt.Fprintf(c.Progress, "%s: waiting for another build of it\n", title)
+			fmt.Fprintf(c.Progress, "build %s: waiting for another build of it\n", name)
 		}
 		select {
 		case <-ctx.Done():

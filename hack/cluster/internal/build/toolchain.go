@@ -62,14 +62,18 @@ func environment(cgo bool) []string {
 	return append(os.Environ(), "CGO_ENABLED="+enabled, "GOFLAGS=", "GOWORK=off", "GOEXPERIMENT=")
 }
 
-// buildArgs is the command line of the compiler for b, whose files go to dir.
-func buildArgs(ctx context.Context, module string, b component.Build, dir string) ([]string, error) {
+// CompileFlags are what all that the repository builds for development is compiled with, so that Go's build cache has a package once for all. Nobody debugs
+// these programs, and to write down for debuggers what they are takes an eighth of the time.
+var CompileFlags = []string{"-trimpath", "-buildvcs=false", "-gcflags=all=-dwarf=false"}
+
+// buildArgs is the command line of the compiler for a build of a job, whose files go to dir, if that is not empty.
+func buildArgs(ctx context.Context, j *job, b component.Build, dir string) ([]string, error) {
 	ldflags := []string{"-s", "-w"}
 	if b.Cgo {
 		ldflags = append(ldflags, "-extldflags", "-static")
 	}
 	for _, s := range b.Stamps {
-		version, err := goCommand(ctx, module, "list", "-m", "-f", "{{.Version}}", s.Module)
+		version, err := goCommand(ctx, j.module, "list", "-m", "-f", "{{.Version}}", s.Module)
 		if err != nil {
 			return nil, err
 		}
@@ -79,9 +83,10 @@ func buildArgs(ctx context.Context, module string, b component.Build, dir string
 		}
 		ldflags = append(ldflags, "-X", s.Variable+"="+value)
 	}
-	args := []string{
-		"build", "-v", "-trimpath", "-buildvcs=false", "-tags=" + strings.Join(b.Tags, ","),
-		"-ldflags", strings.Join(ldflags, " "), "-o", filepath.Join(dir, b.To) + string(filepath.Separator),
+	args := append([]string{"build", "-v"}, CompileFlags...)
+	args = append(args, "-modfile="+j.modfile, "-tags="+strings.Join(b.Tags, ","), "-ldflags", strings.Join(ldflags, " "))
+	if dir != "" {
+		args = append(args, "-o", filepath.Join(dir, b.To)+string(filepath.Separator))
 	}
 	return append(args, b.Packages...), nil
 }
