@@ -95,7 +95,7 @@ slow-clients: cluster ## measure how others are served beside slow clients, into
 
 .PHONY: test-release
 test-release: ## test that two builds of a release are the same
-	go -C hack/release test -count=1 -timeout=45m ./... # The first time compiles everything once more.
+	go -C hack/release test -count=1 -timeout=45m ./...
 
 # Pods take a node, and a node takes root; without it the tests that remain still cover everything up to the API server.
 ifeq ($(shell id -u),0)

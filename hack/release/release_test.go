@@ -20,22 +20,41 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/validate"
 
 	"github.com/berth-dev/berth/hack/release/chart"
+	"github.com/berth-dev/berth/hack/release/internal/build"
 )
 
-// root is Berth's module.
-const root = "../.."
+const (
+	// root is Berth's module.
+	root = "../.."
+	// version is that of the releases of the tests.
+	version = "v1.2.3-rc.1"
+)
 
-// TestRelease makes a release twice: of this checkout, and in another folder, of no more than what it takes, with nothing of what the first one
-// compiled. It is for the two platforms of images, since the others are compiled by the same flags and would cost minutes.
+// TestRelease makes a release twice: of this checkout, and in another folder, of no more than what it takes. It is for the two platforms of images, since the
+// others are compiled by the same flags and would cost minutes. For the same reason, one program alone is compiled with nothing of what the releases
+// compiled.
 func TestRelease(t *testing.T) {
 	t.Setenv("GOFLAGS", "-tags=a_tag_that_would_be_seen -trimpath=false") // Nobody's own settings count.
 	dir, again, copied := t.TempDir(), t.TempDir(), copyTree(t)
 	makeRelease(t, root, dir)
-	t.Setenv("GOCACHE", otherCache(t))
 	makeRelease(t, copied, again)
 	t.Run("Same", func(t *testing.T) {
 		if diff := cmp.Diff(tree(t, dir), tree(t, again)); diff != "" {
 			t.Errorf("two releases differ (-checkout +copy):\n%s", diff)
+		}
+	})
+	t.Run("CompiledAnew", func(t *testing.T) {
+		t.Setenv("GOCACHE", otherCache(t))
+		anew, host := t.TempDir(), v1.Platform{OS: "linux", Architecture: runtime.GOARCH}
+		if err := build.Commands(t.Context(), copied, anew, host, version, client); err != nil {
+			t.Fatal(err)
+		}
+		got, err := os.ReadFile(filepath.Join(anew, client))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(got, unpack(t, filepath.Join(dir, client+"_"+version+"_linux_"+runtime.GOARCH+".tar.gz"))) {
+			t.Errorf("%s is another program if all of it is compiled anew", client)
 		}
 	})
 	t.Run("Checksums", func(t *testing.T) {
@@ -47,12 +66,12 @@ func TestRelease(t *testing.T) {
 	})
 	for _, command := range []string{"operator", "facade", "berthctl"} {
 		t.Run(command, func(t *testing.T) {
-			content := unpack(t, filepath.Join(dir, "berthctl_v1.2.3-rc.1_linux_"+runtime.GOARCH+".tar.gz"))
+			content := unpack(t, filepath.Join(dir, client+"_"+version+"_linux_"+runtime.GOARCH+".tar.gz"))
 			if command != "berthctl" {
 				content = imageLayer(t, filepath.Join(dir, command))
 			}
 			checkProgram(t, command, content, copied)
-			checkSBOM(t, filepath.Join(dir, command+"_v1.2.3-rc.1_linux_"+runtime.GOARCH+".spdx.json"), command != "berthctl")
+			checkSBOM(t, filepath.Join(dir, command+"_"+version+"_linux_"+runtime.GOARCH+".spdx.json"), command != "berthctl")
 		})
 	}
 }
@@ -61,7 +80,7 @@ func TestRelease(t *testing.T) {
 func makeRelease(t *testing.T, checkout, out string) {
 	t.Helper()
 	args := []string{
-		"--root=" + checkout, "--out=" + out, "--version=v1.2.3-rc.1", "--revision=0123", "--epoch=1790000000",
+		"--root=" + checkout, "--out=" + out, "--version=" + version, "--revision=0123", "--epoch=1790000000",
 		"--platform=linux/amd64", "--platform=linux/arm64",
 	}
 	if err := run(t.Context(), args, t.Output()); err != nil {
@@ -245,7 +264,7 @@ func checkProgram(t *testing.T, command string, content []byte, copied string) {
 		t.Fatal(err)
 	}
 	out, err := exec.CommandContext(t.Context(), file, "--version").Output()
-	if want := command + " v1.2.3-rc.1 " + runtime.Version() + " linux/" + runtime.GOARCH + "\n"; err != nil || string(out) != want {
+	if want := command + " " + version + " " + runtime.Version() + " linux/" + runtime.GOARCH + "\n"; err != nil || string(out) != want {
 		t.Errorf("%s --version: %q, error %v; want %q", command, out, err, want)
 	}
 	folders, err := exec.CommandContext(t.Context(), "go", "env", "GOMODCACHE", "GOCACHE", "GOROOT").Output()
