@@ -37,12 +37,13 @@ func (s sites) reuse(ctx context.Context, owner status.Object, v *serving) (bool
 		return false, err
 	}
 	exists := err == nil
-	if exists {
-		if err := s.keep(ctx, owner, v.site); err != nil {
-			return false, err
+	if !exists {
+		if lies, err := s.isInPlace(ctx, owner, v.site); err != nil || lies {
+			return lies, err
 		}
-	} else if lies, err := s.isInPlace(ctx, owner, v.site); err != nil || lies {
-		return lies, err
+	}
+	if err := s.keep(ctx, owner, v.site); err != nil {
+		return false, err
 	}
 	claim, err := s.claimOf(ctx, v.site.Namespace, v.site.Host)
 	if err != nil || claim == nil {
