@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	toolscache "k8s.io/client-go/tools/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
 )
@@ -195,7 +196,7 @@ func TestLockEndsWithItsClient(t *testing.T) {
 	unlock := mustLock(t, l, "shop")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := l.lock(ctx, "shop"); !errors.Is(err, context.Canceled) {
+	if _, err := l.lock(ctx, client.ObjectKey{Namespace: "acme", Name: "shop"}); !errors.Is(err, context.Canceled) {
 		t.Errorf("lock(...) of a client that is gone: %v, want %v", err, context.Canceled)
 	}
 	unlock()
@@ -204,9 +205,20 @@ func TestLockEndsWithItsClient(t *testing.T) {
 	}
 }
 
+// TestLockIsOfOneOrganization says that an App that another organization gives the same slug by kubectl keeps nobody waiting.
+func TestLockIsOfOneOrganization(t *testing.T) {
+	l := &locks{}
+	defer mustLock(t, l, "shop")()
+	unlock, err := l.lock(t.Context(), client.ObjectKey{Namespace: "rival", Name: "shop"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	unlock()
+}
+
 func mustLock(t *testing.T, l *locks, slug string) (unlock func()) {
 	t.Helper()
-	unlock, err := l.lock(t.Context(), slug)
+	unlock, err := l.lock(t.Context(), client.ObjectKey{Namespace: "acme", Name: slug})
 	if err != nil {
 		t.Error(err)
 		return func() {}

@@ -7,6 +7,7 @@ import (
 	"golang.org/x/sync/semaphore"
 	"k8s.io/apimachinery/pkg/util/resourceversion"
 	toolscache "k8s.io/client-go/tools/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
 // changes tells those who wait for something in the caches that they have changed.
@@ -72,7 +73,8 @@ type turns struct {
 }
 
 // lock waits for the turn at an app and returns what ends it. The error is that of ctx, if it ends before: a client that is gone waits no longer.
-func (l *locks) lock(ctx context.Context, name string) (unlock func(), err error) {
+func (l *locks) lock(ctx context.Context, app client.ObjectKey) (unlock func(), err error) {
+	name := app.String() // What one organization writes waits for no other's App of the same slug.
 	queue := l.join(name)
 	if err := queue.turn.Acquire(ctx, 1); err != nil {
 		l.leave(name)

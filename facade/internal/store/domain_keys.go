@@ -60,7 +60,7 @@ func (s *Store) KeepKey(ctx context.Context, organization, name string, key []by
 	if err != nil {
 		return nil, err
 	}
-	unlock, err := s.locks.lock(ctx, observed.App.Name)
+	unlock, err := s.locks.lock(ctx, client.ObjectKeyFromObject(observed.App))
 	if err != nil {
 		return nil, err
 	}

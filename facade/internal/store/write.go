@@ -40,7 +40,7 @@ func (s *Store) Create(ctx context.Context, organization string, body wire.AppBo
 		return translate.Observed{}, err
 	}
 	slug := ptr.Deref(body.Slug, "")
-	unlock, err := s.locks.lock(ctx, slug)
+	unlock, err := s.locks.lock(ctx, client.ObjectKey{Namespace: organization, Name: slug})
 	if err != nil {
 		return translate.Observed{}, err
 	}
@@ -124,7 +124,7 @@ func (s *Store) Change(ctx context.Context, organization, slug string, plan Plan
 }
 
 func (s *Store) change(ctx context.Context, app client.ObjectKey, find finder, plan Planner) (translate.Observed, error) {
-	unlock, err := s.locks.lock(ctx, app.Name)
+	unlock, err := s.locks.lock(ctx, app)
 	if err != nil {
 		return translate.Observed{}, err
 	}
@@ -245,7 +245,7 @@ func (s *Store) written(w *writer, after translate.Observed) (translate.Observed
 
 // Delete deletes an app; what belongs to it goes with it. The error is the 404 if there is none.
 func (s *Store) Delete(ctx context.Context, organization, slug string) error {
-	unlock, err := s.locks.lock(ctx, slug)
+	unlock, err := s.locks.lock(ctx, client.ObjectKey{Namespace: organization, Name: slug})
 	if err != nil {
 		return err
 	}
