@@ -127,13 +127,16 @@ func (r *hostClaimReconciler) release(ctx context.Context, claim *v1alpha1.HostC
 	}
 	claim = claim.DeepCopy()
 	until := now.Add(r.hold)
+	if held := claim.Spec.HeldUntil; held != nil && held.Time.Before(until) { // It was held, and claimed again in vain.
+		until = held.Time
+	}
 	hostclaim.Release(claim, until)
 	if err := r.client.Update(ctx, claim); err != nil {
 		return reconcile.Result{}, client.IgnoreNotFound(err)
 	}
 	r.tell(ctx, claim, eventHostReleased, "Host %s was released and is held for organization %s until %s.",
 		claim.GetName(), claim.Spec.Organization, until.UTC().Format(time.RFC3339))
-	return reconcile.Result{RequeueAfter: r.hold}, r.trimTo(ctx, claim.Spec.Organization, r.heldHosts)
+	return reconcile.Result{RequeueAfter: max(until.Sub(now), claimAgain)}, r.trimTo(ctx, claim.Spec.Organization, r.heldHosts)
 }
 
 // expire deletes the claim of a host that has been held for long enough.

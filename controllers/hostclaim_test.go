@@ -60,17 +60,21 @@ func TestClaimOfTheFacadeIsBound(t *testing.T) {
 	})
 }
 
-// A host that the facade claimed again for a Domain that did not come stays its organization's.
+// A host that the facade claimed again for a Domain that did not come stays its organization's, and is held no longer than before.
 func TestReclaimedHostIsHeld(t *testing.T) {
 	t.Parallel()
 	ns := organization(t)
-	claim := claimFor("again."+ns+".example.com", ns, "never", func(c *v1alpha1.HostClaim) {
-		hostclaim.Reclaim(c, *c.Spec.Holder, time.Now().Add(-2*hostclaim.BindTimeout))
-	})
-	create(t, claim)
-	awaitClaim(t, claim, func(s v1alpha1.HostClaimSpec) bool {
-		return s.Organization == ns && s.HeldUntil != nil && s.Holder == nil
-	})
+	until := metav1.NewTime(time.Now().Add(time.Hour).Truncate(time.Second))
+	for name, before := range map[string]*metav1.Time{"bound": nil, "held": &until} {
+		claim := claimFor(name+"."+ns+".example.com", ns, "never", func(c *v1alpha1.HostClaim) {
+			c.Spec.HeldUntil = before
+			hostclaim.Reclaim(c, *c.Spec.Holder, time.Now().Add(-2*hostclaim.BindTimeout))
+		})
+		create(t, claim)
+		awaitClaim(t, claim, func(s v1alpha1.HostClaimSpec) bool {
+			return s.Organization == ns && s.Holder == nil && s.HeldUntil != nil && (before == nil || s.HeldUntil.Equal(before))
+		})
+	}
 }
 
 // A host that was held for long enough is free, and one that is held is not.

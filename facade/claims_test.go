@@ -166,10 +166,12 @@ func TestReleasedHosts(t *testing.T) {
 			bySibling(host).wantField(t, "domain", domainIsTaken)
 			release(t, host)
 			byOther(host).wantField(t, "domain", domainIsTaken)
+			heldUntil := claimOf(t, host).Spec.HeldUntil // A refused write must not prolong it.
 			bySibling(host).want(t, http.StatusOK)
 			claim := claimOf(t, host)
 			want := v1alpha1.HostClaimSpec{
 				Organization: org, Holder: &v1alpha1.HostHolder{Kind: v1alpha1.HostHolderDomain, Name: sibling}, ClaimedAt: claim.Spec.ClaimedAt,
+				HeldUntil: heldUntil,
 			}
 			if diff := cmp.Diff(want, claim.Spec); diff != "" || claim.Spec.ClaimedAt == nil {
 				t.Errorf("the claim: -want, +got:\n%s", diff)

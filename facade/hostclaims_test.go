@@ -193,6 +193,16 @@ func TestFacadeHostClaims(t *testing.T) {
 		"label a claim that exists": {false, func() error {
 			return again("labelled", holds, func(c *v1alpha1.HostClaim) { c.Labels = map[string]string{"a": "b"} })
 		}},
+		"change a claim that stays deletable": {false, func() error {
+			return again("deletable", holds, func(c *v1alpha1.HostClaim) { c.Spec.ClaimedAt, c.Spec.HeldUntil = nil, nil })
+		}},
+		"hold a host for longer": {false, func() error {
+			return again("longer", holds, func(c *v1alpha1.HostClaim) { c.Spec.HeldUntil = new(metav1.NewTime(time.Now().Add(24 * time.Hour))) })
+		}},
+		"free a host earlier": {false, func() error { return again("earlier", holds, func(c *v1alpha1.HostClaim) { c.Spec.HeldUntil = nil }) }},
+		"claim a new host as one that the organization had": {false, func() error {
+			return c.Create(t.Context(), claim("new", func(c *v1alpha1.HostClaim) { c.Spec.ClaimedAt = new(metav1.Now()) }))
+		}},
 		"patch a claim": {false, func() error {
 			return c.Patch(t.Context(), claim("domain"), client.RawPatch(types.MergePatchType, []byte(`{"spec":{"organization":"b"}}`)))
 		}},

@@ -49,7 +49,7 @@ type HostClaimList struct {
 
 // HostClaimSpec says who has a host.
 //
-// +kubebuilder:validation:XValidation:rule="has(self.holder) != has(self.heldUntil)",message="exactly one of holder and heldUntil must be set"
+// +kubebuilder:validation:XValidation:rule="has(self.holder) != has(self.heldUntil) || has(self.claimedAt)",message="exactly one of holder and heldUntil must be set, unless claimedAt is"
 // +kubebuilder:validation:XValidation:rule="!has(self.claimedAt) || has(self.holder) && !has(self.boundAt)",message="claimedAt is only set with a holder, and not with boundAt"
 type HostClaimSpec struct {
 	// organization is the organization that has the host. Unset if the host belongs to an Ingress that is not Berth's.
@@ -72,7 +72,8 @@ type HostClaimSpec struct {
 	// +optional
 	ClaimedAt *metav1.Time `json:"claimedAt,omitempty"`
 
-	// heldUntil is when a released host becomes free for every organization.
+	// heldUntil is when a released host becomes free for every organization. A host that is claimed again and not given to the holder is held no
+	// longer than that.
 	// +optional
 	HeldUntil *metav1.Time `json:"heldUntil,omitempty"`
 }

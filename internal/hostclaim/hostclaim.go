@@ -114,7 +114,7 @@ func BindTimeLeft(claim *v1alpha1.HostClaim, now time.Time) time.Duration {
 	age := now.Sub(claim.CreationTimestamp.Time)
 	switch bound := claim.Spec.BoundAt; {
 	case claim.Spec.ClaimedAt != nil:
-		return BindTimeout - now.Sub(claim.Spec.ClaimedAt.Time)
+		return min(BindTimeout, BindTimeout-now.Sub(claim.Spec.ClaimedAt.Time))
 	case bound == nil:
 		return BindTimeout - age
 	case claim.CreationTimestamp.Sub(bound.Time) > BindTimeout:
@@ -136,10 +136,11 @@ func Bind(claim *v1alpha1.HostClaim, c Claimant, now time.Time) {
 	}
 }
 
-// Reclaim claims a host that an organization has for another of its Apps or Domains, to which the operator binds it.
+// Reclaim claims a host that an organization has for another of its Apps or Domains, to which the operator binds it. If that does not come, the host is
+// held no longer than it was before.
 func Reclaim(claim *v1alpha1.HostClaim, holder v1alpha1.HostHolder, now time.Time) {
 	at := metav1.NewTime(now)
-	claim.Spec = v1alpha1.HostClaimSpec{Organization: claim.Spec.Organization, Holder: &holder, ClaimedAt: &at}
+	claim.Spec = v1alpha1.HostClaimSpec{Organization: claim.Spec.Organization, Holder: &holder, ClaimedAt: &at, HeldUntil: claim.Spec.HeldUntil}
 }
 
 // Release takes a host from its holder and holds it for the organization.

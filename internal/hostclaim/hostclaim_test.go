@@ -102,6 +102,10 @@ func TestDecide(t *testing.T) {
 		"SiblingNeverCame":   {claim: claimed(unbound(2 * time.Minute)), claimant: sibling, want: hostclaim.Update},
 		"Reclaimed":          {claim: claimed(reclaimed(time.Second)), claimant: own, want: hostclaim.Update},
 		"ReclaimedBySibling": {claim: claimed(reclaimed(time.Second)), claimant: sibling, want: hostclaim.Wait},
+		"ReclaimedInTheFuture": {
+			reason: "The clock of a facade may be ahead, for a while.",
+			claim:  claimed(reclaimed(-time.Hour)), claimant: sibling, want: hostclaim.Wait,
+		},
 		"ReclaimedAndGone":   {claim: claimed(reclaimed(2 * time.Minute)), claimant: sibling, want: hostclaim.Update},
 		"ReclaimedByAnother": {claim: claimed(reclaimed(0)), claimant: stranger, want: hostclaim.Conflict},
 		"ReclaimedAndServedByAnother": {
@@ -161,6 +165,27 @@ func TestBind(t *testing.T) {
 			}
 			if kept := len(claim.Status.CertificateRequestedAt) > 0; kept != (c.Organization == "acme") {
 				t.Errorf("certificateRequestedAt was kept: %t", kept)
+			}
+		})
+	}
+}
+
+// A host that is claimed again does not wait for longer because of a clock that is ahead.
+func TestBindTimeLeft(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		claim *v1alpha1.HostClaim
+		want  time.Duration
+	}{
+		"New":               {claimed(unbound(10 * time.Second)), 50 * time.Second},
+		"Bound":             {claimed(), 0},
+		"Reclaimed":         {claimed(reclaimed(10 * time.Second)), 50 * time.Second},
+		"ReclaimedTomorrow": {claimed(reclaimed(-24 * time.Hour)), time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if got := hostclaim.BindTimeLeft(tc.claim, now); got != tc.want {
+				t.Errorf("BindTimeLeft() = %s, want %s", got, tc.want)
 			}
 		})
 	}

@@ -23,7 +23,8 @@ type HostClaimSpecApplyConfiguration struct {
 	// claimedAt is when the facade claimed a host that the organization has for another of its Apps or Domains. Unset once the operator has
 	// given the host to the holder; if it has not a minute later, the host is released.
 	ClaimedAt *v1.Time `json:"claimedAt,omitempty"`
-	// heldUntil is when a released host becomes free for every organization.
+	// heldUntil is when a released host becomes free for every organization. A host that is claimed again and not given to the holder is held no
+	// longer than that.
 	HeldUntil *v1.Time `json:"heldUntil,omitempty"`
 }
 
