@@ -87,6 +87,10 @@ func setup(ctx context.Context, config *rest.Config) error {
 	if err := testenv.InstallRights(ctx, config); err != nil {
 		return err
 	}
+	// Or the server may log that a policy is not enforced, which the tests take for a failure.
+	if err := testenv.AwaitPolicies(ctx, config); err != nil {
+		return err
+	}
 	for _, name := range []string{orgOne, orgTwo} {
 		if err := newOrganization(ctx, name); err != nil {
 			return err
