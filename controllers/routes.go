@@ -69,7 +69,8 @@ var routesEnd = predicate.Funcs{
 // routesOf returns the routes that Berth has made for a host.
 func (b base) routesOf(ctx context.Context, name string) ([]networkingv1.Ingress, error) {
 	var list networkingv1.IngressList
-	err := b.client.List(ctx, &list, client.MatchingFields{indexRoute: name})
+	// It does not wait for other workers' Ingresses to arrive in the cache: those of other organizations are not made before the claim is theirs.
+	err := indexed(ctx, b.client, &list, metav1.NamespaceAll, indexRoute, name)
 	return list.Items, err
 }
 
