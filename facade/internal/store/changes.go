@@ -63,7 +63,7 @@ func reached(have, want string) bool {
 // apart by resource versions. An app's writes wait for no other app's. The zero value is ready to use.
 type locks struct {
 	mu   sync.Mutex
-	held map[string]*turns
+	held map[client.ObjectKey]*turns
 }
 
 // turns is the lock of one app, with how many hold it or wait for it.
@@ -74,36 +74,35 @@ type turns struct {
 
 // lock waits for the turn at an app and returns what ends it. The error is that of ctx, if it ends before: a client that is gone waits no longer.
 func (l *locks) lock(ctx context.Context, app client.ObjectKey) (unlock func(), err error) {
-	name := app.String() // What one organization writes waits for no other's App of the same slug.
-	queue := l.join(name)
+	queue := l.join(app)
 	if err := queue.turn.Acquire(ctx, 1); err != nil {
-		l.leave(name)
+		l.leave(app)
 		return nil, err
 	}
 	return func() {
 		queue.turn.Release(1)
-		l.leave(name)
+		l.leave(app)
 	}, nil
 }
 
-func (l *locks) join(name string) *turns {
+func (l *locks) join(app client.ObjectKey) *turns {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.held == nil {
-		l.held = map[string]*turns{}
+		l.held = map[client.ObjectKey]*turns{}
 	}
-	if l.held[name] == nil {
-		l.held[name] = &turns{turn: semaphore.NewWeighted(1)}
+	if l.held[app] == nil {
+		l.held[app] = &turns{turn: semaphore.NewWeighted(1)}
 	}
-	l.held[name].users++
-	return l.held[name]
+	l.held[app].users++
+	return l.held[app]
 }
 
-func (l *locks) leave(name string) {
+func (l *locks) leave(app client.ObjectKey) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.held[name].users--
-	if l.held[name].users == 0 {
-		delete(l.held, name)
+	l.held[app].users--
+	if l.held[app].users == 0 {
+		delete(l.held, app)
 	}
 }

@@ -157,13 +157,17 @@ func (s *Store) askedBySibling(ctx context.Context, c claim, leaving []*v1alpha1
 		return err
 	}
 	asks := func(d v1alpha1.Domain) bool {
-		goes := d.DeletionTimestamp != nil || slices.ContainsFunc(leaving, func(l *v1alpha1.Domain) bool { return l.UID == d.UID })
-		return !goes && c.holder != v1alpha1.HostHolder{Kind: v1alpha1.HostHolderDomain, Name: d.Name}
+		return !goes(&d, leaving) && c.holder != v1alpha1.HostHolder{Kind: v1alpha1.HostHolderDomain, Name: d.Name}
 	}
 	if slices.ContainsFunc(domains.Items, asks) {
 		return c.refusal
 	}
 	return nil
+}
+
+// goes reports whether an App or Domain is being deleted, or is one of the Domains that are leaving.
+func goes(o client.Object, leaving []*v1alpha1.Domain) bool {
+	return o.GetDeletionTimestamp() != nil || slices.ContainsFunc(leaving, func(d *v1alpha1.Domain) bool { return d.UID == o.GetUID() })
 }
 
 func (c claim) object() *v1alpha1.HostClaim {
@@ -207,9 +211,7 @@ func (s *Store) judgeOwn(ctx context.Context, c claim, found *v1alpha1.HostClaim
 		if err != nil {
 			return err
 		}
-		isHolder := func(d *v1alpha1.Domain) bool { return d.UID == object.GetUID() }
-		goes := object.GetDeletionTimestamp() != nil || slices.ContainsFunc(leaving, isHolder)
-		if !goes && (asks || !hostclaim.Expired(found, s.now())) {
+		if !goes(object, leaving) && (asks || !hostclaim.Expired(found, s.now())) {
 			return c.refusal
 		}
 	}
