@@ -42,6 +42,22 @@ func Config() *rest.Config {
 	return rest.CopyConfig(config)
 }
 
+// StartBare starts another API server for one test, which has no custom resources, and returns its client configuration.
+func StartBare(tb testing.TB) *rest.Config {
+	tb.Helper()
+	env := &envtest.Environment{}
+	config, err := env.Start()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if err := env.Stop(); err != nil {
+			tb.Error(err)
+		}
+	})
+	return config
+}
+
 func run(m *testing.M, setups []Setup) (code int, err error) {
 	if os.Getenv(assetsVariable) == "" {
 		return 0, fmt.Errorf("%s isn't set: it names the folder with etcd and kube-apiserver; `make test` sets it", assetsVariable)

@@ -7,7 +7,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/client-go/rest"
-	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
 	"github.com/berth-dev/berth/internal/testenv"
 )
@@ -158,16 +157,7 @@ func mustSay(t *testing.T, config *rest.Config, values string, words ...string) 
 // A cluster with nothing: all that is missing is told at once.
 func TestBareCluster(t *testing.T) {
 	t.Parallel()
-	env := &envtest.Environment{}
-	config, err := env.Start()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := env.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
+	config := testenv.StartBare(t)
 	mustSay(t, config, "", "baseDomain is required", "issuer.name is required", "no cert-manager", "no ingress controller")
 	mustSay(t, config, three, "no cert-manager: helm upgrade --install cert-manager", "no ingress controller", "helm upgrade --install traefik")
 }

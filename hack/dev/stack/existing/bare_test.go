@@ -11,21 +11,14 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
+
+	"github.com/berth-dev/berth/internal/testenv"
 )
 
 // A cluster with nothing: all that is missing is told at once, also where it has gateways instead of an ingress controller.
 func TestBareCluster(t *testing.T) {
 	t.Parallel()
-	env := &envtest.Environment{}
-	config, err := env.Start()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := env.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
+	config := testenv.StartBare(t)
 	problems := func(given Settings) []string {
 		t.Helper()
 		_, err := look(t, api(t, config), "admin", given)
