@@ -32,17 +32,24 @@ func freeHost(t *testing.T, host string) {
 	kubectl(t, "", "delete", "hostclaim", host)
 }
 
+// serve deploys an App that shows a greeting, with a Domain, and returns its hosts once both show it.
+func serve(t *testing.T, c *restClient, domain, host, slug, greeting string) []string {
+	t.Helper()
+	c.deploy(t, slug, greeting)
+	applyDomain(t, c.organization, domain, host, slug, "")
+	hosts := []string{slug + "." + berth.Env.BaseDomain, host}
+	for _, h := range hosts {
+		waitForPage(t, h, greeting)
+	}
+	return hosts
+}
+
 // A finalizer keeps neither the route of an App nor that of a Domain: who has the host next shows its own page, always.
 func TestHostileFinalizers(t *testing.T) {
 	t.Parallel()
 	const rival, owner, slug, host = "a-finalizer-rival", "finalizer-owner", "kept-app", "www.finalizer.test"
-	attacker, victim := strangers(t, rival, ""), strangers(t, owner, "")
-	attacker.deploy(t, slug, "Attacker")
-	applyDomain(t, rival, "a", host, slug, "")
-	defaultHost := slug + "." + berth.Env.BaseDomain
-	for _, h := range []string{defaultHost, host} {
-		waitForPage(t, h, "Attacker")
-	}
+	attacker := strangers(t, rival, "")
+	hosts := serve(t, attacker, "a", host, slug, "Attacker")
 	objects := []string{"app/" + slug, "domain/a"}
 	defer func() {
 		for _, object := range objects {
@@ -58,13 +65,11 @@ func TestHostileFinalizers(t *testing.T) {
 		kubectl(t, "", append(asManager(rival), "delete", object, "-n", rival, "--wait=false")...)
 	}
 	waitForNone(t, rival, "ingress,certificate")
-	for _, h := range []string{defaultHost, host} {
+	for _, h := range hosts {
 		freeHost(t, h)
 	}
-	victim.deploy(t, slug, "Victim")
-	applyDomain(t, owner, "www", host, slug, "")
-	for _, h := range []string{defaultHost, host} {
-		waitForPage(t, h, "Victim")
+	serve(t, strangers(t, owner, ""), "www", host, slug, "Victim")
+	for _, h := range hosts {
 		mustNeverShow(t, h, "Victim", func(n int) {
 			kubectl(t, "", "annotate", "app/"+slug, "-n", rival, "--overwrite", fmt.Sprintf("touched=%d", n))
 		})
@@ -75,13 +80,8 @@ func TestHostileFinalizers(t *testing.T) {
 func TestHostileOrphans(t *testing.T) {
 	t.Parallel()
 	const rival, owner, slug, host = "an-orphan-rival", "orphan-owner", "orphan-app", "www.orphan.test"
-	attacker, victim := strangers(t, rival, ""), strangers(t, owner, "")
-	attacker.deploy(t, slug, "Attacker")
-	applyDomain(t, rival, "a", host, slug, "")
-	defaultHost := slug + "." + berth.Env.BaseDomain
-	for _, h := range []string{defaultHost, host} {
-		waitForPage(t, h, "Attacker")
-	}
+	attacker := strangers(t, rival, "")
+	hosts := serve(t, attacker, "a", host, slug, "Attacker")
 	for _, object := range []string{"domain/a", "app/" + slug} {
 		orphan := []string{"delete", object, "-n", rival, "--cascade=orphan"}
 		if out, err := tryKubectl(t, "", append(asManager(rival), orphan...)...); err == nil || !strings.Contains(out, "propagationPolicy Orphan is not allowed") {
@@ -90,14 +90,10 @@ func TestHostileOrphans(t *testing.T) {
 		kubectl(t, "", orphan...)
 	}
 	waitForNone(t, rival, "ingress,certificate,service,deployment,pods")
-	for _, h := range []string{defaultHost, host} {
+	for _, h := range hosts {
 		freeHost(t, h)
 	}
-	victim.deploy(t, slug, "Victim")
-	applyDomain(t, owner, "www", host, slug, "")
-	for _, h := range []string{defaultHost, host} {
-		waitForPage(t, h, "Victim")
-	}
+	serve(t, strangers(t, owner, ""), "www", host, slug, "Victim")
 	attacker.call(t, http.MethodGet, slug+"/", nil, http.StatusNotFound, nil)
 }
 
