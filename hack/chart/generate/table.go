@@ -70,7 +70,7 @@ var table = []value{
 	},
 	{
 		path: "routerNamespaces", schema: list(word), preset: []any{}, setting: "ROUTER_NAMESPACE", expression: found("routerNamespaces"),
-		doc: "The Namespaces of ingress controllers that are Pods with an address of their own. Nobody else reaches an App. Empty, without routerNetworks: " +
+		doc: "The Namespaces of ingress controllers that are Pods with an address of their own. Only they can connect to Apps. Empty, without routerNetworks: " +
 			"the Namespace of the ServiceAccount that may write the status of Ingresses or, rendered without the cluster, those in which ingress " +
 			"controllers usually are.",
 	},
