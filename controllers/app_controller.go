@@ -9,6 +9,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
@@ -84,7 +85,7 @@ func setupApp(mgr manager.Manager, b base, o controller.Options) error {
 		Watches(&corev1.Service{}, child, builder.WithPredicates(ownedOrNew)).
 		Watches(&cmv1.Certificate{}, child, builder.WithPredicates(ownedOrNew)).
 		Watches(&networkingv1.Ingress{}, child, builder.WithPredicates(ownedOrNew)).
-		Watches(&networkingv1.Ingress{}, handler.EnqueueRequestsFromMapFunc(r.appsOfRoute), builder.WithPredicates(routesEnd)).
+		Watches(&networkingv1.Ingress{}, b.ofRoute(func() client.ObjectList { return &v1alpha1.AppList{} }), builder.WithPredicates(routesEnd)).
 		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(labelledApp), builder.WithPredicates(podChanged)).
 		Watches(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(r.appsOfSecret), builder.WithPredicates(secretChanged)).
 		Watches(&corev1.Namespace{}, handler.EnqueueRequestsFromMapFunc(r.appsOfNamespace), builder.WithPredicates(organizationChanged)).

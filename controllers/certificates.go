@@ -107,8 +107,8 @@ func (s sites) adoptRenewed(ctx context.Context, owner metav1.Object, site desir
 	return s.adoptIssued(ctx, owner, site)
 }
 
-// adoptIssued makes the Secret that cert-manager has written for a site go with the owner, unless the claim of the host keeps it. One of its name that
-// somebody else has made is left alone.
+// adoptIssued makes the owner own the Secret that cert-manager has written for a site, and the claim of the host, which can keep it. A user's Secret
+// of that name is not changed.
 func (s sites) adoptIssued(ctx context.Context, owner metav1.Object, site desired.Site) error {
 	secret := &corev1.Secret{}
 	err := s.client.Get(ctx, client.ObjectKey{Namespace: site.Namespace, Name: site.TLSSecret}, secret)

@@ -38,7 +38,7 @@ func binder(t *testing.T, c client.Client, name string, check func() error) func
 // No RoleBinding of an organization is written without the admission policies.
 func TestRoleBindingsAreGuarded(t *testing.T) {
 	t.Parallel()
-	// The suite's operator removes RoleBindings from a Namespace that is no organization, so what was written is counted.
+	// The suite's operator removes RoleBindings from a Namespace that is not an organization, so what was written is counted.
 	written := 0
 	counting := interceptor.NewClient(api, interceptor.Funcs{
 		Apply: func(ctx context.Context, c client.WithWatch, config runtime.ApplyConfiguration, options ...client.ApplyOption) error {

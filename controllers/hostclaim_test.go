@@ -81,13 +81,8 @@ func TestReclaimedHostIsHeld(t *testing.T) {
 func TestHoldEnds(t *testing.T) {
 	t.Parallel()
 	ns, other := organization(t), organization(t)
-	held := func(left time.Duration) func(*v1alpha1.HostClaim) {
-		return func(c *v1alpha1.HostClaim) {
-			c.Spec.Holder, c.Spec.HeldUntil = nil, new(metav1.NewTime(time.Now().Add(left)))
-		}
-	}
-	short := claimFor("short."+ns+".example.com", ns, "", held(2*time.Second))
-	long := claimFor("long."+ns+".example.com", ns, "", held(time.Hour))
+	short := claimFor("short."+ns+".example.com", ns, "", heldFor(2*time.Second))
+	long := claimFor("long."+ns+".example.com", ns, "", heldFor(time.Hour))
 	create(t, short)
 	create(t, long)
 	refused := newDomain(t, other, long.Name, newApp(t, other).Name)
@@ -104,9 +99,7 @@ func TestHeldHostsAreBounded(t *testing.T) {
 	ns := organization(t)
 	r := &hostClaimReconciler{base: testBase(t, clock.RealClock{}), hold: time.Hour}
 	for i := range 4 {
-		create(t, claimFor(fmt.Sprintf("h%d.%s.example.com", i, ns), ns, "", func(c *v1alpha1.HostClaim) {
-			c.Spec.Holder, c.Spec.HeldUntil = nil, new(metav1.NewTime(time.Now().Add(time.Duration(i+1)*time.Hour)))
-		}))
+		create(t, claimFor(fmt.Sprintf("h%d.%s.example.com", i, ns), ns, "", heldFor(time.Duration(i+1)*time.Hour)))
 	}
 	limit := func(context.Context, string) (int, error) { return 2, nil }
 	eventually(t, func(ctx context.Context) error {

@@ -134,9 +134,9 @@ func (b base) controllerLives(ctx context.Context, o client.Object) (bool, error
 	return err == nil && owner.GetUID() == ref.UID && owner.GetDeletionTimestamp().IsZero(), client.IgnoreNotFound(err)
 }
 
-// writerOf returns the Certificate that cert-manager has last written a Secret for, if it still writes it, and would make it anew. There is no other
-// one, as nobody else's names a Secret with a part of a UID by chance. Of a Certificate that has lost its owner, the cache doesn't hold what it writes,
-// so that is taken to be the Secret.
+// writerOf returns the Certificate that cert-manager last wrote a Secret for, or nil if cert-manager would not create the Secret again for it. No other
+// Certificate is considered, since the name of the Secret contains part of a UID. The cache does not hold which Secret a Certificate without an owner
+// names, so it is assumed to name this one.
 func (b base) writerOf(ctx context.Context, secret *corev1.Secret) (*cmv1.Certificate, error) {
 	name, written := secret.GetAnnotations()[cmv1.CertificateNameKey]
 	if !written {
@@ -153,7 +153,7 @@ func (b base) writerOf(ctx context.Context, secret *corev1.Secret) (*cmv1.Certif
 }
 
 // keep copies the certificate of a site that was issued, whatever its host and issuer are, into a kept Secret, before the owner's own is deleted or
-// written for another host or issuer. What cannot be kept is requested again some day, so that is no error.
+// written for another host or issuer. A certificate that cannot be kept is not an error: the next one is requested.
 func (s sites) keep(ctx context.Context, owner metav1.Object, site desired.Site) error {
 	have := &corev1.Secret{}
 	key := client.ObjectKey{Namespace: site.Namespace, Name: site.TLSSecret}
@@ -176,7 +176,7 @@ func (s sites) keep(ctx context.Context, owner metav1.Object, site desired.Site)
 		return err
 	}
 	err = s.client.Create(ctx, desired.KeptSecret(claim, from), client.FieldOwner(v1alpha1.FieldOwner))
-	if apierrors.IsAlreadyExists(err) || apierrors.IsForbidden(err) { // A user has one of the name, or there is no room in the quota.
+	if apierrors.IsAlreadyExists(err) || apierrors.IsForbidden(err) { // A user has a Secret of this name, or the quota is used up.
 		log.FromContext(ctx).Info("Cannot keep an issued certificate", "host", issued.host, "error", err.Error())
 		return nil
 	}

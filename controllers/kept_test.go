@@ -33,11 +33,7 @@ func keptCertificate(t *testing.T, ns, name string, claim *v1alpha1.HostClaim, w
 func TestKeptCertificateGoes(t *testing.T) {
 	t.Parallel()
 	ns := organization(t)
-	claim := claimFor("www."+ns+".example.com", ns, "", func(c *v1alpha1.HostClaim) {
-		c.Spec.Holder, c.Spec.HeldUntil = nil, new(metav1.NewTime(time.Now().Add(time.Hour)))
-	})
-	create(t, claim)
-	awaitCachedClaim(t, claim)
+	claim := newHeldClaim(t, ns)
 	host := claim.Name
 	cases := map[string]struct {
 		pair   pairFor
@@ -101,20 +97,20 @@ func TestKeptCertificateGoes(t *testing.T) {
 	}
 }
 
-func awaitCachedClaim(t *testing.T, claim *v1alpha1.HostClaim) {
+// newHeldClaim makes the claim of a host that is held for an organization, which the operator knows of.
+func newHeldClaim(t *testing.T, ns string) *v1alpha1.HostClaim {
 	t.Helper()
+	claim := claimFor("www."+ns+".example.com", ns, "", heldFor(time.Hour))
+	create(t, claim)
 	eventually(t, func(ctx context.Context) error { return cached.Get(ctx, key(claim), &v1alpha1.HostClaim{}) })
+	return claim
 }
 
 // An administrator who frees a host takes its kept certificate along.
 func TestKeptCertificateGoesWithTheClaim(t *testing.T) {
 	t.Parallel()
 	ns := organization(t)
-	claim := claimFor("www."+ns+".example.com", ns, "", func(c *v1alpha1.HostClaim) {
-		c.Spec.Holder, c.Spec.HeldUntil = nil, new(metav1.NewTime(time.Now().Add(time.Hour)))
-	})
-	create(t, claim)
-	awaitCachedClaim(t, claim)
+	claim := newHeldClaim(t, ns)
 	secret := keptCertificate(t, ns, "kept", claim, pairFor{host: claim.Name, common: claim.Name})
 	create(t, secret)
 	quiesce(t, ns)
@@ -127,11 +123,7 @@ func TestKeptCertificateGoesWithTheClaim(t *testing.T) {
 func TestKeptCertificatesAreBounded(t *testing.T) {
 	t.Parallel()
 	ns := organization(t)
-	claim := claimFor("www."+ns+".example.com", ns, "", func(c *v1alpha1.HostClaim) {
-		c.Spec.Holder, c.Spec.HeldUntil = nil, new(metav1.NewTime(time.Now().Add(time.Hour)))
-	})
-	create(t, claim)
-	awaitCachedClaim(t, claim)
+	claim := newHeldClaim(t, ns)
 	var all []*corev1.Secret
 	for i := range maxKept + 2 {
 		end := time.Now().Add(time.Duration(90-i) * day)
@@ -148,7 +140,7 @@ func TestKeptCertificatesAreBounded(t *testing.T) {
 	awaitAnnounced(t, ns, "Normal "+eventKeptDeleted)
 }
 
-// A Secret of somebody else in the place of one to be kept is left alone, and keeps nothing from going on.
+// A user's Secret that has the name of a kept one is neither changed nor served, and does not stop a reconcile.
 func TestPlantedSecretIsNotKept(t *testing.T) {
 	t.Parallel()
 	ns := budgeted(t, 10, 50)

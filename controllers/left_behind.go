@@ -35,7 +35,7 @@ func isUnownedKey(secret *corev1.Secret) bool {
 }
 
 // reconcileUnowned keeps such a Secret for as long as its certificate can be used again, and deletes it otherwise, if the App or Domain that it was for
-// is gone, or about to go, and no Certificate writes it. It needs no grace: if it is made anew, that wakes the controller again.
+// is gone or being deleted, and no Certificate writes it. It needs no grace: if the Secret is created again, the controller is enqueued.
 func (r *secretReconciler) reconcileUnowned(ctx context.Context, secret *corev1.Secret) (reconcile.Result, error) {
 	if unused, err := r.isUnused(ctx, secret); err != nil || !unused {
 		return reconcile.Result{}, err

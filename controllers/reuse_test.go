@@ -122,18 +122,19 @@ func (c certified) changed(t *testing.T, to, back func(*v1alpha1.Domain)) {
 // What was issued before is used again: no request is counted, and cert-manager finds it before it finds the Certificate.
 func TestCertificateIsUsedAgain(t *testing.T) {
 	t.Parallel()
+	sameAgain := func(t *testing.T, c certified) client.Object {
+		t.Helper()
+		remove(t, c.owner)
+		c.abandon(t)
+		return c.again(t, c.owner.GetName())
+	}
 	cases := map[string]struct {
 		kind  string
 		again func(t *testing.T, c certified) client.Object
 		// others is how many other certificates are requested for the same host.
 		others int
 	}{
-		"App": {kind: "App", again: func(t *testing.T, c certified) client.Object {
-			t.Helper()
-			remove(t, c.owner)
-			c.abandon(t)
-			return c.again(t, c.owner.GetName())
-		}},
+		"App": {kind: "App", again: sameAgain},
 		"App, before the garbage collector": {kind: "App", again: func(t *testing.T, c certified) client.Object {
 			t.Helper()
 			remove(t, c.owner)
@@ -143,12 +144,7 @@ func TestCertificateIsUsedAgain(t *testing.T) {
 			remove(t, c.certificate)
 			return again
 		}},
-		"Domain": {kind: "Domain", again: func(t *testing.T, c certified) client.Object {
-			t.Helper()
-			remove(t, c.owner)
-			c.abandon(t)
-			return c.again(t, c.owner.GetName())
-		}},
+		"Domain": {kind: "Domain", again: sameAgain},
 		"Domain of another name, before the garbage collector": {kind: "Domain", again: func(t *testing.T, c certified) client.Object {
 			t.Helper()
 			remove(t, c.owner)

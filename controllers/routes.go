@@ -2,8 +2,8 @@ package controllers
 
 import (
 	"context"
-	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -66,6 +67,17 @@ var routesEnd = predicate.Funcs{
 	},
 }
 
+// ofRoute enqueues the Apps or Domains that ask for a host of a route, since one may wait until the route is gone.
+func (b base) ofRoute(list func() client.ObjectList) handler.EventHandler {
+	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, o client.Object) []reconcile.Request {
+		var all []reconcile.Request
+		for _, name := range routeHostsOf(o) {
+			all = append(all, requests(ctx, b.client, list(), metav1.NamespaceAll, client.MatchingFields{indexHost: name})...)
+		}
+		return all
+	})
+}
+
 // routesOf returns the routes that Berth has made for a host.
 func (b base) routesOf(ctx context.Context, name string) ([]networkingv1.Ingress, error) {
 	var list networkingv1.IngressList
@@ -94,17 +106,15 @@ func (s sites) end(ctx context.Context, owner status.Object, site desired.Site) 
 
 // removeRoute removes the route of a site and its certificates, and tells that if there was a route.
 func (s sites) removeRoute(ctx context.Context, owner status.Object, site desired.Site) error {
-	var hosts []string
-	for _, route := range []string{site.Route, site.Former().Route} {
-		ingress := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: site.Namespace, Name: route}}
-		has, err := ssa.Has(ctx, s.client, owner, ingress)
-		if err != nil {
-			return err
-		}
-		if has {
-			hosts = append(hosts, routeHosts(ingress)...)
-		}
+	present, err := s.hostsRouted(ctx, owner, site)
+	if err != nil {
+		return err
 	}
+	former, err := s.hostsRouted(ctx, owner, site.Former())
+	if err != nil {
+		return err
+	}
+	hosts := slices.Concat(present, former)
 	if err := s.remove(ctx, owner, site); err != nil || len(hosts) == 0 {
 		return err
 	}
@@ -116,13 +126,11 @@ func (s sites) removeRoute(ctx context.Context, owner status.Object, site desire
 // the route of the present host, but something may keep them from it.
 func (s sites) unrouteFormerHost(ctx context.Context, owner status.Object, site desired.Site) error {
 	for _, at := range []desired.Site{site, site.Former()} {
-		ingress := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: at.Namespace, Name: at.Route}}
-		has, err := ssa.Has(ctx, s.client, owner, ingress)
+		hosts, err := s.hostsRouted(ctx, owner, at)
 		if err != nil {
 			return err
 		}
-		hosts := routeHosts(ingress)
-		if !has || len(hosts) == 0 || slices.Contains(hosts, site.Host) {
+		if len(hosts) == 0 || slices.Contains(hosts, site.Host) {
 			continue
 		}
 		if err := s.router.Unroute(ctx, owner, at); err != nil {
@@ -133,19 +141,23 @@ func (s sites) unrouteFormerHost(ctx context.Context, owner status.Object, site 
 	return nil
 }
 
+// hostsRouted returns the hosts of the route that an owner has for a site; none if it has no route.
+func (s sites) hostsRouted(ctx context.Context, owner status.Object, site desired.Site) ([]string, error) {
+	ingress := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: site.Namespace, Name: site.Route}}
+	has, err := ssa.Has(ctx, s.client, owner, ingress)
+	if err != nil || !has {
+		return nil, err
+	}
+	return routeHosts(ingress), nil
+}
+
 // tellRemoved logs, and tells in an event, that the route of an App or Domain was removed.
 func (s sites) tellRemoved(ctx context.Context, owner status.Object, hosts []string, why string) {
 	slices.Sort(hosts)
 	hosts = slices.Compact(hosts)
 	log.FromContext(ctx).Info("Removed a route", "hosts", hosts, "reason", why)
-	s.recorder.Eventf(owner, nil, corev1.EventTypeNormal, eventRouteRemoved, eventUnroute, "Removed the route of %s, since %s.", joined(hosts), why)
-}
-
-func joined(hosts []string) string {
-	if len(hosts) == 1 {
-		return hosts[0]
-	}
-	return fmt.Sprint(hosts)
+	s.recorder.Eventf(owner, nil, corev1.EventTypeNormal, eventRouteRemoved, eventUnroute,
+		"Removed the route of %s, since %s.", strings.Join(hosts, ", "), why)
 }
 
 // routeAgain is when it is looked at again whether a route is gone, of which the watches usually tell.

@@ -161,12 +161,7 @@ func TestHoldOutlivesItsRoute(t *testing.T) {
 	route := newRoute(t, ns, name)
 	claim := claimFor(name, ns, "", heldFor(-time.Second))
 	create(t, claim)
-	eventually(t, func(ctx context.Context) error {
-		if got, err := announced(ctx, metav1.NamespaceDefault); err != nil || !slices.Contains(got, "Normal "+eventHostRouted) {
-			return fmt.Errorf("the events are %q (error: %w)", got, err)
-		}
-		return nil
-	})
+	awaitAnnounced(t, metav1.NamespaceDefault, "Normal "+eventHostRouted)
 	settle()
 	get(t, claim)
 	remove(t, route)

@@ -11,7 +11,6 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
@@ -54,7 +53,7 @@ func setupSecret(mgr manager.Manager, b base, o controller.Options) error {
 		Watches(&v1alpha1.App{}, issued, builder.WithPredicates(goes)).
 		Watches(&v1alpha1.Domain{}, issued, builder.WithPredicates(goes)).
 		Watches(&cmv1.Certificate{}, issued, builder.WithPredicates(goes)).
-		Watches(&v1alpha1.HostClaim{}, r.secretsOfLostHost()).
+		Watches(&v1alpha1.HostClaim{}, handler.EnqueueRequestsFromMapFunc(r.secretsOfClaim), builder.WithPredicates(hostLost)).
 		Watches(&rbacv1.RoleBinding{}, handler.EnqueueRequestsFromMapFunc(r.secretsOfBinding), builder.WithPredicates(rightsComeOrGo)).
 		Complete(b.measured("Secret", reconcile.AsReconciler(b.client, r)))
 }
@@ -103,25 +102,21 @@ var disowned = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 	return metav1.GetControllerOfNoCopy(e.ObjectOld) != nil && metav1.GetControllerOfNoCopy(e.ObjectNew) == nil
 }}
 
-// secretsOfLostHost enqueues all Secrets of an organization that has lost a host to another one, or whose claim was deleted.
-func (r *secretReconciler) secretsOfLostHost() handler.EventHandler {
-	enqueue := func(ctx context.Context, claim client.Object, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
-		for _, organization := range claimOrganization(claim) {
-			for _, r := range requests(ctx, r.client, &corev1.SecretList{}, organization) {
-				queue.Add(r)
-			}
-		}
+// hostLost lets through that a host goes from an organization to another one, or that its claim is deleted.
+var hostLost = predicate.Funcs{
+	CreateFunc: func(event.CreateEvent) bool { return false },
+	UpdateFunc: func(e event.UpdateEvent) bool {
+		return !slices.Equal(claimOrganization(e.ObjectOld), claimOrganization(e.ObjectNew))
+	},
+}
+
+// secretsOfClaim returns all Secrets of the organization that has a host.
+func (r *secretReconciler) secretsOfClaim(ctx context.Context, o client.Object) []reconcile.Request {
+	var all []reconcile.Request
+	for _, organization := range claimOrganization(o) {
+		all = append(all, requests(ctx, r.client, &corev1.SecretList{}, organization)...)
 	}
-	return handler.Funcs{
-		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
-			if !slices.Equal(claimOrganization(e.ObjectOld), claimOrganization(e.ObjectNew)) {
-				enqueue(ctx, e.ObjectOld, queue)
-			}
-		},
-		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
-			enqueue(ctx, e.Object, queue)
-		},
-	}
+	return all
 }
 
 // delete deletes a Secret. The resource version makes that fail if somebody has touched the Secret since, to use it again.

@@ -216,24 +216,6 @@ func (r *domainReconciler) domainsOfHost(ctx context.Context, o client.Object) [
 	return requests(ctx, r.client, &v1alpha1.DomainList{}, metav1.NamespaceAll, client.MatchingFields{indexHost: hostOf(o, r.rules)})
 }
 
-// appsOfRoute returns the Apps that ask for a host of a route: one may wait until the route is gone.
-func (r *appReconciler) appsOfRoute(ctx context.Context, o client.Object) []reconcile.Request {
-	var all []reconcile.Request
-	for _, name := range routeHostsOf(o) {
-		all = append(all, requests(ctx, r.client, &v1alpha1.AppList{}, metav1.NamespaceAll, client.MatchingFields{indexHost: name})...)
-	}
-	return all
-}
-
-// domainsOfRoute returns the Domains that ask for a host of a route: one may wait until the route is gone.
-func (r *domainReconciler) domainsOfRoute(ctx context.Context, o client.Object) []reconcile.Request {
-	var all []reconcile.Request
-	for _, name := range routeHostsOf(o) {
-		all = append(all, requests(ctx, r.client, &v1alpha1.DomainList{}, metav1.NamespaceAll, client.MatchingFields{indexHost: name})...)
-	}
-	return all
-}
-
 // hostOf returns the host that a claim is of, or that an App or a Domain asks for.
 func hostOf(o client.Object, rules host.Rules) string {
 	switch o := o.(type) {
