@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -19,9 +20,14 @@ func (c *Cache) buildAll(ctx context.Context, comps []component.Component, warm 
 	if err := os.MkdirAll(c.Dir, 0o755); err != nil {
 		return err
 	}
+	stubs, err := os.MkdirTemp("", "berth-build-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(stubs)
 	p := startProgress(c.Progress)
 	defer p.stop()
-	tasks, err := c.tasks(ctx, comps, warm, p)
+	tasks, err := c.tasks(ctx, comps, warm, stubs, p)
 	if err != nil {
 		return err
 	}
@@ -47,9 +53,10 @@ func (c *Cache) buildAll(ctx context.Context, comps []component.Component, warm 
 type task func(ctx context.Context, compiled func()) error
 
 // tasks plans what there is to do, so that it is known how much that is.
-func (c *Cache) tasks(ctx context.Context, comps []component.Component, warm []Warm, p *progress) ([]task, error) {
+func (c *Cache) tasks(ctx context.Context, comps []component.Component, warm []Warm, stubs string, p *progress) ([]task, error) {
 	seen := map[string]bool{}
 	var all []task
+	p.begin("Berth: find out what is missing")
 	for _, w := range warm {
 		j := &job{name: "Berth", module: w.Module, builds: []component.Build{{Packages: w.Packages}}}
 		if err := j.plan(ctx, p, seen); err != nil {
@@ -57,8 +64,17 @@ func (c *Cache) tasks(ctx context.Context, comps []component.Component, warm []W
 		}
 		all = append(all, func(ctx context.Context, compiled func()) error { return j.run(ctx, "", p, compiled) })
 	}
-	for _, comp := range comps {
+	for i, comp := range comps {
+		p.begin(comp.Name + ": find out what is missing")
 		j := &job{name: comp.Name, module: filepath.Join(c.Source, comp.Dir), builds: comp.Builds}
+		dir := filepath.Join(stubs, strconv.Itoa(i))
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			return nil, err
+		}
+		var err error
+		if j.modfile, err = stub(ctx, j.module, dir, comp.Stubs); err != nil {
+			return nil, fmt.Errorf("build %s: %w", comp.Name, err)
+		}
 		if err := j.plan(ctx, p, seen); err != nil {
 			return nil, err
 		}

@@ -21,9 +21,9 @@ const linking = 3 << 20
 // job is the compilation of a component, or of programs of this repository that somebody else links.
 type job struct {
 	name string
-	// module is the folder of the module.
-	module string
-	builds []component.Build
+	// module is the folder of the module, and modfile the go.mod that replaces its own, if it is not empty.
+	module, modfile string
+	builds          []component.Build
 	// programs are the import paths of the packages that are built.
 	programs []string
 	// work is the bytes of Go code of each package that no earlier job compiles, but for what has been compiled.
@@ -35,11 +35,10 @@ const listed = "{{.DepOnly}}\t{{.ImportPath}}\t{{with .Module}}{{.Version}}{{end
 
 // plan finds out what a job has to compile that is not in seen, and adds it there. It downloads the modules that the job needs.
 func (j *job) plan(ctx context.Context, p *progress, seen map[string]bool) error {
-	p.begin(j.name + ": find out what is missing")
 	j.work = map[string]int64{}
 	var total int64
 	for _, b := range j.builds {
-		args := []string{"list", "-deps", "-tags=" + strings.Join(b.Tags, ","), "-f", listed}
+		args := []string{"list", "-deps", "-modfile=" + j.modfile, "-tags=" + strings.Join(b.Tags, ","), "-f", listed}
 		out, err := watched(command(ctx, j.module, b.Cgo, append(args, b.Packages...)...), func(line string) bool { return downloaded(line, p) })
 		if err != nil {
 			return fmt.Errorf("build %s: %w", j.name, err)

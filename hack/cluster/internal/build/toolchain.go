@@ -84,7 +84,7 @@ func buildArgs(ctx context.Context, j *job, b component.Build, dir string) ([]st
 		ldflags = append(ldflags, "-X", s.Variable+"="+value)
 	}
 	args := append([]string{"build", "-v"}, CompileFlags...)
-	args = append(args, "-tags="+strings.Join(b.Tags, ","), "-ldflags", strings.Join(ldflags, " "))
+	args = append(args, "-modfile="+j.modfile, "-tags="+strings.Join(b.Tags, ","), "-ldflags", strings.Join(ldflags, " "))
 	if dir != "" {
 		args = append(args, "-o", filepath.Join(dir, b.To)+string(filepath.Separator))
 	}

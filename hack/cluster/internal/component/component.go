@@ -19,6 +19,8 @@ type Component struct {
 	// Sources are the folders, relative to Dir, whose Go files belong to the component. Those and the
 	// module's go.mod and go.sum decide whether a cached build still fits.
 	Sources []string
+	// Stubs are packages of other modules that the builds do without, each with the folder of Sources whose files replace its own.
+	Stubs map[string]string `json:",omitempty"`
 	// Builds are run one after the other.
 	Builds []Build
 	// Links are further names for programs, link to program, both relative to the component's folder.
