@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	_ "embed"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -36,11 +37,15 @@ func deploySample(ctx context.Context, s *stack.Stack) error {
 	if s.Env.Mode == "control-plane" {
 		return nil // No Pod will ever run.
 	}
-	if err := s.WaitReady(ctx, stack.Organization, sampleApp, 2*time.Minute); err != nil || s.Env.Mode == "existing" {
-		return err // Who signs the certificates of an existing cluster is not known here.
+	if s.Env.Mode == "existing" {
+		return s.WaitReady(ctx, stack.Organization, sampleApp, 2*time.Minute) // Who signs the certificates there is not known here.
 	}
-	// The ingress controller learns of a new App and its certificate a moment after they are ready.
-	return s.WaitForStatus(ctx, "https://"+sampleApp+"."+s.Env.BaseDomain+"/", http.StatusOK)
+	// It answers before it is Ready, which a Pod has to have run for a while for.
+	err = s.WaitForStatus(ctx, "https://"+sampleApp+"."+s.Env.BaseDomain+"/", http.StatusOK)
+	if err != nil {
+		err = errors.Join(err, s.WaitReady(ctx, stack.Organization, sampleApp, time.Second)) // Its conditions tell why.
+	}
+	return err
 }
 
 // call makes one request below the organization's apps.

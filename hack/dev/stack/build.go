@@ -9,8 +9,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // commands are the packages that are built; each makes one command.
@@ -69,12 +72,12 @@ func (s *Stack) push(ctx context.Context) error {
 		s.tags[name] = tag
 		images = append(images, image{name: "berth/" + name + ":" + tag, command: name})
 	}
+	pushes, ctx := errgroup.WithContext(ctx)
+	pushes.SetLimit(runtime.NumCPU())
 	for _, i := range images {
-		if err := s.Push(ctx, i.name, s.Bin(i.command), i.args...); err != nil {
-			return err
-		}
+		pushes.Go(func() error { return s.Push(ctx, i.name, s.Bin(i.command), i.args...) })
 	}
-	return nil
+	return pushes.Wait()
 }
 
 // Push makes an image of one static binary and pushes it to the stack's registry, or loads it into the nodes of a cluster that needs none. The name

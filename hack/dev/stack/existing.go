@@ -76,18 +76,15 @@ func (s *Stack) load(ctx context.Context, l *existing.Loader, name, binary strin
 	if err := archive.Run(); err != nil {
 		return fmt.Errorf("archive of %s: %w: %s", name, err, strings.TrimSpace(complaint.String()))
 	}
-	if s.loaded == nil {
-		s.loaded = map[string]string{}
-	}
-	s.loaded[name] = strings.TrimSpace(byDigest.String())
+	s.loaded.Store(name, strings.TrimSpace(byDigest.String()))
 	return runCommand(l.Command(ctx, filepath.Clean(file.Name())))
 }
 
 // Image returns the name by which Apps have an image that Push took. One that was loaded is named by its digest, or the kubelet asks a registry for
 // its tag each time.
 func (s *Stack) Image(name string) string {
-	if byDigest, ok := s.loaded[name]; ok {
-		return byDigest
+	if byDigest, ok := s.loaded.Load(name); ok {
+		return byDigest.(string) //nolint:forcetypeassert // load stores nothing else.
 	}
 	return s.Env.Registry + "/" + name
 }

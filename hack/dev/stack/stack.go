@@ -44,7 +44,7 @@ type Stack struct {
 	// tags are the image tags of operator and facade, by name; push sets them.
 	tags map[string]string
 	// loaded are the names by which Apps have images that were loaded without a registry, by those that Push took.
-	loaded map[string]string
+	loaded sync.Map
 	// stopForwarding ends the port forwarding to an existing cluster's facade.
 	stopForwarding context.CancelFunc
 	began          time.Time
