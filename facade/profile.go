@@ -36,8 +36,7 @@ func newPages(options SignIn, keys *store.Store, reviews *auth.Reviews, limits L
 // reviewer asks about people what is asked about the holders of keys for a call.
 type reviewer struct{ reviews *auth.Reviews }
 
-// May tells whether a person may do verb to the API keys of an organization.
-func (r reviewer) May(ctx context.Context, person signin.Person, verb, name, organization string) (bool, error) {
-	principal := auth.Principal{Owner: person.Address, User: person.User(), Groups: person.Groups}
-	return r.reviews.May(ctx, principal, auth.Action{Verb: verb, Resource: "apikeys", Organization: organization, Name: name})
+// May tells whether a person may do something.
+func (r reviewer) May(ctx context.Context, person signin.Person, action auth.Action) (bool, error) {
+	return r.reviews.May(ctx, auth.Principal{Owner: person.Address, User: person.User(), Groups: person.Groups}, action)
 }

@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -61,6 +63,54 @@ func TestProfileOtherKeys(t *testing.T) {
 	gone := visit(t, "gone@example.com")
 	gone.get(t, "/profile/").mustSay(t, id)
 	gone.post(t, "/profile/", "/profile/keys/"+id+"/revoke", nil).want(t, http.StatusSeeOther)
+}
+
+// TestProfileFilter says that many keys can be searched and sorted, and a few can't; and that people see their organization's apps.
+func TestProfileFilter(t *testing.T) {
+	org, token := organization(t)
+	call(t, token, http.MethodPost, appsPath(org), map[string]any{"slug": "shop", "location": "example.com/shop:v1"}).want(t, http.StatusCreated)
+	ann := visit(t, "ann@example.com", group(org, "manager"))
+	ann.get(t, "/profile/").mustSay(t, "Apps: shop<")
+	if few := ann.get(t, "/profile/").text; strings.Contains(few, `name="key"`) {
+		t.Error("a key can be searched where there is one")
+	}
+	ids := map[string]string{}
+	for i, what := range []string{"GitLab CI", "laptop", "Nightly", "pager", "report", "Backup"} {
+		end := metav1.NewTime(time.Now().Add(time.Duration(10+(i*5)%6) * time.Hour)) // The second one of these ends last.
+		ids[what] = spawn(t, apikey.Spec{Owner: "team@example.com", Description: what, Role: apikey.RoleContributor, Organizations: []string{org}, Expires: end.Time})
+	}
+	shown := func(query string) (found []string) {
+		page := ann.get(t, "/profile/?organization="+org+query).want(t, http.StatusOK)
+		page.mustSay(t, `name="key"`)
+		at := map[string]int{}
+		for what := range ids {
+			if at[what] = strings.Index(page.text, "<h3>"+what); at[what] >= 0 {
+				found = append(found, what)
+			}
+		}
+		slices.SortFunc(found, func(a, b string) int { return at[a] - at[b] })
+		if !strings.Contains(query, "sort=ends") { // Keys of one second have no order.
+			slices.Sort(found)
+		}
+		return found
+	}
+	all := []string{"Backup", "GitLab CI", "Nightly", "laptop", "pager", "report"}
+	for query, want := range map[string][]string{
+		"":                        all,
+		"&sort=nonsense":          all,
+		"&key=gitlab+ci":          {"GitLab CI"},
+		"&key=" + ids["pager"]:    {"pager"},
+		"&key=%20TEAM@":           all,
+		"&key=nothing&sort=used":  nil,
+		"&sort=ends":              {"GitLab CI", "Backup", "report", "pager", "Nightly", "laptop"},
+		"&sort=ends&key=t":        {"GitLab CI", "Backup", "report", "pager", "Nightly", "laptop"},
+		"&key=%3Cscript%3E&sort=": nil,
+	} {
+		if diff := cmp.Diff(want, shown(query)); diff != "" {
+			t.Errorf("%q: -want, +got:\n%s", query, diff)
+		}
+	}
+	ann.get(t, "/profile/?organization="+org+"&key=nothing").mustSay(t, "None of these keys is found by that")
 }
 
 // TestProfilePolicy says that every page, errors included, is a page and lets nothing in or out.

@@ -37,7 +37,7 @@ func (p *Pages) index(c *gin.Context) error {
 
 func (p *Pages) indexView(c *gin.Context, session signin.Session) (indexView, error) {
 	ctx, r := c.Request.Context(), p.rights(session.Person)
-	view := indexView{Query: strings.TrimSpace(c.Query("organization"))}
+	view := indexView{Query: strings.TrimSpace(c.Query("organization")), Filter: filterOf(c)}
 	all, err := p.organizations(ctx, session.Person)
 	if err != nil {
 		return view, err
@@ -56,11 +56,13 @@ func (p *Pages) indexView(c *gin.Context, session signin.Session) (indexView, er
 		shown.Form, shown.Open = p.newForm(session), len(found) == 1
 		view.Organizations = append(view.Organizations, shown)
 	}
-	if view.Notice = p.notice(c, session); view.Query != "" {
-		return view, nil
+	if view.Notice = p.notice(c, session); view.Query == "" {
+		if view.Others, err = p.others(ctx, r, all); err != nil {
+			return view, err
+		}
 	}
-	view.Others, err = p.others(ctx, r, all)
-	return view, err
+	view.sift()
+	return view, nil
 }
 
 // organizations are the names of those that a person is in: all that there are for host staff.

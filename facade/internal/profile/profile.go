@@ -15,6 +15,7 @@ import (
 
 	"github.com/berth-dev/berth/facade/apikey"
 	"github.com/berth-dev/berth/facade/internal/apierr"
+	"github.com/berth-dev/berth/facade/internal/auth"
 	"github.com/berth-dev/berth/facade/internal/limit"
 	"github.com/berth-dev/berth/facade/internal/look"
 	"github.com/berth-dev/berth/facade/internal/signin"
@@ -31,6 +32,8 @@ const policy = "default-src 'none'; style-src 'self'; form-action 'self'; base-u
 type Store interface {
 	// Organizations are the names of all organizations, sorted.
 	Organizations(ctx context.Context) ([]string, error)
+	// Slugs are the slugs of an organization's apps, sorted.
+	Slugs(organization string) []string
 	// Keys are the API keys that hold in an organization by its name.
 	Keys(organization string) []apikey.Key
 	// KeysOfOwner are the API keys with this owner.
@@ -47,9 +50,8 @@ type Store interface {
 
 // Reviewer decides what people may do.
 type Reviewer interface {
-	// May tells whether a person may do verb (list, create, delete) to the API keys of an organization. The name of one to create is the role
-	// that it is to have; otherwise there is none.
-	May(ctx context.Context, person signin.Person, verb, name, organization string) (bool, error)
+	// May tells whether a person may do something. The name of an API key to create is the role that it is to have.
+	May(ctx context.Context, person signin.Person, action auth.Action) (bool, error)
 }
 
 // Options are what the pages work with.

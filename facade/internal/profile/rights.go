@@ -5,35 +5,43 @@ import (
 
 	"github.com/berth-dev/berth/facade/apikey"
 	"github.com/berth-dev/berth/facade/internal/apierr"
+	"github.com/berth-dev/berth/facade/internal/auth"
 	"github.com/berth-dev/berth/facade/internal/signin"
 )
 
 // roles are those that keys can be made with here, the lesser one first. Keys of host staff are made by administrators alone.
 var roles = []apikey.Role{apikey.RoleContributor, apikey.RoleManager}
 
-// question is what a Reviewer is asked about a person.
-type question struct{ verb, name, organization string }
-
 // rights are what a person may do, as far as it was asked while a request is served.
 type rights struct {
 	reviewer Reviewer
 	person   signin.Person
-	known    map[question]bool
+	known    map[auth.Action]bool
 }
 
 func (p *Pages) rights(person signin.Person) *rights {
-	return &rights{reviewer: p.options.Reviewer, person: person, known: map[question]bool{}}
+	return &rights{reviewer: p.options.Reviewer, person: person, known: map[auth.Action]bool{}}
 }
 
-// may asks once.
+// may tells whether the person may do verb (list, create, delete) to the API keys of an organization. The name of one to create is the role that
+// it is to have; otherwise there is none.
 func (r *rights) may(ctx context.Context, verb, name, organization string) (bool, error) {
-	q := question{verb: verb, name: name, organization: organization}
-	if yes, asked := r.known[q]; asked {
+	return r.ask(ctx, auth.Action{Verb: verb, Resource: "apikeys", Organization: organization, Name: name})
+}
+
+// mayListApps tells whether the person may know which apps an organization has.
+func (r *rights) mayListApps(ctx context.Context, organization string) (bool, error) {
+	return r.ask(ctx, auth.Action{Verb: "list", Resource: "apps", Organization: organization})
+}
+
+// ask asks once.
+func (r *rights) ask(ctx context.Context, action auth.Action) (bool, error) {
+	if yes, asked := r.known[action]; asked {
 		return yes, nil
 	}
-	yes, err := r.reviewer.May(ctx, r.person, verb, name, organization)
+	yes, err := r.reviewer.May(ctx, r.person, action)
 	if err == nil {
-		r.known[q] = yes
+		r.known[action] = yes
 	}
 	return yes, err
 }

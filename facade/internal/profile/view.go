@@ -20,6 +20,9 @@ type indexView struct {
 	// Query is what organizations are searched by, and Search whether there are enough to search.
 	Query  string
 	Search bool
+	// Filter is what keys are found and sorted by, and Sift whether there are enough for that.
+	Filter keyFilter
+	Sift   bool
 	// Organizations are those that are shown with their keys.
 	Organizations []organizationView
 	// Links are the organizations of this page of many, in place of Organizations.
@@ -39,6 +42,8 @@ type organizationView struct {
 	// All is false if the person sees their own keys alone.
 	All  bool
 	Keys []keyView
+	// Apps are the slugs of its apps, if the person may list them.
+	Apps []string
 	// Roles are those that the person may give to a new key; none if they may make no key.
 	Roles    []apikey.Role
 	Expiries []choice
@@ -91,6 +96,13 @@ func (p *Pages) organizationView(ctx context.Context, r *rights, name string) (o
 	if view.Roles, err = r.grantable(ctx, name); err != nil {
 		return view, err
 	}
+	mayListApps, err := r.mayListApps(ctx, name)
+	if err != nil {
+		return view, err
+	}
+	if mayListApps {
+		view.Apps = p.options.Store.Slugs(name)
+	}
 	for _, key := range slices.Backward(p.options.Store.Keys(name)) { // The newest first.
 		if !view.All && !r.person.Owns(key.Owner) {
 			continue
@@ -102,7 +114,6 @@ func (p *Pages) organizationView(ctx context.Context, r *rights, name string) (o
 		view.Keys = append(view.Keys, shown)
 	}
 	nameSuccessors(view.Keys)
-	slices.SortStableFunc(view.Keys, func(a, b keyView) int { return rank(a) - rank(b) })
 	return view, nil
 }
 
@@ -115,14 +126,6 @@ func nameSuccessors(keys []keyView) {
 	for i := range keys {
 		keys[i].ReplacedBy = successors[keys[i].ID]
 	}
-}
-
-// rank puts keys that have ended behind those that work.
-func rank(key keyView) int {
-	if key.Over {
-		return 1
-	}
-	return 0
 }
 
 // usedWithin returns the time in which a key was used last. What is noted of that is the hour: it isn't before the key was made, and it is over.

@@ -96,6 +96,16 @@ func (s *Store) bare(ctx context.Context, organization, slug string) (translate.
 	return observe(app, s.domainFor(organization, slug), externalID), nil
 }
 
+// Slugs returns the slugs of an organization's apps, sorted; none if there is no such organization.
+func (s *Store) Slugs(organization string) []string {
+	apps, _, _ := s.apps.page(organization, func(total int) (int, int, error) { return 0, total, nil })
+	slugs := make([]string, 0, len(apps))
+	for _, app := range apps {
+		slugs = append(slugs, app.Name)
+	}
+	return slugs
+}
+
 // List returns the apps of an organization that window picks out of their number, by slug, as Get does, and the number. The error is the 404 if
 // there is no such organization, or what window says.
 func (s *Store) List(ctx context.Context, organization string, window func(total int) (first, end int, err error)) ([]translate.Observed, int, error) {
