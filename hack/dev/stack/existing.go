@@ -83,8 +83,9 @@ func (s *Stack) load(ctx context.Context, l *existing.Loader, name, binary strin
 // Image returns the name by which Apps have an image that Push took. One that was loaded is named by its digest, or the kubelet asks a registry for
 // its tag each time.
 func (s *Stack) Image(name string) string {
-	if byDigest, ok := s.loaded.Load(name); ok {
-		return byDigest.(string) //nolint:forcetypeassert // load stores nothing else.
+	value, _ := s.loaded.Load(name)
+	if byDigest, ok := value.(string); ok {
+		return byDigest
 	}
 	return s.Env.Registry + "/" + name
 }
