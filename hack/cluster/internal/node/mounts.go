@@ -1,9 +1,11 @@
 package node
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -13,8 +15,8 @@ import (
 )
 
 // setUpMounts gives the node's programs the folders that they write to by names that cannot be configured,
-// without a trace on the machine: /run and /var are in memory, /var over what the machine has there. The
-// folders in keep stay the machine's own wherever they lie.
+// without a trace on the machine: /run, /etc and /var are in memory, the latter two over what the machine has
+// there. The folders in keep stay the machine's own wherever they lie.
 func setUpMounts(dir string, keep []string) error {
 	unified, err := cgroup.Unified()
 	if err != nil {
@@ -26,10 +28,6 @@ func setUpMounts(dir string, keep []string) error {
 	}
 	if err := cgroup.MountInside(unified); err != nil {
 		return fmt.Errorf("mount control groups: %w", err)
-	}
-	resolver, err := os.Readlink("/etc/resolv.conf")
-	if err != nil {
-		resolver = "" // a file
 	}
 	kept, err := open(keep)
 	if err != nil {
@@ -44,8 +42,8 @@ func setUpMounts(dir string, keep []string) error {
 	if err := bind(filepath.Join(dir, "kubelet"), kubeletRoot); err != nil {
 		return err
 	}
-	if err := mountResolver(dir, resolver); err != nil {
-		return fmt.Errorf("/etc/resolv.conf: %w", err)
+	if err := writeNames(); err != nil {
+		return err
 	}
 	// Pods' volumes are mounted by the kubelet and have to appear where containers are made.
 	return unix.Mount("", "/", "", unix.MS_REC|unix.MS_SHARED, "")
@@ -64,19 +62,21 @@ func open(paths []string) ([]*os.File, error) {
 	return files, nil
 }
 
-// shadow mounts memory over /run and, as a layer that takes all writes, over /var.
+// shadow mounts memory over /run and, as a layer that takes all writes, over /etc and /var.
 func shadow() error {
 	if err := unix.Mount("run", "/run", "tmpfs", 0, "mode=755"); err != nil {
 		return fmt.Errorf("mount /run: %w", err)
 	}
-	const upper, work = "/run/var/upper", "/run/var/work"
-	for _, d := range []string{upper, work} {
-		if err := os.MkdirAll(d, 0o755); err != nil {
-			return err
+	for _, folder := range []string{"/etc", "/var"} {
+		upper, work := "/run/layers"+folder+"/upper", "/run/layers"+folder+"/work"
+		for _, d := range []string{upper, work} {
+			if err := os.MkdirAll(d, 0o755); err != nil {
+				return err
+			}
 		}
-	}
-	if err := unix.Mount("var", "/var", "overlay", 0, "lowerdir=/var,upperdir="+upper+",workdir="+work); err != nil {
-		return fmt.Errorf("mount /var: %w", err)
+		if err := unix.Mount("layer", folder, "overlay", 0, "lowerdir="+folder+",upperdir="+upper+",workdir="+work); err != nil {
+			return fmt.Errorf("mount %s: %w", folder, err)
+		}
 	}
 	return nil
 }
@@ -84,7 +84,7 @@ func shadow() error {
 // restore mounts the opened folders at their names again where those are shadowed, and closes them.
 func restore(kept []*os.File) error {
 	for _, f := range kept {
-		if !strings.HasPrefix(f.Name(), "/run/") && !strings.HasPrefix(f.Name(), "/var/") {
+		if !slices.ContainsFunc([]string{"/run/", "/etc/", "/var/"}, func(shadowed string) bool { return strings.HasPrefix(f.Name(), shadowed) }) {
 			continue
 		}
 		if err := bind(fmt.Sprintf("/proc/self/fd/%d", f.Fd()), f.Name()); err != nil {
@@ -112,22 +112,22 @@ func bind(from, to string) error {
 	return nil
 }
 
-// mountResolver points the node's programs to the cluster's DNS server. Where the machine's file is a link
-// into what is shadowed, its target is made there.
-func mountResolver(dir, link string) error {
-	text := []byte("nameserver " + address.Node + "\n")
-	if link != "" && !filepath.IsAbs(link) {
-		link = filepath.Clean("/etc/" + link)
-	}
-	if strings.HasPrefix(link, "/run/") {
-		if err := os.MkdirAll(filepath.Dir(link), 0o755); err != nil {
-			return err
-		}
-		return os.WriteFile(link, text, 0o644)
-	}
-	file := filepath.Join(dir, "resolv.conf")
-	if err := os.WriteFile(file, text, 0o644); err != nil {
+// writeNames points the node's programs to the cluster's DNS server, and gives pods on the node's network a hosts file, which a machine made of a
+// minimal image may lack.
+func writeNames() error {
+	if err := os.Remove("/etc/resolv.conf"); err != nil && !errors.Is(err, os.ErrNotExist) { // It may be a link.
 		return err
 	}
-	return unix.Mount(file, "/etc/resolv.conf", "", unix.MS_BIND, "")
+	if err := os.WriteFile("/etc/resolv.conf", []byte("nameserver "+address.Node+"\n"), 0o644); err != nil {
+		return err
+	}
+	hosts, err := os.OpenFile("/etc/hosts", os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	if errors.Is(err, os.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	_, err = hosts.WriteString("127.0.0.1 localhost\n::1 localhost\n")
+	return errors.Join(err, hosts.Close())
 }
