@@ -2,8 +2,10 @@
 # make test   everything that is tested
 # make help   the rest
 
-# Git says nothing to whoever does not own the checkout, such as root in CI, and nothing that is built here wants to know its commit.
-export GOFLAGS := $(GOFLAGS) -buildvcs=false
+# All is compiled as hack/cluster compiles what it builds, so that Go's build cache has a package once for all. Git says nothing to whoever does not own
+# the checkout, such as root in CI, and nothing that is built here wants to know its commit. Nobody debugs these programs.
+export GOFLAGS := $(GOFLAGS) -buildvcs=false -trimpath -gcflags=all=-dwarf=false
+export CGO_ENABLED := 0
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -13,9 +15,6 @@ SHELL := /bin/bash
 export BERTH_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/berth
 TOOLS := $(BERTH_CACHE)/bin
 CLUSTER := $(CURDIR)/bin/cluster
-# As hack/cluster compiles what it builds, so that no package is compiled twice.
-COMPILE := CGO_ENABLED=0 go
-COMPILE_FLAGS := -trimpath -gcflags=all=-dwarf=false
 # What `make run` builds beside a cluster: compiled with the cluster's programs, which tells how far that is.
 WARM := --warm=$(CURDIR):./cmd/operator,./cmd/facade,./cmd/berthctl,./hack/sample,./hack/dev
 # Root installs the Debian packages that are missing, unless INSTALL=no.
@@ -36,19 +35,19 @@ help: ## list what make can do
 .PHONY: cluster
 cluster: # build the command that builds and runs the one-node Kubernetes
 	@[ -x $(CLUSTER) ] || echo "compile hack/cluster, which builds the rest" >&2
-	@$(COMPILE) -C hack/cluster build $(COMPILE_FLAGS) -o $(CLUSTER) ./cmd/cluster
+	@go -C hack/cluster build -o $(CLUSTER) ./cmd/cluster
 
 .PHONY: run
 run: $(if $(EXISTING),,cluster) ## run Berth on this machine; with KUBECONFIG=…, in an existing cluster
 ifdef EXISTING
-	@$(COMPILE) build $(COMPILE_FLAGS) -o $(RUN)/dev ./hack/dev
+	@go build -o $(RUN)/dev ./hack/dev
 	@$(RUN)/dev check $(EXISTING)
 	@$(MAKE) --no-print-directory cluster
 else
 	@$(DOCTOR)
 	@$(CLUSTER) build $(WARM) >/dev/null
 	@mkdir -p $(RUN) && ln -sfn "$$($(CLUSTER) assets)/kubectl" $(RUN)/kubectl
-	@$(COMPILE) build $(COMPILE_FLAGS) -o $(RUN)/dev ./hack/dev
+	@go build -o $(RUN)/dev ./hack/dev
 endif
 	@$(RUN)/dev up --dir=$(RUN) --cluster=$(CLUSTER) --base-domain=$(BASE_DOMAIN) $(EXISTING)
 
@@ -62,7 +61,7 @@ test: test-unit test-fuzz chaos test-release test-cluster test-e2e ## test every
 .PHONY: test-unit
 test-unit: cluster ## test the packages, against a real API server where one is needed
 	@$(DOCTOR) gcc libc6-dev
-	KUBEBUILDER_ASSETS="$$($(CLUSTER) assets)" go test -race $$(go list ./... | grep -v -e /hack/e2e -e '/hack/chaos$$' -e /hack/fuzz)
+	KUBEBUILDER_ASSETS="$$($(CLUSTER) assets)" CGO_ENABLED=1 go test -race $$(go list ./... | grep -v -e /hack/e2e -e '/hack/chaos$$' -e /hack/fuzz)
 	go -C hack/alerts test ./...
 	KUBEBUILDER_ASSETS="$$($(CLUSTER) assets)" go -C hack/chart test . ./generate/... ./existing/...
 	go -C hack/bench test ./...
@@ -132,7 +131,7 @@ bench: cluster ## measure Berth beside a plain client of the API server, in half
 
 .PHONY: lint
 lint: ## check the style, the API conventions and who may import whom
-	@go -C hack/tools build -trimpath -o $(TOOLS)/golangci-lint ./golangci-lint
+	@go -C hack/tools build -o $(TOOLS)/golangci-lint ./golangci-lint
 	$(TOOLS)/golangci-lint run ./...
 	cd hack/chart && $(TOOLS)/golangci-lint run ./...
 	cd hack/release && $(TOOLS)/golangci-lint run ./...
@@ -142,7 +141,7 @@ lint: ## check the style, the API conventions and who may import whom
 	go -C hack/cluster/components/mailbox vet ./...
 	go -C hack/cluster/components/netpol vet ./...
 	go -C hack/cluster/components/dex vet ./...
-	$(COMPILE) -C hack/cluster/components/flux vet $(COMPILE_FLAGS) ./source
+	go -C hack/cluster/components/flux vet ./source
 
 .PHONY: generate
 generate: ## write what is generated from the types, the markers and the contract
