@@ -69,6 +69,8 @@ type Options struct {
 	TrustedProxies []netip.Prefix
 	// Limits bound how often this server lets requests through.
 	Limits Limits
+	// Edge bounds what this server spends on clients before it knows who they are.
+	Edge Edge
 	// Tracer makes a span of each request, with those to the API server in it; nil for none.
 	Tracer trace.Tracer
 	// Log gets the access log, the audit log and what goes wrong.
@@ -164,6 +166,15 @@ type Server struct {
 	ending chan struct{}
 }
 
+// platform is what the platform has for Apps and Domains that say nothing else.
+func (o Options) platform() (translate.Platform, error) {
+	rules, err := o.Hosts.rules(o.BaseDomain)
+	return translate.Platform{
+		Hosts: rules,
+		Mail:  translate.Mail{From: o.Mail.From, Host: o.Mail.Host, Port: o.Mail.Port, User: o.Mail.User},
+	}, err
+}
+
 // New makes a Server. It asks the API server which kinds it serves, so the custom resources must be installed. The error is also that the base
 // domain is no host name in lower case.
 func New(ctx context.Context, options Options) (*Server, error) {
@@ -174,13 +185,9 @@ func New(ctx context.Context, options Options) (*Server, error) {
 	options.Log = slog.New(requestid.Handler(options.Log.Handler()))
 	counts := metrics.New()
 	options.Config = observed(options.Config, counts, options.Log)
-	rules, err := options.Hosts.rules(options.BaseDomain)
+	platform, err := options.platform()
 	if err != nil {
 		return nil, err
-	}
-	platform := translate.Platform{
-		Hosts: rules,
-		Mail:  translate.Mail{From: options.Mail.From, Host: options.Mail.Host, Port: options.Mail.Port, User: options.Mail.User},
 	}
 	s, err := store.New(ctx, store.Options{
 		Config: options.Config, Namespace: options.Namespace, Platform: platform, VerifyDomains: options.Hosts.Verify, Log: options.Log,
@@ -230,9 +237,10 @@ func (s *Server) Run(ctx context.Context) error {
 	group.Go(func() error { return s.options.Certificate.Start(failed) })
 	group.Go(func() error { return s.policies.Start(failed) })
 	api := s.apiServer()
+	listener := s.limitConnections(web.RefusePlainHTTP(s.options.Listener))
 	api.RegisterOnShutdown(func() { close(s.ending) })
 	health := &http.Server{Handler: s.healthHandler(), ReadTimeout: probeTimeout, WriteTimeout: probeTimeout}
-	group.Go(func() error { return closed(api.ServeTLS(web.RefusePlainHTTP(s.options.Listener), "", "")) })
+	group.Go(func() error { return closed(api.ServeTLS(listener, "", "")) })
 	group.Go(func() error { return closed(health.Serve(s.options.HealthListener)) })
 	endMetrics := s.serveMetrics(group)
 	s.log.Info("serving", "address", s.options.Listener.Addr().String(), "health", s.options.HealthListener.Addr().String())

@@ -25,7 +25,8 @@ func TestParse(t *testing.T) {
 		hosts:  hostFlags{clusterDomain: "cluster.local"},
 		signIn: signInFlags{groupsClaim: "groups", scopes: "openid,email,profile,groups"},
 		limits: facade.Limits{FailedLogins: 30, KeyRate: 50, KeyBurst: 100},
-		mail:   mailFlags{timeout: time.Minute},
+		edge:   facade.Edge{Connections: 4096, ConnectionsPerAddress: 512, AnonymousLines: 10},
+		mail: mailFlags{timeout: time.Minute},
 	}
 	changed := defaults
 	changed.listenAddress, changed.logLevel, changed.drainDelay = "127.0.0.1:0", slog.LevelDebug, 0
@@ -47,10 +48,13 @@ func TestParse(t *testing.T) {
 	version.baseDomain, version.certFile, version.keyFile, version.version = "", "", "", true
 	unlimited := defaults
 	unlimited.limits, unlimited.proxies = facade.Limits{KeyBurst: 7}, networks{netip.MustParsePrefix("10.2.0.0/16"), netip.MustParsePrefix("fd00::/8")}
+	bounded := defaults
+	bounded.edge = facade.Edge{Connections: 100, AnonymousLines: 0.5}
 	cases := map[string]struct {
 		args []string
 		want flags
 	}{
+		"Edge": {args: append(required, "--max-connections=100", "--max-connections-per-address=0", "--anonymous-log-rate=0.5"), want: bounded},
 		"SignIn": {
 			args: append(required, "--oidc-issuer-url=https://id.example.com", "--oidc-client-id=berth", "--oidc-client-secret-file=secret",
 				"--oidc-ca-file=ca.crt", "--oidc-groups-claim=roles", "--oidc-groups-prefix=berth:", "--oidc-scopes=openid",
@@ -107,6 +111,9 @@ func TestParseMistakes(t *testing.T) {
 		"MailTimeout":   {args: append(required, "--email-timeout=0"), want: "email-timeout"},
 		"Network":       {args: append(required, "--email-allow-network=10.1.0.0"), want: "email-allow-network"},
 		"Limit":         {args: append(required, "--key-rate=-1"), want: "limit"},
+		"Connections":   {args: append(required, "--max-connections=-1"), want: "max-connections"},
+		"PerAddress":    {args: append(required, "--max-connections-per-address=-1"), want: "max-connections-per-address"},
+		"LogRate":       {args: append(required, "--anonymous-log-rate=-0.1"), want: "anonymous-log-rate"},
 		"Proxy":         {args: append(required, "--trusted-proxy=proxy.example.com"), want: "trusted-proxy"},
 		"UnknownLevel":  {args: append(required, "--log-level=LOUD"), want: "LOUD"},
 		"HelpIsNoError": {args: []string{"--help"}, want: flag.ErrHelp.Error()},

@@ -46,7 +46,7 @@ func CloseWhen(stopping func() bool) gin.HandlerFunc {
 }
 
 // Log writes one line for each request, which the handler of log adds the request's id to. Neither the query nor a body nor a header is in it:
-// they may hold secrets.
+// they may hold secrets. What the client has made up in the line is cut, and lines about requests that anybody can send are bounded by Lines.
 //
 // The line about a write is the audit line, which says besides who did what to what; describe says what by the request's route. It takes the
 // place of the other one, since it says the same and more: whoever counts requests reads both, and nothing is told twice.
@@ -54,10 +54,13 @@ func Log(log *slog.Logger, describe func(*gin.Context) auth.Action) gin.HandlerF
 	return func(c *gin.Context) {
 		start := time.Now()
 		c.Next()
+		if !logged(c) {
+			return
+		}
 		status := c.Writer.Status()
 		attributes := []slog.Attr{
-			slog.String("method", c.Request.Method),
-			slog.String("path", c.Request.URL.Path),
+			slog.String("method", cut(c.Request.Method)),
+			slog.String("path", cut(c.Request.URL.Path)),
 			slog.String("route", c.FullPath()),
 			slog.Int("status", status),
 			slog.Int("bytes", max(0, c.Writer.Size())),

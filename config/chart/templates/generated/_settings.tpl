@@ -1,4 +1,5 @@
 {{- define "berth.settings" }}
+ANONYMOUS_LOG_RATE: {{ .Values.limits.anonymousLogRate | quote }}
 ASK_REGISTRIES: {{ .Values.registries.ask | quote }}
 BASE_DOMAIN: {{ .Values.baseDomain | quote }}
 CERT_MANAGER_NAMESPACE: {{ .Values.certManagerNamespace | quote }}
@@ -14,6 +15,8 @@ INGRESS_CLASS: {{ include "berth.found" (list . "ingressClass") | quote }}
 ISSUER_NAME: {{ include "berth.found" (list . "issuerName") | quote }}
 KEY_BURST: {{ .Values.limits.keyBurst | int | quote }}
 KEY_RATE: {{ .Values.limits.keyRate | quote }}
+MAX_CONNECTIONS: {{ .Values.limits.connections | int | quote }}
+MAX_CONNECTIONS_PER_ADDRESS: {{ .Values.limits.connectionsPerAddress | int | quote }}
 NEVER_ORGANIZATIONS: {{ .Values.neverOrganizations | join "," | quote }}
 OIDC_CLIENT_ID: {{ .Values.oidc.clientID | quote }}
 OIDC_GROUPS_CLAIM: {{ .Values.oidc.groupsClaim | quote }}
