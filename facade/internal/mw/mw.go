@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"runtime/debug"
 	"time"
 
@@ -17,12 +18,22 @@ import (
 	"github.com/berth-dev/berth/facade/internal/web"
 )
 
-// RequestID gives each request an id, the client's own if it sent a sane one, and answers with it.
-func RequestID() gin.HandlerFunc {
+// RequestID gives each request an id of the server's, and answers with that of the client, if it sent a sane one. The id that one of the proxies
+// sends is the request's own.
+func RequestID(proxies ...netip.Prefix) gin.HandlerFunc {
 	return func(c *gin.Context) {
-		id := requestid.Of(c.GetHeader(requestid.Header))
-		c.Request = c.Request.WithContext(requestid.NewContext(c.Request.Context(), id))
-		c.Header(requestid.Header, id)
+		ctx, sent := c.Request.Context(), requestid.OfClient(c.GetHeader(requestid.Header))
+		id := requestid.Of("")
+		switch {
+		case sent == "":
+			sent = id
+		case sentBy(c.Request, proxies):
+			id = sent
+		default:
+			ctx = requestid.WithClient(ctx, sent)
+		}
+		c.Request = c.Request.WithContext(requestid.NewContext(ctx, id))
+		c.Header(requestid.Header, sent)
 	}
 }
 
