@@ -1,12 +1,18 @@
 package facade
 
 import (
+	"fmt"
 	"net"
+	"net/url"
 	"sync/atomic"
 	"time"
 
+	"github.com/gin-gonic/gin"
+
 	"github.com/berth-dev/berth/facade/internal/connlimit"
 	"github.com/berth-dev/berth/facade/internal/limit"
+	"github.com/berth-dev/berth/facade/internal/web"
+	"github.com/berth-dev/berth/internal/host"
 )
 
 // Edge bounds what a server spends on clients before it knows who they are. Several servers spend as many times more. The zero value is without
@@ -20,6 +26,32 @@ type Edge struct {
 	// AnonymousLines is how many lines a second the log has, in the long run, about requests without a valid API key and those of keys that are
 	// used too often; 0 for any number. One caller gets a tenth of that.
 	AnonymousLines float64
+}
+
+// publicURL reads the URL at which clients reach the server; nil if it is empty. A host in Unicode is written as DNS has it.
+func publicURL(address string) (*url.URL, error) {
+	name, err := host.OfURL(address)
+	if name == "" || err != nil {
+		return nil, err
+	}
+	public, err := url.Parse(address)
+	if err != nil {
+		return nil, err
+	}
+	if public.Scheme != "https" && public.Scheme != "http" {
+		return nil, fmt.Errorf("the public URL %q is not one like https://berth.example.com", address)
+	}
+	if port := public.Port(); port != "" {
+		name = net.JoinHostPort(name, port)
+	}
+	return &url.URL{Scheme: public.Scheme, Host: name, Path: public.Path}, nil
+}
+
+// linkPublicly has the links in answers lead to the public URL, if there is one.
+func (s *Server) linkPublicly(c *gin.Context) {
+	if s.publicURL != nil {
+		c.Request = c.Request.WithContext(web.WithPublicURL(c.Request.Context(), s.publicURL))
+	}
 }
 
 // tellRefused is how often the log tells of connections that were refused.

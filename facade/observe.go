@@ -22,7 +22,7 @@ func (s *Server) first() []gin.HandlerFunc {
 	if s.options.Tracer != nil {
 		all = append(all, mw.Trace(s.options.Tracer, s.options.TrustedProxies))
 	}
-	return append(all, s.pages.Prepare)
+	return append(all, mw.StrictTransport(s.options.HSTSMaxAge), s.linkPublicly, s.pages.Prepare)
 }
 
 // observed returns a configuration whose clients have each request to the API server counted and traced, and named in the API server's audit

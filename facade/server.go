@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -49,6 +50,11 @@ type Options struct {
 	BaseDomain string
 	// Hosts say which other hosts no Domain can have, and which have to be proven.
 	Hosts Hosts
+	// PublicURL is where clients reach the server, such as https://berth.example.com, and what the links between the pages of a list begin with. If it
+	// is empty, they begin with the host that the request names.
+	PublicURL string
+	// HSTSMaxAge is for how long a browser must use nothing but HTTPS for the host after each answer (RFC 6797); 0 to say nothing of it.
+	HSTSMaxAge time.Duration
 	// Mail is how notifications are sent.
 	Mail Mail
 	// SignIn is how people sign in.
@@ -160,6 +166,7 @@ type Server struct {
 	pages      *profile.Pages
 	metrics    *metrics.Metrics
 	policies   *policycheck.Checker
+	publicURL  *url.URL
 	stopping   atomic.Bool
 	came       arrivals
 	// ending is closed when answers that would go on for ever have to end, which is when no more connections are taken.
@@ -186,6 +193,10 @@ func New(ctx context.Context, options Options) (*Server, error) {
 	counts := metrics.New()
 	options.Config = observed(options.Config, counts, options.Log)
 	platform, err := options.platform()
+	if err != nil {
+		return nil, err
+	}
+	public, err := publicURL(options.PublicURL)
 	if err != nil {
 		return nil, err
 	}
@@ -223,7 +234,7 @@ func New(ctx context.Context, options Options) (*Server, error) {
 	return &Server{
 		options: options, log: options.Log,
 		store: s, authorizer: reviews, platform: platform, logs: podlogs.NewReader(core),
-		mailer: sender, docs: contract, pages: pages, metrics: counts, policies: policies, ending: make(chan struct{}),
+		mailer: sender, docs: contract, pages: pages, metrics: counts, policies: policies, publicURL: public, ending: make(chan struct{}),
 	}, nil
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"flag"
+	"time"
 
 	"github.com/berth-dev/berth/facade"
 )
@@ -17,6 +18,13 @@ func registerEdge(set *flag.FlagSet, edge *facade.Edge) {
 	set.Float64Var(&edge.AnonymousLines, "anonymous-log-rate", 10,
 		"how many lines a second the log may have about requests without a valid API key, and those of keys that are used too often; a tenth for each "+
 			"address or key; what is omitted is counted"+scope)
+}
+
+// registerHSTS makes the flag known of how long browsers use nothing but HTTPS.
+func registerHSTS(set *flag.FlagSet, maxAge *time.Duration) {
+	const year = 365 * 24 * time.Hour
+	set.DurationVar(maxAge, "hsts-max-age", year, "for how long browsers must use nothing but HTTPS for the host of the facade (Strict-Transport-Security); "+
+		"0 sends no such header")
 }
 
 // checkEdge returns an error if a bound makes no sense.

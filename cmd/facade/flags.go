@@ -32,6 +32,7 @@ type flags struct {
 	proxies                      networks
 	limits                       facade.Limits
 	edge                         facade.Edge
+	hstsMaxAge                   time.Duration
 	version                      bool
 }
 
@@ -62,6 +63,7 @@ func parse(args []string) (*flags, error) {
 	set.BoolVar(&f.version, "version", false, "print the version and end")
 	registerLimits(set, &f.limits)
 	registerEdge(set, &f.edge)
+	registerHSTS(set, &f.hstsMaxAge)
 	f.hosts.register(set)
 	f.mail.register(set)
 	f.signIn.register(set)
@@ -82,6 +84,9 @@ func parse(args []string) (*flags, error) {
 	if f.mail.timeout <= 0 {
 		return nil, errors.New("--email-timeout must be above 0")
 	}
+	if f.hstsMaxAge < 0 {
+		return nil, errors.New("--hsts-max-age must not be negative")
+	}
 	if f.limits.FailedLogins < 0 || f.limits.KeyRate < 0 || f.limits.KeyBurst < 0 {
 		return nil, errors.New("a limit is a number from 0 on")
 	}
@@ -92,6 +97,7 @@ func parse(args []string) (*flags, error) {
 func (f *flags) options() (facade.Options, error) {
 	options := facade.Options{
 		Namespace: f.namespace, BaseDomain: f.baseDomain, DrainDelay: f.drainDelay, TrustedProxies: f.proxies, Limits: f.limits, Edge: f.edge,
+		PublicURL: f.signIn.publicURL, HSTSMaxAge: f.hstsMaxAge,
 	}
 	var err error
 	if options.Mail, err = f.mail.options(); err != nil {

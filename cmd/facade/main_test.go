@@ -25,7 +25,7 @@ func TestParse(t *testing.T) {
 		hosts:  hostFlags{clusterDomain: "cluster.local"},
 		signIn: signInFlags{groupsClaim: "groups", scopes: "openid,email,profile,groups"},
 		limits: facade.Limits{FailedLogins: 30, KeyRate: 50, KeyBurst: 100},
-		edge:   facade.Edge{Connections: 4096, ConnectionsPerAddress: 512, AnonymousLines: 10},
+		edge:   facade.Edge{Connections: 4096, ConnectionsPerAddress: 512, AnonymousLines: 10}, hstsMaxAge: 365 * 24 * time.Hour,
 		mail: mailFlags{timeout: time.Minute},
 	}
 	changed := defaults
@@ -49,12 +49,13 @@ func TestParse(t *testing.T) {
 	unlimited := defaults
 	unlimited.limits, unlimited.proxies = facade.Limits{KeyBurst: 7}, networks{netip.MustParsePrefix("10.2.0.0/16"), netip.MustParsePrefix("fd00::/8")}
 	bounded := defaults
+	bounded.hstsMaxAge = time.Hour
 	bounded.edge = facade.Edge{Connections: 100, AnonymousLines: 0.5}
 	cases := map[string]struct {
 		args []string
 		want flags
 	}{
-		"Edge": {args: append(required, "--max-connections=100", "--max-connections-per-address=0", "--anonymous-log-rate=0.5"), want: bounded},
+		"Edge": {args: append(required, "--max-connections=100", "--max-connections-per-address=0", "--anonymous-log-rate=0.5", "--hsts-max-age=1h"), want: bounded},
 		"SignIn": {
 			args: append(required, "--oidc-issuer-url=https://id.example.com", "--oidc-client-id=berth", "--oidc-client-secret-file=secret",
 				"--oidc-ca-file=ca.crt", "--oidc-groups-claim=roles", "--oidc-groups-prefix=berth:", "--oidc-scopes=openid",
@@ -113,6 +114,7 @@ func TestParseMistakes(t *testing.T) {
 		"Limit":         {args: append(required, "--key-rate=-1"), want: "limit"},
 		"Connections":   {args: append(required, "--max-connections=-1"), want: "max-connections"},
 		"PerAddress":    {args: append(required, "--max-connections-per-address=-1"), want: "max-connections-per-address"},
+		"HSTS":          {args: append(required, "--hsts-max-age=-1s"), want: "hsts-max-age"},
 		"LogRate":       {args: append(required, "--anonymous-log-rate=-0.1"), want: "anonymous-log-rate"},
 		"Proxy":         {args: append(required, "--trusted-proxy=proxy.example.com"), want: "trusted-proxy"},
 		"UnknownLevel":  {args: append(required, "--log-level=LOUD"), want: "LOUD"},

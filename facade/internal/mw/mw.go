@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/netip"
 	"runtime/debug"
+	"strconv"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -37,11 +38,25 @@ func RequestID(proxies ...netip.Prefix) gin.HandlerFunc {
 	}
 }
 
-// Headers says on every answer that it is as private and as inert as it is: answers hold secrets, and nothing of them is a script.
+// Headers says on every answer that it is as private and as inert as it is: answers hold secrets, nothing of them is a script, and no page may
+// show or load them. Pages have policies of their own, which take the place of this one.
 func Headers() gin.HandlerFunc {
 	return func(c *gin.Context) {
 		c.Header("Cache-Control", "no-store")
 		c.Header("X-Content-Type-Options", "nosniff")
+		c.Header("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+		c.Header("Cross-Origin-Resource-Policy", "same-origin")
+	}
+}
+
+// StrictTransport has browsers that were answered over TLS use nothing else for the host, for as long as maxAge; it says nothing if that is 0.
+// Hosts below it are not the facade's to decide about.
+func StrictTransport(maxAge time.Duration) gin.HandlerFunc {
+	value := "max-age=" + strconv.FormatInt(int64(maxAge/time.Second), 10)
+	return func(c *gin.Context) {
+		if maxAge > 0 && c.Request.TLS != nil { // Over plain HTTP, a browser has to ignore it (RFC 6797, section 8.1).
+			c.Header("Strict-Transport-Security", value)
+		}
 	}
 }
 

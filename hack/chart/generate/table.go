@@ -197,6 +197,10 @@ var table = []value{
 		path: "facade.trustedProxies", schema: list(word), setting: "TRUSTED_PROXIES",
 		doc: "Networks of proxies in front of the facade, whose X-Forwarded-For and traceparent count.",
 	},
+	{
+		path: "facade.hstsMaxAge", schema: duration, setting: "HSTS_MAX_AGE",
+		doc: "For how long browsers must use nothing but HTTPS for the host of the facade, on all ports of it. 0s does not say so.",
+	},
 	{path: "facade.service.type", schema: oneOf("ClusterIP", "NodePort", "LoadBalancer"), preset: "ClusterIP", doc: "Its type."},
 	{
 		path: "facade.service.nodePort", schema: port, preset: 0,

@@ -11,6 +11,7 @@ DEFAULT_FROM_EMAIL: {{ .Values.mail.from | default (printf "no-reply@%s" .Values
 DENY_EGRESS: {{ .Values.denyEgress | join "," | quote }}
 FAILED_LOGINS: {{ .Values.limits.failedLogins | int | quote }}
 HOST_HOLD: {{ .Values.hostHold | quote }}
+HSTS_MAX_AGE: {{ .Values.facade.hstsMaxAge | quote }}
 INGRESS_CLASS: {{ include "berth.found" (list . "ingressClass") | quote }}
 ISSUER_NAME: {{ include "berth.found" (list . "issuerName") | quote }}
 KEY_BURST: {{ .Values.limits.keyBurst | int | quote }}
