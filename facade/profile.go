@@ -15,6 +15,9 @@ import (
 // SignIn says how people sign in to see to their API keys. The zero value has nobody sign in.
 type SignIn = signin.Options
 
+// GroupMap are the groups of Berth's that groups of the identity provider stand for.
+type GroupMap = signin.GroupMap
+
 // newPages makes the pages on which people see to their API keys.
 func newPages(options SignIn, keys *store.Store, reviews *auth.Reviews, limits Limits, log *slog.Logger) (*profile.Pages, error) {
 	ofAPI := limits.forAuth()

@@ -41,6 +41,7 @@ func TestParse(t *testing.T) {
 	signing.signIn = signInFlags{
 		issuer: "https://id.example.com", clientID: "berth", secretFile: "secret", rootsFile: "ca.crt", groupsClaim: "roles", groupsPrefix: "berth:",
 		scopes: "openid", publicURL: "https://berth.example.com", sessionKeyFile: "key",
+		groups: facade.GroupMap{"cn=devs,dc=example": {"berth:acme:manager", "berth:cowork:manager"}, "staff": {"berth:host"}},
 	}
 	reserving := defaults
 	reserving.hosts = hostFlags{clusterDomain: "corp.internal", reserved: domains{"login.example.com", "internal", "id.example.com"}, verify: true}
@@ -59,6 +60,7 @@ func TestParse(t *testing.T) {
 		"SignIn": {
 			args: append(required, "--oidc-issuer-url=https://id.example.com", "--oidc-client-id=berth", "--oidc-client-secret-file=secret",
 				"--oidc-ca-file=ca.crt", "--oidc-groups-claim=roles", "--oidc-groups-prefix=berth:", "--oidc-scopes=openid",
+				"--oidc-group=cn=devs,dc=example=acme:manager; cn=devs,dc=example=cowork:manager", "--oidc-group=;staff=host;", "--oidc-group=",
 				"--public-url=https://berth.example.com", "--session-key-file=key"),
 			want: signing,
 		},
@@ -116,6 +118,7 @@ func TestParseMistakes(t *testing.T) {
 		"PerAddress":    {args: append(required, "--max-connections-per-address=-1"), want: "max-connections-per-address"},
 		"HSTS":          {args: append(required, "--hsts-max-age=-1s"), want: "hsts-max-age"},
 		"LogRate":       {args: append(required, "--anonymous-log-rate=-0.1"), want: "anonymous-log-rate"},
+		"Group":         {args: append(required, "--oidc-group=staff=everything"), want: "oidc-group"},
 		"Proxy":         {args: append(required, "--trusted-proxy=proxy.example.com"), want: "trusted-proxy"},
 		"UnknownLevel":  {args: append(required, "--log-level=LOUD"), want: "LOUD"},
 		"HelpIsNoError": {args: []string{"--help"}, want: flag.ErrHelp.Error()},

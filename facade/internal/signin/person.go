@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/mail"
 	"slices"
-	"strings"
 
 	"github.com/berth-dev/berth/facade/apikey"
 	"github.com/berth-dev/berth/facade/internal/apierr"
@@ -62,20 +61,7 @@ func (s *SignIn) person(c claims) (Person, error) {
 	if err != nil {
 		return Person{}, refused("Your identity provider doesn't say which groups you are in, in a way that can be understood here.", err)
 	}
-	return Person{Address: address, Name: c.text("name"), Groups: ours(groups, s.options.GroupsPrefix)}, nil
-}
-
-// ours are those of a person's groups that are Berth's once they have the prefix. Others mean something elsewhere, as system:masters does to
-// the API server.
-func ours(groups []string, prefix string) []string {
-	var kept []string
-	for _, group := range groups {
-		if group = prefix + group; strings.HasPrefix(group, access.Prefix) {
-			kept = append(kept, group)
-		}
-	}
-	slices.Sort(kept)
-	return slices.Compact(kept)
+	return Person{Address: address, Name: c.text("name"), Groups: s.options.ours(groups)}, nil
 }
 
 // text is the value of a claim that is a string; empty if it isn't.

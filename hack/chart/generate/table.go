@@ -181,6 +181,11 @@ var table = []value{
 		path: "oidc.groupsPrefix", schema: text, setting: "OIDC_GROUPS_PREFIX",
 		doc: "What is put in front of each group; those that don't begin with berth: then are ignored.",
 	},
+	{
+		path: "oidc.groups", schema: list(mapped), preset: []any{}, setting: "OIDC_GROUPS", expression: `.Values.oidc.groups | join ";"`,
+		doc: "Groups of the provider and what their members are, IDGROUP=ORG:ROLE or IDGROUP=host: [developers=cowork:manager]. Then no other group counts, " +
+			"but those with groupsPrefix if that is set, which make nobody host staff if IDGROUP=host is given.",
+	},
 	{path: "oidc.scopes", schema: list(word), setting: "OIDC_SCOPES", doc: "The scopes to ask the provider for."},
 	{
 		path: "oidc.sessionSecret", schema: text, preset: "",
@@ -271,6 +276,7 @@ var (
 	address  = schema{"type": "string", "pattern": `^(https://[^/]+/?)?$`}
 	duration = schema{"type": "string", "pattern": `^(0|([0-9]+(\.[0-9]+)?(ms|s|m|h))+)$`}
 	domain   = schema{"type": "string", "pattern": `^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$`}
+	mapped   = schema{"type": "string", "pattern": `^[^;]+=(host|[a-z0-9]([a-z0-9-]*[a-z0-9])?:(manager|contributor))$`}
 	boolean  = schema{"type": "boolean"}
 	count    = schema{"type": "integer", "minimum": 0}
 	number   = schema{"type": "number", "minimum": 0}

@@ -20,6 +20,7 @@ MAX_CONNECTIONS: {{ .Values.limits.connections | int | quote }}
 MAX_CONNECTIONS_PER_ADDRESS: {{ .Values.limits.connectionsPerAddress | int | quote }}
 NEVER_ORGANIZATIONS: {{ .Values.neverOrganizations | join "," | quote }}
 OIDC_CLIENT_ID: {{ .Values.oidc.clientID | quote }}
+OIDC_GROUPS: {{ .Values.oidc.groups | join ";" | quote }}
 OIDC_GROUPS_CLAIM: {{ .Values.oidc.groupsClaim | quote }}
 OIDC_GROUPS_PREFIX: {{ .Values.oidc.groupsPrefix | quote }}
 OIDC_ISSUER_URL: {{ .Values.oidc.issuerURL | quote }}
