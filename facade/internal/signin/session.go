@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/berth-dev/berth/facade/apikey"
 	"github.com/berth-dev/berth/internal/access"
 )
 
@@ -34,6 +35,8 @@ type Session struct {
 type sealedSession struct {
 	ID      string   `json:"i"`
 	Address string   `json:"a"`
+	Issuer  string   `json:"p"`
+	Subject string   `json:"s"`
 	Name    string   `json:"n,omitempty"`
 	Groups  []string `json:"g,omitempty"`
 	Ends    int64    `json:"e"`
@@ -50,10 +53,11 @@ func (s *SignIn) Session(r *http.Request) (Session, bool) {
 		return Session{}, false
 	}
 	ends := time.Unix(sealed.Ends, 0)
-	if !s.now().Before(ends) {
+	// A session from a version that kept no account is none: it is not known which keys are the person's.
+	if !s.now().Before(ends) || sealed.Issuer == "" || sealed.Subject == "" {
 		return Session{}, false
 	}
-	person := Person{Address: sealed.Address, Name: sealed.Name}
+	person := Person{Address: sealed.Address, Account: apikey.Account{Issuer: sealed.Issuer, Subject: sealed.Subject}, Name: sealed.Name}
 	for _, group := range sealed.Groups {
 		person.Groups = append(person.Groups, access.Prefix+group)
 	}
@@ -62,7 +66,10 @@ func (s *SignIn) Session(r *http.Request) (Session, bool) {
 
 // remember begins a session. The error says to the person that they are in too many groups.
 func (s *SignIn) remember(w http.ResponseWriter, person Person) error {
-	sealed := sealedSession{ID: rand.Text(), Address: person.Address, Name: person.Name, Ends: s.now().Add(sessionLife).Unix()}
+	sealed := sealedSession{
+		ID: rand.Text(), Address: person.Address, Issuer: person.Account.Issuer, Subject: person.Account.Subject, Name: person.Name,
+		Ends: s.now().Add(sessionLife).Unix(),
+	}
 	for _, group := range person.Groups {
 		sealed.Groups = append(sealed.Groups, strings.TrimPrefix(group, access.Prefix))
 	}
