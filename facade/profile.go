@@ -29,6 +29,7 @@ func newPages(options SignIn, keys *store.Store, reviews *auth.Reviews, limits L
 		log.Warn("there is no session key, so this process has made one up: with several replicas nobody can sign in, and with one, sign-ins end with it",
 			"remedy", "put 32 random bytes into the file of --session-key-file, in a cluster into the Secret berth-session under key, and restart the facade")
 	}
+	options.Ended = keys.SessionEnded
 	var err error
 	if pages.SignIn, err = signin.New(options); err != nil {
 		return nil, fmt.Errorf("have people sign in: %w", err)

@@ -42,7 +42,7 @@ type sealedSession struct {
 	Ends    int64    `json:"e"`
 }
 
-// Session returns the request's session; false if nobody has signed in, or not lately.
+// Session returns the request's session; false if nobody has signed in, or not lately, or they have signed out since.
 func (s *SignIn) Session(r *http.Request) (Session, bool) {
 	cookie, err := r.Cookie(sessionCookie)
 	if err != nil {
@@ -60,6 +60,9 @@ func (s *SignIn) Session(r *http.Request) (Session, bool) {
 	person := Person{Address: sealed.Address, Account: apikey.Account{Issuer: sealed.Issuer, Subject: sealed.Subject}, Name: sealed.Name}
 	for _, group := range sealed.Groups {
 		person.Groups = append(person.Groups, access.Prefix+group)
+	}
+	if s.options.Ended != nil && s.options.Ended(person.Account, sealed.ID) {
+		return Session{}, false
 	}
 	return Session{Person: person, ID: sealed.ID, Ends: ends}, true
 }
@@ -82,7 +85,7 @@ func (s *SignIn) remember(w http.ResponseWriter, person Person) error {
 	return nil
 }
 
-// End ends the request's session, in the browser: there is nothing else to end.
+// End takes the session from the browser. Copies of its cookie are valid until Options.Ended knows of its end.
 func (*SignIn) End(w http.ResponseWriter) { setCookie(w, sessionCookie, "", 0) }
 
 // setCookie sets a cookie, or deletes it if it has no life.
