@@ -83,7 +83,7 @@ func TestFollowHead(t *testing.T) {
 	if response.StatusCode != http.StatusOK {
 		t.Errorf("got %d", response.StatusCode)
 	}
-	eventually(t, "the request is over", func() bool { return strings.Contains(suite.log.String(), `"requestID":"`+slug+`"`) })
+	eventually(t, "the request is over", func() bool { return strings.Contains(suite.log.String(), `"clientRequestID":"`+slug+`"`) })
 }
 
 // TestFollowUntilRoleIsGone says that whoever has lost their role in an organization sees no more output.

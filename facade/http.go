@@ -14,8 +14,10 @@ const (
 	writeTimeout      = 2 * time.Minute
 	idleTimeout       = 2 * time.Minute
 	maxHeaderBytes    = 32 << 10
-	probeTimeout      = 5 * time.Second
-	metricsTimeout    = 30 * time.Second
+	// maxStreams is how many requests a client may have under way over one connection of HTTP/2; for more it opens others.
+	maxStreams     = 50
+	probeTimeout   = 5 * time.Second
+	metricsTimeout = 30 * time.Second
 	// shutdownTimeout is how long requests that are being served may take to finish when the server stops: a write, if the API server is slow,
 	// up to half a minute.
 	shutdownTimeout = 35 * time.Second
@@ -30,6 +32,7 @@ func (s *Server) apiServer() *http.Server {
 		WriteTimeout:      writeTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
 		ConnState:         s.came.note,
 		// What a client does wrong below HTTP, such as a broken handshake, is no error of the server's.
 		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),

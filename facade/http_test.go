@@ -116,7 +116,11 @@ func TestHeaders(t *testing.T) {
 			if got := response.Header.Get("X-Content-Type-Options"); got != "nosniff" {
 				t.Errorf("X-Content-Type-Options: got %q", got)
 			}
-			eventually(t, "the request is logged under its id", func() bool { return strings.Contains(suite.log.String(), `"requestID":"`+got+`"`) })
+			member := "requestID"
+			if tc.kept {
+				member = "clientRequestID"
+			}
+			eventually(t, "the request is logged under its id", func() bool { return strings.Contains(suite.log.String(), `"`+member+`":"`+got+`"`) })
 		})
 	}
 }

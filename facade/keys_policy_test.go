@@ -51,6 +51,15 @@ func TestFacadeKeys(t *testing.T) {
 	}
 	now := time.Now()
 	key := fresh(t, apikey.RoleManager)
+	ended := func(change func(*corev1.Secret)) *corev1.Secret {
+		secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{
+			Namespace: systemSpace, Name: "ended-session-x", Labels: map[string]string{v1alpha1.LabelSecret: v1alpha1.SecretEndedSession},
+		}, Immutable: new(true), Type: corev1.SecretTypeOpaque}
+		if change != nil {
+			change(secret)
+		}
+		return secret
+	}
 	host := fresh(t, apikey.RoleHost)
 	if err := suite.cluster.Create(t.Context(), host.Secret(systemSpace)); err != nil {
 		t.Fatal(err)
@@ -92,6 +101,29 @@ func TestFacadeKeys(t *testing.T) {
 			return c.List(t.Context(), &corev1.SecretList{}, client.InNamespace(systemSpace), client.MatchingLabels{v1alpha1.LabelSecret: v1alpha1.SecretAPIKey})
 		}},
 		{"make a key elsewhere", false, func() error { return c.Create(t.Context(), fresh(t, apikey.RoleManager).Secret("default")) }},
+		{"end a session", true, func() error { return c.Create(t.Context(), ended(nil)) }},
+		{"turn that into a key", false, func() error {
+			return c.Patch(t.Context(), ended(nil), client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"labels":{"berth.dev/secret":"api-key"}}}`)))
+		}},
+		{"annotate that", false, func() error {
+			return c.Patch(t.Context(), ended(nil), client.RawPatch(types.MergePatchType, []byte(annotate("berth.dev/last-used", "x"))))
+		}},
+		{"forget that", true, func() error { return c.Delete(t.Context(), ended(nil)) }},
+		{"end a session with data", false, func() error {
+			return c.Create(t.Context(), ended(func(s *corev1.Secret) { s.StringData = map[string]string{"role": "manager"} }))
+		}},
+		{"end a session that can be changed", false, func() error {
+			return c.Create(t.Context(), ended(func(s *corev1.Secret) { s.Immutable = nil }))
+		}},
+		{"end a session under the name of a key", false, func() error {
+			return c.Create(t.Context(), ended(func(s *corev1.Secret) { s.Name = "apikey-x" }))
+		}},
+		{"make a key under the name of a session", false, func() error {
+			return c.Create(t.Context(), ended(func(s *corev1.Secret) { s.Labels[v1alpha1.LabelSecret] = v1alpha1.SecretAPIKey }))
+		}},
+		{"end a session elsewhere", false, func() error {
+			return c.Create(t.Context(), ended(func(s *corev1.Secret) { s.Namespace = "default" }))
+		}},
 		{"delete a key", true, func() error { return c.Delete(t.Context(), key.Secret(systemSpace)) }},
 		{"delete a key of host staff", true, func() error { return c.Delete(t.Context(), host.Secret(systemSpace)) }},
 	} {

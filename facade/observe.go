@@ -17,11 +17,12 @@ import (
 
 // first is what each request passes before anything may refuse it.
 func (s *Server) first() []gin.HandlerFunc {
-	all := []gin.HandlerFunc{mw.CloseWhen(s.stopping.Load), s.metrics.Requests()}
+	lines := mw.NewLines(s.log, s.options.Edge.AnonymousLines, s.metrics.NotLogged)
+	all := []gin.HandlerFunc{mw.CloseWhen(s.stopping.Load), s.metrics.Requests(), mw.BoundLines(lines)}
 	if s.options.Tracer != nil {
 		all = append(all, mw.Trace(s.options.Tracer, s.options.TrustedProxies))
 	}
-	return append(all, s.pages.Prepare)
+	return append(all, mw.StrictTransport(s.options.HSTSMaxAge), s.linkPublicly, s.pages.Prepare)
 }
 
 // observed returns a configuration whose clients have each request to the API server counted and traced, and named in the API server's audit

@@ -15,6 +15,9 @@ import (
 // SignIn says how people sign in to see to their API keys. The zero value has nobody sign in.
 type SignIn = signin.Options
 
+// GroupMap are the groups of Berth's that groups of the identity provider stand for.
+type GroupMap = signin.GroupMap
+
 // newPages makes the pages on which people see to their API keys.
 func newPages(options SignIn, keys *store.Store, reviews *auth.Reviews, limits Limits, log *slog.Logger) (*profile.Pages, error) {
 	ofAPI := limits.forAuth()
@@ -26,6 +29,7 @@ func newPages(options SignIn, keys *store.Store, reviews *auth.Reviews, limits L
 		log.Warn("there is no session key, so this process has made one up: with several replicas nobody can sign in, and with one, sign-ins end with it",
 			"remedy", "put 32 random bytes into the file of --session-key-file, in a cluster into the Secret berth-session under key, and restart the facade")
 	}
+	options.Ended = keys.SessionEnded
 	var err error
 	if pages.SignIn, err = signin.New(options); err != nil {
 		return nil, fmt.Errorf("have people sign in: %w", err)

@@ -29,7 +29,11 @@ func TestProfileMakes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := apikey.Spec{ID: id, Owner: "ann@example.com", Description: "for <tests>", Role: apikey.RoleManager, Organizations: []string{org}, Expires: key.Expires}
+	account := apikey.Account{Issuer: suite.identity.URL, Subject: "ann@example.com"}
+	want := apikey.Spec{
+		ID: id, Owner: "ann@example.com", Account: account, Description: "for <tests>", Role: apikey.RoleManager, Organizations: []string{org},
+		Expires: key.Expires,
+	}
 	if diff := cmp.Diff(want, key.Spec); diff != "" {
 		t.Errorf("the key: -want, +got:\n%s", diff)
 	}

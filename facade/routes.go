@@ -107,7 +107,7 @@ func newEngine(log *slog.Logger, describe func(*gin.Context) auth.Action, proxie
 	if err := engine.SetTrustedProxies(networks); err != nil {
 		panic(err) // A network is written as one reads it.
 	}
-	engine.Use(mw.RequestID(), mw.Headers())
+	engine.Use(mw.RequestID(proxies...), mw.Headers())
 	engine.Use(first...)
 	engine.Use(mw.Log(log, describe), mw.Recover(log), mw.LimitBody(maxBody), mw.RefuseOtherSites())
 	engine.NoRoute(func(c *gin.Context) { web.Fail(c, apierr.NotFound()) })

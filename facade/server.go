@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -49,6 +50,11 @@ type Options struct {
 	BaseDomain string
 	// Hosts say which other hosts no Domain can have, and which have to be proven.
 	Hosts Hosts
+	// PublicURL is where clients reach the server, such as https://berth.example.com, and what the links between the pages of a list begin with. If it
+	// is empty, they begin with the host that the request names.
+	PublicURL string
+	// HSTSMaxAge is for how long a browser must use nothing but HTTPS for the host after each answer (RFC 6797); 0 to say nothing of it.
+	HSTSMaxAge time.Duration
 	// Mail is how notifications are sent.
 	Mail Mail
 	// SignIn is how people sign in.
@@ -69,6 +75,8 @@ type Options struct {
 	TrustedProxies []netip.Prefix
 	// Limits bound how often this server lets requests through.
 	Limits Limits
+	// Edge bounds what this server spends on clients before it knows who they are.
+	Edge Edge
 	// Tracer makes a span of each request, with those to the API server in it; nil for none.
 	Tracer trace.Tracer
 	// Log gets the access log, the audit log and what goes wrong.
@@ -158,10 +166,20 @@ type Server struct {
 	pages      *profile.Pages
 	metrics    *metrics.Metrics
 	policies   *policycheck.Checker
+	publicURL  *url.URL
 	stopping   atomic.Bool
 	came       arrivals
 	// ending is closed when answers that would go on for ever have to end, which is when no more connections are taken.
 	ending chan struct{}
+}
+
+// platform is what the platform has for Apps and Domains that say nothing else.
+func (o Options) platform() (translate.Platform, error) {
+	rules, err := o.Hosts.rules(o.BaseDomain)
+	return translate.Platform{
+		Hosts: rules,
+		Mail:  translate.Mail{From: o.Mail.From, Host: o.Mail.Host, Port: o.Mail.Port, User: o.Mail.User},
+	}, err
 }
 
 // New makes a Server. It asks the API server which kinds it serves, so the custom resources must be installed. The error is also that the base
@@ -174,13 +192,13 @@ func New(ctx context.Context, options Options) (*Server, error) {
 	options.Log = slog.New(requestid.Handler(options.Log.Handler()))
 	counts := metrics.New()
 	options.Config = observed(options.Config, counts, options.Log)
-	rules, err := options.Hosts.rules(options.BaseDomain)
+	platform, err := options.platform()
 	if err != nil {
 		return nil, err
 	}
-	platform := translate.Platform{
-		Hosts: rules,
-		Mail:  translate.Mail{From: options.Mail.From, Host: options.Mail.Host, Port: options.Mail.Port, User: options.Mail.User},
+	public, err := publicURL(options.PublicURL)
+	if err != nil {
+		return nil, err
 	}
 	s, err := store.New(ctx, store.Options{
 		Config: options.Config, Namespace: options.Namespace, Platform: platform, VerifyDomains: options.Hosts.Verify, Log: options.Log,
@@ -216,7 +234,7 @@ func New(ctx context.Context, options Options) (*Server, error) {
 	return &Server{
 		options: options, log: options.Log,
 		store: s, authorizer: reviews, platform: platform, logs: podlogs.NewReader(core),
-		mailer: sender, docs: contract, pages: pages, metrics: counts, policies: policies, ending: make(chan struct{}),
+		mailer: sender, docs: contract, pages: pages, metrics: counts, policies: policies, publicURL: public, ending: make(chan struct{}),
 	}, nil
 }
 
@@ -230,9 +248,10 @@ func (s *Server) Run(ctx context.Context) error {
 	group.Go(func() error { return s.options.Certificate.Start(failed) })
 	group.Go(func() error { return s.policies.Start(failed) })
 	api := s.apiServer()
+	listener := s.limitConnections(web.RefusePlainHTTP(s.options.Listener))
 	api.RegisterOnShutdown(func() { close(s.ending) })
 	health := &http.Server{Handler: s.healthHandler(), ReadTimeout: probeTimeout, WriteTimeout: probeTimeout}
-	group.Go(func() error { return closed(api.ServeTLS(web.RefusePlainHTTP(s.options.Listener), "", "")) })
+	group.Go(func() error { return closed(api.ServeTLS(listener, "", "")) })
 	group.Go(func() error { return closed(health.Serve(s.options.HealthListener)) })
 	endMetrics := s.serveMetrics(group)
 	s.log.Info("serving", "address", s.options.Listener.Addr().String(), "health", s.options.HealthListener.Addr().String())

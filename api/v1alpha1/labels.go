@@ -26,6 +26,8 @@ const (
 const (
 	// SecretAPIKey marks a Secret in Berth's own namespace that holds the hash of an API key.
 	SecretAPIKey = "api-key"
+	// SecretEndedSession marks an empty Secret in Berth's own namespace whose name says that somebody has signed out of a session.
+	SecretEndedSession = "ended-session"
 	// SecretEnv marks an immutable Secret with the values of an App's environment as a REST client gave them.
 	SecretEnv = "env"
 	// SecretTLS marks the Secret with the certificate of an App's default host or of a Domain, or with one that was issued and is kept to be used again,

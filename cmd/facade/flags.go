@@ -31,6 +31,8 @@ type flags struct {
 	signIn                       signInFlags
 	proxies                      networks
 	limits                       facade.Limits
+	edge                         facade.Edge
+	hstsMaxAge                   time.Duration
 	version                      bool
 }
 
@@ -60,6 +62,8 @@ func parse(args []string) (*flags, error) {
 	set.Var(&f.proxies, "trusted-proxy", "a network (10.1.0.0/16) of proxies whose X-Forwarded-For and traceparent count; repeat it, or use commas, for several")
 	set.BoolVar(&f.version, "version", false, "print the version and end")
 	registerLimits(set, &f.limits)
+	registerEdge(set, &f.edge)
+	registerHSTS(set, &f.hstsMaxAge)
 	f.hosts.register(set)
 	f.mail.register(set)
 	f.signIn.register(set)
@@ -80,16 +84,20 @@ func parse(args []string) (*flags, error) {
 	if f.mail.timeout <= 0 {
 		return nil, errors.New("--email-timeout must be above 0")
 	}
+	if f.hstsMaxAge < 0 {
+		return nil, errors.New("--hsts-max-age must not be negative")
+	}
 	if f.limits.FailedLogins < 0 || f.limits.KeyRate < 0 || f.limits.KeyBurst < 0 {
 		return nil, errors.New("a limit is a number from 0 on")
 	}
-	return f, nil
+	return f, checkEdge(f.edge)
 }
 
 // options are what the flags say; the files that they name are read.
 func (f *flags) options() (facade.Options, error) {
 	options := facade.Options{
-		Namespace: f.namespace, BaseDomain: f.baseDomain, DrainDelay: f.drainDelay, TrustedProxies: f.proxies, Limits: f.limits,
+		Namespace: f.namespace, BaseDomain: f.baseDomain, DrainDelay: f.drainDelay, TrustedProxies: f.proxies, Limits: f.limits, Edge: f.edge,
+		PublicURL: f.signIn.publicURL, HSTSMaxAge: f.hstsMaxAge,
 	}
 	var err error
 	if options.Mail, err = f.mail.options(); err != nil {

@@ -25,7 +25,8 @@ func TestParse(t *testing.T) {
 		hosts:  hostFlags{clusterDomain: "cluster.local"},
 		signIn: signInFlags{groupsClaim: "groups", scopes: "openid,email,profile,groups"},
 		limits: facade.Limits{FailedLogins: 30, KeyRate: 50, KeyBurst: 100},
-		mail:   mailFlags{timeout: time.Minute},
+		edge:   facade.Edge{Connections: 4096, ConnectionsPerAddress: 512, AnonymousLines: 10}, hstsMaxAge: 365 * 24 * time.Hour,
+		mail: mailFlags{timeout: time.Minute},
 	}
 	changed := defaults
 	changed.listenAddress, changed.logLevel, changed.drainDelay = "127.0.0.1:0", slog.LevelDebug, 0
@@ -40,6 +41,7 @@ func TestParse(t *testing.T) {
 	signing.signIn = signInFlags{
 		issuer: "https://id.example.com", clientID: "berth", secretFile: "secret", rootsFile: "ca.crt", groupsClaim: "roles", groupsPrefix: "berth:",
 		scopes: "openid", publicURL: "https://berth.example.com", sessionKeyFile: "key",
+		groups: facade.GroupMap{"cn=devs,dc=example": {"berth:acme:manager", "berth:cowork:manager"}, "staff": {"berth:host"}},
 	}
 	reserving := defaults
 	reserving.hosts = hostFlags{clusterDomain: "corp.internal", reserved: domains{"login.example.com", "internal", "id.example.com"}, verify: true}
@@ -47,13 +49,18 @@ func TestParse(t *testing.T) {
 	version.baseDomain, version.certFile, version.keyFile, version.version = "", "", "", true
 	unlimited := defaults
 	unlimited.limits, unlimited.proxies = facade.Limits{KeyBurst: 7}, networks{netip.MustParsePrefix("10.2.0.0/16"), netip.MustParsePrefix("fd00::/8")}
+	bounded := defaults
+	bounded.hstsMaxAge = time.Hour
+	bounded.edge = facade.Edge{Connections: 100, AnonymousLines: 0.5}
 	cases := map[string]struct {
 		args []string
 		want flags
 	}{
+		"Edge": {args: append(required, "--max-connections=100", "--max-connections-per-address=0", "--anonymous-log-rate=0.5", "--hsts-max-age=1h"), want: bounded},
 		"SignIn": {
 			args: append(required, "--oidc-issuer-url=https://id.example.com", "--oidc-client-id=berth", "--oidc-client-secret-file=secret",
 				"--oidc-ca-file=ca.crt", "--oidc-groups-claim=roles", "--oidc-groups-prefix=berth:", "--oidc-scopes=openid",
+				"--oidc-group=cn=devs,dc=example=acme:manager; cn=devs,dc=example=cowork:manager", "--oidc-group=;staff=host;", "--oidc-group=",
 				"--public-url=https://berth.example.com", "--session-key-file=key"),
 			want: signing,
 		},
@@ -107,6 +114,11 @@ func TestParseMistakes(t *testing.T) {
 		"MailTimeout":   {args: append(required, "--email-timeout=0"), want: "email-timeout"},
 		"Network":       {args: append(required, "--email-allow-network=10.1.0.0"), want: "email-allow-network"},
 		"Limit":         {args: append(required, "--key-rate=-1"), want: "limit"},
+		"Connections":   {args: append(required, "--max-connections=-1"), want: "max-connections"},
+		"PerAddress":    {args: append(required, "--max-connections-per-address=-1"), want: "max-connections-per-address"},
+		"HSTS":          {args: append(required, "--hsts-max-age=-1s"), want: "hsts-max-age"},
+		"LogRate":       {args: append(required, "--anonymous-log-rate=-0.1"), want: "anonymous-log-rate"},
+		"Group":         {args: append(required, "--oidc-group=staff=everything"), want: "oidc-group"},
 		"Proxy":         {args: append(required, "--trusted-proxy=proxy.example.com"), want: "trusted-proxy"},
 		"UnknownLevel":  {args: append(required, "--log-level=LOUD"), want: "LOUD"},
 		"HelpIsNoError": {args: []string{"--help"}, want: flag.ErrHelp.Error()},

@@ -13,6 +13,7 @@ type signInFlags struct {
 	issuer, clientID          string
 	secretFile, rootsFile     string
 	groupsClaim, groupsPrefix string
+	groups                    facade.GroupMap
 	scopes                    string
 	publicURL, sessionKeyFile string
 }
@@ -25,9 +26,27 @@ func (f *signInFlags) register(set *flag.FlagSet) {
 	set.StringVar(&f.rootsFile, "oidc-ca-file", "", "a file with certificates, PEM, that the provider's may be signed by beside the system's; may be missing")
 	set.StringVar(&f.groupsClaim, "oidc-groups-claim", "groups", "the claim of ID tokens that holds people's groups")
 	set.StringVar(&f.groupsPrefix, "oidc-groups-prefix", "", "what is put in front of each group; those that don't begin with berth: then are ignored")
+	set.Func("oidc-group", "a group of the provider and what its members are, `IDGROUP=ORG:ROLE` or IDGROUP=host; repeat it, or use semicolons, for several; "+
+		"then no other group counts, but those with --oidc-groups-prefix if that is set, which make nobody host staff if IDGROUP=host is given", f.addGroups)
 	set.StringVar(&f.scopes, "oidc-scopes", "openid,email,profile,groups", "the scopes to ask the provider for, with commas")
 	set.StringVar(&f.publicURL, "public-url", "", "the URL at which clients reach the facade, such as https://berth.example.com; no Domain can have its host")
 	set.StringVar(&f.sessionKeyFile, "session-key-file", "", "a file with 32 random bytes or more, for all replicas; if missing, sign-ins end with the process")
+}
+
+// addGroups reads mappings of groups. The groups of some providers have commas in their names.
+func (f *signInFlags) addGroups(text string) error {
+	for mapping := range strings.SplitSeq(text, ";") {
+		if mapping = strings.TrimSpace(mapping); mapping == "" {
+			continue
+		}
+		if f.groups == nil {
+			f.groups = facade.GroupMap{}
+		}
+		if err := f.groups.Add(mapping); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // options reads the files that the flags name.
@@ -48,7 +67,7 @@ func (f *signInFlags) options() (facade.SignIn, error) {
 		ClientSecret: strings.TrimRight(string(contents[f.secretFile]), "\r\n"),
 		Authorities:  contents[f.rootsFile],
 		Scopes:       strings.FieldsFunc(f.scopes, func(r rune) bool { return r == ',' || r == ' ' }),
-		GroupsClaim:  f.groupsClaim, GroupsPrefix: f.groupsPrefix,
+		GroupsClaim:  f.groupsClaim, GroupsPrefix: f.groupsPrefix, Groups: f.groups,
 		PublicURL: strings.TrimSuffix(f.publicURL, "/"), SessionKey: contents[f.sessionKeyFile],
 	}, nil
 }

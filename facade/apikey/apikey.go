@@ -38,6 +38,8 @@ const namePrefix = "apikey-"
 const (
 	dataHash          = "sha256"
 	dataOwner         = "owner"
+	dataIssuer        = "owner-issuer"
+	dataSubject       = "owner-subject"
 	dataRole          = "role"
 	dataOrganizations = "organizations"
 	dataDescription   = "description"
@@ -79,6 +81,8 @@ type Spec struct {
 	ID string
 	// Owner is the e-mail address of the person or team that holds the key; may be empty.
 	Owner string
+	// Account is that of the person who has made the key after signing in. Without it, whoever has the address is the owner.
+	Account Account
 	// Description says what the key is for, in at most 200 characters on one line; may be empty.
 	Description string
 	// Role is what the key may do.
@@ -152,6 +156,8 @@ func (k Key) Secret(namespace string) *corev1.Secret {
 		Data: map[string][]byte{
 			dataHash:          []byte(k.Hash),
 			dataOwner:         []byte(k.Owner),
+			dataIssuer:        []byte(k.Account.Issuer),
+			dataSubject:       []byte(k.Account.Subject),
 			dataRole:          []byte(k.Role),
 			dataOrganizations: []byte(strings.Join(k.Organizations, ",")),
 			dataDescription:   []byte(k.Description),
@@ -175,6 +181,7 @@ func FromSecret(secret *corev1.Secret) (Key, error) {
 		Spec: Spec{
 			ID:          id,
 			Owner:       string(secret.Data[dataOwner]),
+			Account:     Account{Issuer: string(secret.Data[dataIssuer]), Subject: string(secret.Data[dataSubject])},
 			Description: string(secret.Data[dataDescription]),
 			Role:        Role(secret.Data[dataRole]),
 			Expires:     expires,
@@ -200,6 +207,9 @@ func (k Key) validate() error {
 	}
 	if utf8.RuneCountInString(k.Description) > maxDescription || strings.ContainsFunc(k.Description, unprintable) {
 		return fmt.Errorf("%w %s: a description is one line of at most %d characters", ErrInvalid, k.ID, maxDescription)
+	}
+	if (k.Account.Issuer == "") != (k.Account.Subject == "") {
+		return fmt.Errorf("%w %s: an account has an issuer and a subject", ErrInvalid, k.ID)
 	}
 	return k.validateRole()
 }

@@ -24,6 +24,7 @@ func TestRoundTrip(t *testing.T) {
 			reason: "Times are kept to the second.",
 			spec: Spec{
 				ID: "0a1b2c3d4e5f", Description: "Deploys from CI — müde", Role: RoleHost, Replaces: "abcdefgh",
+				Account: Account{Issuer: "https://id.example.com", Subject: "a=b,c"},
 				Expires: time.Date(2026, 3, 4, 5, 6, 7, 8, time.FixedZone("", 3600)),
 			},
 		},
@@ -58,7 +59,7 @@ func TestEarlierKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	secret := want.Secret("berth-system")
-	for _, later := range []string{dataDescription, dataExpires, dataReplaces} {
+	for _, later := range []string{dataDescription, dataExpires, dataReplaces, dataIssuer, dataSubject} {
 		delete(secret.Data, later)
 	}
 	got, err := FromSecret(secret)
@@ -78,6 +79,8 @@ func TestNewMistakes(t *testing.T) {
 		"LongDescription":   {Description: strings.Repeat("ä", 201), Role: RoleHost},
 		"TwoLines":          {Description: "one\ntwo", Role: RoleHost},
 		"NoRole":            {},
+		"NoSubject":         {Account: Account{Issuer: "https://id.example.com"}, Role: RoleHost},
+		"NoIssuer":          {Account: Account{Subject: "1"}, Role: RoleHost},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, _, err := New(spec); !errors.Is(err, ErrInvalid) {
@@ -118,6 +121,7 @@ func TestInvalid(t *testing.T) {
 		"EmptyOrganization": {reason: "A name can't be empty.", change: func(s *corev1.Secret) { s.Data[dataOrganizations] = []byte("cowork,") }},
 		"Expires":           {reason: "Nobody could rely on an end that can't be read.", change: func(s *corev1.Secret) { s.Data[dataExpires] = []byte("soon") }},
 		"Description":       {reason: "A description must not fake a second line.", change: func(s *corev1.Secret) { s.Data[dataDescription] = []byte("a\nb") }},
+		"HalfAnAccount":     {reason: "It would be nobody's, or anybody's.", change: func(s *corev1.Secret) { s.Data[dataSubject] = []byte("1") }},
 		"HostOfOne":         {reason: "Host staff isn't bound to an organization.", change: func(s *corev1.Secret) { s.Data[dataRole] = []byte(RoleHost) }},
 	}
 	for name, tc := range cases {

@@ -2,6 +2,21 @@ package apikey
 
 import "strings"
 
+// Account is a person's at an identity provider, which never gives it to somebody else, as it may do with an e-mail address. The zero value is none.
+type Account struct {
+	// Issuer is the URL of the identity provider, and Subject what it calls the person: the claims iss and sub.
+	Issuer, Subject string
+}
+
+// OwnedBy reports whether a key is that of a person with an e-mail address and an account. The owner of a key that names an account is that account,
+// whoever has the address by now. That of one that names none, such as one that berthctl has made, is whoever has the address.
+func (k Key) OwnedBy(address string, account Account) bool {
+	if k.Account != (Account{}) {
+		return k.Account == account
+	}
+	return SameOwner(k.Owner, address)
+}
+
 // SameOwner tells whether two e-mail addresses are one owner's, which upper and lower case of ASCII make no difference to. Other letters have to
 // be the same ones: to Unicode, K and the sign of Kelvin differ by case alone, but a mail server may give either to somebody else. Nobody owns
 // what has no owner.

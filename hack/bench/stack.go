@@ -182,7 +182,7 @@ func (s *stack) startFacade(ctx context.Context) (err error) {
 	s.facade, err = s.run(ctx, "facade", access.ServiceAccountFacade, s.facadeProfiles,
 		"--listen-address="+s.url[len("https://"):], "--health-probe-bind-address=127.0.0.1:0", "--metrics-bind-address=127.0.0.1:0",
 		"--tls-cert-file="+filepath.Join(s.dir, "facade.crt"), "--tls-key-file="+filepath.Join(s.dir, "facade.key"),
-		"--key-rate=0", "--failed-logins=0", "--drain-delay=0s")
+		"--key-rate=0", "--failed-logins=0", "--max-connections-per-address=0", "--drain-delay=0s")
 	if err != nil {
 		return err
 	}

@@ -79,6 +79,10 @@ func TestRefusals(t *testing.T) {
 			"names below a reserved host are reserved without it", enough + "reservedHosts: [\"*.example.com\"]\n",
 			[]string{"/reservedHosts/0", "pattern"},
 		},
+		"Group": {
+			"a group that is mapped to nothing, and the facade would not start", enough + "oidc: {groups: [developers=cowork]}\n",
+			[]string{"/oidc/groups/0", "pattern"},
+		},
 		"PublicHost": {
 			"it is a URL, and a host alone would reserve nothing", enough + "facade: {publicURL: berth.example.com}\n",
 			[]string{"/facade/publicURL", "pattern"},

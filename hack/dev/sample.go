@@ -58,7 +58,7 @@ func call(ctx context.Context, s *stack.Stack, method, path, body string) (statu
 	if err != nil {
 		return 0, nil, err
 	}
-	req.SetBasicAuth(s.Env.APIKey, "")
+	req.SetBasicAuth("", s.Env.APIKey)
 	req.Header.Set("Content-Type", "application/json")
 	res, err := hc.Do(req)
 	if err != nil {

@@ -76,18 +76,19 @@ func TestAuditLogNamesTheKey(t *testing.T) {
 			manager.call(t, http.MethodDelete, slug+"/", nil, http.StatusNoContent, nil)
 		}, []string{"apps"}, []string{"delete"}},
 	}
+	var requestID string
+	manager.answered = func(header http.Header) { requestID = header.Get("X-Request-Id") }
 	user := access.UserOfKey(keyID(t, manager.key))
 	group := access.Group(org, access.RoleManager)
 	for _, w := range writes {
 		before := len(auditEvents(t, org))
-		manager.requestID = strings.ReplaceAll(w.name, " ", "-") + ":" + org
 		w.write()
 		for _, resource := range w.resources {
 			eventually(t, time.Minute, w.name+" is in the audit log as a write of "+resource, func() (bool, string) {
 				events := auditEvents(t, org)[before:]
 				found := slices.ContainsFunc(events, func(e auditEvent) bool {
 					done := e.ObjectRef.Resource == resource && slices.Contains(w.verbs, e.Verb) && e.ResponseStatus.Code < 300
-					return done && e.AuditID == manager.requestID
+					return done && e.AuditID == requestID
 				})
 				return found, describe(events)
 			})

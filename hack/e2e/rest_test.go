@@ -15,8 +15,8 @@ import (
 // restClient calls the facade as one organization's manager.
 type restClient struct {
 	organization, key string
-	// requestID is the id that its requests are sent with; empty for none.
-	requestID string
+	// answered is called with the header of each answer; may be nil.
+	answered func(http.Header)
 }
 
 // app is what the facade says of an App.
@@ -109,9 +109,6 @@ func (c *restClient) trySend(t *testing.T, method, path string, body any) (statu
 		t.Fatal(err)
 	}
 	req.SetBasicAuth(c.key, "")
-	if c.requestID != "" {
-		req.Header.Set("X-Request-Id", c.requestID)
-	}
 	if contentType != "" {
 		req.Header.Set("Content-Type", contentType)
 	}
@@ -120,6 +117,9 @@ func (c *restClient) trySend(t *testing.T, method, path string, body any) (statu
 		return 0, nil, err
 	}
 	defer res.Body.Close()
+	if c.answered != nil {
+		c.answered(res.Header)
+	}
 	answer, err = io.ReadAll(res.Body)
 	return res.StatusCode, answer, err
 }

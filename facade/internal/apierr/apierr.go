@@ -86,7 +86,7 @@ func BadRequest(detail string) *Error { return &Error{Status: http.StatusBadRequ
 func Unauthorized() *Error {
 	return &Error{
 		Status: http.StatusUnauthorized,
-		Detail: "A valid API key is wanted as the user name of HTTP Basic authentication.",
+		Detail: "A valid API key is required, as the password of HTTP Basic authentication or as a bearer token.",
 		Header: http.Header{"Www-Authenticate": {`Basic realm="api"`}},
 	}
 }

@@ -4,7 +4,6 @@ package auth
 import (
 	"cmp"
 	"context"
-	"crypto/subtle"
 
 	"github.com/gin-gonic/gin"
 
@@ -62,21 +61,18 @@ const (
 	Limited Outcome = "limited"
 )
 
-// Authenticate lets a request go on only with a known API key, the user name of HTTP Basic authentication; the password is ignored.
+// Authenticate lets a request go on only with a valid API key, which is sent in one of the ways that tokensOf knows.
 //
-// A key that never was, one that was revoked, one that has expired, something that is no key at all and nothing take the same path to the same
-// answer: the hash of what was sent, one lookup by it, a comparison, the limit of the address. So neither the answer nor its time tells them apart.
+// A key that never was, one that was revoked, one that has expired and something that is no key at all take the same path to the same answer: the
+// hash of what was sent, one lookup by it, a comparison, the limit of the address. So neither the answer nor its time tells them apart.
 //
 // What became of each request, count is told.
 func Authenticate(keys Keys, limits Limits, count func(Outcome)) gin.HandlerFunc {
 	return func(c *gin.Context) {
-		token, _, _ := c.Request.BasicAuth()
-		hash := apikey.Hash(token)
-		key, known := keys.KeyByHash(hash)
-		// The lookup compares hashes, so what its time tells doesn't help to guess a token; the comparison is there so that a mistake
-		// in the lookup lets nobody in.
-		if subtle.ConstantTimeCompare([]byte(hash), []byte(key.Hash)) != 1 || !known {
-			count(refused(token))
+		tokens := tokensOf(c.Request)
+		key, known := find(keys, tokens)
+		if !known {
+			count(refused(tokens))
 			web.Fail(c, limits.refusal(c.ClientIP()))
 			return
 		}
@@ -91,9 +87,9 @@ func Authenticate(keys Keys, limits Limits, count func(Outcome)) gin.HandlerFunc
 	}
 }
 
-// refused is the outcome for a token that is no valid key's.
-func refused(token string) Outcome {
-	if token == "" {
+// refused is the outcome for tokens of which none is a valid key's.
+func refused(tokens []string) Outcome {
+	if len(tokens) == 0 {
 		return Missing
 	}
 	return Unknown

@@ -38,6 +38,7 @@ type Metrics struct {
 	logins        *prometheus.CounterVec
 	calls         *prometheus.CounterVec
 	callDurations *prometheus.HistogramVec
+	edge          edge
 }
 
 // New makes Metrics, among them those of the process and of Go.
@@ -74,6 +75,7 @@ func New() *Metrics {
 			Help:    "How long the API server took to begin its answers, by verb; watches are left out.",
 			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
 		}, []string{"verb"}),
+		edge: newEdge(of),
 	}
 }
 

@@ -63,8 +63,8 @@ func audit(c *gin.Context, describe func(*gin.Context) auth.Action) []slog.Attr 
 		slog.String("role", done.subject.Role),
 		slog.String("verb", done.action.Verb),
 		slog.String("resource", done.action.Resource),
-		slog.String("organization", done.action.Organization),
-		slog.String("name", done.action.Name),
+		slog.String("organization", cut(done.action.Organization)),
+		slog.String("name", cut(done.action.Name)),
 	}
 }
 

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"runtime/debug"
+	"strconv"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -17,20 +19,44 @@ import (
 	"github.com/berth-dev/berth/facade/internal/web"
 )
 
-// RequestID gives each request an id, the client's own if it sent a sane one, and answers with it.
-func RequestID() gin.HandlerFunc {
+// RequestID gives each request an id of the server's, and answers with that of the client, if it sent a sane one. The id that one of the proxies
+// sends is the request's own.
+func RequestID(proxies ...netip.Prefix) gin.HandlerFunc {
 	return func(c *gin.Context) {
-		id := requestid.Of(c.GetHeader(requestid.Header))
-		c.Request = c.Request.WithContext(requestid.NewContext(c.Request.Context(), id))
-		c.Header(requestid.Header, id)
+		ctx, sent := c.Request.Context(), requestid.OfClient(c.GetHeader(requestid.Header))
+		id := requestid.Of("")
+		switch {
+		case sent == "":
+			sent = id
+		case sentBy(c.Request, proxies):
+			id = sent
+		default:
+			ctx = requestid.WithClient(ctx, sent)
+		}
+		c.Request = c.Request.WithContext(requestid.NewContext(ctx, id))
+		c.Header(requestid.Header, sent)
 	}
 }
 
-// Headers says on every answer that it is as private and as inert as it is: answers hold secrets, and nothing of them is a script.
+// Headers says on every answer that it is as private and as inert as it is: answers hold secrets, nothing of them is a script, and no page may
+// show or load them. Pages have policies of their own, which take the place of this one.
 func Headers() gin.HandlerFunc {
 	return func(c *gin.Context) {
 		c.Header("Cache-Control", "no-store")
 		c.Header("X-Content-Type-Options", "nosniff")
+		c.Header("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+		c.Header("Cross-Origin-Resource-Policy", "same-origin")
+	}
+}
+
+// StrictTransport has browsers that were answered over TLS use nothing else for the host, for as long as maxAge; it says nothing if that is 0.
+// Hosts below it are not the facade's to decide about.
+func StrictTransport(maxAge time.Duration) gin.HandlerFunc {
+	value := "max-age=" + strconv.FormatInt(int64(maxAge/time.Second), 10)
+	return func(c *gin.Context) {
+		if maxAge > 0 && c.Request.TLS != nil { // Over plain HTTP, a browser has to ignore it (RFC 6797, section 8.1).
+			c.Header("Strict-Transport-Security", value)
+		}
 	}
 }
 
@@ -46,7 +72,7 @@ func CloseWhen(stopping func() bool) gin.HandlerFunc {
 }
 
 // Log writes one line for each request, which the handler of log adds the request's id to. Neither the query nor a body nor a header is in it:
-// they may hold secrets.
+// they may hold secrets. What the client has made up in the line is cut, and lines about requests that anybody can send are bounded by Lines.
 //
 // The line about a write is the audit line, which says besides who did what to what; describe says what by the request's route. It takes the
 // place of the other one, since it says the same and more: whoever counts requests reads both, and nothing is told twice.
@@ -54,10 +80,13 @@ func Log(log *slog.Logger, describe func(*gin.Context) auth.Action) gin.HandlerF
 	return func(c *gin.Context) {
 		start := time.Now()
 		c.Next()
+		if !logged(c) {
+			return
+		}
 		status := c.Writer.Status()
 		attributes := []slog.Attr{
-			slog.String("method", c.Request.Method),
-			slog.String("path", c.Request.URL.Path),
+			slog.String("method", cut(c.Request.Method)),
+			slog.String("path", cut(c.Request.URL.Path)),
 			slog.String("route", c.FullPath()),
 			slog.Int("status", status),
 			slog.Int("bytes", max(0, c.Writer.Size())),

@@ -17,7 +17,7 @@ import (
 
 // Trace makes a span of each request for a route, which is named by the template of the route. It is in the trace that the request names if one
 // of the proxies sent it. Anybody else's word decides neither whether a trace is kept nor what else is found in it: theirs is a trace of its own,
-// with a link to the one that they name. A span has nothing in it that a client has made up but the ids of the request and of its trace.
+// with a link to the one that they name. A span has nothing in it that a client has made up but the id of its trace.
 func Trace(tracer trace.Tracer, proxies []netip.Prefix) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		route := c.FullPath()

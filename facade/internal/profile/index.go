@@ -105,7 +105,7 @@ func links(c *gin.Context, person signin.Person, names []string) (page wire.Page
 func (p *Pages) others(ctx context.Context, r *rights, mine []string) ([]keyView, error) {
 	var views []keyView
 	for _, key := range slices.Backward(p.options.Store.KeysOfOwner(r.person.Address)) {
-		if slices.ContainsFunc(key.Organizations, func(name string) bool { return slices.Contains(mine, name) }) {
+		if !r.person.Owns(key) || slices.ContainsFunc(key.Organizations, func(name string) bool { return slices.Contains(mine, name) }) {
 			continue
 		}
 		view, err := p.keyView(ctx, r, key, "")

@@ -58,8 +58,9 @@ func (p *Pages) create(c *gin.Context, session signin.Session) error {
 		return err
 	}
 	spec := apikey.Spec{
-		ID: p.keyID(session, nonce, organization), Owner: session.Person.Address, Description: strings.TrimSpace(c.PostForm("description")),
-		Role: role, Organizations: []string{organization},
+		ID: p.keyID(session, nonce, organization), Owner: session.Person.Address, Account: session.Person.Account,
+		Description: strings.TrimSpace(c.PostForm("description")),
+		Role:        role, Organizations: []string{organization},
 	}
 	if life > 0 {
 		spec.Expires = p.options.Now().Add(life)
@@ -159,6 +160,7 @@ func (p *Pages) rotate(c *gin.Context, session signin.Session) error {
 	if !rotatable(old, p.options.Now()) {
 		return p.notRotatable(id)
 	}
+	old.Account = session.Person.Account // Of a key that names none, whoever is the owner now stays it.
 	key, token, err := p.options.Store.RotateKey(ctx, old, id, overlap)
 	if err != nil {
 		return shownAlready(err)

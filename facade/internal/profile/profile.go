@@ -46,6 +46,8 @@ type Store interface {
 	RevokeKey(ctx context.Context, key apikey.Key) error
 	// RotateKey makes a key, with this id, that replaces another one, which stops working after overlap.
 	RotateKey(ctx context.Context, old apikey.Key, id string, overlap time.Duration) (apikey.Key, string, error)
+	// EndSession ends a session of a person, by its id, on every replica.
+	EndSession(ctx context.Context, account apikey.Account, id string) error
 }
 
 // Reviewer decides what people may do.

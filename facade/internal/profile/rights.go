@@ -59,7 +59,7 @@ func (r *rights) everywhere(ctx context.Context, verb, name string, key apikey.K
 
 // maySee tells whether the person may know of a key: it is theirs, or they may list those of one of its organizations.
 func (r *rights) maySee(ctx context.Context, key apikey.Key) (bool, error) {
-	if r.person.Owns(key.Owner) {
+	if r.person.Owns(key) {
 		return true, nil
 	}
 	for _, organization := range key.Organizations {
@@ -72,7 +72,7 @@ func (r *rights) maySee(ctx context.Context, key apikey.Key) (bool, error) {
 
 // mayRevoke tells whether the person may revoke a key: it is theirs, or they may delete the keys of each of its organizations.
 func (r *rights) mayRevoke(ctx context.Context, key apikey.Key) (bool, error) {
-	if r.person.Owns(key.Owner) {
+	if r.person.Owns(key) {
 		return true, nil
 	}
 	return r.everywhere(ctx, "delete", "", key)
@@ -81,7 +81,7 @@ func (r *rights) mayRevoke(ctx context.Context, key apikey.Key) (bool, error) {
 // mayRotate tells whether the person may replace a key: it is theirs, since whoever is shown the new one could act in its owner's name, and they
 // may make one like it. Without the latter, somebody who was a manager once could stay one for ever.
 func (r *rights) mayRotate(ctx context.Context, key apikey.Key) (bool, error) {
-	if !r.person.Owns(key.Owner) {
+	if !r.person.Owns(key) {
 		return false, nil
 	}
 	return r.everywhere(ctx, "create", string(key.Role), key)

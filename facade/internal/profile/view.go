@@ -104,7 +104,7 @@ func (p *Pages) organizationView(ctx context.Context, r *rights, name string) (o
 		view.Apps = p.options.Store.Slugs(name)
 	}
 	for _, key := range slices.Backward(p.options.Store.Keys(name)) { // The newest first.
-		if !view.All && !r.person.Owns(key.Owner) {
+		if !view.All && !r.person.Owns(key) {
 			continue
 		}
 		shown, err := p.keyView(ctx, r, key, name)
@@ -143,7 +143,7 @@ func usedWithin(key apikey.Key, now time.Time) (from, until time.Time) {
 // keyView shows a key under one of its organizations, or under none.
 func (p *Pages) keyView(ctx context.Context, r *rights, key apikey.Key, under string) (keyView, error) {
 	now := p.options.Now()
-	view := keyView{Key: key, Ends: key.End(), Over: key.Expired(now), Replaced: !key.Retires.IsZero(), Mine: r.person.Owns(key.Owner)}
+	view := keyView{Key: key, Ends: key.End(), Over: key.Expired(now), Replaced: !key.Retires.IsZero(), Mine: r.person.Owns(key)}
 	view.UsedFrom, view.UsedUntil = usedWithin(key, now)
 	view.Elsewhere = slices.DeleteFunc(slices.Clone(key.Organizations), func(name string) bool { return name == under })
 	var err error

@@ -1,8 +1,10 @@
-// Package requestid gives each request an id that finds it everywhere: in the client's hands, in each line of the log, and in the audit log of
-// the API server, which takes it for the id of what was asked of it for the request.
+// Package requestid gives each request an id that finds it in each line of the log and in the audit log of the API server, which takes it for the
+// id of what was asked of it for the request. The id is the server's own: an audit log in which clients choose the ids proves nothing. The id that
+// a client has chosen is beside it in the log.
 package requestid
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"log/slog"
@@ -13,7 +15,7 @@ import (
 )
 
 const (
-	// Header carries the id from the client and back.
+	// Header carries the client's id there and back; to a client that sends none, the server's.
 	Header = "X-Request-Id"
 	// auditHeader carries it to the API server, which takes what a client says there for the id of the audit event.
 	auditHeader = "Audit-ID"
@@ -23,19 +25,32 @@ const (
 // log, but cuts those above 64 characters short wherever else it names them.
 var sane = regexp.MustCompile(`^[-A-Za-z0-9_.:]{1,64}$`)
 
-// Of returns the id of a request that was sent with one, or a new one if that isn't sane.
+// Of returns the id of a request that was sent with one which can be trusted, or a new one if that isn't sane.
 func Of(sent string) string {
+	return cmp.Or(OfClient(sent), rand.Text())
+}
+
+// OfClient returns the id that a client has sent with a request; empty if that isn't sane.
+func OfClient(sent string) string {
 	if sane.MatchString(sent) {
 		return sent
 	}
-	return rand.Text()
+	return ""
 }
 
-type key struct{}
+type (
+	key       struct{}
+	clientKey struct{}
+)
 
 // NewContext returns a context of the request with this id.
 func NewContext(ctx context.Context, id string) context.Context {
 	return context.WithValue(ctx, key{}, id)
+}
+
+// WithClient returns a context of the request that its client has given this id.
+func WithClient(ctx context.Context, id string) context.Context {
+	return context.WithValue(ctx, clientKey{}, id)
 }
 
 // FromContext returns the id of the request that a context is of; empty if of none.
@@ -65,6 +80,9 @@ type handler struct{ slog.Handler }
 func (h handler) Handle(ctx context.Context, line slog.Record) error {
 	if id := FromContext(ctx); id != "" {
 		line.AddAttrs(slog.String("requestID", id))
+	}
+	if id, _ := ctx.Value(clientKey{}).(string); id != "" {
+		line.AddAttrs(slog.String("clientRequestID", id))
 	}
 	if span := trace.SpanContextFromContext(ctx); span.HasTraceID() {
 		line.AddAttrs(slog.String("traceID", span.TraceID().String()))

@@ -38,6 +38,9 @@ func TestOf(t *testing.T) {
 			if !tc.kept && Of(tc.sent) == got {
 				t.Errorf("Of(%q) made the same id twice", tc.sent)
 			}
+			if got := OfClient(tc.sent); tc.kept && got != tc.sent || !tc.kept && got != "" {
+				t.Errorf("OfClient(%q) = %q", tc.sent, got)
+			}
 		})
 	}
 }
@@ -77,6 +80,7 @@ func TestHandler(t *testing.T) {
 	log.InfoContext(t.Context(), "none")
 	log.InfoContext(ctx, "request")
 	log.InfoContext(trace.ContextWithSpanContext(ctx, span), "traced")
+	log.InfoContext(WithClient(ctx, "the-client's"), "of a client")
 	var got []map[string]string
 	for line := range strings.Lines(text.String()) {
 		var members map[string]string
@@ -90,6 +94,7 @@ func TestHandler(t *testing.T) {
 		{"level": "INFO", "msg": "none", "a": "b"},
 		{"level": "INFO", "msg": "request", "a": "b", "requestID": "the-id"},
 		{"level": "INFO", "msg": "traced", "a": "b", "requestID": "the-id", "traceID": "01000000000000000000000000000000"},
+		{"level": "INFO", "msg": "of a client", "a": "b", "requestID": "the-id", "clientRequestID": "the-client's"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want, +got:\n%s", diff)

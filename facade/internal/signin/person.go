@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/mail"
 	"slices"
-	"strings"
 
 	"github.com/berth-dev/berth/facade/apikey"
 	"github.com/berth-dev/berth/facade/internal/apierr"
@@ -16,10 +15,15 @@ import (
 // maxAddress is how long an e-mail address can be (RFC 5321).
 const maxAddress = 254
 
+// maxSubject is how long the claim sub can be (OpenID Connect Core, section 2).
+const maxSubject = 255
+
 // Person is somebody who has signed in.
 type Person struct {
 	// Address is their e-mail address, which the identity provider has verified.
 	Address string
+	// Account is who they are at the identity provider, whatever their address is.
+	Account apikey.Account
 	// Name is what they are called; may be empty.
 	Name string
 	// Groups are those of their groups that are Berth's, in the order of the alphabet.
@@ -43,8 +47,8 @@ func (p Person) Memberships() map[string][]access.Role {
 	return memberships
 }
 
-// Owns tells whether an owner's address is the person's.
-func (p Person) Owns(owner string) bool { return apikey.SameOwner(owner, p.Address) }
+// Owns reports whether a key is the person's.
+func (p Person) Owns(key apikey.Key) bool { return key.OwnedBy(p.Address, p.Account) }
 
 // claims are what an ID token says.
 type claims map[string]json.RawMessage
@@ -58,24 +62,15 @@ func (s *SignIn) person(c claims) (Person, error) {
 	if !c.yes("email_verified") {
 		return Person{}, refused("Your identity provider hasn't verified your e-mail address. Verify it there, then sign in again.", nil)
 	}
+	account := apikey.Account{Issuer: s.options.Issuer, Subject: c.text("sub")}
+	if account.Subject == "" || len(account.Subject) > maxSubject {
+		return Person{}, refused("Your identity provider doesn't say who you are, in a way that can be understood here.", nil)
+	}
 	groups, err := c.list(s.options.GroupsClaim)
 	if err != nil {
 		return Person{}, refused("Your identity provider doesn't say which groups you are in, in a way that can be understood here.", err)
 	}
-	return Person{Address: address, Name: c.text("name"), Groups: ours(groups, s.options.GroupsPrefix)}, nil
-}
-
-// ours are those of a person's groups that are Berth's once they have the prefix. Others mean something elsewhere, as system:masters does to
-// the API server.
-func ours(groups []string, prefix string) []string {
-	var kept []string
-	for _, group := range groups {
-		if group = prefix + group; strings.HasPrefix(group, access.Prefix) {
-			kept = append(kept, group)
-		}
-	}
-	slices.Sort(kept)
-	return slices.Compact(kept)
+	return Person{Address: address, Account: account, Name: c.text("name"), Groups: s.options.ours(groups)}, nil
 }
 
 // text is the value of a claim that is a string; empty if it isn't.

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/berth-dev/berth/facade/apikey"
 	"github.com/berth-dev/berth/internal/access"
 )
 
@@ -34,12 +35,14 @@ type Session struct {
 type sealedSession struct {
 	ID      string   `json:"i"`
 	Address string   `json:"a"`
+	Issuer  string   `json:"p"`
+	Subject string   `json:"s"`
 	Name    string   `json:"n,omitempty"`
 	Groups  []string `json:"g,omitempty"`
 	Ends    int64    `json:"e"`
 }
 
-// Session returns the request's session; false if nobody has signed in, or not lately.
+// Session returns the request's session; false if nobody has signed in, or not lately, or they have signed out since.
 func (s *SignIn) Session(r *http.Request) (Session, bool) {
 	cookie, err := r.Cookie(sessionCookie)
 	if err != nil {
@@ -50,19 +53,26 @@ func (s *SignIn) Session(r *http.Request) (Session, bool) {
 		return Session{}, false
 	}
 	ends := time.Unix(sealed.Ends, 0)
-	if !s.now().Before(ends) {
+	// A session from a version that kept no account is none: it is not known which keys are the person's.
+	if !s.now().Before(ends) || sealed.Issuer == "" || sealed.Subject == "" {
 		return Session{}, false
 	}
-	person := Person{Address: sealed.Address, Name: sealed.Name}
+	person := Person{Address: sealed.Address, Account: apikey.Account{Issuer: sealed.Issuer, Subject: sealed.Subject}, Name: sealed.Name}
 	for _, group := range sealed.Groups {
 		person.Groups = append(person.Groups, access.Prefix+group)
+	}
+	if s.options.Ended != nil && s.options.Ended(person.Account, sealed.ID) {
+		return Session{}, false
 	}
 	return Session{Person: person, ID: sealed.ID, Ends: ends}, true
 }
 
 // remember begins a session. The error says to the person that they are in too many groups.
 func (s *SignIn) remember(w http.ResponseWriter, person Person) error {
-	sealed := sealedSession{ID: rand.Text(), Address: person.Address, Name: person.Name, Ends: s.now().Add(sessionLife).Unix()}
+	sealed := sealedSession{
+		ID: rand.Text(), Address: person.Address, Issuer: person.Account.Issuer, Subject: person.Account.Subject, Name: person.Name,
+		Ends: s.now().Add(sessionLife).Unix(),
+	}
 	for _, group := range person.Groups {
 		sealed.Groups = append(sealed.Groups, strings.TrimPrefix(group, access.Prefix))
 	}
@@ -75,7 +85,7 @@ func (s *SignIn) remember(w http.ResponseWriter, person Person) error {
 	return nil
 }
 
-// End ends the request's session, in the browser: there is nothing else to end.
+// End takes the session from the browser. Copies of its cookie are valid until Options.Ended knows of its end.
 func (*SignIn) End(w http.ResponseWriter) { setCookie(w, sessionCookie, "", 0) }
 
 // setCookie sets a cookie, or deletes it if it has no life.

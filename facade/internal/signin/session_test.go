@@ -6,7 +6,9 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/berth-dev/berth/facade/apikey"
 	"github.com/berth-dev/berth/facade/internal/signin/signintest"
 )
 
@@ -51,6 +53,28 @@ func TestCookie(t *testing.T) {
 	w.now = w.now.Add(sessionLife)
 	if _, ok := w.signIn.Session(get(t, "/profile/", cookie)); ok {
 		t.Error("the session never ends")
+	}
+}
+
+// TestSessionWithoutAccount says that a cookie of a version that kept no account is no session.
+func TestSessionWithoutAccount(t *testing.T) {
+	w := newWorld(t, nil)
+	for name, tc := range map[string]struct {
+		issuer, subject string
+		want            bool
+	}{
+		"Both": {issuer: "https://id.example.com", subject: "1", want: true}, "NoSubject": {issuer: "https://id.example.com"},
+		"NoIssuer": {subject: "1"}, "Neither": {},
+	} {
+		sealed := sealedSession{ID: "id", Address: "ann@example.com", Issuer: tc.issuer, Subject: tc.subject, Ends: w.now.Add(time.Minute).Unix()}
+		value, err := w.signIn.session.Encode(sessionCookie, sealed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		session, ok := w.signIn.Session(get(t, "/profile/", &http.Cookie{Name: sessionCookie, Value: value}))
+		if ok != tc.want || ok && session.Person.Account != (apikey.Account{Issuer: tc.issuer, Subject: tc.subject}) {
+			t.Errorf("%s: got %+v, %t", name, session, ok)
+		}
 	}
 }
 

@@ -1,5 +1,5 @@
 // Package signin has people sign in by OpenID Connect, with the authorization code flow and PKCE, and remembers in a cookie who has. It keeps
-// nothing: any replica with the same session key can go on where another one began.
+// nothing itself: any replica with the same session key can go on where another one began. Options.Ended knows which sessions were ended.
 package signin
 
 import (
@@ -17,6 +17,7 @@ import (
 
 	"github.com/gorilla/securecookie"
 
+	"github.com/berth-dev/berth/facade/apikey"
 	"github.com/berth-dev/berth/internal/authorities"
 )
 
@@ -41,10 +42,15 @@ type Options struct {
 	Scopes []string
 	// GroupsClaim is the claim of the ID token that holds a person's groups, and GroupsPrefix what is put in front of each.
 	GroupsClaim, GroupsPrefix string
+	// Groups are the groups of the identity provider that are mapped to Berth's, beside those that the prefix makes Berth's. If there are some and
+	// no prefix, no other group counts.
+	Groups GroupMap
 	// PublicURL is where browsers reach us: https, a host, no path.
 	PublicURL string
 	// SessionKey are random bytes, MinSessionKey of them or more, that all replicas share. Without them, a key is made up.
 	SessionKey []byte
+	// Ended reports whether a person has ended the session with an id; nil if nobody can.
+	Ended func(account apikey.Account, id string) bool
 	// Now is the clock; nil for the system's.
 	Now func() time.Time
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/berth-dev/berth/facade/apikey"
 	"github.com/berth-dev/berth/facade/internal/apierr"
 	"github.com/berth-dev/berth/facade/internal/signin/signintest"
 )
@@ -122,6 +123,14 @@ func TestSignIn(t *testing.T) {
 			reason: "Keys belong to addresses.", claims: with(ann(), signintest.Claims{"email": nil}),
 			want: http.StatusForbidden, words: "e-mail address",
 		},
+		"NoSubject": {
+			reason: "An address may be somebody else's later; a subject is not.", claims: with(ann(), signintest.Claims{"sub": nil}),
+			want: http.StatusForbidden, words: "who you are",
+		},
+		"LongSubject": {
+			reason: "It is kept in each key.", claims: with(ann(), signintest.Claims{"sub": strings.Repeat("x", 256)}),
+			want: http.StatusForbidden, words: "who you are",
+		},
 		"OddAddress": {
 			reason: "What is no address alone is none.", claims: with(ann(), signintest.Claims{"email": "Ann <ann@example.com>"}),
 			want: http.StatusForbidden, words: "e-mail address",
@@ -162,7 +171,8 @@ func TestSignIn(t *testing.T) {
 				}
 				return
 			}
-			want := Person{Address: "ann@example.com", Name: "Ann", Groups: []string{"berth:cowork:manager"}}
+			account := apikey.Account{Issuer: w.issuer.URL, Subject: "ann@example.com"}
+			want := Person{Address: "ann@example.com", Account: account, Name: "Ann", Groups: []string{"berth:cowork:manager"}}
 			if err != nil || !cmp.Equal(want, person) {
 				t.Fatalf("\n%s\nFinish(...): %v, -want, +got:\n%s", tc.reason, err, cmp.Diff(want, person))
 			}

@@ -55,6 +55,7 @@ type Store struct {
 	own           client.Client
 	uses          uses
 	keys          keyIndex
+	ended         endedSessions
 	namespace     string
 	platform      translate.Platform
 	verifyDomains bool
@@ -82,6 +83,7 @@ func New(ctx context.Context, options Options) (*Store, error) {
 		own:           own,
 		uses:          newUses(options.Log),
 		keys:          keyIndex{namespace: options.Namespace},
+		ended:         endedSessions{namespace: options.Namespace},
 		namespace:     options.Namespace,
 		platform:      options.Platform,
 		verifyDomains: options.VerifyDomains,
@@ -164,11 +166,12 @@ func keepSetters(object any) (any, error) {
 	return object, nil
 }
 
-// secretOptions say what is kept of Secrets: those with Berth's label in organizations, and in Berth's own Namespace, which has the API keys.
+// secretOptions say what is kept of Secrets: those with Berth's label in organizations, and in Berth's own Namespace, which has the API keys and the ended
+// sessions.
 func secretOptions(namespace string) secretcache.Options {
 	return secretcache.Options{
 		Labels: mustSelect(v1alpha1.LabelSecret, selection.In,
-			v1alpha1.SecretAPIKey, v1alpha1.SecretEnv, v1alpha1.SecretTLS, v1alpha1.SecretCertificate, v1alpha1.SecretMailPassword,
+			v1alpha1.SecretAPIKey, v1alpha1.SecretEndedSession, v1alpha1.SecretEnv, v1alpha1.SecretTLS, v1alpha1.SecretCertificate, v1alpha1.SecretMailPassword,
 			v1alpha1.SecretNewCertKey, v1alpha1.SecretRegistry),
 		Transform:  keepOfSecret,
 		Namespaces: []string{namespace},
@@ -204,6 +207,7 @@ func (s *Store) Start(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	noting.Go(func() { s.noteUses(ctx) })
+	noting.Go(func() { s.forgetEnded(ctx) })
 	return s.cache.Start(ctx)
 }
 
@@ -222,7 +226,7 @@ func (s *Store) watch(ctx context.Context) error {
 	for object, handler := range map[client.Object]toolscache.ResourceEventHandler{
 		&v1alpha1.App{}:    indexing(&s.listing, &s.apps, &s.changes),
 		&v1alpha1.Domain{}: indexing(&s.listing, &s.domains, &s.changes),
-		&corev1.Secret{}:   indexHandler[*corev1.Secret]{set: s.keys.set, remove: s.keys.remove, changes: &s.changes},
+		&corev1.Secret{}:   indexHandler[*corev1.Secret]{set: s.setSecret, remove: s.removeSecret, changes: &s.changes},
 
 		&v1alpha1.Organization{}: s.changes.handler(),
 		&corev1.Namespace{}:      s.changes.handler(),
@@ -238,4 +242,15 @@ func (s *Store) watch(ctx context.Context) error {
 		s.registrations = append(s.registrations, registration)
 	}
 	return s.addIndexes(ctx)
+}
+
+// setSecret keeps what is made of Secrets in Berth's own Namespace.
+func (s *Store) setSecret(secret *corev1.Secret) {
+	s.keys.set(secret)
+	s.ended.set(secret)
+}
+
+func (s *Store) removeSecret(secret *corev1.Secret) {
+	s.keys.remove(secret)
+	s.ended.remove(secret)
 }

@@ -1,9 +1,11 @@
 package web
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 
 	"github.com/berth-dev/berth/facade/internal/apierr"
 	"github.com/berth-dev/berth/facade/internal/wire"
@@ -27,8 +29,7 @@ type PageRequest struct {
 // ParsePage reads ?page= (a number from 1, or "last"; default: 1) and ?page_size= (1 to 100; default, also for anything that isn't such a
 // number: 25). The error is the 404 of a page that there can't be.
 func ParsePage(r *http.Request) (PageRequest, error) {
-	request := PageRequest{number: 1, size: defaultPageSize, url: *r.URL}
-	request.url.Scheme, request.url.Host = "https", r.Host
+	request := PageRequest{number: 1, size: defaultPageSize, url: publicURL(r)}
 	query := r.URL.Query()
 	if size, err := strconv.Atoi(query.Get("page_size")); err == nil && size > 0 {
 		request.size = min(size, maxPageSize)
@@ -45,6 +46,26 @@ func ParsePage(r *http.Request) (PageRequest, error) {
 		request.number = number
 	}
 	return request, nil
+}
+
+// publicKey is where the context of a request has the URL at which clients reach the server.
+type publicKey struct{}
+
+// WithPublicURL returns a context for a request whose links lead to this URL, rather than to the host that the request names.
+func WithPublicURL(ctx context.Context, public *url.URL) context.Context {
+	return context.WithValue(ctx, publicKey{}, public)
+}
+
+// publicURL is the absolute URL of a request. What it names as its host is text of the client's.
+func publicURL(r *http.Request) url.URL {
+	asked := *r.URL
+	asked.Scheme, asked.Host = "https", r.Host
+	if public, ok := r.Context().Value(publicKey{}).(*url.URL); ok && public != nil {
+		asked.Scheme, asked.Host = public.Scheme, public.Host
+		prefix := strings.TrimSuffix(public.Path, "/")
+		asked.Path, asked.RawPath = prefix+asked.Path, ""
+	}
+	return asked
 }
 
 // Window returns which of total items the page shows, from the first to the one before end. The error is the 404 of a page out of range;

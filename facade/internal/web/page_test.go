@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -72,6 +73,34 @@ func TestPage(t *testing.T) {
 				t.Errorf("\n%s\n-want, +got:\n%s", tc.reason, diff)
 			}
 		})
+	}
+}
+
+// TestPublicLinks says that links lead to the public URL, whatever host a request names.
+func TestPublicLinks(t *testing.T) {
+	const path = "/api/containers/cowork/apps/?page=2"
+	for name, tc := range map[string]struct {
+		public *url.URL
+		want   string
+	}{
+		"None":   {want: "https://evil.example.net" + path},
+		"Host":   {public: &url.URL{Scheme: "https", Host: "berth.example.com"}, want: "https://berth.example.com" + path},
+		"Port":   {public: &url.URL{Scheme: "https", Host: "berth.example.com:8443", Path: "/"}, want: "https://berth.example.com:8443" + path},
+		"Prefix": {public: &url.URL{Scheme: "https", Host: "example.com", Path: "/berth/"}, want: "https://example.com/berth" + path},
+	} {
+		ctx := t.Context()
+		if tc.public != nil {
+			ctx = WithPublicURL(ctx, tc.public)
+		}
+		r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/api/containers/cowork/apps/", http.NoBody)
+		r.Host = "evil.example.net"
+		request, err := ParsePage(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := Page[string](request, 26, nil).Next; got == nil || *got != tc.want {
+			t.Errorf("%s: got %s, want %s", name, *got, tc.want)
+		}
 	}
 }
 

@@ -140,6 +140,15 @@ var table = []value{
 	},
 	{path: "limits.keyRate", schema: number, setting: "KEY_RATE", doc: "How many requests a second an API key may make in the long run."},
 	{path: "limits.keyBurst", schema: count, setting: "KEY_BURST", doc: "How many requests an API key may make at once."},
+	{path: "limits.connections", schema: count, setting: "MAX_CONNECTIONS", doc: "How many connections to the facade may be open."},
+	{
+		path: "limits.connectionsPerAddress", schema: count, setting: "MAX_CONNECTIONS_PER_ADDRESS",
+		doc: "How many connections to the facade one address may have open; those of facade.trustedProxies are not counted.",
+	},
+	{
+		path: "limits.anonymousLogRate", schema: number, setting: "ANONYMOUS_LOG_RATE",
+		doc: "How many lines a second the facade's log may have about requests without a valid API key.",
+	},
 	{
 		path: "mail.from", schema: text, preset: "", setting: "DEFAULT_FROM_EMAIL",
 		expression: `.Values.mail.from | default (printf "no-reply@%s" .Values.baseDomain)`,
@@ -172,6 +181,11 @@ var table = []value{
 		path: "oidc.groupsPrefix", schema: text, setting: "OIDC_GROUPS_PREFIX",
 		doc: "What is put in front of each group; those that don't begin with berth: then are ignored.",
 	},
+	{
+		path: "oidc.groups", schema: list(mapped), preset: []any{}, setting: "OIDC_GROUPS", expression: `.Values.oidc.groups | join ";"`,
+		doc: "Groups of the provider and what their members are, IDGROUP=ORG:ROLE or IDGROUP=host: [developers=cowork:manager]. Then no other group counts, " +
+			"but those with groupsPrefix if that is set, which make nobody host staff if IDGROUP=host is given.",
+	},
 	{path: "oidc.scopes", schema: list(word), setting: "OIDC_SCOPES", doc: "The scopes to ask the provider for."},
 	{
 		path: "oidc.sessionSecret", schema: text, preset: "",
@@ -187,6 +201,10 @@ var table = []value{
 	{
 		path: "facade.trustedProxies", schema: list(word), setting: "TRUSTED_PROXIES",
 		doc: "Networks of proxies in front of the facade, whose X-Forwarded-For and traceparent count.",
+	},
+	{
+		path: "facade.hstsMaxAge", schema: duration, setting: "HSTS_MAX_AGE",
+		doc: "For how long browsers must use nothing but HTTPS for the host of the facade, on all ports of it. 0s does not say so.",
 	},
 	{path: "facade.service.type", schema: oneOf("ClusterIP", "NodePort", "LoadBalancer"), preset: "ClusterIP", doc: "Its type."},
 	{
@@ -258,6 +276,7 @@ var (
 	address  = schema{"type": "string", "pattern": `^(https://[^/]+/?)?$`}
 	duration = schema{"type": "string", "pattern": `^(0|([0-9]+(\.[0-9]+)?(ms|s|m|h))+)$`}
 	domain   = schema{"type": "string", "pattern": `^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$`}
+	mapped   = schema{"type": "string", "pattern": `^[^;]+=(host|[a-z0-9]([a-z0-9-]*[a-z0-9])?:(manager|contributor))$`}
 	boolean  = schema{"type": "boolean"}
 	count    = schema{"type": "integer", "minimum": 0}
 	number   = schema{"type": "number", "minimum": 0}

@@ -1,4 +1,5 @@
 {{- define "berth.settings" }}
+ANONYMOUS_LOG_RATE: {{ .Values.limits.anonymousLogRate | quote }}
 ASK_REGISTRIES: {{ .Values.registries.ask | quote }}
 BASE_DOMAIN: {{ .Values.baseDomain | quote }}
 CERT_MANAGER_NAMESPACE: {{ .Values.certManagerNamespace | quote }}
@@ -10,12 +11,16 @@ DEFAULT_FROM_EMAIL: {{ .Values.mail.from | default (printf "no-reply@%s" .Values
 DENY_EGRESS: {{ .Values.denyEgress | join "," | quote }}
 FAILED_LOGINS: {{ .Values.limits.failedLogins | int | quote }}
 HOST_HOLD: {{ .Values.hostHold | quote }}
+HSTS_MAX_AGE: {{ .Values.facade.hstsMaxAge | quote }}
 INGRESS_CLASS: {{ include "berth.found" (list . "ingressClass") | quote }}
 ISSUER_NAME: {{ include "berth.found" (list . "issuerName") | quote }}
 KEY_BURST: {{ .Values.limits.keyBurst | int | quote }}
 KEY_RATE: {{ .Values.limits.keyRate | quote }}
+MAX_CONNECTIONS: {{ .Values.limits.connections | int | quote }}
+MAX_CONNECTIONS_PER_ADDRESS: {{ .Values.limits.connectionsPerAddress | int | quote }}
 NEVER_ORGANIZATIONS: {{ .Values.neverOrganizations | join "," | quote }}
 OIDC_CLIENT_ID: {{ .Values.oidc.clientID | quote }}
+OIDC_GROUPS: {{ .Values.oidc.groups | join ";" | quote }}
 OIDC_GROUPS_CLAIM: {{ .Values.oidc.groupsClaim | quote }}
 OIDC_GROUPS_PREFIX: {{ .Values.oidc.groupsPrefix | quote }}
 OIDC_ISSUER_URL: {{ .Values.oidc.issuerURL | quote }}
