@@ -54,7 +54,10 @@ func TestOrganizationsDoNotReachThePlatform(t *testing.T) {
 	get(t, service)
 	awaitDenied(t, ns, true, service.Spec.ClusterIP+"/32", "169.254.0.0/16", "fe80::/10")
 
-	node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "node-" + ns}, Spec: corev1.NodeSpec{PodCIDR: "10.44.3.0/24", PodCIDRs: []string{"10.44.3.0/24"}}}
+	node := &corev1.Node{
+		ObjectMeta: metav1.ObjectMeta{Name: "node-" + ns, Annotations: map[string]string{"projectcalico.org/IPv4VXLANTunnelAddr": "10.45.3.64"}},
+		Spec:       corev1.NodeSpec{PodCIDR: "10.44.3.0/24", PodCIDRs: []string{"10.44.3.0/24"}},
+	}
 	create(t, node)
 	node.Status.Addresses = []corev1.NodeAddress{
 		{Type: corev1.NodeHostName, Address: "node"},
@@ -65,7 +68,7 @@ func TestOrganizationsDoNotReachThePlatform(t *testing.T) {
 	if err := api.Status().Update(t.Context(), node); err != nil {
 		t.Fatal(err)
 	}
-	awaitDenied(t, ns, true, "192.0.2.31/32", "2001:db8::31/128", "203.0.113.31/32", "10.44.3.0/32", "10.44.3.1/32")
+	awaitDenied(t, ns, true, "192.0.2.31/32", "2001:db8::31/128", "203.0.113.31/32", "10.44.3.0/24", "10.45.3.64/32")
 
 	server := &discoveryv1.EndpointSlice{
 		ObjectMeta: metav1.ObjectMeta{
@@ -82,7 +85,7 @@ func TestOrganizationsDoNotReachThePlatform(t *testing.T) {
 
 	remove(t, server)
 	remove(t, node)
-	awaitDenied(t, ns, false, "192.0.2.31/32", "2001:db8::31/128", "203.0.113.31/32", "10.44.3.0/32", "10.44.3.1/32", "198.51.100.10/32")
+	awaitDenied(t, ns, false, "192.0.2.31/32", "2001:db8::31/128", "203.0.113.31/32", "10.44.3.0/24", "10.45.3.64/32", "198.51.100.10/32")
 }
 
 // An API server that answers where routers do stays out of reach wherever routers are; one at another port may share a router's address.

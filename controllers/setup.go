@@ -153,6 +153,7 @@ func SetupWithManager(ctx context.Context, mgr manager.Manager, o Options) error
 	if o.Registries != nil {
 		registries := *o.Registries
 		registries.Denied = append(slices.Clone(registries.Denied), o.DenyEgress...)
+		registries.Platform = platformNetworks(b.client)
 		c, err := image.NewClient(registries)
 		if err != nil {
 			return err
