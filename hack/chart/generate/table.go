@@ -80,8 +80,9 @@ var table = []value{
 	},
 	{
 		path: "denyEgress", schema: list(word), setting: "DENY_EGRESS",
-		doc: "Networks that Pods of Apps don't reach, beside the API server, the nodes and the metadata of clouds. The one that all nodes lie in, " +
-			"if there is one, saves the organizations' NetworkPolicies from having a line for each node.",
+		doc: "Networks that Pods of Apps don't reach, beside the API server, the nodes and the metadata of clouds; test e-mails and registries of images " +
+			"are not connected to in them either. The one that all nodes lie in, if there is one, saves the organizations' NetworkPolicies from " +
+			"having a line for each node.",
 	},
 	{
 		path: "verifyDomains", schema: boolean, preset: true, setting: "VERIFY_DOMAINS",
@@ -148,6 +149,10 @@ var table = []value{
 	{path: "mail.host", schema: text, setting: "DEFAULT_EMAIL_HOST", doc: "The server's name or address. Empty: there is none."},
 	{path: "mail.port", schema: port, setting: "DEFAULT_EMAIL_PORT", doc: "Its port."},
 	{path: "mail.user", schema: text, setting: "DEFAULT_EMAIL_HOST_USER", doc: "Who to log in as. Empty: without a login."},
+	{
+		path: "mail.allowPorts", schema: list(port), setting: "EMAIL_PORTS",
+		doc: "Ports at which Domains may have mail servers of their own, beside 25, 465, 587 and 2525.",
+	},
 	{
 		path: "mail.existingSecret", schema: text, preset: "",
 		doc: "A Secret with that user's password in the key password and, for servers with certificates of private " +
@@ -247,31 +252,6 @@ var rules = map[string]schema{
 		{"properties": schema{"type": oneOf("NodePort", "LoadBalancer")}},
 	}},
 }
-
-// schema is a JSON schema.
-type schema map[string]any
-
-// Schemas of values.
-var (
-	text     = schema{"type": "string"}
-	word     = schema{"type": "string", "minLength": 1}
-	address  = schema{"type": "string", "pattern": `^(https://[^/]+/?)?$`}
-	duration = schema{"type": "string", "pattern": `^(0|([0-9]+(\.[0-9]+)?(ms|s|m|h))+)$`}
-	domain   = schema{"type": "string", "pattern": `^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$`}
-	boolean  = schema{"type": "boolean"}
-	count    = schema{"type": "integer", "minimum": 0}
-	number   = schema{"type": "number", "minimum": 0}
-	port     = schema{"type": "integer", "minimum": 0, "maximum": 65535}
-	anything = schema{"type": "object"}
-	named    = schema{"type": "object", "required": []string{"name"}, "properties": schema{"name": word}}
-	variable = schema{"type": "object", "required": []string{"name"}, "properties": schema{"name": word, "value": text}}
-	mount    = schema{"type": "object", "required": []string{"name", "mountPath"}, "properties": schema{"name": word, "mountPath": word}}
-	mapping  = schema{"type": "object", "additionalProperties": text}
-)
-
-func list(of schema) schema { return schema{"type": "array", "items": of} }
-
-func oneOf(words ...string) schema { return schema{"enum": words} }
 
 // workloadValues are those of a Deployment, by the name of its command. Their presets are what the manifest says.
 func workloadValues(component string) []value {
