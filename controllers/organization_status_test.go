@@ -174,6 +174,23 @@ func TestAppOfARegistryThatIsNotAllowed(t *testing.T) {
 	expect(t, app, status.FailedStatus, map[string]condition{v1alpha1.ConditionReady: denied})
 }
 
+// A registry in the node's network is for organizations that are trusted, or that are allowed it by name.
+func TestAppOfAnInternalRegistry(t *testing.T) {
+	t.Parallel()
+	ns := organization(t)
+	app := newApp(t, ns)
+	before := awaitDeployment(t, app)
+	respec(t, ns, func(s *v1alpha1.OrganizationSpec) { s.Trusted = nil })
+	patch(t, app, func(client.Object) { app.Spec.Image = "10.0.0.5:6443/x:y" })
+	denied := failing(v1alpha1.ReasonRegistryNotAllowed)
+	expect(t, app, status.FailedStatus, map[string]condition{v1alpha1.ConditionReady: denied})
+	says(t, app, "does not allow images from 10.0.0.5:6443.")
+	says(t, app, "IP addresses and internal names have to be allowed by name.")
+	unchanged(t, before)
+	respec(t, ns, func(s *v1alpha1.OrganizationSpec) { s.AllowedRegistries = []string{"10.0.0.5:6443"} })
+	expect(t, app, status.InProgressStatus, map[string]condition{v1alpha1.ConditionReady: working})
+}
+
 // Networks that the Organization names are denied beside the platform's.
 func TestOrganizationDeniesNetworks(t *testing.T) {
 	t.Parallel()

@@ -36,6 +36,7 @@ import (
 	"github.com/berth-dev/berth/controllers/internal/image"
 	"github.com/berth-dev/berth/controllers/internal/ssa"
 	"github.com/berth-dev/berth/internal/host"
+	"github.com/berth-dev/berth/internal/policy"
 	"github.com/berth-dev/berth/internal/secretcache"
 )
 
@@ -86,6 +87,9 @@ type Options struct {
 	ClusterDomain string
 	// DNSServer, host:port, is asked for these records. Empty: the system's resolver.
 	DNSServer string
+	// InternalRegistries are registries at IP addresses and internal names that every organization may pull from, as patterns like those of an
+	// Organization's allowedRegistries. Otherwise, only trusted organizations and those that allow them by name may.
+	InternalRegistries []string
 	// Registries say how the registries of images are asked which port an image exposes. Nil: they are not asked, and an App that names no port is
 	// served at port 80.
 	Registries *Registries
@@ -139,6 +143,9 @@ func SetupWithManager(ctx context.Context, mgr manager.Manager, o Options) error
 		clock:    o.Clock,
 		platform: o.platform(),
 		rules:    o.rules(),
+
+		registries: policy.Registries{Hosts: o.rules(), Internal: o.InternalRegistries},
+
 		never:    o.never(),
 		named:    newNamedHosts(),
 		paid:     &sync.Map{},
@@ -189,6 +196,8 @@ type base struct {
 	platform desired.Platform
 	// rules say which hosts are the platform's own.
 	rules host.Rules
+	// registries say which registries are internal, and which of these every organization may pull from.
+	registries policy.Registries
 	// never are the Namespaces that cannot become organizations, Berth's own included, beside system Namespaces.
 	never []string
 	// proofByDefault is true if organizations have to prove that they own their hosts, unless their policy says otherwise.

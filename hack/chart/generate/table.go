@@ -112,6 +112,11 @@ var table = []value{
 		path: "registries.networks", schema: list(word), setting: "REGISTRY_NETWORKS",
 		doc: "Private networks in which registries may be. Others are asked at public addresses alone.",
 	},
+	{
+		path: "registries.internal", schema: list(word), setting: "INTERNAL_REGISTRIES",
+		doc: "Registries at IP addresses and internal names from which every organization may pull: [10.1.2.3:5000]. Other such registries have to be " +
+			"allowed by name in an Organization that is not trusted.",
+	},
 	{path: "clusterDomain", schema: domain, setting: "CLUSTER_DOMAIN", doc: "The DNS domain of the cluster, in which no tenant can have a host."},
 	{
 		path: "certManagerNamespace", schema: word, setting: "CERT_MANAGER_NAMESPACE",

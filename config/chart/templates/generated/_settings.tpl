@@ -12,6 +12,7 @@ EMAIL_PORTS: {{ .Values.mail.allowPorts | join "," | quote }}
 FAILED_LOGINS: {{ .Values.limits.failedLogins | int | quote }}
 HOST_HOLD: {{ .Values.hostHold | quote }}
 INGRESS_CLASS: {{ include "berth.found" (list . "ingressClass") | quote }}
+INTERNAL_REGISTRIES: {{ .Values.registries.internal | join "," | quote }}
 ISSUER_NAME: {{ include "berth.found" (list . "issuerName") | quote }}
 KEY_BURST: {{ .Values.limits.keyBurst | int | quote }}
 KEY_RATE: {{ .Values.limits.keyRate | quote }}
