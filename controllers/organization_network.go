@@ -25,7 +25,7 @@ func isAPIServer(o metav1.Object) bool {
 // isolated returns what the platform says about isolation with the addresses of the API server and of all nodes, as they are now.
 func (r *organizationReconciler) isolated(ctx context.Context) (desired.Network, error) {
 	n := r.network
-	denied, apiServers, err := platformAddresses(ctx, r.client)
+	denied, apiServers, err := platformAddresses(ctx, r.client, n.IsRouterPort)
 	n.Denied, n.APIServers = slices.Concat(n.Denied, denied), apiServers
 	return n, err
 }
@@ -33,14 +33,14 @@ func (r *organizationReconciler) isolated(ctx context.Context) (desired.Network,
 // platformNetworks returns a function that returns the networks of the API server and of all nodes, as they are when it is called.
 func platformNetworks(reader client.Reader) func(context.Context) ([]netip.Prefix, error) {
 	return func(ctx context.Context) ([]netip.Prefix, error) {
-		denied, _, err := platformAddresses(ctx, reader)
+		denied, _, err := platformAddresses(ctx, reader, func(int32) bool { return false })
 		return denied, err
 	}
 }
 
 // platformAddresses returns the addresses of the API server and of all nodes with their Pods, and those at which an API server answers at a port of
 // routers.
-func platformAddresses(ctx context.Context, reader client.Reader) (denied, apiServers []netip.Prefix, err error) {
+func platformAddresses(ctx context.Context, reader client.Reader, isRouterPort func(int32) bool) (denied, apiServers []netip.Prefix, err error) {
 	service := &corev1.Service{}
 	err = reader.Get(ctx, client.ObjectKey{Namespace: metav1.NamespaceDefault, Name: apiServer}, service)
 	if err != nil && !apierrors.IsNotFound(err) {
@@ -53,7 +53,7 @@ func platformAddresses(ctx context.Context, reader client.Reader) (denied, apiSe
 	}
 	for _, s := range endpoints.Items {
 		denied = append(denied, addresses(&s)...)
-		apiServers = append(apiServers, likeRouters(&s)...)
+		apiServers = append(apiServers, likeRouters(&s, isRouterPort)...)
 	}
 	denied = append(denied, apiServers...)
 	var nodes corev1.NodeList
@@ -87,12 +87,12 @@ func addresses(o client.Object) []netip.Prefix {
 
 // likeRouters returns the addresses of an object at which an API server answers at a port of routers. At another port, routers may have the same
 // address: that of a node, say.
-func likeRouters(o client.Object) []netip.Prefix {
+func likeRouters(o client.Object, isRouterPort func(int32) bool) []netip.Prefix {
 	endpoints, ok := o.(*discoveryv1.EndpointSlice)
 	if !ok {
 		return nil
 	}
-	asRouters := func(p discoveryv1.EndpointPort) bool { return p.Port != nil && desired.IsRouterPort(*p.Port) }
+	asRouters := func(p discoveryv1.EndpointPort) bool { return p.Port != nil && isRouterPort(*p.Port) }
 	if !slices.ContainsFunc(endpoints.Ports, asRouters) {
 		return nil
 	}

@@ -12,7 +12,11 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
+
+	"github.com/berth-dev/berth/controllers/internal/desired"
 )
+
+var isRouterPort = desired.Network{RouterPorts: desired.RouterPorts}.IsRouterPort
 
 // denied returns the networks that an organization's Pods don't reach.
 func denied(ctx context.Context, ns string) ([]string, error) {
@@ -97,14 +101,14 @@ func TestIsolatedAPIServers(t *testing.T) {
 		}
 	}
 	for port, want := range map[int32]int{80: 1, 443: 1, 6443: 0} {
-		if got := likeRouters(at(new(port))); len(got) != want {
+		if got := likeRouters(at(new(port)), isRouterPort); len(got) != want {
 			t.Errorf("of an API server at port %d: %v, want %d", port, got, want)
 		}
 	}
-	if got := likeRouters(at(nil)); got != nil {
+	if got := likeRouters(at(nil), isRouterPort); got != nil {
 		t.Errorf("of an API server at no port: %v", got)
 	}
-	if !addressesChanged.Update(event.UpdateEvent{ObjectOld: at(new(int32(6443))), ObjectNew: at(new(int32(443)))}) {
+	if !addressesChanged(isRouterPort).Update(event.UpdateEvent{ObjectOld: at(new(int32(6443))), ObjectNew: at(new(int32(443)))}) {
 		t.Error("another port isn't let through")
 	}
 }
@@ -119,13 +123,13 @@ func TestAddressesChanged(t *testing.T) {
 		}}
 	}
 	other := &corev1.Service{ObjectMeta: named("shop", "web"), Spec: corev1.ServiceSpec{ClusterIPs: []string{"10.0.0.9"}}}
-	if got := addressesChanged.Update(event.UpdateEvent{ObjectOld: node("192.0.2.1", "True"), ObjectNew: node("192.0.2.1", "False")}); got {
+	if got := addressesChanged(isRouterPort).Update(event.UpdateEvent{ObjectOld: node("192.0.2.1", "True"), ObjectNew: node("192.0.2.1", "False")}); got {
 		t.Error("a heartbeat is let through")
 	}
-	if got := addressesChanged.Update(event.UpdateEvent{ObjectOld: node("192.0.2.1", "True"), ObjectNew: node("192.0.2.2", "True")}); !got {
+	if got := addressesChanged(isRouterPort).Update(event.UpdateEvent{ObjectOld: node("192.0.2.1", "True"), ObjectNew: node("192.0.2.2", "True")}); !got {
 		t.Error("another address isn't let through")
 	}
-	if got := addressesChanged.Update(event.UpdateEvent{ObjectOld: other, ObjectNew: other}); got {
+	if got := addressesChanged(isRouterPort).Update(event.UpdateEvent{ObjectOld: other, ObjectNew: other}); got {
 		t.Error("a Service that isn't the API server's is let through")
 	}
 }

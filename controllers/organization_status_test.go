@@ -191,6 +191,39 @@ func TestAppOfAnInternalRegistry(t *testing.T) {
 	expect(t, app, status.InProgressStatus, map[string]condition{v1alpha1.ConditionReady: working})
 }
 
+// Namespaces that the Organization names are open to it.
+func TestOrganizationAllowsNamespaces(t *testing.T) {
+	t.Parallel()
+	ns := organization(t)
+	allowed := func(ctx context.Context) []string {
+		policy := &networkingv1.NetworkPolicy{ObjectMeta: named(ns, "berth")}
+		if err := api.Get(ctx, key(policy), policy); err != nil {
+			t.Fatal(err)
+		}
+		var all []string
+		for _, peer := range policy.Spec.Egress[0].To {
+			if peer.NamespaceSelector != nil {
+				for _, e := range peer.NamespaceSelector.MatchExpressions {
+					all = append(all, e.Values...)
+				}
+			}
+		}
+		return all
+	}
+	if got := allowed(t.Context()); len(got) > 0 {
+		t.Errorf("the Pods reach those of %q", got)
+	}
+	for _, want := range [][]string{{"databases", "queues"}, nil} {
+		respec(t, ns, func(s *v1alpha1.OrganizationSpec) { s.Egress = &v1alpha1.OrganizationEgress{AllowedNamespaces: want} })
+		eventually(t, func(ctx context.Context) error {
+			if got := allowed(ctx); !slices.Equal(got, want) {
+				return fmt.Errorf("the Pods reach those of %q, want %q", got, want)
+			}
+			return nil
+		})
+	}
+}
+
 // Networks that the Organization names are denied beside the platform's.
 func TestOrganizationDeniesNetworks(t *testing.T) {
 	t.Parallel()

@@ -20,6 +20,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/intstr"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	"k8s.io/apimachinery/pkg/util/validation"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
@@ -72,6 +73,11 @@ type Options struct {
 	// any, nobody reaches an App.
 	RouterNamespaces []string
 	RouterNetworks   []netip.Prefix
+	// RouterPorts are the TCP ports at which Pods of organizations reach ingress controllers. Default: 80, 443 and the ports named http, https, web and
+	// websecure.
+	RouterPorts []intstr.IntOrString
+	// AllowEgressNamespaces are further Namespaces whose Pods those of organizations reach; "*" stands for all.
+	AllowEgressNamespaces []string
 	// DenyEgress are networks that Pods of organizations don't reach, beside the API server, the nodes and the metadata of clouds.
 	DenyEgress []netip.Prefix
 	// VerifyDomains lets a Domain have a host only once a TXT record proves that it is the organization's own. Hosts of the platform's need no
@@ -157,15 +163,9 @@ func SetupWithManager(ctx context.Context, mgr manager.Manager, o Options) error
 
 		proofByDefault: o.VerifyDomains,
 	}
-	if o.Registries != nil {
-		registries := *o.Registries
-		registries.Denied = append(slices.Clone(registries.Denied), o.DenyEgress...)
-		registries.Platform = platformNetworks(b.client)
-		c, err := image.NewClient(registries)
-		if err != nil {
-			return err
-		}
-		b.images = image.New(c, o.Clock)
+	var err error
+	if b.images, err = o.imageResolver(b.client); err != nil {
+		return err
 	}
 	// Whoever waits to lead fills the caches meanwhile, so that there is nothing to read when its time comes.
 	c := controller.Options{MaxConcurrentReconciles: o.Concurrency, ReconciliationTimeout: reconcileTimeout, EnableWarmup: new(true)}
@@ -183,6 +183,21 @@ func SetupWithManager(ctx context.Context, mgr manager.Manager, o Options) error
 		}
 	}
 	return showState(ctx, mgr)
+}
+
+// imageResolver returns what asks registries; nil if they are not to be asked. None is asked at an address of the platform.
+func (o Options) imageResolver(reader client.Reader) (*image.Resolver, error) {
+	if o.Registries == nil {
+		return nil, nil //nolint:nilnil // As the field of base has it.
+	}
+	registries := *o.Registries
+	registries.Denied = append(slices.Clone(registries.Denied), o.DenyEgress...)
+	registries.Platform = platformNetworks(reader)
+	c, err := image.NewClient(registries)
+	if err != nil {
+		return nil, err
+	}
+	return image.New(c, o.Clock), nil
 }
 
 // base is what every controller has.
@@ -237,6 +252,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Issuer.Group == "" {
 		o.Issuer.Group = cmv1.SchemeGroupVersion.Group
+	}
+	if len(o.RouterPorts) == 0 {
+		o.RouterPorts = desired.RouterPorts
 	}
 	if o.Clock == nil {
 		o.Clock = clock.RealClock{}

@@ -172,14 +172,25 @@ const (
 
 // OrganizationEgress bounds what Pods can connect to.
 type OrganizationEgress struct {
-	// deniedNetworks are networks that the organization's Pods cannot connect to, in addition to the API server, the nodes, the metadata
-	// of clouds and the networks that the operator's flag --deny-egress names. Example: ["10.1.0.0/16"].
+	// deniedNetworks are networks that the organization's Pods cannot connect to, in addition to the API server, the nodes with the networks of
+	// their Pods, the metadata of clouds and the networks that the operator's flag --deny-egress names. Example: ["10.1.0.0/16"].
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=64
 	// +kubebuilder:validation:items:MaxLength=43
 	// +kubebuilder:validation:items:XValidation:rule="isCIDR(self)",message="must be a network in CIDR notation, such as 10.1.0.0/16"
 	// +optional
 	DeniedNetworks []string `json:"deniedNetworks,omitempty"`
+
+	// allowedNamespaces are further Namespaces whose Pods the organization's Pods can connect to, as far as these accept it. Without them, they
+	// connect to Pods of their own Namespace and to the public ports of the ingress controllers. Default: what the operator's flag
+	// --allow-egress-namespace names. Example: ["databases"].
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=63
+	// +kubebuilder:validation:items:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
+	// +optional
+	AllowedNamespaces []string `json:"allowedNamespaces,omitempty"`
 }
 
 // OrganizationLimits bounds the use of what all tenants share.

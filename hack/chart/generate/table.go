@@ -79,8 +79,18 @@ var table = []value{
 		doc: "The networks of other ingress controllers, such as those that use the network of their node: [10.1.0.0/16].",
 	},
 	{
+		path: "routerPorts", schema: list(word), setting: "ROUTER_PORTS",
+		doc: "The public TCP ports of ingress controllers, which Apps reach as the world does: numbers, and the names that their Pods give them, " +
+			"such as [\"8000\", websecure]. Empty: 80, 443, http, https, web and websecure.",
+	},
+	{
+		path: "allowEgressNamespaces", schema: list(word), setting: "ALLOW_EGRESS_NAMESPACES",
+		doc: "Namespaces whose Pods Apps reach, beside their own. [\"*\"] stands for all.",
+	},
+	{
 		path: "denyEgress", schema: list(word), setting: "DENY_EGRESS",
-		doc: "Networks that Pods of Apps don't reach, beside the API server, the nodes and the metadata of clouds; test e-mails and registries of images " +
+		doc: "Networks that Pods of Apps don't reach, beside the API server, the nodes with their Pod networks and the metadata of clouds: the networks of " +
+			"Pods and Services, say, where the network plugin does not take them from the nodes. Test e-mails and registries of images " +
 			"are not connected to in them either. The one that all nodes lie in, if there is one, saves the organizations' NetworkPolicies from " +
 			"having a line for each node.",
 	},

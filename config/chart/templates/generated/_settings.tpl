@@ -1,4 +1,5 @@
 {{- define "berth.settings" }}
+ALLOW_EGRESS_NAMESPACES: {{ .Values.allowEgressNamespaces | join "," | quote }}
 ASK_REGISTRIES: {{ .Values.registries.ask | quote }}
 BASE_DOMAIN: {{ .Values.baseDomain | quote }}
 CERT_MANAGER_NAMESPACE: {{ .Values.certManagerNamespace | quote }}
@@ -31,6 +32,7 @@ REGISTRY_NETWORKS: {{ .Values.registries.networks | join "," | quote }}
 RESERVED_HOSTS: {{ .Values.reservedHosts | join "," | quote }}
 ROUTER_NAMESPACE: {{ include "berth.found" (list . "routerNamespaces") | quote }}
 ROUTER_NETWORK: {{ include "berth.found" (list . "routerNetworks") | quote }}
+ROUTER_PORTS: {{ .Values.routerPorts | join "," | quote }}
 TRUSTED_PROXIES: {{ .Values.facade.trustedProxies | join "," | quote }}
 VERIFY_DOMAINS: {{ .Values.verifyDomains | quote }}
 WILDCARD_CERTIFICATE: {{ .Values.wildcardCertificate.enabled | quote }}
