@@ -96,6 +96,8 @@ type Options struct {
 	// InternalRegistries are registries at IP addresses and internal names that every organization may pull from, as patterns like those of an
 	// Organization's allowedRegistries. Otherwise, only trusted organizations and those that allow them by name may.
 	InternalRegistries []string
+	// ECRRegions are regions of AWS beside those that are known.
+	ECRRegions []string
 	// Registries say how the registries of images are asked which port an image exposes. Nil: they are not asked, and an App that names no port is
 	// served at port 80.
 	Registries *Registries
@@ -155,7 +157,7 @@ func SetupWithManager(ctx context.Context, mgr manager.Manager, o Options) error
 		never:    o.never(),
 		named:    newNamedHosts(),
 		paid:     &sync.Map{},
-		tokens:   ecr.New(o.Clock),
+		tokens:   ecr.New(o.Clock, o.ECRRegions...),
 		rights:   &sync.Map{},
 		refusals: newRefusals(),
 		contests: ssa.NewContests(mgr.GetAPIReader(), o.Clock),

@@ -57,6 +57,7 @@ func TestParse(t *testing.T) {
 				"--host-hold=1h --public-url=https://Berth.Example.com:8443/ --reserved-host=Login.example.com.,sso.example.com --reserved-host= " +
 				"--ask-registries=false --registry-ca-file=/ca.crt --registry-allow-network=10.0.0.0/8,fd00::/8 " +
 				"--internal-registry=10.1.2.3:5000,localhost/berth --internal-registry= " +
+				"--ecr-region=eu-nowhere-7 --ecr-region= " +
 				"--registry-mirror=registry.example.com:5000=http://10.1.2.3:5000/ --registry-mirror= " +
 				"--cluster-domain=Corp.internal. --dns-server=[::1]:53 " +
 				"--metrics-bind-address=0 --health-probe-bind-address=127.0.0.1:9 --log-format=text --log-level=DEBUG",
@@ -75,8 +76,8 @@ func TestParse(t *testing.T) {
 				o.controllers.ReservedHosts = []string{"login.example.com", "sso.example.com"}
 				o.registries = registryFlags{
 					caFile: "/ca.crt", networks: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8")},
-					internal: []string{"10.1.2.3:5000", "localhost/berth"},
-					mirrors:  []controllers.Mirror{{Host: "registry.example.com:5000", URL: url.URL{Scheme: "http", Host: "10.1.2.3:5000"}}},
+					internal: []string{"10.1.2.3:5000", "localhost/berth"}, regions: []string{"eu-nowhere-7"},
+					mirrors: []controllers.Mirror{{Host: "registry.example.com:5000", URL: url.URL{Scheme: "http", Host: "10.1.2.3:5000"}}},
 				}
 				o.leaderElect, o.leaderElectionNamespace = true, "berth-system"
 				o.metricsAddress, o.healthAddress = "0", "127.0.0.1:9"
@@ -101,6 +102,7 @@ func TestParse(t *testing.T) {
 		"NoPublicHost":  {args: required + "--public-url=berth.example.com"},
 		"BadMirror":     {args: required + "--registry-mirror=registry.example.com"},
 		"BadRegistries": {args: required + "--registry-allow-network=10.0.0.1"},
+		"BadRegion":     {args: required + "--ecr-region=nowhere"},
 		"BadInternal":   {args: required + "--internal-registry=http://10.1.2.3"},
 		"BadCluster":    {args: required + "--cluster-domain=-"},
 		"BadPublicURL":  {args: required + "--public-url=https://[::1"},

@@ -127,6 +127,10 @@ var table = []value{
 		doc: "Registries at IP addresses and internal names from which every organization may pull: [10.1.2.3:5000]. Other such registries have to be " +
 			"allowed by name in an Organization that is not trusted.",
 	},
+	{
+		path: "registries.ecrRegions", schema: list(word), setting: "ECR_REGIONS",
+		doc: "Regions of AWS with registries of Amazon ECR, beside those that this version knows.",
+	},
 	{path: "clusterDomain", schema: domain, setting: "CLUSTER_DOMAIN", doc: "The DNS domain of the cluster, in which no tenant can have a host."},
 	{
 		path: "certManagerNamespace", schema: word, setting: "CERT_MANAGER_NAMESPACE",

@@ -9,6 +9,7 @@ DEFAULT_EMAIL_HOST_USER: {{ .Values.mail.user | quote }}
 DEFAULT_EMAIL_PORT: {{ .Values.mail.port | int | quote }}
 DEFAULT_FROM_EMAIL: {{ .Values.mail.from | default (printf "no-reply@%s" .Values.baseDomain) | quote }}
 DENY_EGRESS: {{ .Values.denyEgress | join "," | quote }}
+ECR_REGIONS: {{ .Values.registries.ecrRegions | join "," | quote }}
 EMAIL_PORTS: {{ .Values.mail.allowPorts | join "," | quote }}
 FAILED_LOGINS: {{ .Values.limits.failedLogins | int | quote }}
 HOST_HOLD: {{ .Values.hostHold | quote }}
