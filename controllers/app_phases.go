@@ -17,7 +17,6 @@ import (
 	"github.com/berth-dev/berth/controllers/internal/phase"
 	"github.com/berth-dev/berth/controllers/internal/ssa"
 	"github.com/berth-dev/berth/internal/hostclaim"
-	"github.com/berth-dev/berth/internal/policy"
 	"github.com/berth-dev/berth/internal/registry"
 )
 
@@ -78,7 +77,7 @@ func (r *appReconciler) deployment(ctx context.Context, s *appScope) error {
 	if err != nil {
 		return err
 	}
-	if !policy.AllowsRegistry(org, s.app.Spec.Image) {
+	if !r.registries.Allows(org, s.app.Spec.Image) {
 		return registryNotAllowed(org.GetName(), s.app.Spec.Image)
 	}
 	tenant, err := r.tenant(ctx, org)
@@ -124,7 +123,8 @@ func (r *appReconciler) resume(ctx context.Context, s *appScope, tenant desired.
 // registryNotAllowed stalls an App before its Deployment is changed, so that the version that runs goes on.
 func registryNotAllowed(organization, image string) error {
 	return phase.Stall(v1alpha1.ReasonRegistryNotAllowed, "Organization %s does not allow images from %s. Use another registry, or ask the platform's "+
-		"administrators to allow it (spec.allowedRegistries and spec.deniedRegistries of the Organization).", organization, registry.Of(image))
+		"administrators to allow it (spec.allowedRegistries and spec.deniedRegistries of the Organization). IP addresses and internal names have to be "+
+		"allowed by name.", organization, registry.Of(image))
 }
 
 // pods reads the App's Pods, and which of them are of its newest version.

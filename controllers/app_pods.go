@@ -3,7 +3,6 @@ package controllers
 import (
 	"cmp"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -13,6 +12,7 @@ import (
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/controllers/internal/desired"
 	"github.com/berth-dev/berth/controllers/internal/phase"
+	"github.com/berth-dev/berth/internal/pullerror"
 	"github.com/berth-dev/berth/internal/registry"
 )
 
@@ -52,12 +52,6 @@ type symptom struct {
 	// lasts says that it is told even while all Pods are ready.
 	lasts bool
 	rank  int
-}
-
-// pullFailures are the reasons of the kubelet's that mean that an image isn't there.
-var pullFailures = []string{
-	"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError", "RegistryUnavailable",
-	"SignatureValidationFailed",
 }
 
 // diagnose returns the gravest symptom of the Pods, or nil, and after what time it has to be asked again since time alone changes the answer.
@@ -170,8 +164,8 @@ func unsettled(app *v1alpha1.App, pod *corev1.Pod, now time.Time) (*symptom, tim
 // waiting returns what a container waits for that its kubelet says it can't have, or nil.
 func waiting(app *v1alpha1.App, w *corev1.ContainerStateWaiting) *symptom {
 	switch {
-	case slices.Contains(pullFailures, w.Reason):
-		return pullSymptom(app, pullError(w.Message))
+	case pullerror.IsReason(w.Reason):
+		return pullSymptom(app, w)
 	case w.Reason == "CreateContainerConfigError":
 		if reason := missing(app, w.Message); reason != "" {
 			return &symptom{rank: rankConfig, reason: reason, message: "The environment can't be read: " + w.Message + ".", config: true}
@@ -188,16 +182,6 @@ func waiting(app *v1alpha1.App, w *corev1.ContainerStateWaiting) *symptom {
 		return &symptom{rank: rankCrash, reason: v1alpha1.ReasonCrashed, message: "The container can't be started: " + w.Message}
 	}
 	return nil
-}
-
-// pullError returns the registry's answer out of a kubelet's message. The kubelet changes between trying and waiting; what it answers
-// to both is the same from there on, so that the condition doesn't change with each try.
-func pullError(message string) string {
-	_, after, found := strings.Cut(message, "ErrImagePull: ")
-	if found {
-		return after
-	}
-	return message
 }
 
 // missing returns the reason for an object of the App's environment that a kubelet says is missing, or "" if it speaks of something

@@ -28,7 +28,7 @@ func TestDiagnose(t *testing.T) {
 		recheck         time.Duration
 	}
 	pull, config := "ImagePullBackOff", "CreateContainerConfigError"
-	const absent = "The registry doesn't have the image. The image can't be pulled: "
+	const absent = "The registry does not have the image."
 	cases := map[string]struct {
 		pods []corev1.PodStatus
 		want want
@@ -41,15 +41,15 @@ func TestDiagnose(t *testing.T) {
 		"Evicted":   {pods: []corev1.PodStatus{podEvicted()}},
 		"PullTried": {
 			pods: []corev1.PodStatus{podWaiting("ErrImagePull", "manifest unknown")},
-			want: want{reason: v1alpha1.ReasonImageNotFound, message: absent + "manifest unknown"},
+			want: want{reason: v1alpha1.ReasonImageNotFound, message: absent},
 		},
 		"PullWaits": {
 			pods: []corev1.PodStatus{podWaiting(pull, `Back-off pulling image "web": ErrImagePull: manifest unknown`)},
-			want: want{reason: v1alpha1.ReasonImageNotFound, message: absent + "manifest unknown"},
+			want: want{reason: v1alpha1.ReasonImageNotFound, message: absent},
 		},
 		"BadName": {
 			pods: []corev1.PodStatus{podWaiting("InvalidImageName", "couldn't parse image name")},
-			want: want{reason: v1alpha1.ReasonImagePullFailed, message: "The image can't be pulled: couldn't parse image name"},
+			want: want{reason: v1alpha1.ReasonImagePullFailed, message: "The name of the image is not valid."},
 		},
 		"ForOtherProcessors": {
 			pods: []corev1.PodStatus{crashed("StartError", "exec /web: exec format error", 128)},
@@ -142,7 +142,7 @@ func TestDiagnose(t *testing.T) {
 		},
 		"GravestFirst": {
 			pods: []corev1.PodStatus{podUnschedulable("full"), crashed("Error", "", 1), podWaiting(pull, "no")},
-			want: want{reason: v1alpha1.ReasonImagePullFailed, message: "The image can't be pulled: no"},
+			want: want{reason: v1alpha1.ReasonImagePullFailed, message: "The image cannot be pulled."},
 		},
 		"SameInAnyOrder": {
 			pods: []corev1.PodStatus{crashed("Error", "", 2), crashed("Error", "", 1)},

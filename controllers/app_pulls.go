@@ -3,13 +3,13 @@ package controllers
 import (
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/controllers/internal/ecr"
+	"github.com/berth-dev/berth/internal/pullerror"
 	"github.com/berth-dev/berth/internal/registry"
 )
 
@@ -21,8 +21,7 @@ const (
 	// initFailed is the exit code of a runtime's own process that was to become the program.
 	initFailed = 255
 
-	wrongArchitecture = "The image isn't made for the processors of the nodes."
-	wrongProgram      = "The image isn't made for the processors of the nodes, or what it starts is a script that doesn't begin with #!."
+	wrongProgram = "The image isn't made for the processors of the nodes, or what it starts is a script that doesn't begin with #!."
 )
 
 // execFailed is the last line that a container has written if its program couldn't be executed: by then the runtime has no other way to say so.
@@ -39,34 +38,19 @@ func execError(t *corev1.ContainerStateTerminated) string {
 	return ""
 }
 
-// A container runtime says in words alone why an image can't be pulled. The answers are those of containerd, CRI-O and cri-dockerd, in lower
-// case, and what the registries say which they quote.
-var (
-	saidOfPlatform = []string{
-		"no match for platform", "no matching manifest for", "no image found in image index for architecture", "no image found in manifest list",
-	}
-	saidOfDenial = []string{
-		"401 unauthorized", "403 forbidden", "no basic auth credentials", "authorization failed", "pull access denied", "insufficient_scope",
-		"unauthorized:", "denied:", "access to the resource is denied", "authentication required", "authorization token has expired",
-	}
-	saidOfAbsence = []string{": not found", "manifest unknown", "name unknown", "name_unknown", "manifest_unknown", "404 not found"}
-)
-
-func saysAny(message string, phrases []string) bool {
-	message = strings.ToLower(message)
-	return slices.ContainsFunc(phrases, func(phrase string) bool { return strings.Contains(message, phrase) })
-}
-
-// pullSymptom returns what a runtime's words on an image mean.
-func pullSymptom(app *v1alpha1.App, said string) *symptom {
-	s := &symptom{rank: rankPull, reason: v1alpha1.ReasonImagePullFailed, message: "The image can't be pulled: " + said}
-	switch {
-	case saysAny(said, saidOfPlatform):
-		s.reason, s.message = v1alpha1.ReasonWrongArchitecture, wrongArchitecture+" "+s.message
-	case saysAny(said, saidOfDenial):
-		s.reason, s.message = v1alpha1.ReasonImagePullDenied, "The registry refuses. "+advice(app)+" "+s.message
-	case saysAny(said, saidOfAbsence):
-		s.reason, s.message = v1alpha1.ReasonImageNotFound, "The registry doesn't have the image. "+s.message
+// pullSymptom returns why an image can't be pulled. The kubelet changes between trying and waiting; the symptom is the same, so that the condition
+// doesn't change with each try.
+func pullSymptom(app *v1alpha1.App, w *corev1.ContainerStateWaiting) *symptom {
+	failed := pullerror.Parse(w.Reason, w.Message)
+	s := &symptom{rank: rankPull, reason: v1alpha1.ReasonImagePullFailed, message: failed.Error()}
+	switch failed.Class {
+	case pullerror.WrongPlatform:
+		s.reason = v1alpha1.ReasonWrongArchitecture
+	case pullerror.Denied:
+		s.reason, s.message = v1alpha1.ReasonImagePullDenied, s.message+" "+advice(app)
+	case pullerror.NotFound:
+		s.reason = v1alpha1.ReasonImageNotFound
+	default:
 	}
 	return s
 }
@@ -91,6 +75,6 @@ func advice(app *v1alpha1.App) string {
 // isDenied reports whether a registry refuses a Pod's image.
 func isDenied(pod *corev1.Pod) bool {
 	c := appContainer(pod)
-	return c != nil && c.State.Waiting != nil && slices.Contains(pullFailures, c.State.Waiting.Reason) &&
-		!saysAny(c.State.Waiting.Message, saidOfPlatform) && saysAny(c.State.Waiting.Message, saidOfDenial)
+	return c != nil && c.State.Waiting != nil && pullerror.IsReason(c.State.Waiting.Reason) &&
+		pullerror.Parse(c.State.Waiting.Reason, c.State.Waiting.Message).Class == pullerror.Denied
 }

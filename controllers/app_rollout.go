@@ -2,6 +2,8 @@ package controllers
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -108,6 +110,11 @@ func (s *appScope) podRefusal() string {
 		advice += " A new version needs room for one more Pod than runs."
 	}
 	return status.Append(said, advice)
+}
+
+func saysAny(message string, phrases []string) bool {
+	message = strings.ToLower(message)
+	return slices.ContainsFunc(phrases, func(phrase string) bool { return strings.Contains(message, phrase) })
 }
 
 // servesOn adds to what keeps a version from running whether the one before goes on.

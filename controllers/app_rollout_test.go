@@ -55,11 +55,11 @@ func TestAppSaysThatThePreviousVersionServes(t *testing.T) {
 		},
 		"Registry": {
 			pods:   []corev1.PodStatus{podWaiting("ErrImagePull", "manifest unknown")},
-			status: surge(1, 1), reason: v1alpha1.ReasonImageNotFound, says: "manifest unknown.",
+			status: surge(1, 1), reason: v1alpha1.ReasonImageNotFound, says: "The registry does not have the image.",
 		},
 		"LongAnswer": {
 			pods:   []corev1.PodStatus{podWaiting("ErrImagePull", strings.Repeat("denial ", 1000))},
-			status: surge(1, 1), reason: v1alpha1.ReasonImagePullFailed, says: "The image can't be pulled: denial",
+			status: surge(1, 1), reason: v1alpha1.ReasonImagePullFailed, says: unreachable,
 		},
 		"Crash": {
 			pods: []corev1.PodStatus{podCrashed(ended)}, status: surge(1, 1), reason: v1alpha1.ReasonCrashed, says: "exit code 1",

@@ -34,7 +34,7 @@ func TestAppSaysWhatItsPodsSay(t *testing.T) {
 				v1alpha1.ConditionReady:     failing(v1alpha1.ReasonImagePullFailed),
 				v1alpha1.ConditionAvailable: failing(v1alpha1.ReasonImagePullFailed),
 			},
-			says: "1 of 2 Pods of the newest version are ready. The image can't be pulled: not found",
+			says: "1 of 2 Pods of the newest version are ready. The registry cannot be reached, or does not answer as a registry.",
 		},
 		"Crash": {
 			pods: []corev1.PodStatus{podCrashed(corev1.ContainerStateTerminated{ExitCode: 3, Reason: "Error"}), podReady()},

@@ -19,6 +19,7 @@ import (
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/controllers/internal/ssa"
 	"github.com/berth-dev/berth/internal/certificate"
+	"github.com/berth-dev/berth/internal/nodeaddr"
 )
 
 // keepOurFields keeps, of the managed fields, those that the controllers have applied: what is written is compared with them.
@@ -169,16 +170,15 @@ func isLabelled(ns *corev1.Namespace) bool {
 	return labelled
 }
 
-// keepOfNode keeps the addresses of a Node and whether it supports user namespaces.
+// keepOfNode keeps the addresses of a Node and of its Pods, and whether it supports user namespaces.
 func keepOfNode(in any) (any, error) {
 	node, ok := in.(*corev1.Node)
 	if !ok {
 		return in, nil
 	}
-	return &corev1.Node{
-		ObjectMeta: bare(node), Spec: corev1.NodeSpec{PodCIDRs: node.Spec.PodCIDRs},
-		Status: corev1.NodeStatus{Addresses: node.Status.Addresses, RuntimeHandlers: node.Status.RuntimeHandlers},
-	}, nil
+	kept := nodeaddr.Keep(node)
+	kept.Status.RuntimeHandlers = node.Status.RuntimeHandlers
+	return kept, nil
 }
 
 // bare returns who an object is and who controls it.

@@ -65,7 +65,7 @@ type organizationScope struct {
 func (o Options) setupOrganization(mgr manager.Manager, b base, c controller.Options) error {
 	r := o.organizationReconciler(b)
 	child := handler.EnqueueRequestsFromMapFunc(toOrganization)
-	all := handler.EnqueueRequestsFromMapFunc(r.allOrganizations)
+	all, moved := handler.EnqueueRequestsFromMapFunc(r.allOrganizations), addressesChanged(r.network.IsRouterPort)
 	return builder.ControllerManagedBy(mgr).
 		Named("organization").
 		WithOptions(c).
@@ -76,16 +76,19 @@ func (o Options) setupOrganization(mgr manager.Manager, b base, c controller.Opt
 		Watches(&networkingv1.NetworkPolicy{}, child, builder.WithPredicates(ofOrganizations, ownedOrNew)).
 		Watches(&corev1.LimitRange{}, child, builder.WithPredicates(ofOrganizations, ownedOrNew)).
 		Watches(&corev1.ResourceQuota{}, child, builder.WithPredicates(ofOrganizations, ownedOrNew)).
-		Watches(&corev1.Service{}, all, builder.WithPredicates(addressesChanged)).
-		Watches(&discoveryv1.EndpointSlice{}, all, builder.WithPredicates(addressesChanged)).
-		Watches(&corev1.Node{}, all, builder.WithPredicates(addressesChanged)).
+		Watches(&corev1.Service{}, all, builder.WithPredicates(moved)).
+		Watches(&discoveryv1.EndpointSlice{}, all, builder.WithPredicates(moved)).
+		Watches(&corev1.Node{}, all, builder.WithPredicates(moved)).
 		Complete(b.measured("Organization", r))
 }
 
 func (o Options) organizationReconciler(b base) *organizationReconciler {
 	return &organizationReconciler{
 		base: b, namespace: o.Namespace, grants: guarded{b.client, o.Guarded}, counted: &sync.Map{},
-		network: desired.Network{RouterNamespaces: o.RouterNamespaces, RouterNetworks: o.RouterNetworks, Denied: o.DenyEgress},
+		network: desired.Network{
+			RouterNamespaces: o.RouterNamespaces, RouterNetworks: o.RouterNetworks, RouterPorts: o.RouterPorts, Platform: o.Namespace,
+			AllowedNamespaces: o.AllowEgressNamespaces, Denied: o.DenyEgress,
+		},
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/controllers/internal/desired"
+	"github.com/berth-dev/berth/internal/nodeaddr"
 )
 
 // apiServer is the name of the Service through which Pods reach the API server, in the Namespace default.
@@ -24,30 +25,45 @@ func isAPIServer(o metav1.Object) bool {
 // isolated returns what the platform says about isolation with the addresses of the API server and of all nodes, as they are now.
 func (r *organizationReconciler) isolated(ctx context.Context) (desired.Network, error) {
 	n := r.network
-	n.Denied = slices.Clone(n.Denied)
-	service := &corev1.Service{}
-	err := r.client.Get(ctx, client.ObjectKey{Namespace: metav1.NamespaceDefault, Name: apiServer}, service)
-	if err != nil && !apierrors.IsNotFound(err) {
-		return n, err
+	denied, apiServers, err := platformAddresses(ctx, r.client, n.IsRouterPort)
+	n.Denied, n.APIServers = slices.Concat(n.Denied, denied), apiServers
+	return n, err
+}
+
+// platformNetworks returns a function that returns the networks of the API server and of all nodes, as they are when it is called.
+func platformNetworks(reader client.Reader) func(context.Context) ([]netip.Prefix, error) {
+	return func(ctx context.Context) ([]netip.Prefix, error) {
+		denied, _, err := platformAddresses(ctx, reader, func(int32) bool { return false })
+		return denied, err
 	}
-	n.APIServers = addresses(service)
+}
+
+// platformAddresses returns the addresses of the API server and of all nodes with their Pods, and those at which an API server answers at a port of
+// routers.
+func platformAddresses(ctx context.Context, reader client.Reader, isRouterPort func(int32) bool) (denied, apiServers []netip.Prefix, err error) {
+	service := &corev1.Service{}
+	err = reader.Get(ctx, client.ObjectKey{Namespace: metav1.NamespaceDefault, Name: apiServer}, service)
+	if err != nil && !apierrors.IsNotFound(err) {
+		return nil, nil, err
+	}
+	apiServers = addresses(service)
 	var endpoints discoveryv1.EndpointSliceList
-	if err := r.client.List(ctx, &endpoints, client.InNamespace(metav1.NamespaceDefault)); err != nil {
-		return n, err
+	if err := reader.List(ctx, &endpoints, client.InNamespace(metav1.NamespaceDefault)); err != nil {
+		return nil, nil, err
 	}
 	for _, s := range endpoints.Items {
-		n.Denied = append(n.Denied, addresses(&s)...)
-		n.APIServers = append(n.APIServers, likeRouters(&s)...)
+		denied = append(denied, addresses(&s)...)
+		apiServers = append(apiServers, likeRouters(&s, isRouterPort)...)
 	}
-	n.Denied = append(n.Denied, n.APIServers...)
+	denied = append(denied, apiServers...)
 	var nodes corev1.NodeList
-	if err := r.client.List(ctx, &nodes); err != nil {
-		return n, err
+	if err := reader.List(ctx, &nodes, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, nil, err
 	}
-	for _, node := range nodes.Items {
-		n.Denied = append(n.Denied, addresses(&node)...)
+	for i := range nodes.Items {
+		denied = append(denied, nodeaddr.Of(&nodes.Items[i])...)
 	}
-	return n, nil
+	return denied, apiServers, nil
 }
 
 // addresses returns the addresses of an object that organizations don't reach: of the API server's Service and endpoints, and of nodes.
@@ -55,62 +71,30 @@ func addresses(o client.Object) []netip.Prefix {
 	switch o := o.(type) {
 	case *corev1.Service:
 		if isAPIServer(o) {
-			return single(o.Spec.ClusterIPs...)
+			return nodeaddr.Single(o.Spec.ClusterIPs...)
 		}
 	case *discoveryv1.EndpointSlice:
 		var found []netip.Prefix
 		for _, e := range o.Endpoints {
-			found = append(found, single(e.Addresses...)...)
+			found = append(found, nodeaddr.Single(e.Addresses...)...)
 		}
 		return found
 	case *corev1.Node:
-		return nodeAddresses(o)
+		return nodeaddr.Of(o)
 	}
 	return nil
 }
 
 // likeRouters returns the addresses of an object at which an API server answers at a port of routers. At another port, routers may have the same
 // address: that of a node, say.
-func likeRouters(o client.Object) []netip.Prefix {
+func likeRouters(o client.Object, isRouterPort func(int32) bool) []netip.Prefix {
 	endpoints, ok := o.(*discoveryv1.EndpointSlice)
 	if !ok {
 		return nil
 	}
-	asRouters := func(p discoveryv1.EndpointPort) bool { return p.Port != nil && desired.IsRouterPort(*p.Port) }
+	asRouters := func(p discoveryv1.EndpointPort) bool { return p.Port != nil && isRouterPort(*p.Port) }
 	if !slices.ContainsFunc(endpoints.Ports, asRouters) {
 		return nil
 	}
 	return addresses(endpoints)
 }
-
-// nodeAddresses returns the addresses of a Node, and the first two of each network that its Pods have theirs from: where they are joined by
-// a bridge, the second is the node's own, and an overlay such as flannel's gives it the first; Pods reach by them all that listens on it.
-// Elsewhere they are nobody's or a Pod's, and Pods are let through as such.
-func nodeAddresses(node *corev1.Node) []netip.Prefix {
-	var found []netip.Prefix
-	for _, a := range node.Status.Addresses {
-		if a.Type == corev1.NodeInternalIP || a.Type == corev1.NodeExternalIP {
-			found = append(found, single(a.Address)...)
-		}
-	}
-	for _, cidr := range node.Spec.PodCIDRs {
-		if network, err := netip.ParsePrefix(cidr); err == nil {
-			first := network.Masked().Addr()
-			found = append(found, alone(first), alone(first.Next()))
-		}
-	}
-	return found
-}
-
-// single returns the networks that hold one address each. What is no address, such as the "None" of a Service without one, is left out.
-func single(texts ...string) []netip.Prefix {
-	var found []netip.Prefix
-	for _, text := range texts {
-		if a, err := netip.ParseAddr(text); err == nil {
-			found = append(found, alone(a.Unmap()))
-		}
-	}
-	return found
-}
-
-func alone(a netip.Addr) netip.Prefix { return netip.PrefixFrom(a, a.BitLen()) }

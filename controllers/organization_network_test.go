@@ -12,7 +12,11 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
+
+	"github.com/berth-dev/berth/controllers/internal/desired"
 )
+
+var isRouterPort = desired.Network{RouterPorts: desired.RouterPorts}.IsRouterPort
 
 // denied returns the networks that an organization's Pods don't reach.
 func denied(ctx context.Context, ns string) ([]string, error) {
@@ -54,7 +58,10 @@ func TestOrganizationsDoNotReachThePlatform(t *testing.T) {
 	get(t, service)
 	awaitDenied(t, ns, true, service.Spec.ClusterIP+"/32", "169.254.0.0/16", "fe80::/10")
 
-	node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "node-" + ns}, Spec: corev1.NodeSpec{PodCIDR: "10.44.3.0/24", PodCIDRs: []string{"10.44.3.0/24"}}}
+	node := &corev1.Node{
+		ObjectMeta: metav1.ObjectMeta{Name: "node-" + ns, Annotations: map[string]string{"projectcalico.org/IPv4VXLANTunnelAddr": "10.45.3.64"}},
+		Spec:       corev1.NodeSpec{PodCIDR: "10.44.3.0/24", PodCIDRs: []string{"10.44.3.0/24"}},
+	}
 	create(t, node)
 	node.Status.Addresses = []corev1.NodeAddress{
 		{Type: corev1.NodeHostName, Address: "node"},
@@ -65,7 +72,7 @@ func TestOrganizationsDoNotReachThePlatform(t *testing.T) {
 	if err := api.Status().Update(t.Context(), node); err != nil {
 		t.Fatal(err)
 	}
-	awaitDenied(t, ns, true, "192.0.2.31/32", "2001:db8::31/128", "203.0.113.31/32", "10.44.3.0/32", "10.44.3.1/32")
+	awaitDenied(t, ns, true, "192.0.2.31/32", "2001:db8::31/128", "203.0.113.31/32", "10.44.3.0/24", "10.45.3.64/32")
 
 	server := &discoveryv1.EndpointSlice{
 		ObjectMeta: metav1.ObjectMeta{
@@ -82,7 +89,7 @@ func TestOrganizationsDoNotReachThePlatform(t *testing.T) {
 
 	remove(t, server)
 	remove(t, node)
-	awaitDenied(t, ns, false, "192.0.2.31/32", "2001:db8::31/128", "203.0.113.31/32", "10.44.3.0/32", "10.44.3.1/32", "198.51.100.10/32")
+	awaitDenied(t, ns, false, "192.0.2.31/32", "2001:db8::31/128", "203.0.113.31/32", "10.44.3.0/24", "10.45.3.64/32", "198.51.100.10/32")
 }
 
 // An API server that answers where routers do stays out of reach wherever routers are; one at another port may share a router's address.
@@ -94,14 +101,14 @@ func TestIsolatedAPIServers(t *testing.T) {
 		}
 	}
 	for port, want := range map[int32]int{80: 1, 443: 1, 6443: 0} {
-		if got := likeRouters(at(new(port))); len(got) != want {
+		if got := likeRouters(at(new(port)), isRouterPort); len(got) != want {
 			t.Errorf("of an API server at port %d: %v, want %d", port, got, want)
 		}
 	}
-	if got := likeRouters(at(nil)); got != nil {
+	if got := likeRouters(at(nil), isRouterPort); got != nil {
 		t.Errorf("of an API server at no port: %v", got)
 	}
-	if !addressesChanged.Update(event.UpdateEvent{ObjectOld: at(new(int32(6443))), ObjectNew: at(new(int32(443)))}) {
+	if !addressesChanged(isRouterPort).Update(event.UpdateEvent{ObjectOld: at(new(int32(6443))), ObjectNew: at(new(int32(443)))}) {
 		t.Error("another port isn't let through")
 	}
 }
@@ -116,13 +123,13 @@ func TestAddressesChanged(t *testing.T) {
 		}}
 	}
 	other := &corev1.Service{ObjectMeta: named("shop", "web"), Spec: corev1.ServiceSpec{ClusterIPs: []string{"10.0.0.9"}}}
-	if got := addressesChanged.Update(event.UpdateEvent{ObjectOld: node("192.0.2.1", "True"), ObjectNew: node("192.0.2.1", "False")}); got {
+	if got := addressesChanged(isRouterPort).Update(event.UpdateEvent{ObjectOld: node("192.0.2.1", "True"), ObjectNew: node("192.0.2.1", "False")}); got {
 		t.Error("a heartbeat is let through")
 	}
-	if got := addressesChanged.Update(event.UpdateEvent{ObjectOld: node("192.0.2.1", "True"), ObjectNew: node("192.0.2.2", "True")}); !got {
+	if got := addressesChanged(isRouterPort).Update(event.UpdateEvent{ObjectOld: node("192.0.2.1", "True"), ObjectNew: node("192.0.2.2", "True")}); !got {
 		t.Error("another address isn't let through")
 	}
-	if got := addressesChanged.Update(event.UpdateEvent{ObjectOld: other, ObjectNew: other}); got {
+	if got := addressesChanged(isRouterPort).Update(event.UpdateEvent{ObjectOld: other, ObjectNew: other}); got {
 		t.Error("a Service that isn't the API server's is let through")
 	}
 }

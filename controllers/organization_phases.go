@@ -47,6 +47,7 @@ func (r *organizationReconciler) isolation(ctx context.Context, s *organizationS
 		return err
 	}
 	if s.org.Spec.Egress != nil {
+		network.AllowedNamespaces = slices.Concat(network.AllowedNamespaces, s.org.Spec.Egress.AllowedNamespaces)
 		for _, text := range s.org.Spec.Egress.DeniedNetworks {
 			denied, err := netip.ParsePrefix(text)
 			if err != nil {

@@ -174,6 +174,56 @@ func TestAppOfARegistryThatIsNotAllowed(t *testing.T) {
 	expect(t, app, status.FailedStatus, map[string]condition{v1alpha1.ConditionReady: denied})
 }
 
+// A registry in the node's network is for organizations that are trusted, or that are allowed it by name.
+func TestAppOfAnInternalRegistry(t *testing.T) {
+	t.Parallel()
+	ns := organization(t)
+	app := newApp(t, ns)
+	before := awaitDeployment(t, app)
+	respec(t, ns, func(s *v1alpha1.OrganizationSpec) { s.Trusted = nil })
+	patch(t, app, func(client.Object) { app.Spec.Image = "10.0.0.5:6443/x:y" })
+	denied := failing(v1alpha1.ReasonRegistryNotAllowed)
+	expect(t, app, status.FailedStatus, map[string]condition{v1alpha1.ConditionReady: denied})
+	says(t, app, "does not allow images from 10.0.0.5:6443.")
+	says(t, app, "IP addresses and internal names have to be allowed by name.")
+	unchanged(t, before)
+	respec(t, ns, func(s *v1alpha1.OrganizationSpec) { s.AllowedRegistries = []string{"10.0.0.5:6443"} })
+	expect(t, app, status.InProgressStatus, map[string]condition{v1alpha1.ConditionReady: working})
+}
+
+// Namespaces that the Organization names are open to it.
+func TestOrganizationAllowsNamespaces(t *testing.T) {
+	t.Parallel()
+	ns := organization(t)
+	allowed := func(ctx context.Context) []string {
+		policy := &networkingv1.NetworkPolicy{ObjectMeta: named(ns, "berth")}
+		if err := api.Get(ctx, key(policy), policy); err != nil {
+			t.Fatal(err)
+		}
+		var all []string
+		for _, peer := range policy.Spec.Egress[0].To {
+			if peer.NamespaceSelector != nil {
+				for _, e := range peer.NamespaceSelector.MatchExpressions {
+					all = append(all, e.Values...)
+				}
+			}
+		}
+		return all
+	}
+	if got := allowed(t.Context()); len(got) > 0 {
+		t.Errorf("the Pods reach those of %q", got)
+	}
+	for _, want := range [][]string{{"databases", "queues"}, nil} {
+		respec(t, ns, func(s *v1alpha1.OrganizationSpec) { s.Egress = &v1alpha1.OrganizationEgress{AllowedNamespaces: want} })
+		eventually(t, func(ctx context.Context) error {
+			if got := allowed(ctx); !slices.Equal(got, want) {
+				return fmt.Errorf("the Pods reach those of %q, want %q", got, want)
+			}
+			return nil
+		})
+	}
+}
+
 // Networks that the Organization names are denied beside the platform's.
 func TestOrganizationDeniesNetworks(t *testing.T) {
 	t.Parallel()

@@ -32,14 +32,16 @@ var ofOrganizations = predicate.NewPredicateFuncs(func(o client.Object) bool {
 })
 
 // addressesChanged lets through that something comes, goes or changes that has addresses which organizations don't reach.
-var addressesChanged = predicate.Funcs{
-	CreateFunc: func(e event.CreateEvent) bool { return len(addresses(e.Object)) > 0 },
-	DeleteFunc: func(e event.DeleteEvent) bool { return len(addresses(e.Object)) > 0 },
-	UpdateFunc: func(e event.UpdateEvent) bool {
-		was, is := e.ObjectOld, e.ObjectNew
-		return !slices.Equal(addresses(was), addresses(is)) || !slices.Equal(likeRouters(was), likeRouters(is))
-	},
-	GenericFunc: func(event.GenericEvent) bool { return false },
+func addressesChanged(isRouterPort func(int32) bool) predicate.Funcs {
+	return predicate.Funcs{
+		CreateFunc: func(e event.CreateEvent) bool { return len(addresses(e.Object)) > 0 },
+		DeleteFunc: func(e event.DeleteEvent) bool { return len(addresses(e.Object)) > 0 },
+		UpdateFunc: func(e event.UpdateEvent) bool {
+			was, is := e.ObjectOld, e.ObjectNew
+			return !slices.Equal(addresses(was), addresses(is)) || !slices.Equal(likeRouters(was, isRouterPort), likeRouters(is, isRouterPort))
+		},
+		GenericFunc: func(event.GenericEvent) bool { return false },
+	}
 }
 
 // isOrganizations reports whether an organization controls an object.

@@ -23,6 +23,9 @@ import (
 // characters that AWS takes.
 const sessionPrefix = "berth-"
 
+// ParseECRRegion reads the name of a region of AWS.
+func ParseECRRegion(text string) (string, error) { return ecr.ParseRegion(text) }
+
 // pull is how the credentials for the registry of an App's image are doing.
 type pull struct {
 	// note says why they aren't renewed though it is time, as long as those that are there hold.
@@ -94,6 +97,10 @@ func (r *appReconciler) role(ctx context.Context, app *v1alpha1.App) (ecr.Role, 
 	if !ok {
 		return ecr.Role{}, phase.Stall(v1alpha1.ReasonRegistryMismatch,
 			"The App names the AWS role %s, but its image is in %s, which is no registry of Amazon ECR.", arn, name)
+	}
+	if !r.tokens.KnowsRegion(host.Region) {
+		return ecr.Role{}, phase.Stall(v1alpha1.ReasonRegistryMismatch, "The registry %s names %s, which is not a known region of AWS. Correct the image. If the "+
+			"region is new, ask the platform's administrators to add it (--ecr-region).", name, host.Region)
 	}
 	if partition := ecr.PartitionOf(arn); partition != host.Partition {
 		return ecr.Role{}, phase.Stall(v1alpha1.ReasonRegistryMismatch,

@@ -38,6 +38,10 @@ func TestWhyThereIsNoToken(t *testing.T) {
 			app:    func(a *v1alpha1.App) { a.Spec.Image = "nginx" },
 			reason: v1alpha1.ReasonRegistryMismatch, words: []string{"docker.io"},
 		},
+		"NoRegion": {
+			app:    func(a *v1alpha1.App) { a.Spec.Image = "222222222222.dkr.ecr.eu-west-9.amazonaws.com/shop/web:v1" },
+			reason: v1alpha1.ReasonRegistryMismatch, words: []string{"eu-west-9", "--ecr-region"},
+		},
 		"OtherPartition": {
 			app:    func(a *v1alpha1.App) { a.Spec.Image = "222222222222.dkr.ecr.cn-north-1.amazonaws.com.cn/shop/web:v1" },
 			reason: v1alpha1.ReasonRegistryMismatch, words: []string{"aws-cn"},

@@ -20,6 +20,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/intstr"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	"k8s.io/apimachinery/pkg/util/validation"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
@@ -36,6 +37,7 @@ import (
 	"github.com/berth-dev/berth/controllers/internal/image"
 	"github.com/berth-dev/berth/controllers/internal/ssa"
 	"github.com/berth-dev/berth/internal/host"
+	"github.com/berth-dev/berth/internal/policy"
 	"github.com/berth-dev/berth/internal/secretcache"
 )
 
@@ -71,6 +73,11 @@ type Options struct {
 	// any, nobody reaches an App.
 	RouterNamespaces []string
 	RouterNetworks   []netip.Prefix
+	// RouterPorts are the TCP ports at which Pods of organizations reach ingress controllers. Default: 80, 443 and the ports named http, https, web and
+	// websecure.
+	RouterPorts []intstr.IntOrString
+	// AllowEgressNamespaces are further Namespaces whose Pods those of organizations reach; "*" stands for all.
+	AllowEgressNamespaces []string
 	// DenyEgress are networks that Pods of organizations don't reach, beside the API server, the nodes and the metadata of clouds.
 	DenyEgress []netip.Prefix
 	// VerifyDomains lets a Domain have a host only once a TXT record proves that it is the organization's own. Hosts of the platform's need no
@@ -86,6 +93,11 @@ type Options struct {
 	ClusterDomain string
 	// DNSServer, host:port, is asked for these records. Empty: the system's resolver.
 	DNSServer string
+	// InternalRegistries are registries at IP addresses and internal names that every organization may pull from, as patterns like those of an
+	// Organization's allowedRegistries. Otherwise, only trusted organizations and those that allow them by name may.
+	InternalRegistries []string
+	// ECRRegions are regions of AWS beside those that are known.
+	ECRRegions []string
 	// Registries say how the registries of images are asked which port an image exposes. Nil: they are not asked, and an App that names no port is
 	// served at port 80.
 	Registries *Registries
@@ -139,10 +151,13 @@ func SetupWithManager(ctx context.Context, mgr manager.Manager, o Options) error
 		clock:    o.Clock,
 		platform: o.platform(),
 		rules:    o.rules(),
+
+		registries: policy.Registries{Hosts: o.rules(), Internal: o.InternalRegistries},
+
 		never:    o.never(),
 		named:    newNamedHosts(),
 		paid:     &sync.Map{},
-		tokens:   ecr.New(o.Clock),
+		tokens:   ecr.New(o.Clock, o.ECRRegions...),
 		rights:   &sync.Map{},
 		refusals: newRefusals(),
 		contests: ssa.NewContests(mgr.GetAPIReader(), o.Clock),
@@ -150,14 +165,9 @@ func SetupWithManager(ctx context.Context, mgr manager.Manager, o Options) error
 
 		proofByDefault: o.VerifyDomains,
 	}
-	if o.Registries != nil {
-		registries := *o.Registries
-		registries.Denied = append(slices.Clone(registries.Denied), o.DenyEgress...)
-		c, err := image.NewClient(registries)
-		if err != nil {
-			return err
-		}
-		b.images = image.New(c, o.Clock)
+	var err error
+	if b.images, err = o.imageResolver(b.client); err != nil {
+		return err
 	}
 	// Whoever waits to lead fills the caches meanwhile, so that there is nothing to read when its time comes.
 	c := controller.Options{MaxConcurrentReconciles: o.Concurrency, ReconciliationTimeout: reconcileTimeout, EnableWarmup: new(true)}
@@ -177,6 +187,21 @@ func SetupWithManager(ctx context.Context, mgr manager.Manager, o Options) error
 	return showState(ctx, mgr)
 }
 
+// imageResolver returns what asks registries; nil if they are not to be asked. None is asked at an address of the platform.
+func (o Options) imageResolver(reader client.Reader) (*image.Resolver, error) {
+	if o.Registries == nil {
+		return nil, nil //nolint:nilnil // As the field of base has it.
+	}
+	registries := *o.Registries
+	registries.Denied = append(slices.Clone(registries.Denied), o.DenyEgress...)
+	registries.Platform = platformNetworks(reader)
+	c, err := image.NewClient(registries)
+	if err != nil {
+		return nil, err
+	}
+	return image.New(c, o.Clock), nil
+}
+
 // base is what every controller has.
 type base struct {
 	// client reads from the caches, which hold nothing secret.
@@ -188,6 +213,8 @@ type base struct {
 	platform desired.Platform
 	// rules say which hosts are the platform's own.
 	rules host.Rules
+	// registries say which registries are internal, and which of these every organization may pull from.
+	registries policy.Registries
 	// never are the Namespaces that cannot become organizations, Berth's own included, beside system Namespaces.
 	never []string
 	// proofByDefault is true if organizations have to prove that they own their hosts, unless their policy says otherwise.
@@ -227,6 +254,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Issuer.Group == "" {
 		o.Issuer.Group = cmv1.SchemeGroupVersion.Group
+	}
+	if len(o.RouterPorts) == 0 {
+		o.RouterPorts = desired.RouterPorts
 	}
 	if o.Clock == nil {
 		o.Clock = clock.RealClock{}

@@ -93,7 +93,7 @@ func TestLogsOfBrokenPods(t *testing.T) {
 		"out of memory",
 		"[crashing ended with exit code 137: OOMKilled]",
 		"[crashing waits: CrashLoopBackOff: back-off 10s]",
-		"[pulling waits: ImagePullBackOff: Back-off pulling image]",
+		"[pulling waits: ImagePullBackOff: The image cannot be pulled.]",
 		"",
 	}
 	content := call(t, key, http.MethodGet, appPath(org, slug)+"logs/", nil).want(t, http.StatusOK).json(t)["content"]

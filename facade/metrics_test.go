@@ -78,7 +78,7 @@ func wantBounded(t *testing.T, families testmetrics.Families, secrets ...string)
 		}
 	}
 	resources := families.Labels("berth_apiserver_requests_total", "resource")
-	known := []string{"", "apps", "domains", "hostclaims", "organizations", "namespaces", "secrets", "pods", "pods/log", "subjectaccessreviews"}
+	known := []string{"", "apps", "domains", "hostclaims", "organizations", "namespaces", "nodes", "secrets", "pods", "pods/log", "subjectaccessreviews"}
 	known = append(known, "selfsubjectreviews", "validatingadmissionpolicies", "validatingadmissionpolicybindings") // Of the policy check.
 	maps.DeleteFunc(resources, func(r string, _ bool) bool { return slices.Contains(known, r) })
 	if len(resources) > 0 {

@@ -36,6 +36,7 @@ import (
 	"github.com/berth-dev/berth/facade/internal/store"
 	"github.com/berth-dev/berth/facade/internal/translate"
 	"github.com/berth-dev/berth/facade/internal/web"
+	"github.com/berth-dev/berth/internal/egress"
 	"github.com/berth-dev/berth/internal/host"
 	"github.com/berth-dev/berth/internal/policycheck"
 )
@@ -144,13 +145,19 @@ type Mail struct {
 	Authorities []byte
 	// Networks are those in which domains may have mail servers though they are inside: private ones, loopback and the like.
 	Networks []netip.Prefix
+	// Denied are public networks in which domains have no mail servers that are connected to, beside the addresses of nodes.
+	Denied []netip.Prefix
+	// Ports are those at which mail servers of domains are connected to. Empty: any.
+	Ports []uint16
 	// Timeout is how long a mail server may take for each step, such as its greeting; 0 for a minute. A test e-mail takes twice as long at most.
 	Timeout time.Duration
 }
 
-// sender sends by the mail servers of domains and the platform, and calls itself by a host name towards them.
-func (m Mail) sender(name string) (*mail.Sender, error) {
-	return mail.New(mail.Options{Name: name, Authorities: m.Authorities, Networks: m.Networks, Timeout: m.Timeout})
+// sender sends by the mail servers of domains and the platform, and calls itself by a host name towards them. No domain's server is connected to in
+// the networks of the nodes.
+func (m Mail) sender(name string, nodes func(context.Context) ([]netip.Prefix, error)) (*mail.Sender, error) {
+	allowed := egress.Options{Allowed: m.Networks, Denied: m.Denied, Platform: nodes, Ports: m.Ports}
+	return mail.New(mail.Options{Name: name, Authorities: m.Authorities, Egress: allowed, Timeout: m.Timeout})
 }
 
 // Server serves the REST API.
@@ -219,7 +226,7 @@ func New(ctx context.Context, options Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	sender, err := options.Mail.sender(options.BaseDomain)
+	sender, err := options.Mail.sender(options.BaseDomain, s.NodeNetworks)
 	if err != nil {
 		return nil, err
 	}

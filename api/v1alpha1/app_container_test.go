@@ -2,6 +2,7 @@ package v1alpha1_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -48,6 +49,13 @@ func TestAppContainer(t *testing.T) {
 	})
 }
 
+// probeFields set each of the probes that an App can have.
+var probeFields = map[string]func(*v1alpha1.AppSpec, *corev1.Probe){
+	"readinessProbe": func(s *v1alpha1.AppSpec, p *corev1.Probe) { s.ReadinessProbe = p },
+	"livenessProbe":  func(s *v1alpha1.AppSpec, p *corev1.Probe) { s.LivenessProbe = p },
+	"startupProbe":   func(s *v1alpha1.AppSpec, p *corev1.Probe) { s.StartupProbe = p },
+}
+
 // The kubelet would ask any address that a probe names, from the node's network.
 func TestAppProbeHosts(t *testing.T) {
 	t.Parallel()
@@ -60,11 +68,7 @@ func TestAppProbeHosts(t *testing.T) {
 		return corev1.ProbeHandler{TCPSocket: &corev1.TCPSocketAction{Port: intstr.FromString("http"), Host: host}}
 	}
 	cases := map[string]appCase{}
-	for field, set := range map[string]func(*v1alpha1.AppSpec, *corev1.Probe){
-		"readinessProbe": func(s *v1alpha1.AppSpec, p *corev1.Probe) { s.ReadinessProbe = p },
-		"livenessProbe":  func(s *v1alpha1.AppSpec, p *corev1.Probe) { s.LivenessProbe = p },
-		"startupProbe":   func(s *v1alpha1.AppSpec, p *corev1.Probe) { s.StartupProbe = p },
-	} {
+	for field, set := range probeFields {
 		probe := func(handler corev1.ProbeHandler) func(*v1alpha1.App) {
 			return func(a *v1alpha1.App) { set(&a.Spec, &corev1.Probe{ProbeHandler: handler}) }
 		}
@@ -74,6 +78,68 @@ func TestAppProbeHosts(t *testing.T) {
 		cases[field+"TCPHost"] = appCase{change: probe(tcp("localhost")), refused: "spec." + field + ".tcpSocket.host"}
 		cases[field+"Exec"] = appCase{change: probe(corev1.ProbeHandler{Exec: &corev1.ExecAction{Command: []string{"/check"}}})}
 		cases[field+"GRPC"] = appCase{change: probe(corev1.ProbeHandler{GRPC: &corev1.GRPCAction{Port: 80}})}
+	}
+	runApps(t, cases)
+}
+
+// A probe is stored with each App and each of its Pods, and the kubelet sends all of it each time.
+func TestAppProbeBounds(t *testing.T) {
+	t.Parallel()
+	headers := func(n, name, value int) corev1.Probe {
+		header := corev1.HTTPHeader{Name: repeat(name), Value: repeat(value)}
+		get := &corev1.HTTPGetAction{Port: intstr.FromInt32(80), HTTPHeaders: slices.Repeat([]corev1.HTTPHeader{header}, n)}
+		return corev1.Probe{ProbeHandler: corev1.ProbeHandler{HTTPGet: get}}
+	}
+	path := func(n int) corev1.Probe {
+		return corev1.Probe{ProbeHandler: corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{Port: intstr.FromInt32(80), Path: repeat(n)}}}
+	}
+	command := func(n, length int) corev1.Probe {
+		return corev1.Probe{ProbeHandler: corev1.ProbeHandler{Exec: &corev1.ExecAction{Command: slices.Repeat([]string{repeat(length)}, n)}}}
+	}
+	service := func(n int) corev1.Probe {
+		return corev1.Probe{ProbeHandler: corev1.ProbeHandler{GRPC: &corev1.GRPCAction{Port: 80, Service: new(repeat(n))}}}
+	}
+	numbers := func(set func(*corev1.Probe)) corev1.Probe {
+		probe := corev1.Probe{ProbeHandler: corev1.ProbeHandler{GRPC: &corev1.GRPCAction{Port: 80}}}
+		set(&probe)
+		return probe
+	}
+	bounds := map[string]struct {
+		probe corev1.Probe
+		// refused is the field of the probe.
+		refused string
+	}{
+		"MostHeaders":        {probe: headers(32, 256, 4096)},
+		"TooManyHeaders":     {headers(33, 1, 1), ".httpGet.httpHeaders"},
+		"HeaderNameTooLong":  {headers(1, 257, 1), ".httpGet.httpHeaders"},
+		"HeaderValueTooLong": {headers(2, 1, 4097), ".httpGet.httpHeaders"},
+		"LongestPath":        {probe: path(2048)},
+		"PathTooLong":        {path(2049), ".httpGet.path"},
+		"MostCommand":        {probe: command(64, 4096)},
+		"TooMuchCommand":     {command(65, 1), ".exec.command"},
+		"CommandTooLong":     {command(1, 4097), ".exec.command"},
+		"LongestService":     {probe: service(256)},
+		"ServiceTooLong":     {service(257), ".grpc.service"},
+		"Longest": {probe: numbers(func(p *corev1.Probe) {
+			p.InitialDelaySeconds, p.PeriodSeconds, p.TimeoutSeconds, p.FailureThreshold, p.SuccessThreshold = 3600, 3600, 3600, 3600, 3600
+			p.TerminationGracePeriodSeconds = new(int64(3600))
+		})},
+		"DelayTooLong":     {probe: numbers(func(p *corev1.Probe) { p.InitialDelaySeconds = 3601 })},
+		"PeriodTooLong":    {probe: numbers(func(p *corev1.Probe) { p.PeriodSeconds = 3601 })},
+		"TimeoutTooLong":   {probe: numbers(func(p *corev1.Probe) { p.TimeoutSeconds = 3601 })},
+		"TooManyFailures":  {probe: numbers(func(p *corev1.Probe) { p.FailureThreshold = 3601 })},
+		"TooManySuccesses": {probe: numbers(func(p *corev1.Probe) { p.SuccessThreshold = 3601 })},
+		"GraceTooLong":     {probe: numbers(func(p *corev1.Probe) { p.TerminationGracePeriodSeconds = new(int64(3601)) })},
+	}
+	cases := map[string]appCase{}
+	for name, tc := range bounds {
+		for field, set := range probeFields {
+			c := appCase{change: func(a *v1alpha1.App) { set(&a.Spec, &tc.probe) }}
+			if tc.refused != "" || strings.Contains(name, "Too") {
+				c.refused = "spec." + field + tc.refused
+			}
+			cases[name+"/"+field] = c
+		}
 	}
 	runApps(t, cases)
 }

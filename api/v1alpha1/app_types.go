@@ -112,25 +112,40 @@ type AppSpec struct {
 	// +optional
 	Args []string `json:"args,omitempty"`
 
-	// readinessProbe says when a Pod may get requests, as in a Pod's container. Its host cannot be set. Default: the port accepts TCP
-	// connections, checked every 10 seconds; a Pod gets no requests after 2 failures.
+	// readinessProbe says when a Pod may get requests, as in a Pod's container. Its host cannot be set, and none of its numbers exceeds 3600.
+	// Default: the port accepts TCP connections, checked every 10 seconds; a Pod gets no requests after 2 failures.
 	// +kubebuilder:validation:XValidation:rule="!has(self.httpGet) || !has(self.httpGet.host)",fieldPath=".httpGet.host",message="host must not be set: a probe asks the App's own Pods"
 	// +kubebuilder:validation:XValidation:rule="!has(self.tcpSocket) || !has(self.tcpSocket.host)",fieldPath=".tcpSocket.host",message="host must not be set: a probe asks the App's own Pods"
+	// +kubebuilder:validation:XValidation:rule="!has(self.httpGet) || !has(self.httpGet.path) || self.httpGet.path.size() <= 2048",fieldPath=".httpGet.path",message="path must not exceed 2048 characters"
+	// +kubebuilder:validation:XValidation:rule="!has(self.httpGet) || !has(self.httpGet.httpHeaders) || self.httpGet.httpHeaders.size() <= 32 && self.httpGet.httpHeaders.all(h, h.name.size() <= 256 && h.value.size() <= 4096)",fieldPath=".httpGet.httpHeaders",message="httpHeaders must not exceed 32 entries, with names of 256 and values of 4096 characters"
+	// +kubebuilder:validation:XValidation:rule="!has(self.exec) || !has(self.exec.command) || self.exec.command.size() <= 64 && self.exec.command.all(c, c.size() <= 4096)",fieldPath=".exec.command",message="command must not exceed 64 entries of 4096 characters"
+	// +kubebuilder:validation:XValidation:rule="!has(self.grpc) || !has(self.grpc.service) || self.grpc.service.size() <= 256",fieldPath=".grpc.service",message="service must not exceed 256 characters"
+	// +kubebuilder:validation:XValidation:rule="(!has(self.initialDelaySeconds) || self.initialDelaySeconds <= 3600) && (!has(self.timeoutSeconds) || self.timeoutSeconds <= 3600) && (!has(self.periodSeconds) || self.periodSeconds <= 3600) && (!has(self.successThreshold) || self.successThreshold <= 3600) && (!has(self.failureThreshold) || self.failureThreshold <= 3600) && (!has(self.terminationGracePeriodSeconds) || self.terminationGracePeriodSeconds <= 3600)",message="initialDelaySeconds, timeoutSeconds, periodSeconds, successThreshold, failureThreshold and terminationGracePeriodSeconds must not exceed 3600"
 	// +optional
 	ReadinessProbe *corev1.Probe `json:"readinessProbe,omitempty"`
 
-	// livenessProbe says when a container has to be restarted, as in a Pod's container. Its host cannot be set. Default: none; a container
-	// is restarted only when its program ends.
+	// livenessProbe says when a container has to be restarted, as in a Pod's container. Its host cannot be set, and none of its numbers
+	// exceeds 3600. Default: none; a container is restarted only when its program ends.
 	// +kubebuilder:validation:XValidation:rule="!has(self.httpGet) || !has(self.httpGet.host)",fieldPath=".httpGet.host",message="host must not be set: a probe asks the App's own Pods"
 	// +kubebuilder:validation:XValidation:rule="!has(self.tcpSocket) || !has(self.tcpSocket.host)",fieldPath=".tcpSocket.host",message="host must not be set: a probe asks the App's own Pods"
+	// +kubebuilder:validation:XValidation:rule="!has(self.httpGet) || !has(self.httpGet.path) || self.httpGet.path.size() <= 2048",fieldPath=".httpGet.path",message="path must not exceed 2048 characters"
+	// +kubebuilder:validation:XValidation:rule="!has(self.httpGet) || !has(self.httpGet.httpHeaders) || self.httpGet.httpHeaders.size() <= 32 && self.httpGet.httpHeaders.all(h, h.name.size() <= 256 && h.value.size() <= 4096)",fieldPath=".httpGet.httpHeaders",message="httpHeaders must not exceed 32 entries, with names of 256 and values of 4096 characters"
+	// +kubebuilder:validation:XValidation:rule="!has(self.exec) || !has(self.exec.command) || self.exec.command.size() <= 64 && self.exec.command.all(c, c.size() <= 4096)",fieldPath=".exec.command",message="command must not exceed 64 entries of 4096 characters"
+	// +kubebuilder:validation:XValidation:rule="!has(self.grpc) || !has(self.grpc.service) || self.grpc.service.size() <= 256",fieldPath=".grpc.service",message="service must not exceed 256 characters"
+	// +kubebuilder:validation:XValidation:rule="(!has(self.initialDelaySeconds) || self.initialDelaySeconds <= 3600) && (!has(self.timeoutSeconds) || self.timeoutSeconds <= 3600) && (!has(self.periodSeconds) || self.periodSeconds <= 3600) && (!has(self.successThreshold) || self.successThreshold <= 3600) && (!has(self.failureThreshold) || self.failureThreshold <= 3600) && (!has(self.terminationGracePeriodSeconds) || self.terminationGracePeriodSeconds <= 3600)",message="initialDelaySeconds, timeoutSeconds, periodSeconds, successThreshold, failureThreshold and terminationGracePeriodSeconds must not exceed 3600"
 	// +optional
 	LivenessProbe *corev1.Probe `json:"livenessProbe,omitempty"`
 
 	// startupProbe says when a program has started, as in a Pod's container: the other probes begin then, and a container that fails it is
-	// restarted. Its host cannot be set. Default: without a readinessProbe, the port accepts TCP connections, checked every second for as
-	// long as it takes; with one, none.
+	// restarted. Its host cannot be set, and none of its numbers exceeds 3600. Default: without a readinessProbe, the port accepts TCP
+	// connections, checked every second for as long as it takes; with one, none.
 	// +kubebuilder:validation:XValidation:rule="!has(self.httpGet) || !has(self.httpGet.host)",fieldPath=".httpGet.host",message="host must not be set: a probe asks the App's own Pods"
 	// +kubebuilder:validation:XValidation:rule="!has(self.tcpSocket) || !has(self.tcpSocket.host)",fieldPath=".tcpSocket.host",message="host must not be set: a probe asks the App's own Pods"
+	// +kubebuilder:validation:XValidation:rule="!has(self.httpGet) || !has(self.httpGet.path) || self.httpGet.path.size() <= 2048",fieldPath=".httpGet.path",message="path must not exceed 2048 characters"
+	// +kubebuilder:validation:XValidation:rule="!has(self.httpGet) || !has(self.httpGet.httpHeaders) || self.httpGet.httpHeaders.size() <= 32 && self.httpGet.httpHeaders.all(h, h.name.size() <= 256 && h.value.size() <= 4096)",fieldPath=".httpGet.httpHeaders",message="httpHeaders must not exceed 32 entries, with names of 256 and values of 4096 characters"
+	// +kubebuilder:validation:XValidation:rule="!has(self.exec) || !has(self.exec.command) || self.exec.command.size() <= 64 && self.exec.command.all(c, c.size() <= 4096)",fieldPath=".exec.command",message="command must not exceed 64 entries of 4096 characters"
+	// +kubebuilder:validation:XValidation:rule="!has(self.grpc) || !has(self.grpc.service) || self.grpc.service.size() <= 256",fieldPath=".grpc.service",message="service must not exceed 256 characters"
+	// +kubebuilder:validation:XValidation:rule="(!has(self.initialDelaySeconds) || self.initialDelaySeconds <= 3600) && (!has(self.timeoutSeconds) || self.timeoutSeconds <= 3600) && (!has(self.periodSeconds) || self.periodSeconds <= 3600) && (!has(self.successThreshold) || self.successThreshold <= 3600) && (!has(self.failureThreshold) || self.failureThreshold <= 3600) && (!has(self.terminationGracePeriodSeconds) || self.terminationGracePeriodSeconds <= 3600)",message="initialDelaySeconds, timeoutSeconds, periodSeconds, successThreshold, failureThreshold and terminationGracePeriodSeconds must not exceed 3600"
 	// +optional
 	StartupProbe *corev1.Probe `json:"startupProbe,omitempty"`
 
@@ -169,59 +184,6 @@ const (
 	// DatasetTesting is data to try things with.
 	DatasetTesting Dataset = "testing"
 )
-
-// EnvVar is one environment variable: a literal value or a reference to one. With neither, the variable is set and empty.
-type EnvVar struct {
-	// name of the variable: letters, digits and underscores, not beginning with a digit, as POSIX has it.
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=253
-	// +kubebuilder:validation:Pattern=`^[A-Za-z_][A-Za-z0-9_]*$`
-	// +required
-	Name string `json:"name,omitempty"`
-
-	// value is taken as it is: $(VAR) is not expanded. Excludes valueFrom.
-	// +kubebuilder:validation:MaxLength=131072
-	// +optional
-	Value *string `json:"value,omitempty"`
-
-	// valueFrom takes the value from a key of a Secret or ConfigMap in the same Namespace. Excludes value.
-	// +optional
-	ValueFrom *EnvVarSource `json:"valueFrom,omitempty"`
-}
-
-// EnvVarSource is where the value of an environment variable lies: exactly one of its fields is set.
-//
-// +kubebuilder:validation:ExactlyOneOf=secretKeyRef;configMapKeyRef
-type EnvVarSource struct {
-	// secretKeyRef is a key of a Secret in the App's Namespace.
-	// +optional
-	SecretKeyRef *KeyRef `json:"secretKeyRef,omitempty"`
-
-	// configMapKeyRef is a key of a ConfigMap in the App's Namespace.
-	// +optional
-	ConfigMapKeyRef *KeyRef `json:"configMapKeyRef,omitempty"`
-}
-
-// KeyRef names one key of a Secret or ConfigMap in the same Namespace. Pods read it when they start: a later change of the value
-// takes effect at the next restart.
-type KeyRef struct {
-	// name of the Secret or ConfigMap.
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=253
-	// +required
-	Name string `json:"name,omitempty"`
-
-	// key in its data.
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=253
-	// +kubebuilder:validation:Pattern=`^[-._a-zA-Z0-9]+$`
-	// +required
-	Key string `json:"key,omitempty"`
-
-	// optional lets the Pods start without the variable when the object or the key isn't there. Default: false.
-	// +optional
-	Optional *bool `json:"optional,omitempty"` //nolint:kubeapilinter // nobools: the field of a Pod's secretKeyRef that everybody knows.
-}
 
 // ImagePullSecret names a Secret with registry credentials.
 type ImagePullSecret struct {

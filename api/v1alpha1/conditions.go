@@ -96,7 +96,7 @@ const (
 	ReasonInvalidPort = "InvalidPort"
 
 	// ReasonRegistryMismatch means that a role is named for an image that isn't in a registry of Amazon ECR, or is in another of AWS'
-	// partitions than the role.
+	// partitions than the role, or in a region that is not known.
 	ReasonRegistryMismatch = "RegistryMismatch"
 	// ReasonCredentialsInvalid means that no login can be made of what the Secret of credentialsSecretRef holds.
 	ReasonCredentialsInvalid = "CredentialsInvalid"

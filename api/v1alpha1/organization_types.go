@@ -52,8 +52,8 @@ type OrganizationList struct {
 // OrganizationSpec is the policy that applies to an organization.
 type OrganizationSpec struct {
 	// trusted lifts the defaults that protect a platform from tenants that it does not know: there is no default quota, no default request
-	// or limit, hostVerification defaults to Disabled and userNamespaces to Disabled. What the other fields say still applies. Use it for
-	// the organizations of one company. Default: false.
+	// or limit, hostVerification defaults to Disabled and userNamespaces to Disabled, and Apps may pull from internal registries. What the
+	// other fields say still applies. Use it for the organizations of one company. Default: false.
 	// +optional
 	Trusted *bool `json:"trusted,omitempty"` //nolint:kubeapilinter // nobools: there will not be degrees of trust.
 
@@ -91,8 +91,10 @@ type OrganizationSpec struct {
 
 	// allowedRegistries are the registries from which Apps may pull, as patterns of the image reference without tag and digest: a host
 	// with an optional port, or a host and the beginning of a repository. `*` matches any characters but a slash; a pattern without a
-	// slash matches every repository of the registry. Docker Hub is docker.io. Default: every registry.
-	// Example: ["registry.example.com", "ghcr.io/acme/*"].
+	// slash matches every repository of the registry. Docker Hub is docker.io. Unless the organization is trusted, an internal registry, which is
+	// one at an IP address or at a name that is not public such as localhost or registry.default.svc, has to be named without `*` in its host.
+	// Default: every public registry; every registry for a trusted organization.
+	// Example: ["registry.example.com", "ghcr.io/acme/*", "10.1.2.3:5000"].
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=64
 	// +kubebuilder:validation:items:MinLength=1
@@ -170,14 +172,25 @@ const (
 
 // OrganizationEgress bounds what Pods can connect to.
 type OrganizationEgress struct {
-	// deniedNetworks are networks that the organization's Pods cannot connect to, in addition to the API server, the nodes, the metadata
-	// of clouds and the networks that the operator's flag --deny-egress names. Example: ["10.1.0.0/16"].
+	// deniedNetworks are networks that the organization's Pods cannot connect to, in addition to the API server, the nodes with the networks of
+	// their Pods, the metadata of clouds and the networks that the operator's flag --deny-egress names. Example: ["10.1.0.0/16"].
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=64
 	// +kubebuilder:validation:items:MaxLength=43
 	// +kubebuilder:validation:items:XValidation:rule="isCIDR(self)",message="must be a network in CIDR notation, such as 10.1.0.0/16"
 	// +optional
 	DeniedNetworks []string `json:"deniedNetworks,omitempty"`
+
+	// allowedNamespaces are further Namespaces whose Pods the organization's Pods can connect to, as far as these accept it. Without them, they
+	// connect to Pods of their own Namespace and to the public ports of the ingress controllers. Default: what the operator's flag
+	// --allow-egress-namespace names. Example: ["databases"].
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=63
+	// +kubebuilder:validation:items:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
+	// +optional
+	AllowedNamespaces []string `json:"allowedNamespaces,omitempty"`
 }
 
 // OrganizationLimits bounds the use of what all tenants share.

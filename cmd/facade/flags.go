@@ -1,15 +1,13 @@
 package main
 
 import (
-	"cmp"
 	"errors"
 	"flag"
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"net/netip"
 	"os"
-	"strconv"
+	"slices"
 	"strings"
 	"time"
 
@@ -41,9 +39,13 @@ type mailFlags struct {
 	from, host, user        string
 	port                    port
 	passwordFile, rootsFile string
-	networks                networks
+	networks, denied        networks
+	ports                   ports
 	timeout                 time.Duration
 }
+
+// mailPorts are those at which mail servers take mail: RFC 5321, RFC 8314, RFC 6409, and the one that many have where providers block 25.
+var mailPorts = []uint16{25, 465, 587, 2525}
 
 func parse(args []string) (*flags, error) {
 	f := &flags{}
@@ -128,6 +130,9 @@ func (f *mailFlags) register(set *flag.FlagSet) {
 	set.StringVar(&f.passwordFile, "default-email-password-file", "", "a file with the password of that user, read at the start; may be missing")
 	set.StringVar(&f.rootsFile, "email-ca-file", "", "a file with certificates, PEM, that mail servers' may be signed by beside the system's; may be missing")
 	set.Var(&f.networks, "email-allow-network", "a private network (10.1.0.0/16) in which domains may have mail servers; repeat it, or use commas, for several")
+	set.Var(&f.denied, "email-deny-network", "a public network in which domains have no mail servers that test e-mails are sent by, beside the addresses of the "+
+		"nodes: that of the API server, say; repeat it, or use commas, for several")
+	set.Var(&f.ports, "email-allow-port", "a port at which domains may have mail servers, beside 25, 465, 587 and 2525; repeat it, or use commas, for several")
 	set.DurationVar(&f.timeout, "email-timeout", time.Minute,
 		"how long a mail server may take for each step, such as its greeting; a test e-mail takes twice as long at most")
 }
@@ -146,7 +151,7 @@ func (f *mailFlags) options() (facade.Mail, error) {
 		From: f.from, Host: f.host, Port: int32(f.port), User: f.user,
 		// Editors and echo end a file with a line break, which is part of no password.
 		Password:    strings.TrimRight(string(password), "\r\n"),
-		Authorities: authorities, Networks: f.networks, Timeout: f.timeout,
+		Authorities: authorities, Networks: f.networks, Denied: f.denied, Ports: slices.Concat(mailPorts, f.ports), Timeout: f.timeout,
 	}, nil
 }
 
@@ -160,37 +165,4 @@ func readIfThere(name string) ([]byte, error) {
 		return nil, nil
 	}
 	return content, err
-}
-
-// port is a flag that holds the number of a port, or 0, which may be written as nothing.
-type port int32
-
-func (p *port) String() string { return fmt.Sprint(int32(*p)) }
-
-func (p *port) Set(text string) error {
-	number, err := strconv.ParseUint(cmp.Or(text, "0"), 10, 16)
-	if err != nil {
-		return errors.New("a port is a number from 0 to 65535")
-	}
-	*p = port(number)
-	return nil
-}
-
-// networks is a flag that holds IP networks and can be repeated.
-type networks []netip.Prefix
-
-func (n *networks) String() string { return strings.Trim(fmt.Sprint([]netip.Prefix(*n)), "[]") }
-
-func (n *networks) Set(text string) error {
-	for one := range strings.SplitSeq(text, ",") {
-		if one = strings.TrimSpace(one); one == "" {
-			continue
-		}
-		network, err := netip.ParsePrefix(one)
-		if err != nil {
-			return err
-		}
-		*n = append(*n, network.Masked())
-	}
-	return nil
 }

@@ -35,6 +35,8 @@ func TestParse(t *testing.T) {
 	mailing.mail = mailFlags{
 		from: "hello@example.com", host: "smtp.example.com", user: "ann", port: 465, passwordFile: "password", rootsFile: "ca.crt",
 		networks: networks{netip.MustParsePrefix("10.1.0.0/16"), netip.MustParsePrefix("fd00::/8"), netip.MustParsePrefix("192.0.2.1/32")},
+		denied:   networks{netip.MustParsePrefix("198.51.100.0/24"), netip.MustParsePrefix("2001:db8::/32"), netip.MustParsePrefix("203.0.113.1/32")},
+		ports:    ports{2465, 2587, 26},
 		timeout:  30 * time.Second,
 	}
 	signing := defaults
@@ -76,12 +78,14 @@ func TestParse(t *testing.T) {
 		"Mail": {
 			args: append(required, "--default-from-email=hello@example.com", "--default-email-host=smtp.example.com", "--default-email-port=465",
 				"--default-email-host-user=ann", "--default-email-password-file=password", "--email-ca-file=ca.crt",
-				"--email-allow-network=10.1.2.3/16, fd00::/8", "--email-allow-network=192.0.2.1/32", "--email-timeout=30s"),
+				"--email-allow-network=10.1.2.3/16, fd00::/8", "--email-allow-network=192.0.2.1/32", "--email-deny-network=198.51.100.7/24,2001:db8::/32",
+				"--email-deny-network=203.0.113.1/32", "--email-allow-port=2465, 2587", "--email-allow-port=26", "--email-timeout=30s"),
 			want: mailing,
 		},
 		"EmptyMail": {
 			args: append(required, "--trusted-proxy=", "--reserved-host=", "--default-from-email=", "--default-email-host=", "--default-email-port=",
-				"--default-email-host-user=", "--default-email-password-file=", "--email-ca-file=", "--email-allow-network="),
+				"--default-email-host-user=", "--default-email-password-file=", "--email-ca-file=", "--email-allow-network=",
+				"--email-deny-network=", "--email-allow-port="),
 			want: defaults,
 		},
 	}
@@ -113,6 +117,9 @@ func TestParseMistakes(t *testing.T) {
 		"Port":          {args: append(required, "--default-email-port=65536"), want: "default-email-port"},
 		"MailTimeout":   {args: append(required, "--email-timeout=0"), want: "email-timeout"},
 		"Network":       {args: append(required, "--email-allow-network=10.1.0.0"), want: "email-allow-network"},
+		"Denied":        {args: append(required, "--email-deny-network=nodes"), want: "email-deny-network"},
+		"MailPort":      {args: append(required, "--email-allow-port=0"), want: "email-allow-port"},
+		"MailPortName":  {args: append(required, "--email-allow-port=smtp"), want: "email-allow-port"},
 		"Limit":         {args: append(required, "--key-rate=-1"), want: "limit"},
 		"Connections":   {args: append(required, "--max-connections=-1"), want: "max-connections"},
 		"PerAddress":    {args: append(required, "--max-connections-per-address=-1"), want: "max-connections-per-address"},
@@ -147,8 +154,10 @@ func wantOptions[T any](t *testing.T, reason string, want T, options func() (T, 
 func TestMailOptions(t *testing.T) {
 	dir := t.TempDir()
 	password, roots := filepath.Join(dir, "password"), filepath.Join(dir, "ca.crt")
-	f := mailFlags{from: "a@b", host: "smtp.example.com", port: 465, user: "ann", passwordFile: password, rootsFile: roots, timeout: time.Second}
-	want := facade.Mail{From: "a@b", Host: "smtp.example.com", Port: 465, User: "ann", Timeout: time.Second}
+	f := mailFlags{
+		from: "a@b", host: "smtp.example.com", port: 465, user: "ann", passwordFile: password, rootsFile: roots, ports: ports{2465}, timeout: time.Second,
+	}
+	want := facade.Mail{From: "a@b", Host: "smtp.example.com", Port: 465, User: "ann", Ports: []uint16{25, 465, 587, 2525, 2465}, Timeout: time.Second}
 	wantOptions(t, "Files that are missing are none: a Secret may lack a key.", want, f.options)
 	for name, content := range map[string]string{password: " p \r\n", roots: "PEM\n"} {
 		if err := os.WriteFile(name, []byte(content), 0o600); err != nil {

@@ -11,6 +11,9 @@ import (
 	"strings"
 	"time"
 
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/apimachinery/pkg/util/validation"
+
 	"github.com/berth-dev/berth/controllers"
 	"github.com/berth-dev/berth/internal/host"
 )
@@ -56,8 +59,13 @@ func parse(flags *flag.FlagSet, args []string) (*options, error) {
 		list(&c.RouterNamespaces, func(name string) (string, error) { return name, nil }))
 	flags.Func("router-network", "A `CIDR` with the addresses of ingress controllers that are not in the network of the Pods: on their node's, "+
 		"or outside of the cluster. May be given more than once, or as a list.", list(&c.RouterNetworks, netip.ParsePrefix))
-	flags.Func("deny-egress", "A `CIDR` that Pods of Apps don't reach, beside the API server, the nodes and the metadata of clouds. The one that all "+
-		"nodes lie in saves the organizations' NetworkPolicies from having a line for each. May be given more than once, or as a list.",
+	flags.Func("router-port", "A TCP `PORT` at which Pods of Apps reach ingress controllers: a number, or a name that their Pods give it. May be given more "+
+		"than once, or as a list. (default 80, 443, http, https, web and websecure)", list(&c.RouterPorts, parsePort))
+	flags.Func("allow-egress-namespace", "A `NAMESPACE` whose Pods those of Apps reach, beside their own and the ingress controllers' public ports. * stands "+
+		"for all. May be given more than once, or as a list.", list(&c.AllowEgressNamespaces, parseNamespace))
+	flags.Func("deny-egress", "A `CIDR` that Pods of Apps don't reach, beside the API server, the nodes with their Pod networks and the metadata of clouds: "+
+		"the network of Pods where nodes don't tell it, say. The one that all nodes lie in saves the organizations' NetworkPolicies from "+
+		"having a line for each. May be given more than once, or as a list.",
 		list(&c.DenyEgress, netip.ParsePrefix))
 	registerHosts(flags, c)
 	o.registries.register(flags)
@@ -121,6 +129,27 @@ func (o *options) validate() error {
 		return fmt.Errorf("--log-format is %s or %s, not %q", logJSON, logText, o.logFormat)
 	}
 	return nil
+}
+
+// parsePort reads the number or the name of a port.
+func parsePort(text string) (intstr.IntOrString, error) {
+	port := intstr.Parse(text)
+	problems := validation.IsValidPortName(text)
+	if port.Type == intstr.Int {
+		problems = validation.IsValidPortNum(port.IntValue())
+	}
+	if len(problems) > 0 {
+		return port, fmt.Errorf("%q is not a port: %s", text, strings.Join(problems, "; "))
+	}
+	return port, nil
+}
+
+// parseNamespace reads the name of a Namespace, or * for all.
+func parseNamespace(text string) (string, error) {
+	if problems := validation.IsDNS1123Label(text); text != "*" && len(problems) > 0 {
+		return "", fmt.Errorf("%q is not the name of a Namespace: %s", text, strings.Join(problems, "; "))
+	}
+	return text, nil
 }
 
 // isAddress tells whether a text is a host and a port.

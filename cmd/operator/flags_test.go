@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/berth-dev/berth/controllers"
 )
@@ -51,9 +52,12 @@ func TestParse(t *testing.T) {
 			args: required + "--issuer-kind=Issuer --issuer-group=example.com --ingress-class=traefik --concurrency=3 " +
 				"--ingress-annotation=a.example.com/b=c=d --ingress-annotation=e= --leader-elect --leader-election-namespace=berth-system " +
 				"--namespace=berth --router-namespace=a,b, --router-network=10.0.0.0/8 --router-network=,fd00::1/128 --deny-egress=192.0.2.0/24 --deny-egress= " +
+				"--router-port=8080,web --router-port= --allow-egress-namespace=databases,* --allow-egress-namespace= " +
 				"--cert-manager-namespace=certs --never-organization=a,b --never-organization=c --verify-domains --wildcard-certificate=true " +
 				"--host-hold=1h --public-url=https://Berth.Example.com:8443/ --reserved-host=Login.example.com.,sso.example.com --reserved-host= " +
 				"--ask-registries=false --registry-ca-file=/ca.crt --registry-allow-network=10.0.0.0/8,fd00::/8 " +
+				"--internal-registry=10.1.2.3:5000,localhost/berth --internal-registry= " +
+				"--ecr-region=eu-nowhere-7 --ecr-region= " +
 				"--registry-mirror=registry.example.com:5000=http://10.1.2.3:5000/ --registry-mirror= " +
 				"--cluster-domain=Corp.internal. --dns-server=[::1]:53 " +
 				"--metrics-bind-address=0 --health-probe-bind-address=127.0.0.1:9 --log-format=text --log-level=DEBUG",
@@ -63,6 +67,8 @@ func TestParse(t *testing.T) {
 				o.controllers.IngressAnnotations = map[string]string{"a.example.com/b": "c=d", "e": ""}
 				o.controllers.Namespace, o.controllers.RouterNamespaces = "berth", []string{"traefik", "a", "b"}
 				o.controllers.RouterNetworks = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::1/128")}
+				o.controllers.RouterPorts = []intstr.IntOrString{intstr.FromInt32(8080), intstr.FromString("web")}
+				o.controllers.AllowEgressNamespaces = []string{"databases", "*"}
 				o.controllers.DenyEgress = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}
 				o.controllers.VerifyDomains, o.controllers.WildcardCertificate, o.controllers.DNSServer = true, true, "[::1]:53"
 				o.controllers.CertManagerNamespace, o.controllers.NeverOrganizations = "certs", []string{"a", "b", "c"}
@@ -70,6 +76,7 @@ func TestParse(t *testing.T) {
 				o.controllers.ReservedHosts = []string{"login.example.com", "sso.example.com"}
 				o.registries = registryFlags{
 					caFile: "/ca.crt", networks: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8")},
+					internal: []string{"10.1.2.3:5000", "localhost/berth"}, regions: []string{"eu-nowhere-7"},
 					mirrors: []controllers.Mirror{{Host: "registry.example.com:5000", URL: url.URL{Scheme: "http", Host: "10.1.2.3:5000"}}},
 				}
 				o.leaderElect, o.leaderElectionNamespace = true, "berth-system"
@@ -86,12 +93,17 @@ func TestParse(t *testing.T) {
 		"NoNamespace":   {args: required + "--namespace="},
 		"BadNetwork":    {args: required + "--router-network=10.0.0.1"},
 		"BadDenied":     {args: required + "--deny-egress=nowhere"},
+		"BadPort":       {args: required + "--router-port=0"},
+		"BadPortName":   {args: required + "--router-port=Web_Secure"},
+		"BadAllowed":    {args: required + "--allow-egress-namespace=a.b"},
 		"BadReserved":   {args: required + "--reserved-host=*.example.com"},
 		"BadHold":       {args: required + "--host-hold=week"},
 		"NegativeHold":  {args: required + "--host-hold=-1h"},
 		"NoPublicHost":  {args: required + "--public-url=berth.example.com"},
 		"BadMirror":     {args: required + "--registry-mirror=registry.example.com"},
 		"BadRegistries": {args: required + "--registry-allow-network=10.0.0.1"},
+		"BadRegion":     {args: required + "--ecr-region=nowhere"},
+		"BadInternal":   {args: required + "--internal-registry=http://10.1.2.3"},
 		"BadCluster":    {args: required + "--cluster-domain=-"},
 		"BadPublicURL":  {args: required + "--public-url=https://[::1"},
 		"BarePublicURL": {args: required + "--public-url=berth.example.com"},

@@ -57,6 +57,7 @@ func run(ctx context.Context, args []string) error {
 	if o.controllers.Registries, err = o.registries.options(); err != nil {
 		return err
 	}
+	o.controllers.InternalRegistries, o.controllers.ECRRegions = o.registries.internal, o.registries.regions
 	if _, ok := os.LookupEnv("GOGC"); !ok {
 		debug.SetGCPercent(garbagePercent)
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 
 	"github.com/berth-dev/berth/controllers"
+	"github.com/berth-dev/berth/internal/policy"
 	"github.com/berth-dev/berth/internal/version"
 )
 
@@ -18,6 +19,10 @@ type registryFlags struct {
 	caFile   string
 	networks []netip.Prefix
 	mirrors  []controllers.Mirror
+	// internal are those that every organization may pull from.
+	internal []string
+	// regions are those of AWS that are not known.
+	regions []string
 }
 
 func (f *registryFlags) register(flags *flag.FlagSet) {
@@ -26,6 +31,10 @@ func (f *registryFlags) register(flags *flag.FlagSet) {
 		"system's. May be missing.")
 	flags.Func("registry-allow-network", "A private network, `CIDR`, in which registries may be. Otherwise only those with public addresses are asked, and "+
 		"none in a network of --deny-egress. May be given more than once, or as a list.", list(&f.networks, netip.ParsePrefix))
+	flags.Func("internal-registry", "A `REGISTRY` at an IP address or an internal name, such as 10.1.2.3:5000, from which every organization may pull. "+
+		"Otherwise, only those that are trusted or allow it by name may. May be given more than once, or as a list.", list(&f.internal, policy.ParseRegistry))
+	flags.Func("ecr-region", "A `REGION` of AWS with registries of Amazon ECR, beside those that this version knows. May be given more than once, or as a "+
+		"list.", list(&f.regions, controllers.ParseECRRegion))
 	flags.Func("registry-mirror", "A registry and where it is asked instead, `HOST[:PORT]=URL`, such as registry.example.com:5000=http://10.1.2.3:5000: "+
 		"over plain HTTP too, and at any address. May be given more than once, or as a list.", list(&f.mirrors, controllers.ParseMirror))
 }

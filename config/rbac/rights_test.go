@@ -99,6 +99,7 @@ var facade = []right{
 	{"delete", "berth.dev/hostclaims", "claims of what was refused; an admission policy allows only those that are not bound"},
 	{"list watch", "berth.dev/organizations", "which organizations there are, their external ids, and whose hosts require a proof"},
 	{"list watch", "namespaces", "whose Secrets are read, and whose Services have hosts of their names"},
+	{"list watch", "nodes", "their addresses, at which it connects to no mail server that a tenant names"},
 	{"create", "authorization.k8s.io/subjectaccessreviews", "to ask what a caller may do"},
 	{"impersonate:user-info", "authentication.k8s.io/users authentication.k8s.io/groups", "to act as the caller, in nothing but what follows"},
 	{"get", policies(), "to report in its readiness whether they are bound"},

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -18,16 +19,17 @@ import (
 	berthv1alpha1 "github.com/berth-dev/berth/api/v1alpha1"
 )
 
-// Addresses on the node that are not the node's: one that stands for the world outside, and that at which clouds tell their metadata.
+// Addresses on the node that are not the node's: one that stands for the world outside, and those at which clouds tell their metadata.
 const (
-	worldAddress    = "192.0.2.1"
-	metadataAddress = "169.254.169.254"
+	worldAddress      = "192.0.2.1"
+	metadataAddress   = "169.254.169.254"
+	wireServerAddress = "168.63.129.16"
 )
 
 // The doors of the node that Apps must not get through. The API server has a Service, too.
 var nodeDoors = []string{"10.96.0.1:443", "10.200.0.1:6443", "10.200.0.1:10250"}
 
-// freeNamespace is no organization. One of its Pods listens at worldAddress and metadataAddress, one reaches everything.
+// freeNamespace is no organization. One of its Pods listens at worldAddress, metadataAddress and wireServerAddress, one reaches everything.
 const freeNamespace = `
 apiVersion: v1
 kind: Namespace
@@ -47,7 +49,7 @@ spec:
     image: %[1]s
     env:
     - {name: PORT, value: "8000"}
-    - {name: ADDRESSES, value: %[2]s %[3]s}
+    - {name: ADDRESSES, value: %[2]s %[3]s %[4]s}
     securityContext:
       runAsUser: 0
       capabilities: {add: [NET_ADMIN]}
@@ -79,30 +81,31 @@ type prober struct {
 func TestIsolation(t *testing.T) {
 	t.Parallel()
 	image := pushProbe(t)
-	kubectl(t, fmt.Sprintf(freeNamespace, image, worldAddress, metadataAddress), "apply", "-f", "-")
+	kubectl(t, fmt.Sprintf(freeNamespace, image, worldAddress, metadataAddress, wireServerAddress), "apply", "-f", "-")
 	t.Cleanup(func() { removeNamespace(t, "isolation-free") })
 	const a, b = "isolation-a", "isolation-b"
 	managerOfA, managerOfB := organization(t, a), organization(t, b)
 	ofA, friend := deployProbe(t, managerOfA, "probe-a", image), deployProbe(t, managerOfA, "friend-a", image)
 	ofB := deployProbe(t, managerOfB, "probe-b", image)
 	kubectl(t, "", "wait", "-n", "isolation-free", "--for=condition=Ready", "pod/free", "pod/world", "--timeout=60s")
-	free := freeProbe()
+	free := freeProbe("isolation-free", "free")
 	apps := append(doorsOf(t, a, "probe-a"), doorsOf(t, a, "friend-a")...)
 	theirs := doorsOf(t, b, "probe-b")
-	world, metadata := worldAddress+":8000", metadataAddress+":8000"
+	world, metadata := worldAddress+":8000", []string{metadataAddress + ":8000", wireServerAddress + ":8000"}
+	unguarded := podAddress(t, "isolation-free", "free") + ":8000"
 
 	// Whoever is in no organization reaches all that is open to the world, so what A does not reach is there.
-	free.mustReach(t, "open", append(nodeDoors, world, metadata)...)
+	free.mustReach(t, "open", slices.Concat(nodeDoors, metadata, []string{world, unguarded})...)
 	free.mustReach(t, "closed", apps...)
 
 	ofA.mustReach(t, "open", append(apps, world)...)
-	ofA.mustReach(t, "closed", append(nodeDoors, metadata)...)
+	ofA.mustReach(t, "closed", slices.Concat(nodeDoors, metadata, []string{unguarded})...)
 	ofA.mustReach(t, "closed", theirs...)
 	friend.mustReach(t, "open", apps...)
 
 	ofB.mustReach(t, "open", append(theirs, world)...)
 	ofB.mustReach(t, "closed", apps...)
-	ofB.mustReach(t, "closed", append(nodeDoors, metadata)...)
+	ofB.mustReach(t, "closed", slices.Concat(nodeDoors, metadata, []string{unguarded})...)
 }
 
 // pushProbe builds the probe and returns its image.
@@ -139,12 +142,21 @@ func deployProbe(t *testing.T, c *restClient, slug, image string) prober {
 	}}
 }
 
-// freeProbe is the Pod that is in no organization, asked by way of the API server.
-func freeProbe() prober {
-	return prober{name: "free", ask: func(t *testing.T, query string) (string, error) {
+// freeProbe is a Pod that is in no organization, asked by way of the API server.
+func freeProbe(namespace, name string) prober {
+	return prober{name: name, ask: func(t *testing.T, query string) (string, error) {
 		t.Helper()
-		return kubectl(t, "", "get", "--raw", "/api/v1/namespaces/isolation-free/pods/free:8000/proxy"+query), nil
+		return kubectl(t, "", "get", "--raw", "/api/v1/namespaces/"+namespace+"/pods/"+name+":8000/proxy"+query), nil
 	}}
+}
+
+func podAddress(t *testing.T, namespace, name string) string {
+	t.Helper()
+	var pod corev1.Pod
+	if err := berth.Client.Get(t.Context(), client.ObjectKey{Namespace: namespace, Name: name}, &pod); err != nil {
+		t.Fatal(err)
+	}
+	return pod.Status.PodIP
 }
 
 // doorsOf are the ways to an App in the cluster: its Pods' addresses, its Service's address and name.

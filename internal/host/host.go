@@ -153,6 +153,20 @@ func (r Rules) isClusterInternal(host string, isNamespace func(string) bool) boo
 	return !public && isNamespace != nil && isNamespace(last)
 }
 
+// reservedDomains are top-level domains that are no public ones and yet name nothing internal: https://www.rfc-editor.org/rfc/rfc2606#section-2.
+var reservedDomains = []string{"test", "example", "invalid"}
+
+// IsInternal reports whether a server of this name is no public one: it is an IP address or what some resolvers take for one, has a single label, or is
+// below a domain that is the cluster's, a private network's or a machine's own, such as svc, local, internal or localhost.
+func (r Rules) IsInternal(name string) bool {
+	if !IsValid(name) || r.isClusterInternal(name, nil) || IsUnder(name, "home.arpa") {
+		return true
+	}
+	last := name[strings.LastIndex(name, ".")+1:]
+	_, public := publicsuffix.PublicSuffix(last)
+	return !public && !slices.Contains(reservedDomains, last)
+}
+
 // Covers reports whether clients accept a DNS name of a certificate for a host. A wildcard stands for exactly one label:
 // https://www.rfc-editor.org/rfc/rfc9525#section-6.3.
 func Covers(name, host string) bool {

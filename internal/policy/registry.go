@@ -1,11 +1,14 @@
 package policy
 
 import (
+	"fmt"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/internal/host"
 	"github.com/berth-dev/berth/internal/registry"
 )
 
@@ -14,13 +17,49 @@ var hubAliases = []string{"index.docker.io", "registry-1.docker.io", "registry.h
 
 const hub = "docker.io"
 
-// AllowsRegistry reports whether Apps of the organization may pull an image.
-func AllowsRegistry(org v1alpha1.Organization, image string) bool {
+// Registries is what the platform says of registries.
+type Registries struct {
+	// Hosts say which names are internal.
+	Hosts host.Rules
+	// Internal are the internal registries that every organization may pull from, as patterns like those of an Organization.
+	Internal []string
+}
+
+// Allows reports whether Apps of the organization may pull an image. A node connects to the registry from its own network, so one that is internal
+// has to be allowed by name, unless the organization is trusted.
+func (r Registries) Allows(org v1alpha1.Organization, image string) bool {
 	name := canonical(image)
-	if matchesAny(org.Spec.DeniedRegistries, name) {
+	allowed := org.Spec.AllowedRegistries
+	switch {
+	case matchesAny(org.Spec.DeniedRegistries, name), len(allowed) > 0 && !matchesAny(allowed, name):
 		return false
+	case Trusted(org), !r.isInternal(name[0]):
+		return true
+	default:
+		return matchesAny(slices.DeleteFunc(slices.Clone(allowed), isWildcard), name) || matchesAny(r.Internal, name)
 	}
-	return len(org.Spec.AllowedRegistries) == 0 || matchesAny(org.Spec.AllowedRegistries, name)
+}
+
+func (r Registries) isInternal(server string) bool {
+	name, _, _ := strings.Cut(server, ":")
+	return r.Hosts.IsInternal(name)
+}
+
+// isWildcard reports whether a pattern names no single host.
+func isWildcard(pattern string) bool {
+	server, _, _ := strings.Cut(pattern, "/")
+	return strings.Contains(server, "*")
+}
+
+// registryPattern is that of allowedRegistries and deniedRegistries.
+var registryPattern = regexp.MustCompile(`^[a-z0-9*]([-a-z0-9.*]*[a-z0-9*])?(:[0-9]{1,5})?(/[-a-z0-9._*]+)*$`)
+
+// ParseRegistry returns a pattern of registries, or says why it is none.
+func ParseRegistry(text string) (string, error) {
+	if !registryPattern.MatchString(text) {
+		return "", fmt.Errorf("%q is not HOST[:PORT] or HOST[:PORT]/REPOSITORY in lower case, such as 10.1.2.3:5000", text)
+	}
+	return text, nil
 }
 
 func matchesAny(patterns, name []string) bool {
@@ -33,7 +72,7 @@ func matches(pattern string, name []string) bool {
 	if len(segments) > len(name) {
 		return false
 	}
-	segments[0] = host(segments[0])
+	segments[0] = normalized(segments[0])
 	for i, segment := range segments {
 		if ok, err := path.Match(segment, name[i]); err != nil || !ok {
 			return false
@@ -47,7 +86,7 @@ func matches(pattern string, name []string) bool {
 func canonical(image string) []string {
 	server := registry.Of(image)
 	repository := strings.TrimPrefix(registry.Repository(image), server+"/")
-	server = host(server)
+	server = normalized(server)
 	if server == hub {
 		for _, alias := range append(hubAliases, hub) {
 			repository = strings.TrimPrefix(repository, alias+"/")
@@ -59,8 +98,8 @@ func canonical(image string) []string {
 	return append([]string{server}, strings.Split(repository, "/")...)
 }
 
-// host returns a registry's host in lower case, without the port that HTTPS has anyway.
-func host(server string) string {
+// normalized returns a registry's host in lower case, without the port that HTTPS has anyway.
+func normalized(server string) string {
 	name, port, _ := strings.Cut(strings.ToLower(server), ":")
 	port = strings.TrimLeft(port, "0")
 	if slices.Contains(hubAliases, name) {

@@ -14,11 +14,11 @@ import (
 	"github.com/berth-dev/berth/internal/names"
 )
 
-// routerPorts are where routers answer, HTTP and HTTPS.
-var routerPorts = [2]int32{80, 443}
-
-// IsRouterPort tells whether Pods reach this TCP port of routers that are no Pods.
-func IsRouterPort(number int32) bool { return slices.Contains(routerPorts[:], number) }
+// RouterPorts are where routers answer the world: by number, and by the names that ingress controllers give these ports where the numbers are others, as
+// Traefik does. Their other ports, such as those of metrics, dashboards and webhooks, are nothing to tenants.
+var RouterPorts = []intstr.IntOrString{
+	intstr.FromInt32(80), intstr.FromInt32(443), intstr.FromString("http"), intstr.FromString("https"), intstr.FromString("web"), intstr.FromString("websecure"),
+}
 
 // Network is what the isolation of organizations depends on.
 type Network struct {
@@ -26,10 +26,24 @@ type Network struct {
 	RouterNamespaces []string
 	// RouterNetworks are the addresses of ingress controllers that are no Pods, or that use the network of their node.
 	RouterNetworks []netip.Prefix
+	// RouterPorts are the TCP ports of routers that Pods reach. Those of RouterNetworks have no names.
+	RouterPorts []intstr.IntOrString
+	// Platform is Berth's own Namespace, whose facade Pods reach.
+	Platform string
+	// AllowedNamespaces are further Namespaces whose Pods they reach; AllNamespaces among them stands for all.
+	AllowedNamespaces []string
 	// Denied is what Pods don't reach, beside what no Pod ever does: the API server and the nodes.
 	Denied []netip.Prefix
 	// APIServers are those of Denied at which an API server answers at a port of routers. They stay denied where RouterNetworks have them too.
 	APIServers []netip.Prefix
+}
+
+// AllNamespaces stands for all Namespaces.
+const AllNamespaces = "*"
+
+// IsRouterPort reports whether Pods reach this TCP port of routers that are no Pods.
+func (n Network) IsRouterPort(number int32) bool {
+	return slices.Contains(n.RouterPorts, intstr.FromInt32(number))
 }
 
 // Where the metadata of cloud machines is told, and with it often the credentials of the machine.
@@ -40,25 +54,42 @@ var metadata = []netip.Prefix{
 	netip.MustParsePrefix("fd20:ce::254/128"),   // Google Cloud.
 }
 
+// wireServer is where Azure serves DNS, and also tells a node's settings and certificates.
+var wireServer = []netip.Prefix{netip.MustParsePrefix("168.63.129.16/32")}
+
 // linkLocal are the networks that a node has with itself and its neighbours. Clouds answer there with more than metadata.
 var linkLocal = []netip.Prefix{netip.MustParsePrefix("169.254.0.0/16"), netip.MustParsePrefix("fe80::/10")}
 
 // everywhere are all addresses: those that a NetworkPolicy leaves out have to be of the same family.
 var everywhere = []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")}
 
-// NetworkPolicy returns the isolation of an organization: its Pods are reached by the router and by each other, and reach everything but
-// the API server, the nodes and the metadata of the cloud.
+// facadeLabels are those of the facade's Pods, and facadePort is the name of the port at which they serve.
+var facadeLabels = map[string]string{"app.kubernetes.io/name": "berth-facade"}
+
+const facadePort = "https"
+
+// NetworkPolicy returns the isolation of an organization: its Pods are reached by the router and by each other, and reach each other, the router, the
+// facade and everything outside of the cluster, but not the API server, the nodes, the metadata of the cloud and the Pods of other Namespaces.
 //
-// DNS is open wherever the server is, on a node too, but for the metadata's addresses. Pods of other Namespaces are named beside all
-// addresses, since some network plugins don't take the addresses of Pods for addresses.
+// DNS is open wherever the server is, on a node too, but for the metadata's addresses. Pods are named beside all addresses, since some network plugins
+// don't take the addresses of Pods for addresses; for those that do, Denied has the networks of Pods.
 func NetworkPolicy(ns *corev1.Namespace, n Network) *networkingv1ac.NetworkPolicyApplyConfiguration {
 	egress := []*networkingv1ac.NetworkPolicyEgressRuleApplyConfiguration{
 		networkingv1ac.NetworkPolicyEgressRule().
-			WithTo(networkingv1ac.NetworkPolicyPeer().WithNamespaceSelector(metav1ac.LabelSelector())).
-			WithTo(allBut(slices.Concat(metadata, linkLocal, n.Denied))...),
+			WithTo(networkingv1ac.NetworkPolicyPeer().WithPodSelector(metav1ac.LabelSelector())).
+			WithTo(inNamespaces(n.AllowedNamespaces)...).
+			WithTo(allBut(slices.Concat(metadata, wireServer, linkLocal, n.Denied))...),
 		networkingv1ac.NetworkPolicyEgressRule().
+			WithTo(networkingv1ac.NetworkPolicyPeer().WithNamespaceSelector(metav1ac.LabelSelector())).
 			WithTo(allBut(metadata)...).
-			WithPorts(port(corev1.ProtocolUDP, 53), port(corev1.ProtocolTCP, 53)),
+			WithPorts(dnsPorts()...),
+	}
+	if to := inNamespaces(n.RouterNamespaces); len(to) > 0 && len(n.RouterPorts) > 0 {
+		egress = append(egress, networkingv1ac.NetworkPolicyEgressRule().WithTo(to...).WithPorts(tcp(n.RouterPorts)...))
+	}
+	if n.Platform != "" {
+		facade := inNamespaces([]string{n.Platform})[0].WithPodSelector(metav1ac.LabelSelector().WithMatchLabels(facadeLabels))
+		egress = append(egress, networkingv1ac.NetworkPolicyEgressRule().WithTo(facade).WithPorts(tcp([]intstr.IntOrString{intstr.FromString(facadePort)})...))
 	}
 	egress = append(egress, routers(n)...)
 	return networkingv1ac.NetworkPolicy(names.OrganizationObject, ns.GetName()).
@@ -76,24 +107,33 @@ func visitors(n Network) []*networkingv1ac.NetworkPolicyPeerApplyConfiguration {
 	peers := []*networkingv1ac.NetworkPolicyPeerApplyConfiguration{
 		networkingv1ac.NetworkPolicyPeer().WithPodSelector(metav1ac.LabelSelector()),
 	}
-	if names := sorted(n.RouterNamespaces); len(names) > 0 {
-		peers = append(peers, networkingv1ac.NetworkPolicyPeer().WithNamespaceSelector(metav1ac.LabelSelector().
-			WithMatchExpressions(metav1ac.LabelSelectorRequirement().
-				WithKey(corev1.LabelMetadataName).WithOperator(metav1.LabelSelectorOpIn).WithValues(names...))))
+	return append(append(peers, inNamespaces(n.RouterNamespaces)...), blocks(n.RouterNetworks)...)
+}
+
+// inNamespaces returns a peer for all Pods of some Namespaces; none if there are no Namespaces.
+func inNamespaces(all []string) []*networkingv1ac.NetworkPolicyPeerApplyConfiguration {
+	namespaces := metav1ac.LabelSelector()
+	switch names := sorted(all); {
+	case len(names) == 0:
+		return nil
+	case !slices.Contains(names, AllNamespaces):
+		namespaces.WithMatchExpressions(metav1ac.LabelSelectorRequirement().
+			WithKey(corev1.LabelMetadataName).WithOperator(metav1.LabelSelectorOpIn).WithValues(names...))
 	}
-	return append(peers, blocks(n.RouterNetworks)...)
+	return []*networkingv1ac.NetworkPolicyPeerApplyConfiguration{networkingv1ac.NetworkPolicyPeer().WithNamespaceSelector(namespaces)}
 }
 
 // routers let Pods reach the routers that are no Pods, as the world does. Their networks may be as wide as that of all nodes, so what nobody
 // reaches at these ports is left out.
 func routers(n Network) []*networkingv1ac.NetworkPolicyEgressRuleApplyConfiguration {
-	peers := without(n.RouterNetworks, slices.Concat(metadata, linkLocal, n.APIServers))
-	if len(peers) == 0 { // A rule without peers would be about everybody.
+	peers := without(n.RouterNetworks, slices.Concat(metadata, wireServer, linkLocal, n.APIServers))
+	numbers := slices.DeleteFunc(slices.Clone(n.RouterPorts), func(p intstr.IntOrString) bool { return p.Type != intstr.Int })
+	if len(peers) == 0 || len(numbers) == 0 { // A rule without peers would be about everybody, and one without ports about all of them.
 		return nil
 	}
 	return []*networkingv1ac.NetworkPolicyEgressRuleApplyConfiguration{networkingv1ac.NetworkPolicyEgressRule().
 		WithTo(peers...).
-		WithPorts(port(corev1.ProtocolTCP, routerPorts[0]), port(corev1.ProtocolTCP, routerPorts[1]))}
+		WithPorts(tcp(numbers)...)}
 }
 
 func blocks(networks []netip.Prefix) []*networkingv1ac.NetworkPolicyPeerApplyConfiguration {
@@ -146,6 +186,22 @@ func essential(networks []netip.Prefix) []netip.Prefix {
 	return kept
 }
 
-func port(protocol corev1.Protocol, number int32) *networkingv1ac.NetworkPolicyPortApplyConfiguration {
-	return networkingv1ac.NetworkPolicyPort().WithProtocol(protocol).WithPort(intstr.FromInt32(number))
+// dnsPorts are those of DNS servers: the usual one, and those of Pods that serve behind another.
+func dnsPorts() []*networkingv1ac.NetworkPolicyPortApplyConfiguration {
+	return []*networkingv1ac.NetworkPolicyPortApplyConfiguration{
+		port(corev1.ProtocolUDP, intstr.FromInt32(53)), port(corev1.ProtocolTCP, intstr.FromInt32(53)),
+		port(corev1.ProtocolUDP, intstr.FromString("dns")), port(corev1.ProtocolTCP, intstr.FromString("dns-tcp")),
+	}
+}
+
+func tcp(numbers []intstr.IntOrString) []*networkingv1ac.NetworkPolicyPortApplyConfiguration {
+	var all []*networkingv1ac.NetworkPolicyPortApplyConfiguration
+	for _, n := range numbers {
+		all = append(all, port(corev1.ProtocolTCP, n))
+	}
+	return all
+}
+
+func port(protocol corev1.Protocol, number intstr.IntOrString) *networkingv1ac.NetworkPolicyPortApplyConfiguration {
+	return networkingv1ac.NetworkPolicyPort().WithProtocol(protocol).WithPort(number)
 }

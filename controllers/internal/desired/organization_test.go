@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/berth-dev/berth/internal/access"
 )
@@ -43,12 +44,19 @@ func TestOrganization(t *testing.T) {
 		"defaults":            Defaults(ns, cpu, memory("512Mi")),
 		"defaults-limits":     Defaults(ns, nil, memory("512Mi")),
 		"defaults-requests":   Defaults(ns, cpu, nil),
-		"network":             NetworkPolicy(ns, Network{RouterNamespaces: []string{"traefik"}}),
+		"network":             NetworkPolicy(ns, Network{RouterNamespaces: []string{"traefik"}, RouterPorts: RouterPorts, Platform: "berth-system"}),
+		"network-allowed": NetworkPolicy(ns, Network{
+			RouterNamespaces: []string{"traefik"}, RouterPorts: []intstr.IntOrString{intstr.FromString("public")},
+			RouterNetworks: prefixes("192.0.2.7/32"), AllowedNamespaces: []string{"queues", "databases", "queues"},
+		}),
+		"network-open": NetworkPolicy(ns, Network{RouterNamespaces: []string{"traefik"}, AllowedNamespaces: []string{"databases", AllNamespaces}}),
 		"network-node": NetworkPolicy(ns, Network{
+			RouterPorts:    RouterPorts,
 			RouterNetworks: prefixes("192.0.2.9/32", "192.0.2.7/32", "2001:db8::7/128"),
 			Denied:         prefixes("192.0.2.7/32", "10.96.0.1/32", "2001:db8::7/128", "192.0.2.7/32"),
 		}),
 		"network-wide": NetworkPolicy(ns, Network{
+			RouterPorts:    RouterPorts,
 			RouterNetworks: prefixes("10.0.0.0/16", "192.0.2.7/32", "169.254.0.0/16", "::/0"),
 			Denied:         prefixes("10.0.3.4/32", "10.96.0.1/32", "192.0.2.7/32"),
 			APIServers:     prefixes("10.0.3.4/32", "10.96.0.1/32", "192.0.2.7/32"),

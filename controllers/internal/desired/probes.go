@@ -45,13 +45,26 @@ func probesOf(app *v1alpha1.App) (probes, error) {
 		if own.from == nil {
 			continue
 		}
-		probe, err := convert[corev1ac.ProbeApplyConfiguration](own.from)
+		probe, err := convert[corev1ac.ProbeApplyConfiguration](withoutHost(own.from))
 		if err != nil {
 			return p, err
 		}
 		*own.to = probe
 	}
 	return p, nil
+}
+
+// withoutHost returns a probe that asks the App's own Pods. The kubelet asks any host that a probe names, from the node's network. The API server
+// refuses one, but does not look again at Apps that had it before.
+func withoutHost(probe *corev1.Probe) *corev1.Probe {
+	own := probe.DeepCopy()
+	if own.HTTPGet != nil {
+		own.HTTPGet.Host = ""
+	}
+	if own.TCPSocket != nil {
+		own.TCPSocket.Host = ""
+	}
+	return own
 }
 
 // portProbe returns a probe that succeeds if the App's port accepts connections.

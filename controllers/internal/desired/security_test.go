@@ -104,3 +104,44 @@ func TestProbes(t *testing.T) {
 		})
 	}
 }
+
+// An App that was stored before hosts of probes were refused has its own Pods asked.
+func TestProbesAskTheAppsOwnPods(t *testing.T) {
+	t.Parallel()
+	get := &corev1.HTTPGetAction{Host: "169.254.169.254", Path: "/", HTTPHeaders: []corev1.HTTPHeader{{Name: "Host", Value: "www.example.com"}}}
+	cases := map[string]struct {
+		handler, want corev1.ProbeHandler
+	}{
+		"HTTP": {
+			corev1.ProbeHandler{HTTPGet: get},
+			corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{Path: "/", HTTPHeaders: get.HTTPHeaders}},
+		},
+		"TCP":  {corev1.ProbeHandler{TCPSocket: &corev1.TCPSocketAction{Host: "127.0.0.1"}}, corev1.ProbeHandler{TCPSocket: &corev1.TCPSocketAction{}}},
+		"GRPC": {corev1.ProbeHandler{GRPC: &corev1.GRPCAction{Port: 80}}, corev1.ProbeHandler{GRPC: &corev1.GRPCAction{Port: 80}}},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			own := &corev1.Probe{ProbeHandler: tc.handler}
+			app := testApp(func(a *v1alpha1.App) {
+				a.Spec.StartupProbe, a.Spec.ReadinessProbe, a.Spec.LivenessProbe = own, own, own
+			})
+			before := app.DeepCopy()
+			c, err := container(app, Tenant{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := convert[corev1.Container](c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := &corev1.Probe{ProbeHandler: tc.want}
+			if diff := cmp.Diff([]*corev1.Probe{want, want, want}, []*corev1.Probe{got.StartupProbe, got.ReadinessProbe, got.LivenessProbe}); diff != "" {
+				t.Errorf("startup, readiness and liveness probe (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(before, app); diff != "" {
+				t.Errorf("the App itself was changed (-before +after):\n%s", diff)
+			}
+		})
+	}
+}

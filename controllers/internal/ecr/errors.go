@@ -33,6 +33,7 @@ const maxSaid = 400
 const (
 	tooSlow     = "AWS doesn't answer in time."
 	unreachable = "AWS can't be reached."
+	tooMany     = "Other roles wait for an answer of AWS."
 	ended       = "By the platform's clock, the token that AWS gives has ended already."
 )
 

@@ -24,6 +24,11 @@ const (
 	// patience is for how long a caller waits for that. AWS may be slow, but then other Apps shall not wait for a worker. Once it has ended,
 	// nobody waits for the region until AWS has answered in time again.
 	patience = 10 * time.Second
+	// glance is for how long a caller waits while maxWaiting others do, since each holds a worker. AWS answers within it.
+	glance     = time.Second
+	maxWaiting = 2
+	// maxFetches is how many tokens are asked for at the same time, and maxOfOrganization how many of one organization's.
+	maxFetches, maxOfOrganization = 32, 8
 	// pendingRetry is when a caller whose patience has ended asks again.
 	pendingRetry = 5 * time.Second
 
@@ -60,6 +65,13 @@ type Tokens struct {
 	entries map[Role]*entry
 	// slow are the regions that AWS last didn't answer in time for.
 	slow map[string]bool
+	// further are regions beside those that AWS is known to have.
+	further map[string]bool
+	// waiting is how many callers wait for an answer.
+	waiting int
+	// fetches counts those under way, by the external id of their organization and in all.
+	fetches map[string]int
+	all     int
 }
 
 // entry is what is known of a role.
@@ -73,10 +85,13 @@ type entry struct {
 	retryAt  time.Time
 }
 
-// New returns Tokens without any.
-func New(c clock.PassiveClock) *Tokens {
-	return &Tokens{clock: c, entries: map[Role]*entry{}, slow: map[string]bool{}}
+// New returns Tokens without any. AWS has the further regions as well.
+func New(c clock.PassiveClock, further ...string) *Tokens {
+	return &Tokens{clock: c, entries: map[Role]*entry{}, slow: map[string]bool{}, fetches: map[string]int{}, further: regionSet(further...)}
 }
+
+// KnowsRegion reports whether AWS has a region.
+func (t *Tokens) KnowsRegion(name string) bool { return regions[name] || t.further[name] }
 
 // Get returns a token for a role. Those that were issued at the time refused, or before, are taken not to work any more; zero if there is
 // nothing against them. The session is the name that AWS logs for the call, if there is one: as tokens are shared, it is that of the first
@@ -94,35 +109,32 @@ func (t *Tokens) Get(ctx context.Context, role Role, session string, refused tim
 		}
 		return t.fetch(context.WithoutCancel(ctx), role, session, refused)
 	})
-	waited, stop := context.WithTimeout(ctx, t.patience(role.Region))
+	patience, done := t.wait(role.Region)
+	defer done()
+	waited, stop := context.WithTimeout(ctx, patience)
 	defer stop()
 	select {
 	case answer := <-fetched:
 		token, _ := answer.Val.(Token)
 		return token, answer.Err
 	case <-waited.Done():
-		return t.giveUp(ctx, role)
+		return t.giveUp(ctx, role, patience)
 	}
-}
-
-// patience returns for how long a caller may wait for an answer.
-func (t *Tokens) patience(region string) time.Duration {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.slow[region] {
-		return 0
-	}
-	return patience
 }
 
 // giveUp returns what there is for a caller whose patience, or context, has ended.
-func (t *Tokens) giveUp(ctx context.Context, role Role) (Token, error) {
+func (t *Tokens) giveUp(ctx context.Context, role Role, waited time.Duration) (Token, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if ctx.Err() == nil {
+	if ctx.Err() == nil && waited == patience {
 		t.slow[role.Region] = true
 	}
-	failure := &Error{Kind: Unavailable, Said: tooSlow, RetryAfter: pendingRetry}
+	return t.pending(role, tooSlow)
+}
+
+// pending returns what there is for a caller that comes again soon; the lock is held.
+func (t *Tokens) pending(role Role, said string) (Token, error) {
+	failure := &Error{Kind: Unavailable, Said: said, RetryAfter: pendingRetry}
 	if e, ok := t.entries[role]; ok {
 		return e.holding(t.clock.Now()), failure
 	}
@@ -154,6 +166,12 @@ func (t *Tokens) known(role Role, refused time.Time) (Token, error, bool) { //no
 
 // fetch asks AWS and keeps what comes of it.
 func (t *Tokens) fetch(ctx context.Context, role Role, session string, refused time.Time) (Token, error) {
+	if !t.begin(role.ExternalID) {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		return t.pending(role, tooMany)
+	}
+	defer t.end(role.ExternalID)
 	ctx, stop := context.WithTimeout(ctx, fetchTimeout)
 	defer stop()
 	issued := t.clock.Now()

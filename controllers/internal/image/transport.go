@@ -56,6 +56,8 @@ type Options struct {
 	Authorities []byte
 	// Networks are private networks in which registries may be; Denied are public ones in which they may not be.
 	Networks, Denied []netip.Prefix
+	// Platform returns the networks of the platform at the moment, in which registries may not be either. Nil: there are none.
+	Platform func(ctx context.Context) ([]netip.Prefix, error)
 	// Mirrors are asked in place of registries.
 	Mirrors []Mirror
 	// UserAgent is what the client calls itself.
@@ -109,7 +111,7 @@ func newTransport(o Options) (http.RoundTripper, error) {
 		plain[m.URL.Host] = plain[m.URL.Host] || m.URL.Scheme == "http"
 		trusted[withPort(m.URL)] = true
 	}
-	public, direct := egress.New(egress.Options{Allowed: o.Networks, Denied: o.Denied}), &net.Dialer{}
+	public, direct := egress.New(egress.Options{Allowed: o.Networks, Denied: o.Denied, Platform: o.Platform}), &net.Dialer{}
 	return &guarded{plain: plain, next: &http.Transport{
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 			ctx, cancel := context.WithTimeout(ctx, connectTimeout)

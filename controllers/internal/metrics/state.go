@@ -23,10 +23,13 @@ var (
 		"Domains by organization, state (ready, reconciling or stalled) and the reason of their Ready condition.",
 		[]string{"organization", "state", "reason"}, nil)
 	certificates = prometheus.NewDesc("berth_certificate_expiration_timestamp_seconds",
-		"When the certificate ends that an App's default host, or a Domain, serves, in seconds since 1970.",
+		"When the certificate ends that an App's default host, or a Domain, serves, in seconds since 1970. Of each organization those that end first.",
 		[]string{"organization", "kind", "name", "type"}, nil)
+	certificateCount = prometheus.NewDesc("berth_certificates",
+		"Certificates that default hosts of Apps and Domains serve, by organization.",
+		[]string{"organization"}, nil)
 	pullTokens = prometheus.NewDesc("berth_pull_token_expiration_timestamp_seconds",
-		"When the token ends that an App's image is pulled with from Amazon ECR, in seconds since 1970.",
+		"When the token ends that an App's image is pulled with from Amazon ECR, in seconds since 1970. Of each organization those that end first.",
 		[]string{"organization", "app"}, nil)
 )
 
@@ -46,7 +49,7 @@ type State struct {
 
 // Describe tells of which metrics there may be some.
 func (*State) Describe(descriptions chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{apps, domains, certificates, pullTokens} {
+	for _, d := range []*prometheus.Desc{apps, domains, certificates, certificateCount, pullTokens} {
 		descriptions <- d
 	}
 }
@@ -59,8 +62,13 @@ func (s *State) Collect(found chan<- prometheus.Metric) {
 		return
 	}
 	s.collectApps(found)
-	s.collectDomains(found)
-	s.collectCertificates(found)
+	certified := ends{}
+	s.collectDomains(found, certified)
+	s.addCertificates(certified)
+	certified.collect(found, certificates)
+	for organization, all := range certified {
+		found <- prometheus.MustNewConstMetric(certificateCount, prometheus.GaugeValue, float64(len(all)), organization)
+	}
 	s.collectTokens(found)
 }
 
@@ -98,25 +106,25 @@ func (s *State) collectApps(found chan<- prometheus.Metric) {
 	n.collect(found, apps)
 }
 
-func (s *State) collectDomains(found chan<- prometheus.Metric) {
+func (s *State) collectDomains(found chan<- prometheus.Metric, certified ends) {
 	n := counts{}
 	for domain := range all[*v1alpha1.Domain](s.Domains) {
 		n.add(domain, domain.Status.Conditions)
 		if c := domain.Status.Certificate; c != nil && c.NotAfter != nil {
-			found <- at(certificates, c.NotAfter.Time, domain.Namespace, "Domain", domain.Name, string(c.Type))
+			certified.add(domain.Namespace, c.NotAfter.Time, "Domain", domain.Name, string(c.Type))
 		}
 	}
 	n.collect(found, domains)
 }
 
-// collectCertificates shows those of the default hosts of Apps; the status of a Domain says when its own ends.
-func (s *State) collectCertificates(found chan<- prometheus.Metric) {
+// addCertificates adds those of the default hosts of Apps; the status of a Domain says when its own ends.
+func (s *State) addCertificates(certified ends) {
 	for c := range all[*cmv1.Certificate](s.Certificates) {
 		owner := metav1.GetControllerOfNoCopy(c)
 		if owner == nil || owner.Kind != "App" || !isBerths(owner) || c.Status.NotAfter == nil {
 			continue
 		}
-		found <- at(certificates, c.Status.NotAfter.Time, c.Namespace, "App", owner.Name, string(v1alpha1.CertificateDefault))
+		certified.add(c.Namespace, c.Status.NotAfter.Time, "App", owner.Name, string(v1alpha1.CertificateDefault))
 	}
 }
 
@@ -126,6 +134,7 @@ func isBerths(owner *metav1.OwnerReference) bool {
 }
 
 func (s *State) collectTokens(found chan<- prometheus.Metric) {
+	tokens := ends{}
 	for secret := range all[*corev1.Secret](s.Secrets) {
 		// People may make Secrets with any label, and two series of the same labels would fail the scrape as a whole: the name is unique.
 		app := secret.Labels[v1alpha1.LabelApp]
@@ -134,13 +143,10 @@ func (s *State) collectTokens(found chan<- prometheus.Metric) {
 		}
 		// A login without an end has no such annotation.
 		if end, err := time.Parse(time.RFC3339, secret.Annotations[v1alpha1.AnnotationExpiresAt]); err == nil {
-			found <- at(pullTokens, end, secret.Namespace, app)
+			tokens.add(secret.Namespace, end, app)
 		}
 	}
-}
-
-func at(d *prometheus.Desc, end time.Time, labels ...string) prometheus.Metric {
-	return prometheus.MustNewConstMetric(d, prometheus.GaugeValue, float64(end.Unix()), labels...)
+	tokens.collect(found, pullTokens)
 }
 
 // all yields what a cache has of a type.

@@ -114,6 +114,7 @@ func TestState(t *testing.T) {
 			"berth_certificate_expiration_timestamp_seconds App one a Default":               at,
 			"berth_certificate_expiration_timestamp_seconds Domain www.example.com a Custom": at,
 			"berth_pull_token_expiration_timestamp_seconds web a":                            at,
+			"berth_certificates a":                                                           2,
 		}},
 	}
 	for name, tc := range cases {
@@ -125,6 +126,39 @@ func TestState(t *testing.T) {
 				t.Errorf("metrics: -want, +got:\n%s", diff)
 			}
 		})
+	}
+}
+
+// However many Apps and Domains a tenant makes, it has few series, those that somebody has to act on.
+func TestSeriesAreBounded(t *testing.T) {
+	t.Parallel()
+	s := state(true)
+	var domains, certificates, secrets list
+	for i := range 100 {
+		ends := metav1.NewTime(end.Add(-time.Duration(i) * time.Hour))
+		name := fmt.Sprintf("made-%02d", i)
+		domains = append(domains, &v1alpha1.Domain{ObjectMeta: named("b", name), Status: v1alpha1.DomainStatus{
+			Certificate: &v1alpha1.DomainCertificate{Type: v1alpha1.CertificateDefault, NotAfter: &ends},
+		}})
+		issued := cmv1.CertificateStatus{NotAfter: &ends}
+		certificates = append(certificates, &cmv1.Certificate{ObjectMeta: ownedBy("berth.dev/v1alpha1", "App", name), Status: issued})
+		secret := pullSecret(v1alpha1.SecretPull, ends.Format(time.RFC3339))
+		secret.Name, secret.Labels[v1alpha1.LabelApp] = names.PullSecret(name), name
+		secrets = append(secrets, secret)
+	}
+	s.Apps, s.Domains, s.Certificates, s.Secrets = list{}, domains, certificates, secrets
+	registry := prometheus.NewPedanticRegistry()
+	registry.MustRegister(s)
+	got := flat(testmetrics.Of(t, registry))
+	want := map[string]float64{"berth_certificates a": 100, "berth_certificates b": 100, "berth_domains b reconciling ": 100}
+	for i := 80; i < 100; i++ { // What ends first.
+		at := float64(end.Add(-time.Duration(i) * time.Hour).Unix())
+		want[fmt.Sprintf("berth_certificate_expiration_timestamp_seconds App made-%02d a Default", i)] = at
+		want[fmt.Sprintf("berth_certificate_expiration_timestamp_seconds Domain made-%02d b Default", i)] = at
+		want[fmt.Sprintf("berth_pull_token_expiration_timestamp_seconds made-%02d a", i)] = at
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("metrics: -want, +got:\n%s", diff)
 	}
 }
 

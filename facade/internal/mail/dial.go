@@ -37,7 +37,9 @@ func (b *bounded) Read(p []byte) (int, error) {
 func (r *route) dial(ctx context.Context) (net.Conn, error) {
 	within, cancel := context.WithTimeout(ctx, min(connectTimeout, r.sender.timeout))
 	defer cancel()
-	connect := egress.New(egress.Options{Allowed: r.sender.networks, Resolver: r.sender.resolver}).DialContext
+	allowed := r.sender.egress
+	allowed.Resolver = r.sender.resolver
+	connect := egress.New(allowed).DialContext
 	if r.settings.Platform {
 		connect = (&net.Dialer{Resolver: r.sender.resolver}).DialContext
 	}

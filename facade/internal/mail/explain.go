@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -33,6 +34,10 @@ func (s *Sender) explain(ctx context.Context, settings Settings, err error) erro
 			return apierr.Field(wire.FieldFrom, unable.Error())
 		}
 		return apierr.BadRequest(unable.Error())
+	}
+	if egress.IsProhibitedPort(err) {
+		return apierr.Field(wire.FieldPort, fmt.Sprintf("The platform connects to mail servers at the ports %s only, not at %d. Choose another port, or ask the "+
+			"platform's administrators to allow it.", ports(s.egress.Ports), settings.Port))
 	}
 	detail := s.wayProblem(ctx, settings, err)
 	if settings.Platform {
@@ -74,6 +79,15 @@ func (s *Sender) wayProblem(ctx context.Context, settings Settings, err error) s
 		return fmt.Sprintf("No connection to the %s: %s.", server, clean(rootOf(failed).Error()))
 	}
 	return fmt.Sprintf("It was not possible to speak SMTP with the %s.", server)
+}
+
+// ports lists ports in words.
+func ports(numbers []uint16) string {
+	var texts []string
+	for _, n := range slices.Compact(slices.Sorted(slices.Values(numbers))) {
+		texts = append(texts, fmt.Sprint(n))
+	}
+	return strings.Join(texts, ", ")
 }
 
 // waited is how long a server had time.

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"net"
 	netmail "net/mail"
-	"net/netip"
 	"time"
 
 	gomail "github.com/wneessen/go-mail"
@@ -18,6 +17,7 @@ import (
 	"github.com/berth-dev/berth/facade/internal/mailbox"
 	"github.com/berth-dev/berth/facade/internal/wire"
 	"github.com/berth-dev/berth/internal/authorities"
+	"github.com/berth-dev/berth/internal/egress"
 )
 
 // DefaultTimeout is how long a server may take for each step, such as its greeting. Some greet late on purpose, to be rid of senders who don't
@@ -34,8 +34,8 @@ type Options struct {
 	Name string
 	// Authorities are certificates, PEM, that servers' certificates may be signed by beside those that the system trusts. May be empty.
 	Authorities []byte
-	// Networks are those in which apps' servers may be though they are inside: private ones, loopback and the like.
-	Networks []netip.Prefix
+	// Egress says which servers of apps may be connected to, and at which ports.
+	Egress egress.Options
 	// Timeout bounds each step of a server; twice as much bounds a message. Default: DefaultTimeout.
 	Timeout time.Duration
 }
@@ -44,7 +44,7 @@ type Options struct {
 type Sender struct {
 	name     string
 	roots    *x509.CertPool
-	networks []netip.Prefix
+	egress   egress.Options
 	limit    limit
 	resolver *net.Resolver
 	timeout  time.Duration
@@ -62,7 +62,7 @@ func New(options Options) (*Sender, error) {
 	timeout := cmp.Or(options.Timeout, DefaultTimeout)
 	return &Sender{
 		name: options.Name, roots: roots, limit: limit{now: time.Now}, timeout: timeout, patience: min(patience, timeout), tlsPorts: []int{465, 2465},
-		networks: options.Networks,
+		egress: options.Egress,
 	}, nil
 }
 

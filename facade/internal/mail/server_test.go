@@ -254,7 +254,7 @@ func newSender(t *testing.T, s *server, networks ...string) *Sender {
 	t.Helper()
 	options := Options{Name: "apps.example.com", Authorities: s.authority, Timeout: patient}
 	for _, network := range networks {
-		options.Networks = append(options.Networks, netip.MustParsePrefix(network))
+		options.Egress.Allowed = append(options.Egress.Allowed, netip.MustParsePrefix(network))
 	}
 	sender, err := New(options)
 	if err != nil {

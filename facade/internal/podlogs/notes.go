@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/internal/pullerror"
 )
 
 // maxNote is the most bytes of a message that a note repeats.
@@ -69,9 +70,17 @@ func notes(pod *corev1.Pod, previous bool) (ended, waits []line) {
 		ended = append(ended, endOf(pod, now))
 	}
 	if state := status.State.Waiting; state != nil && !starting[state.Reason] {
-		waits = append(waits, waiting(pod, "waits", state.Reason, state.Message))
+		waits = append(waits, waiting(pod, "waits", state.Reason, waitsFor(state)))
 	}
 	return ended, waits
+}
+
+// waitsFor says what a container waits for: in the kubelet's words, unless it is an image.
+func waitsFor(state *corev1.ContainerStateWaiting) string {
+	if pullerror.IsReason(state.Reason) {
+		return pullerror.Parse(state.Reason, state.Message).Error()
+	}
+	return state.Message
 }
 
 // waiting is a note about the present, which is summed up with those of other Pods for the same reason.

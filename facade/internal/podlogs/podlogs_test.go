@@ -170,7 +170,12 @@ func TestNotes(t *testing.T) {
 			last:     ended(1, "Error", ""),
 			want:     "[web ended with exit code 1: Error]\n",
 		},
-		"NoImage": {state: waiting("ImagePullBackOff", "not found"), want: "[web waits: ImagePullBackOff: not found]\n"},
+		"NoImage": {state: waiting("ErrImagePull", "a: not found"), want: "[web waits: ErrImagePull: The registry does not have the image.]\n"},
+		"NoRegistry": {
+			reason: "What answers in the node's network is not told.",
+			state:  waiting("ErrImagePull", "dial tcp 10.0.0.5:6443: connect: connection refused"),
+			want:   "[web waits: ErrImagePull: The registry cannot be reached, or does not answer as a registry.]\n",
+		},
 		"Evicted": {pod: corev1.PodStatus{Reason: "Evicted", Message: "low on memory"}, want: "[web failed: Evicted: low on memory]\n"},
 		"Unscheduled": {
 			pod: corev1.PodStatus{

@@ -122,7 +122,8 @@ func NewScheme() *runtime.Scheme {
 	return scheme
 }
 
-// cacheOptions say what is kept in memory: all Apps, Domains and Organizations, and the metadata of all Namespaces. For Secrets, secretOptions do.
+// cacheOptions say what is kept in memory: all Apps, Domains and Organizations, the metadata of all Namespaces, and the addresses
+// of all Nodes. For Secrets, secretOptions do.
 func cacheOptions(scheme *runtime.Scheme) cache.Options {
 	return cache.Options{
 		Scheme:                      scheme,
@@ -132,6 +133,7 @@ func cacheOptions(scheme *runtime.Scheme) cache.Options {
 			&v1alpha1.Domain{}:       {Transform: keepSetters},
 			&v1alpha1.Organization{}: {Transform: cache.TransformStripManagedFields()},
 			&corev1.Namespace{}:      {Transform: keepOfNamespace},
+			&corev1.Node{}:           {Transform: keepOfNode},
 		},
 	}
 }
@@ -230,6 +232,7 @@ func (s *Store) watch(ctx context.Context) error {
 
 		&v1alpha1.Organization{}: s.changes.handler(),
 		&corev1.Namespace{}:      s.changes.handler(),
+		&corev1.Node{}:           toolscache.ResourceEventHandlerFuncs{},
 	} {
 		informer, err := s.cache.GetInformer(ctx, object)
 		if err != nil {

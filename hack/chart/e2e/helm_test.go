@@ -52,7 +52,7 @@ func values(tags map[string]string) map[string]any {
 		"image":            map[string]any{"registry": s.ImageRegistry},
 		"issuer":           map[string]any{"name": s.Issuer},
 		"routerNamespaces": []any{}, "routerNetworks": list(s.RouterNetworks),
-		"registries": map[string]any{"mirrors": list(s.RegistryMirrors)},
+		"registries": map[string]any{"mirrors": list(s.RegistryMirrors), "internal": list(s.InternalRegistries)},
 		"operator":   map[string]any{"image": image("operator")},
 		"facade": map[string]any{
 			"image":       image("facade"),

@@ -36,6 +36,7 @@ configMapGenerator:
   - ROUTER_NAMESPACE=
   - ROUTER_NETWORK=%[7]s
   - REGISTRY_MIRRORS=%[8]s
+  - INTERNAL_REGISTRIES=%[9]s
 patches:
 - target: {kind: Certificate, name: berth-facade}
   patch: |
@@ -78,7 +79,7 @@ func writeOverlay(t *testing.T) string {
 	t.Helper()
 	s := berth.Settings()
 	text := fmt.Sprintf(overlay, s.ImageRegistry, s.ImageTags["operator"], s.ImageTags["facade"], berth.Env.BaseDomain, s.Issuer, s.IngressClass,
-		strings.Join(s.RouterNetworks, ","), strings.Join(s.RegistryMirrors, ","))
+		strings.Join(s.RouterNetworks, ","), strings.Join(s.RegistryMirrors, ","), strings.Join(s.InternalRegistries, ","))
 	dir := t.TempDir()
 	if err := manifests.Write(dir, filepath.Join(root, "config"), text); err != nil {
 		t.Fatal(err)

@@ -79,9 +79,20 @@ var table = []value{
 		doc: "The networks of other ingress controllers, such as those that use the network of their node: [10.1.0.0/16].",
 	},
 	{
+		path: "routerPorts", schema: list(word), setting: "ROUTER_PORTS",
+		doc: "The public TCP ports of ingress controllers, which Apps reach as the world does: numbers, and the names that their Pods give them, " +
+			"such as [\"8000\", websecure]. Empty: 80, 443, http, https, web and websecure.",
+	},
+	{
+		path: "allowEgressNamespaces", schema: list(word), setting: "ALLOW_EGRESS_NAMESPACES",
+		doc: "Namespaces whose Pods Apps reach, beside their own. [\"*\"] stands for all.",
+	},
+	{
 		path: "denyEgress", schema: list(word), setting: "DENY_EGRESS",
-		doc: "Networks that Pods of Apps don't reach, beside the API server, the nodes and the metadata of clouds. The one that all nodes lie in, " +
-			"if there is one, saves the organizations' NetworkPolicies from having a line for each node.",
+		doc: "Networks that Pods of Apps don't reach, beside the API server, the nodes with their Pod networks and the metadata of clouds: the networks of " +
+			"Pods and Services, say, where the network plugin does not take them from the nodes. Test e-mails and registries of images " +
+			"are not connected to in them either. The one that all nodes lie in, if there is one, saves the organizations' NetworkPolicies from " +
+			"having a line for each node.",
 	},
 	{
 		path: "verifyDomains", schema: boolean, preset: true, setting: "VERIFY_DOMAINS",
@@ -110,6 +121,15 @@ var table = []value{
 	{
 		path: "registries.networks", schema: list(word), setting: "REGISTRY_NETWORKS",
 		doc: "Private networks in which registries may be. Others are asked at public addresses alone.",
+	},
+	{
+		path: "registries.internal", schema: list(word), setting: "INTERNAL_REGISTRIES",
+		doc: "Registries at IP addresses and internal names from which every organization may pull: [10.1.2.3:5000]. Other such registries have to be " +
+			"allowed by name in an Organization that is not trusted.",
+	},
+	{
+		path: "registries.ecrRegions", schema: list(word), setting: "ECR_REGIONS",
+		doc: "Regions of AWS with registries of Amazon ECR, beside those that this version knows.",
 	},
 	{path: "clusterDomain", schema: domain, setting: "CLUSTER_DOMAIN", doc: "The DNS domain of the cluster, in which no tenant can have a host."},
 	{
@@ -157,6 +177,10 @@ var table = []value{
 	{path: "mail.host", schema: text, setting: "DEFAULT_EMAIL_HOST", doc: "The server's name or address. Empty: there is none."},
 	{path: "mail.port", schema: port, setting: "DEFAULT_EMAIL_PORT", doc: "Its port."},
 	{path: "mail.user", schema: text, setting: "DEFAULT_EMAIL_HOST_USER", doc: "Who to log in as. Empty: without a login."},
+	{
+		path: "mail.allowPorts", schema: list(port), setting: "EMAIL_PORTS",
+		doc: "Ports at which Domains may have mail servers of their own, beside 25, 465, 587 and 2525.",
+	},
 	{
 		path: "mail.existingSecret", schema: text, preset: "",
 		doc: "A Secret with that user's password in the key password and, for servers with certificates of private " +
@@ -265,32 +289,6 @@ var rules = map[string]schema{
 		{"properties": schema{"type": oneOf("NodePort", "LoadBalancer")}},
 	}},
 }
-
-// schema is a JSON schema.
-type schema map[string]any
-
-// Schemas of values.
-var (
-	text     = schema{"type": "string"}
-	word     = schema{"type": "string", "minLength": 1}
-	address  = schema{"type": "string", "pattern": `^(https://[^/]+/?)?$`}
-	duration = schema{"type": "string", "pattern": `^(0|([0-9]+(\.[0-9]+)?(ms|s|m|h))+)$`}
-	domain   = schema{"type": "string", "pattern": `^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$`}
-	mapped   = schema{"type": "string", "pattern": `^[^;]+=(host|[a-z0-9]([a-z0-9-]*[a-z0-9])?:(manager|contributor))$`}
-	boolean  = schema{"type": "boolean"}
-	count    = schema{"type": "integer", "minimum": 0}
-	number   = schema{"type": "number", "minimum": 0}
-	port     = schema{"type": "integer", "minimum": 0, "maximum": 65535}
-	anything = schema{"type": "object"}
-	named    = schema{"type": "object", "required": []string{"name"}, "properties": schema{"name": word}}
-	variable = schema{"type": "object", "required": []string{"name"}, "properties": schema{"name": word, "value": text}}
-	mount    = schema{"type": "object", "required": []string{"name", "mountPath"}, "properties": schema{"name": word, "mountPath": word}}
-	mapping  = schema{"type": "object", "additionalProperties": text}
-)
-
-func list(of schema) schema { return schema{"type": "array", "items": of} }
-
-func oneOf(words ...string) schema { return schema{"enum": words} }
 
 // workloadValues are those of a Deployment, by the name of its command. Their presets are what the manifest says.
 func workloadValues(component string) []value {

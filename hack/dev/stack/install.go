@@ -100,6 +100,7 @@ func (s *Stack) overlayValues(dir string) (map[string]any, error) {
 		"Base": base, "Tags": s.tags, "Registry": s.Env.Registry, "BaseDomain": s.opts.BaseDomain,
 		"Issuer": s.issuer(), "IngressClass": s.ingressClass(), "NodePort": 0, "Mail": s.MailServer(), "Identity": s.Identity(), "Amazon": s.amazon(),
 		"RouterNamespace": "", "RouterNetwork": routerNetworks, "RegistryMirrors": s.registryMirrors(), "AskRegistries": s.asksRegistries(),
+		"InternalRegistries": s.internalRegistries(),
 	}
 	if e := s.opts.Existing; e != nil {
 		values["RouterNamespace"], values["RouterNetwork"] = e.RouterNamespace, e.RouterNetwork

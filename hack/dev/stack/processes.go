@@ -28,7 +28,7 @@ func (s *Stack) startProcesses(ctx context.Context) error {
 		base, "--issuer-name=" + s.issuer(), "--ingress-class=" + s.ingressClass(),
 		"--ingress-annotation=traefik.ingress.kubernetes.io/router.entrypoints=websecure",
 		"--namespace=" + Namespace, "--router-network=" + routerNetworks, "--metrics-bind-address=0", "--health-probe-bind-address=0",
-		"--registry-mirror=" + s.registryMirrors(),
+		"--registry-mirror=" + s.registryMirrors(), "--internal-registry=" + s.internalRegistries(),
 	}
 	if err := s.startProcess(ctx, "operator", operator...); err != nil {
 		return err

@@ -28,6 +28,13 @@ func (s *Stack) registryMirrors() string {
 	}
 }
 
+// internalRegistries are those that every organization may pull from: that of the stack's images, which is at an address of this machine or, in an
+// existing cluster, at a name that the nodes alone know.
+func (s *Stack) internalRegistries() string {
+	server, _, _ := strings.Cut(strings.ToLower(s.Env.Registry), "/")
+	return server
+}
+
 // asksRegistries reports whether the operator reaches the registry of the stack's images.
 func (s *Stack) asksRegistries() bool {
 	e := s.opts.Existing

@@ -21,6 +21,9 @@ func TestRegistryMirrors(t *testing.T) {
 			t.Parallel()
 			s := &Stack{opts: Options{Amazon: tc.amazon, Existing: anExisting()}}
 			s.Env.Mode, s.Env.Registry = mode, registry
+			if got := s.internalRegistries(); got != registry {
+				t.Errorf("internal registries %q, want %q", got, registry)
+			}
 			if got := s.registryMirrors(); got != tc.want {
 				t.Errorf("mirrors %q, want %q", got, tc.want)
 			}

@@ -12,6 +12,8 @@ type Settings struct {
 	RouterNetworks       []string
 	// RegistryMirrors are where the operator asks the registries of the cluster.
 	RegistryMirrors []string
+	// InternalRegistries are those that every organization may pull from.
+	InternalRegistries []string
 	// FacadeNodePort is the port on the node that is reached at FacadeURL.
 	FacadeNodePort int
 	FacadeURL      string // Its host is localhost.
@@ -23,7 +25,8 @@ func (s *Stack) Settings() Settings {
 	return Settings{
 		ImageRegistry: s.Env.Registry + "/berth", ImageTags: s.tags,
 		Issuer: s.issuer(), IngressClass: s.ingressClass(), RouterNetworks: strings.Split(routerNetworks, ","),
-		RegistryMirrors: strings.Split(s.registryMirrors(), ","),
-		FacadeNodePort:  facadeNodePort, FacadeURL: "https://localhost:" + port,
+		RegistryMirrors:    strings.Split(s.registryMirrors(), ","),
+		InternalRegistries: strings.Split(s.internalRegistries(), ","),
+		FacadeNodePort:     facadeNodePort, FacadeURL: "https://localhost:" + port,
 	}
 }

@@ -1,4 +1,5 @@
 {{- define "berth.settings" }}
+ALLOW_EGRESS_NAMESPACES: {{ .Values.allowEgressNamespaces | join "," | quote }}
 ANONYMOUS_LOG_RATE: {{ .Values.limits.anonymousLogRate | quote }}
 ASK_REGISTRIES: {{ .Values.registries.ask | quote }}
 BASE_DOMAIN: {{ .Values.baseDomain | quote }}
@@ -9,10 +10,13 @@ DEFAULT_EMAIL_HOST_USER: {{ .Values.mail.user | quote }}
 DEFAULT_EMAIL_PORT: {{ .Values.mail.port | int | quote }}
 DEFAULT_FROM_EMAIL: {{ .Values.mail.from | default (printf "no-reply@%s" .Values.baseDomain) | quote }}
 DENY_EGRESS: {{ .Values.denyEgress | join "," | quote }}
+ECR_REGIONS: {{ .Values.registries.ecrRegions | join "," | quote }}
+EMAIL_PORTS: {{ .Values.mail.allowPorts | join "," | quote }}
 FAILED_LOGINS: {{ .Values.limits.failedLogins | int | quote }}
 HOST_HOLD: {{ .Values.hostHold | quote }}
 HSTS_MAX_AGE: {{ .Values.facade.hstsMaxAge | quote }}
 INGRESS_CLASS: {{ include "berth.found" (list . "ingressClass") | quote }}
+INTERNAL_REGISTRIES: {{ .Values.registries.internal | join "," | quote }}
 ISSUER_NAME: {{ include "berth.found" (list . "issuerName") | quote }}
 KEY_BURST: {{ .Values.limits.keyBurst | int | quote }}
 KEY_RATE: {{ .Values.limits.keyRate | quote }}
@@ -34,6 +38,7 @@ REGISTRY_NETWORKS: {{ .Values.registries.networks | join "," | quote }}
 RESERVED_HOSTS: {{ .Values.reservedHosts | join "," | quote }}
 ROUTER_NAMESPACE: {{ include "berth.found" (list . "routerNamespaces") | quote }}
 ROUTER_NETWORK: {{ include "berth.found" (list . "routerNetworks") | quote }}
+ROUTER_PORTS: {{ .Values.routerPorts | join "," | quote }}
 TRUSTED_PROXIES: {{ .Values.facade.trustedProxies | join "," | quote }}
 VERIFY_DOMAINS: {{ .Values.verifyDomains | quote }}
 WILDCARD_CERTIFICATE: {{ .Values.wildcardCertificate.enabled | quote }}

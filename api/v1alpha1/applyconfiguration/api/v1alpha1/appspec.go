@@ -40,15 +40,15 @@ type AppSpecApplyConfiguration struct {
 	// args are the arguments of the entrypoint or of command, as in a Pod's container. $(VAR) is expanded to the variable VAR of env.
 	// Default: the arguments of the image, unless command is set. Example: ["serve", "--verbose"].
 	Args []string `json:"args,omitempty"`
-	// readinessProbe says when a Pod may get requests, as in a Pod's container. Its host cannot be set. Default: the port accepts TCP
-	// connections, checked every 10 seconds; a Pod gets no requests after 2 failures.
+	// readinessProbe says when a Pod may get requests, as in a Pod's container. Its host cannot be set, and none of its numbers exceeds 3600.
+	// Default: the port accepts TCP connections, checked every 10 seconds; a Pod gets no requests after 2 failures.
 	ReadinessProbe *v1.Probe `json:"readinessProbe,omitempty"`
-	// livenessProbe says when a container has to be restarted, as in a Pod's container. Its host cannot be set. Default: none; a container
-	// is restarted only when its program ends.
+	// livenessProbe says when a container has to be restarted, as in a Pod's container. Its host cannot be set, and none of its numbers
+	// exceeds 3600. Default: none; a container is restarted only when its program ends.
 	LivenessProbe *v1.Probe `json:"livenessProbe,omitempty"`
 	// startupProbe says when a program has started, as in a Pod's container: the other probes begin then, and a container that fails it is
-	// restarted. Its host cannot be set. Default: without a readinessProbe, the port accepts TCP connections, checked every second for as
-	// long as it takes; with one, none.
+	// restarted. Its host cannot be set, and none of its numbers exceeds 3600. Default: without a readinessProbe, the port accepts TCP
+	// connections, checked every second for as long as it takes; with one, none.
 	StartupProbe *v1.Probe `json:"startupProbe,omitempty"`
 	// minReadySeconds is for how many seconds a new Pod must have been ready, without its container ending, before it replaces one of the
 	// previous version. An App whose program ends sooner stays at the previous version. It delays neither the first version of an App nor

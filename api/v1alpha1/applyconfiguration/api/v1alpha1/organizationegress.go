@@ -9,9 +9,13 @@ package v1alpha1
 //
 // OrganizationEgress bounds what Pods can connect to.
 type OrganizationEgressApplyConfiguration struct {
-	// deniedNetworks are networks that the organization's Pods cannot connect to, in addition to the API server, the nodes, the metadata
-	// of clouds and the networks that the operator's flag --deny-egress names. Example: ["10.1.0.0/16"].
+	// deniedNetworks are networks that the organization's Pods cannot connect to, in addition to the API server, the nodes with the networks of
+	// their Pods, the metadata of clouds and the networks that the operator's flag --deny-egress names. Example: ["10.1.0.0/16"].
 	DeniedNetworks []string `json:"deniedNetworks,omitempty"`
+	// allowedNamespaces are further Namespaces whose Pods the organization's Pods can connect to, as far as these accept it. Without them, they
+	// connect to Pods of their own Namespace and to the public ports of the ingress controllers. Default: what the operator's flag
+	// --allow-egress-namespace names. Example: ["databases"].
+	AllowedNamespaces []string `json:"allowedNamespaces,omitempty"`
 }
 
 // OrganizationEgressApplyConfiguration constructs a declarative configuration of the OrganizationEgress type for use with
@@ -26,6 +30,16 @@ func OrganizationEgress() *OrganizationEgressApplyConfiguration {
 func (b *OrganizationEgressApplyConfiguration) WithDeniedNetworks(values ...string) *OrganizationEgressApplyConfiguration {
 	for i := range values {
 		b.DeniedNetworks = append(b.DeniedNetworks, values[i])
+	}
+	return b
+}
+
+// WithAllowedNamespaces adds the given value to the AllowedNamespaces field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the AllowedNamespaces field.
+func (b *OrganizationEgressApplyConfiguration) WithAllowedNamespaces(values ...string) *OrganizationEgressApplyConfiguration {
+	for i := range values {
+		b.AllowedNamespaces = append(b.AllowedNamespaces, values[i])
 	}
 	return b
 }

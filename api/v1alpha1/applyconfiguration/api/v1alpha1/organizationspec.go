@@ -15,8 +15,8 @@ import (
 // OrganizationSpec is the policy that applies to an organization.
 type OrganizationSpecApplyConfiguration struct {
 	// trusted lifts the defaults that protect a platform from tenants that it does not know: there is no default quota, no default request
-	// or limit, hostVerification defaults to Disabled and userNamespaces to Disabled. What the other fields say still applies. Use it for
-	// the organizations of one company. Default: false.
+	// or limit, hostVerification defaults to Disabled and userNamespaces to Disabled, and Apps may pull from internal registries. What the
+	// other fields say still applies. Use it for the organizations of one company. Default: false.
 	Trusted *bool `json:"trusted,omitempty"`
 	// quota bounds how much all Pods of the organization together may request and how many objects it may have, as the hard limits of a
 	// ResourceQuota. A resource that is not named here has the platform's default, unless the organization is trusted. A quota on a
@@ -37,8 +37,10 @@ type OrganizationSpecApplyConfiguration struct {
 	AllowedIssuers []IssuerRefApplyConfiguration `json:"allowedIssuers,omitempty"`
 	// allowedRegistries are the registries from which Apps may pull, as patterns of the image reference without tag and digest: a host
 	// with an optional port, or a host and the beginning of a repository. `*` matches any characters but a slash; a pattern without a
-	// slash matches every repository of the registry. Docker Hub is docker.io. Default: every registry.
-	// Example: ["registry.example.com", "ghcr.io/acme/*"].
+	// slash matches every repository of the registry. Docker Hub is docker.io. Unless the organization is trusted, an internal registry, which is
+	// one at an IP address or at a name that is not public such as localhost or registry.default.svc, has to be named without `*` in its host.
+	// Default: every public registry; every registry for a trusted organization.
+	// Example: ["registry.example.com", "ghcr.io/acme/*", "10.1.2.3:5000"].
 	AllowedRegistries []string `json:"allowedRegistries,omitempty"`
 	// deniedRegistries are the registries from which Apps must not pull, as patterns like those of allowedRegistries. They take precedence
 	// over allowedRegistries. Default: none.

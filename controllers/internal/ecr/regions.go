@@ -1,0 +1,41 @@
+package ecr
+
+import (
+	"fmt"
+	"regexp"
+)
+
+// regions are those that AWS has, as the SDK knows them; a test compares them with its list. The SDK itself makes an endpoint of any name that looks like
+// a region's, and a tenant would choose whom the operator connects to and waits for.
+var regions = regionSet(
+	"af-south-1", "ap-east-1", "ap-east-2", "ap-northeast-1", "ap-northeast-2", "ap-northeast-3", "ap-south-1", "ap-south-2",
+	"ap-southeast-1", "ap-southeast-2", "ap-southeast-3", "ap-southeast-4", "ap-southeast-5", "ap-southeast-6", "ap-southeast-7",
+	"ca-central-1", "ca-west-1", "eu-central-1", "eu-central-2", "eu-north-1", "eu-south-1", "eu-south-2", "eu-west-1", "eu-west-2",
+	"eu-west-3", "il-central-1", "me-central-1", "me-south-1", "me-west-1", "mx-central-1", "sa-east-1", "sa-west-1", "us-east-1",
+	"us-east-2", "us-west-1", "us-west-2",
+	"cn-north-1", "cn-northwest-1",
+	"eusc-de-east-1",
+	"us-iso-east-1", "us-iso-west-1",
+	"us-isob-east-1", "us-isob-west-1",
+	"eu-isoe-west-1",
+	"us-isof-east-1", "us-isof-south-1",
+	"us-gov-east-1", "us-gov-west-1",
+)
+
+func regionSet(names ...string) map[string]bool {
+	all := map[string]bool{}
+	for _, name := range names {
+		all[name] = true
+	}
+	return all
+}
+
+var regionPattern = regexp.MustCompile("^" + anyRegion + "$")
+
+// ParseRegion returns the name of a region, or says why it is none.
+func ParseRegion(text string) (string, error) {
+	if !regionPattern.MatchString(text) {
+		return "", fmt.Errorf("%q is not the name of an AWS region, such as eu-west-1", text)
+	}
+	return text, nil
+}
