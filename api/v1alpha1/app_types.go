@@ -49,6 +49,7 @@ type AppList struct {
 
 // AppSpec is what an App shall be.
 //
+// +kubebuilder:validation:XValidation:rule="(has(self.env) ? self.env.map(e, has(e.value) ? e.value.size() : 0).sum() : 0) + (has(self.command) ? self.command.map(c, c.size()).sum() : 0) + (has(self.args) ? self.args.map(a, a.size()).sum() : 0) <= 65536 || oldSelf.hasValue() && (has(self.env) ? self.env.map(e, has(e.value) ? e.value.size() : 0).sum() : 0) + (has(self.command) ? self.command.map(c, c.size()).sum() : 0) + (has(self.args) ? self.args.map(a, a.size()).sum() : 0) <= (has(oldSelf.value().env) ? oldSelf.value().env.map(e, has(e.value) ? e.value.size() : 0).sum() : 0) + (has(oldSelf.value().command) ? oldSelf.value().command.map(c, c.size()).sum() : 0) + (has(oldSelf.value().args) ? oldSelf.value().args.map(a, a.size()).sum() : 0)",optionalOldSelf=true,fieldPath=".env",message="the values in env, command and args may have 65536 characters together; keep long values in a Secret or ConfigMap and name it in env.valueFrom"
 // +kubebuilder:validation:XValidation:rule="!has(self.env) || self.env.all(e, !has(e.value) || !has(e.valueFrom))",fieldPath=".env",message="an entry of env has value or valueFrom, not both"
 type AppSpec struct {
 	// image is the reference of the container image, as `docker pull` takes it: a registry host with an optional port, a repository,
@@ -62,7 +63,8 @@ type AppSpec struct {
 	Image string `json:"image,omitempty"`
 
 	// env is the environment of the container, in this order. Names are unique. The values that REST clients give are kept in Secrets,
-	// which the entries then name by valueFrom; a literal value is readable by everybody who may read the App.
+	// which the entries then name by valueFrom; a literal value is readable by everybody who may read the App. Literal values, command and
+	// args may have 65536 characters together; an App that had more before this limit keeps them, and cannot grow.
 	// +listType=map
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=256
@@ -169,38 +171,6 @@ const (
 	// DatasetTesting is data to try things with.
 	DatasetTesting Dataset = "testing"
 )
-
-// EnvVar is one environment variable: a literal value or a reference to one. With neither, the variable is set and empty.
-type EnvVar struct {
-	// name of the variable: letters, digits and underscores, not beginning with a digit, as POSIX has it.
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=253
-	// +kubebuilder:validation:Pattern=`^[A-Za-z_][A-Za-z0-9_]*$`
-	// +required
-	Name string `json:"name,omitempty"`
-
-	// value is taken as it is: $(VAR) is not expanded. Excludes valueFrom.
-	// +kubebuilder:validation:MaxLength=131072
-	// +optional
-	Value *string `json:"value,omitempty"`
-
-	// valueFrom takes the value from a key of a Secret or ConfigMap in the same Namespace. Excludes value.
-	// +optional
-	ValueFrom *EnvVarSource `json:"valueFrom,omitempty"`
-}
-
-// EnvVarSource is where the value of an environment variable lies: exactly one of its fields is set.
-//
-// +kubebuilder:validation:ExactlyOneOf=secretKeyRef;configMapKeyRef
-type EnvVarSource struct {
-	// secretKeyRef is a key of a Secret in the App's Namespace.
-	// +optional
-	SecretKeyRef *KeyRef `json:"secretKeyRef,omitempty"`
-
-	// configMapKeyRef is a key of a ConfigMap in the App's Namespace.
-	// +optional
-	ConfigMapKeyRef *KeyRef `json:"configMapKeyRef,omitempty"`
-}
 
 // KeyRef names one key of a Secret or ConfigMap in the same Namespace. Pods read it when they start: a later change of the value
 // takes effect at the next restart.

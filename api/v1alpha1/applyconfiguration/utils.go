@@ -60,6 +60,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.IssuerRefApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("KeyRef"):
 		return &apiv1alpha1.KeyRefApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("LimitUsage"):
+		return &apiv1alpha1.LimitUsageApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Organization"):
 		return &apiv1alpha1.OrganizationApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("OrganizationEgress"):

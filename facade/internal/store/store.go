@@ -27,6 +27,7 @@ import (
 	"github.com/berth-dev/berth/facade/internal/auth"
 	"github.com/berth-dev/berth/facade/internal/translate"
 	"github.com/berth-dev/berth/internal/secretcache"
+	"github.com/berth-dev/berth/internal/secretsize"
 )
 
 // Options say what a Store reads and how.
@@ -55,6 +56,7 @@ type Store struct {
 	own           client.Client
 	uses          uses
 	keys          keyIndex
+	budget        budget
 	namespace     string
 	platform      translate.Platform
 	verifyDomains bool
@@ -179,6 +181,7 @@ func secretOptions(namespace string) secretcache.Options {
 // platform gets by itself, and of a login for a registry all but the user name.
 func keepOfSecret(object any) (any, error) {
 	if secret, ok := object.(*corev1.Secret); ok {
+		secretsize.Note(secret)
 		switch secret.Labels[v1alpha1.LabelSecret] {
 		case v1alpha1.SecretTLS:
 			delete(secret.Data, corev1.TLSPrivateKeyKey)
@@ -217,12 +220,22 @@ func (s *Store) Synced() bool {
 	return true
 }
 
+func (s *Store) secretSet(secret *corev1.Secret) {
+	s.keys.set(secret)
+	s.budget.set(secret)
+}
+
+func (s *Store) secretRemoved(secret *corev1.Secret) {
+	s.keys.remove(secret)
+	s.budget.remove(secret)
+}
+
 // watch sets up what is kept in memory beside the objects themselves.
 func (s *Store) watch(ctx context.Context) error {
 	for object, handler := range map[client.Object]toolscache.ResourceEventHandler{
 		&v1alpha1.App{}:    indexing(&s.listing, &s.apps, &s.changes),
 		&v1alpha1.Domain{}: indexing(&s.listing, &s.domains, &s.changes),
-		&corev1.Secret{}:   indexHandler[*corev1.Secret]{set: s.keys.set, remove: s.keys.remove, changes: &s.changes},
+		&corev1.Secret{}:   indexHandler[*corev1.Secret]{set: s.secretSet, remove: s.secretRemoved, changes: &s.changes},
 
 		&v1alpha1.Organization{}: s.changes.handler(),
 		&corev1.Namespace{}:      s.changes.handler(),

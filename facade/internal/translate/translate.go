@@ -94,14 +94,7 @@ func AppSecretNames(o Observed) []string {
 // SecretNames are the names of all the Secrets that what is shown of an App and its Domain is made of, or that a change looks at. A name can be
 // there twice.
 func SecretNames(platform Platform, o Observed) []string {
-	all := append(AppSecretNames(o), platform.tlsSecretOf(o), waitingSecretOf(o))
-	if ref := customSecretOf(o.Domain); ref != nil {
-		all = append(all, ref.Name)
-	}
-	if ref := mailOf(o.Domain).PasswordSecretRef; ref != nil {
-		all = append(all, ref.Name)
-	}
-	return all
+	return append(GivenSecretNames(o), platform.tlsSecretOf(o), waitingSecretOf(o))
 }
 
 // OwnerOf is what makes an object go when an App does.

@@ -392,6 +392,12 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: optional
       type:
         scalar: boolean
+- name: com.github.berth-dev.berth.api.v1alpha1.LimitUsage
+  map:
+    fields:
+    - name: secretBytes
+      type:
+        namedType: io.k8s.apimachinery.pkg.api.resource.Quantity
 - name: com.github.berth-dev.berth.api.v1alpha1.Organization
   map:
     fields:
@@ -433,6 +439,12 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: newCertificatesPerHour
       type:
         scalar: numeric
+    - name: secretBytes
+      type:
+        namedType: io.k8s.apimachinery.pkg.api.resource.Quantity
+    - name: secretBytesPerMinute
+      type:
+        namedType: io.k8s.apimachinery.pkg.api.resource.Quantity
 - name: com.github.berth-dev.berth.api.v1alpha1.OrganizationSpec
   map:
     fields:
@@ -501,6 +513,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: quota
       type:
         namedType: com.github.berth-dev.berth.api.v1alpha1.QuotaUsage
+    - name: usage
+      type:
+        namedType: com.github.berth-dev.berth.api.v1alpha1.LimitUsage
     - name: userNamespaces
       type:
         namedType: com.github.berth-dev.berth.api.v1alpha1.UserNamespaces
