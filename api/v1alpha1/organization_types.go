@@ -212,6 +212,18 @@ type OrganizationLimits struct {
 	// exceed it is answered with 429 and the time to wait. Default: 10Mi; no limit for a trusted organization.
 	// +optional
 	SecretBytesPerMinute *resource.Quantity `json:"secretBytesPerMinute,omitempty"`
+
+	// requestsPerSecond is how many requests a second each replica of the REST API serves for the organization in the long run, whatever keys they
+	// have; twice as many at once. More are answered with 429. Default: 200; no limit for a trusted organization.
+	// +kubebuilder:validation:Minimum=1
+	// +optional
+	RequestsPerSecond *int32 `json:"requestsPerSecond,omitempty"`
+
+	// logFollowers is how many clients can follow logs of the organization at the same time, at each replica of the REST API. Together they follow
+	// at most four times as many Pods. Default: 100; no limit for a trusted organization.
+	// +kubebuilder:validation:Minimum=0
+	// +optional
+	LogFollowers *int32 `json:"logFollowers,omitempty"`
 }
 
 // OrganizationStatus is the observed state of an organization.

@@ -32,6 +32,8 @@ const (
 
 	defaultSecretBytes          = 64 << 20
 	defaultSecretBytesPerMinute = 10 << 20
+	defaultRequestsPerSecond    = 200
+	defaultLogFollowers         = 100
 )
 
 // The defaults for organizations that are not trusted.
@@ -200,4 +202,22 @@ func SecretBytes(org v1alpha1.Organization) (most, perMinute int64) {
 		}
 	}
 	return most, max(perMinute, MaxEnvironment)
+}
+
+// RequestsPerSecond returns how many requests a second a replica of the REST API serves for the organization. Without a limit, it is Unlimited.
+func RequestsPerSecond(org v1alpha1.Organization) int {
+	return limitOf(org, defaultRequestsPerSecond, func(l v1alpha1.OrganizationLimits) *int32 { return l.RequestsPerSecond })
+}
+
+// LogFollowers returns how many clients can follow logs of the organization at a replica of the REST API. Without a limit, it is Unlimited.
+func LogFollowers(org v1alpha1.Organization) int {
+	return limitOf(org, defaultLogFollowers, func(l v1alpha1.OrganizationLimits) *int32 { return l.LogFollowers })
+}
+
+// limitOf returns what the spec says of a limit, or its default, which does not apply to a trusted organization.
+func limitOf(org v1alpha1.Organization, standard int32, field func(v1alpha1.OrganizationLimits) *int32) int {
+	if Trusted(org) {
+		standard = Unlimited
+	}
+	return int(ptr.Deref(field(ptr.Deref(org.Spec.Limits, v1alpha1.OrganizationLimits{})), standard))
 }

@@ -433,10 +433,16 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: heldHosts
       type:
         scalar: numeric
+    - name: logFollowers
+      type:
+        scalar: numeric
     - name: newCertificatesPerDay
       type:
         scalar: numeric
     - name: newCertificatesPerHour
+      type:
+        scalar: numeric
+    - name: requestsPerSecond
       type:
         scalar: numeric
     - name: secretBytes

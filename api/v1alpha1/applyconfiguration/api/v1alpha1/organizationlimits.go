@@ -29,6 +29,12 @@ type OrganizationLimitsApplyConfiguration struct {
 	// secretBytesPerMinute is how many such bytes each replica of the REST API writes for the organization within a minute. A call that would
 	// exceed it is answered with 429 and the time to wait. Default: 10Mi; no limit for a trusted organization.
 	SecretBytesPerMinute *resource.Quantity `json:"secretBytesPerMinute,omitempty"`
+	// requestsPerSecond is how many requests a second each replica of the REST API serves for the organization in the long run, whatever keys they
+	// have; twice as many at once. More are answered with 429. Default: 200; no limit for a trusted organization.
+	RequestsPerSecond *int32 `json:"requestsPerSecond,omitempty"`
+	// logFollowers is how many clients can follow logs of the organization at the same time, at each replica of the REST API. Together they follow
+	// at most four times as many Pods. Default: 100; no limit for a trusted organization.
+	LogFollowers *int32 `json:"logFollowers,omitempty"`
 }
 
 // OrganizationLimitsApplyConfiguration constructs a declarative configuration of the OrganizationLimits type for use with
@@ -74,5 +80,21 @@ func (b *OrganizationLimitsApplyConfiguration) WithSecretBytes(value resource.Qu
 // If called multiple times, the SecretBytesPerMinute field is set to the value of the last call.
 func (b *OrganizationLimitsApplyConfiguration) WithSecretBytesPerMinute(value resource.Quantity) *OrganizationLimitsApplyConfiguration {
 	b.SecretBytesPerMinute = &value
+	return b
+}
+
+// WithRequestsPerSecond sets the RequestsPerSecond field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the RequestsPerSecond field is set to the value of the last call.
+func (b *OrganizationLimitsApplyConfiguration) WithRequestsPerSecond(value int32) *OrganizationLimitsApplyConfiguration {
+	b.RequestsPerSecond = &value
+	return b
+}
+
+// WithLogFollowers sets the LogFollowers field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the LogFollowers field is set to the value of the last call.
+func (b *OrganizationLimitsApplyConfiguration) WithLogFollowers(value int32) *OrganizationLimitsApplyConfiguration {
+	b.LogFollowers = &value
 	return b
 }
