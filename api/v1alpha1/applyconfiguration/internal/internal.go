@@ -296,6 +296,18 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: secretKeyRef
       type:
         namedType: com.github.berth-dev.berth.api.v1alpha1.KeyRef
+- name: com.github.berth-dev.berth.api.v1alpha1.FormerRequests
+  map:
+    fields:
+    - name: organization
+      type:
+        scalar: string
+    - name: requestedAt
+      type:
+        list:
+          elementType:
+            namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+          elementRelationship: atomic
 - name: com.github.berth-dev.berth.api.v1alpha1.HostClaim
   map:
     fields:
@@ -341,6 +353,14 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
           elementRelationship: atomic
+    - name: formerRequests
+      type:
+        list:
+          elementType:
+            namedType: com.github.berth-dev.berth.api.v1alpha1.FormerRequests
+          elementRelationship: associative
+          keys:
+          - organization
     - name: verifiedAt
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
