@@ -147,13 +147,14 @@ func (h *appHandlers) show(c *gin.Context, observed translate.Observed, err erro
 // encode has an app encoded by yield. Of those with large environments, only a few of an organization are at the same time: a copy of all values is
 // made for it.
 func (h *appHandlers) encode(ctx context.Context, observed translate.Observed, yield func(wire.App, error) bool) bool {
-	if translate.SizeOfEnv(observed) < largeItem {
+	size := translate.SizeOfEnv(observed)
+	if size < largeItem {
 		return yield(translate.ToWire(h.platform, observed), nil)
 	}
-	leave, err := join(ctx, h.shares.items, observed.App.Namespace)
+	done, err := h.shares.encode(ctx, observed.App.Namespace, size)
 	if err != nil {
 		return yield(wire.App{}, err)
 	}
-	defer leave()
+	defer done()
 	return yield(translate.ToWire(h.platform, observed), nil)
 }

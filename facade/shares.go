@@ -25,6 +25,11 @@ const (
 	busy = time.Second
 	// streamsEach is how many Pods may be followed for each client that may follow logs.
 	streamsEach = 4
+	// bytesPerSecond is how many bytes of bodies are read for an organization that is not trusted, and how many of large answers are encoded, within
+	// a second in the long run; twice as many at once. More than that takes whole cores.
+	bytesPerSecond = 8 << 20
+	// keysPerMinute is how many private keys are generated for such an organization.
+	keysPerMinute = 30
 	// largeItem is the size from which an app is one of few that are encoded for an organization at the same time.
 	largeItem = 64 << 10
 )
@@ -34,9 +39,10 @@ type shares struct {
 	// policy returns the policy of an organization.
 	policy func(ctx context.Context, organization string) v1alpha1.Organization
 
-	requests           limit.Volume
-	bodies             limit.Slots
-	followers, streams limit.Slots
+	requests, generated limit.Volume
+	received, answered  limit.Volume
+	bodies              limit.Slots
+	followers, streams  limit.Slots
 	// reads are of logs, items are apps with large environments that are encoded, and keys are private keys that are generated.
 	reads, items, keys *limit.Queue
 	// cores bounds how many keys are generated for all organizations.
@@ -64,7 +70,11 @@ func (s *shares) bound(c *gin.Context) {
 			return
 		}
 	}
-	body := &countedBody{ReadCloser: c.Request.Body, take: func() (func(), bool) { return s.bodies.Take(organization, bodyStep, maxBodies) }}
+	body := &countedBody{
+		ReadCloser: c.Request.Body,
+		take:       func() (func(), bool) { return s.bodies.Take(organization, bodyStep, maxBodies) },
+		read:       func(size int) time.Duration { return s.pace(c.Request.Context(), &s.received, organization, size) },
+	}
 	c.Request.Body = body
 	defer body.release()
 	c.Next()
@@ -75,6 +85,8 @@ type countedBody struct {
 	io.ReadCloser
 
 	take func() (release func(), ok bool)
+	// read counts what has been read, and returns how long to wait if that is too much; nil to count nothing.
+	read func(size int) time.Duration
 	// left is how much may be read before more is taken.
 	left     int
 	releases []func()
@@ -90,6 +102,11 @@ func (b *countedBody) Read(into []byte) (int, error) {
 	}
 	n, err := b.ReadCloser.Read(into[:min(len(into), b.left)])
 	b.left -= n
+	if b.read != nil && n > 0 {
+		if wait := b.read(n); wait > 0 {
+			return 0, apierr.TooManyRequests(wait)
+		}
+	}
 	return n, err
 }
 
@@ -108,8 +125,42 @@ func join(ctx context.Context, queue *limit.Queue, organization string) (leave f
 	return leave, err
 }
 
+// pace counts bytes of an organization, and returns how long to wait if there were too many lately.
+func (s *shares) pace(ctx context.Context, bytes *limit.Volume, organization string, size int) time.Duration {
+	if s.unlimited(ctx, organization) {
+		return 0
+	}
+	return bytes.Take(organization, int64(size), 2*bytesPerSecond, 2*time.Second)
+}
+
+func (s *shares) unlimited(ctx context.Context, organization string) bool {
+	return policy.RequestsPerSecond(s.policy(ctx, organization)) == policy.Unlimited
+}
+
+// encode waits for the turn of an organization to have a large answer of a size encoded.
+func (s *shares) encode(ctx context.Context, organization string, size int) (done func(), err error) {
+	leave, err := join(ctx, s.items, organization)
+	if err != nil {
+		return nil, err
+	}
+	for wait := s.pace(ctx, &s.answered, organization, size); wait > 0; wait = s.pace(ctx, &s.answered, organization, size) {
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			leave()
+			return nil, ctx.Err()
+		}
+	}
+	return leave, nil
+}
+
 // generate waits until a private key may be generated for an organization.
 func (s *shares) generate(ctx context.Context, organization string) (done func(), err error) {
+	if !s.unlimited(ctx, organization) {
+		if wait := s.generated.Take(organization, 1, keysPerMinute, time.Minute); wait > 0 {
+			return nil, apierr.TooManyRequests(wait)
+		}
+	}
 	leave, err := join(ctx, s.keys, organization)
 	if err != nil {
 		return nil, err

@@ -152,6 +152,25 @@ func TestCountedBody(t *testing.T) {
 	}
 }
 
+// TestKeysOfAnOrganization says that an organization that is not trusted has so many private keys generated within a minute, and no other waits.
+func TestKeysOfAnOrganization(t *testing.T) {
+	org, slug, key := loggingApp(t)
+	limitRequests(t, org, 1000, 1)
+	path := domainPath(org, slug) + "newcert/?algorithm=ecdsa"
+	for range keysPerMinute {
+		call(t, key, http.MethodPost, path, nil).want(t, http.StatusCreated)
+	}
+	var last answer
+	for range 5 {
+		if last = call(t, key, http.MethodPost, path, nil); last.status != http.StatusCreated {
+			break
+		}
+	}
+	wantWait(t, last)
+	other, otherSlug, otherKey := loggingApp(t)
+	call(t, otherKey, http.MethodPost, domainPath(other, otherSlug)+"newcert/?algorithm=ecdsa", nil).want(t, http.StatusCreated)
+}
+
 // TestSlowBodiesOfAnOrganization says that clients which begin large bodies and never end them use up the share of their own organization only.
 func TestSlowBodiesOfAnOrganization(t *testing.T) {
 	org, slug, key := loggingApp(t)

@@ -106,8 +106,7 @@ func setup(ctx context.Context, config *rest.Config) error {
 }
 
 func newOrganization(ctx context.Context, name string) error {
-	// Trusted: it makes more requests than a stranger may.
-	org := &v1alpha1.Organization{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: v1alpha1.OrganizationSpec{Trusted: new(true)}}
+	org := &v1alpha1.Organization{ObjectMeta: metav1.ObjectMeta{Name: name}}
 	if err := testenv.Organize(ctx, suite.cluster, org, "external-id-of-"+name); err != nil {
 		return err
 	}
