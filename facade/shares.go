@@ -27,9 +27,10 @@ const (
 	streamsEach = 4
 	// bytesPerSecond is how many bytes of bodies are read for an organization that is not trusted, and how many of large answers are encoded, within
 	// a second in the long run; twice as many at once. More than that takes whole cores.
-	bytesPerSecond = 8 << 20
-	// keysPerMinute is how many private keys are generated for such an organization.
-	keysPerMinute = 30
+	bytesPerSecond = 4 << 20
+	// keysAtOnce is how many private keys are generated for such an organization within keysWithin.
+	keysAtOnce = 5
+	keysWithin = 10 * time.Second
 	// largeItem is the size from which an app is one of few that are encoded for an organization at the same time.
 	largeItem = 64 << 10
 )
@@ -157,7 +158,7 @@ func (s *shares) encode(ctx context.Context, organization string, size int) (don
 // generate waits until a private key may be generated for an organization.
 func (s *shares) generate(ctx context.Context, organization string) (done func(), err error) {
 	if !s.unlimited(ctx, organization) {
-		if wait := s.generated.Take(organization, 1, keysPerMinute, time.Minute); wait > 0 {
+		if wait := s.generated.Take(organization, 1, keysAtOnce, keysWithin); wait > 0 {
 			return nil, apierr.TooManyRequests(wait)
 		}
 	}
