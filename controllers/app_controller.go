@@ -92,7 +92,7 @@ func setupApp(mgr manager.Manager, b base, o controller.Options) error {
 		Watches(&v1alpha1.Organization{}, handler.EnqueueRequestsFromMapFunc(r.appsOfNamespace), builder.WithPredicates(policyChanged)).
 		Watches(&rbacv1.RoleBinding{}, handler.EnqueueRequestsFromMapFunc(r.appsOfNamespace), builder.WithPredicates(rightsComeOrGo)).
 		Watches(&v1alpha1.HostClaim{}, handler.EnqueueRequestsFromMapFunc(r.appsOfHost), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
-		Watches(&v1alpha1.Domain{}, handler.EnqueueRequestsFromMapFunc(r.appsOfHost), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&v1alpha1.Domain{}, handler.EnqueueRequestsFromMapFunc(r.appsOfHost), builder.WithPredicates(asksOtherwise)).
 		Watches(&v1alpha1.HostClaim{}, b.named.concerned(v1alpha1.HostHolderApp), builder.WithPredicates(hostChangedHands)).
 		Watches(&v1alpha1.App{}, b.named.forgetDeleted()).
 		Watches(&v1alpha1.App{}, b.forgetContests()).

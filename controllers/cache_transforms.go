@@ -20,6 +20,7 @@ import (
 	"github.com/berth-dev/berth/controllers/internal/ssa"
 	"github.com/berth-dev/berth/internal/certificate"
 	"github.com/berth-dev/berth/internal/nodeaddr"
+	"github.com/berth-dev/berth/internal/secretsize"
 )
 
 // keepOurFields keeps, of the managed fields, those that the controllers have applied: what is written is compared with them.
@@ -189,7 +190,7 @@ func bare(o metav1.Object) metav1.ObjectMeta {
 	}
 }
 
-// keepOfReplicaSet keeps of a ReplicaSet which version of what it is and which Secrets its environment names.
+// keepOfReplicaSet keeps of a ReplicaSet which version of what it is, how many Pods it has and which Secrets its environment names.
 func keepOfReplicaSet(in any) (any, error) {
 	set, ok := in.(*appsv1.ReplicaSet)
 	if !ok {
@@ -201,8 +202,10 @@ func keepOfReplicaSet(in any) (any, error) {
 		containers = append(containers, corev1.Container{Name: c.Name, Env: env})
 	}
 	set.SetManagedFields(nil)
-	set.Spec = appsv1.ReplicaSetSpec{Template: corev1.PodTemplateSpec{Spec: corev1.PodSpec{Containers: containers}}}
-	set.Status = appsv1.ReplicaSetStatus{}
+	set.Spec = appsv1.ReplicaSetSpec{
+		Replicas: set.Spec.Replicas, Template: corev1.PodTemplateSpec{Spec: corev1.PodSpec{Containers: containers}},
+	}
+	set.Status = appsv1.ReplicaSetStatus{Replicas: set.Status.Replicas}
 	return set, nil
 }
 
@@ -254,8 +257,9 @@ func keepOfSecret(in any) (any, error) {
 	if !ok {
 		return in, nil
 	}
-	strip(secret)
 	maps.DeleteFunc(secret.GetAnnotations(), func(key, _ string) bool { return !slices.Contains(keptAnnotations, key) })
+	secretsize.Note(secret)
+	strip(secret)
 	ssa.Digest(secret, corev1ac.ExtractSecret)
 	return secret, nil
 }

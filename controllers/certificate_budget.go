@@ -14,6 +14,7 @@ import (
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/controllers/internal/desired"
 	"github.com/berth-dev/berth/controllers/internal/phase"
+	"github.com/berth-dev/berth/internal/hostclaim"
 	"github.com/berth-dev/berth/internal/policy"
 )
 
@@ -92,13 +93,13 @@ func (s sites) requireRoom(ctx context.Context, v *serving, claim *v1alpha1.Host
 		return phase.Stall(v1alpha1.ReasonThrottled, "The organization may not request new certificates. Ask the platform's administrator.")
 	}
 	var claims v1alpha1.HostClaimList
-	if err := s.client.List(ctx, &claims, client.MatchingFields{indexOrganization: v.site.Namespace}); err != nil {
+	if err := s.client.List(ctx, &claims, client.MatchingFields{indexRequester: v.site.Namespace}); err != nil {
 		return err
 	}
 	ofHost := claim.Status.CertificateRequestedAt
 	var all []metav1.Time
-	for _, c := range claims.Items {
-		all = append(all, c.Status.CertificateRequestedAt...)
+	for i := range claims.Items {
+		all = append(all, hostclaim.RequestsOf(&claims.Items[i], v.site.Namespace)...)
 	}
 	now := s.clock.Now()
 	for _, limit := range []struct {
@@ -136,8 +137,7 @@ func nextRoom(requested []metav1.Time, most int, within time.Duration, now time.
 // countRequest adds the present time to those of a host's claim and drops those that no longer count.
 func (s sites) countRequest(ctx context.Context, claim *v1alpha1.HostClaim) error {
 	now := s.clock.Now()
-	requested := slices.DeleteFunc(claim.Status.CertificateRequestedAt, func(at metav1.Time) bool { return now.Sub(at.Time) >= day })
-	requested = append(requested, metav1.NewTime(now))
+	requested := append(hostclaim.Counting(claim.Status.CertificateRequestedAt, now), metav1.NewTime(now))
 	claim.Status.CertificateRequestedAt = requested
 	err := s.client.Status().Update(ctx, claim)
 	if apierrors.IsConflict(err) || apierrors.IsNotFound(err) {

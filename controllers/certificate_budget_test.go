@@ -95,6 +95,34 @@ func TestBudgetOfCertificates(t *testing.T) {
 	awaitRequests(t, lateClaim, 1)
 }
 
+// Requests for a host that another organization has by now count on.
+func TestBudgetAfterATransfer(t *testing.T) {
+	t.Parallel()
+	ns := budgeted(t, 2, 50) // One is for the App's default host.
+	app := newApp(t, ns)
+	lost := &v1alpha1.HostClaim{
+		ObjectMeta: metav1.ObjectMeta{Name: "lost-" + ns + ".example.org"},
+		Spec:       v1alpha1.HostClaimSpec{Organization: "rival", HeldUntil: new(metav1.NewTime(time.Now().Add(time.Hour)))},
+	}
+	create(t, lost)
+	lost.Status.FormerRequests = []v1alpha1.FormerRequests{{Organization: ns, RequestedAt: []metav1.Time{metav1.Now()}}}
+	if err := api.Status().Update(t.Context(), lost); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, func(ctx context.Context) error {
+		seen := &v1alpha1.HostClaim{}
+		if err := cached.Get(ctx, key(lost), seen); err != nil {
+			return err
+		}
+		if len(seen.Status.FormerRequests) == 0 {
+			return errNotYet
+		}
+		return nil
+	})
+	domain, _ := requestedDomain(t, ns, "www", app.Name)
+	expect(t, domain, status.InProgressStatus, throttled)
+}
+
 // The budget of a day is another than that of an hour, and one that is raised is used at once.
 func TestBudgetOfADay(t *testing.T) {
 	t.Parallel()

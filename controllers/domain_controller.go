@@ -83,7 +83,7 @@ func (o Options) setupDomain(mgr manager.Manager, b base, c controller.Options) 
 		Watches(&v1alpha1.App{}, handler.EnqueueRequestsFromMapFunc(r.mirrorsOfApp)).
 		Watches(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(r.domainsOfSecret), builder.WithPredicates(secretChanged)).
 		Watches(&v1alpha1.HostClaim{}, handler.EnqueueRequestsFromMapFunc(r.domainsOfHost), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
-		Watches(&v1alpha1.Domain{}, handler.EnqueueRequestsFromMapFunc(r.siblings), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&v1alpha1.Domain{}, handler.EnqueueRequestsFromMapFunc(r.siblings), builder.WithPredicates(asksOtherwise)).
 		WatchesRawSource(r.prover.Source()).
 		Watches(&v1alpha1.HostClaim{}, b.named.concerned(v1alpha1.HostHolderDomain), builder.WithPredicates(hostChangedHands)).
 		Watches(&v1alpha1.Domain{}, b.named.forgetDeleted()).

@@ -87,6 +87,8 @@ func (r *domainReconciler) prove(ctx context.Context, s *domainScope) error {
 		return phase.Wait(again, v1alpha1.ReasonRecordDifferent, "%s: it is %s.", wanted, quoted(found.Values))
 	case ownership.Failed:
 		return phase.Wait(again, v1alpha1.ReasonLookupFailed, "%s. Its lookup failed: %s.", wanted, found.Problem)
+	case ownership.Crowded:
+		return phase.Wait(again, v1alpha1.ReasonProgressing, "%s. It will be looked up once fewer Domains of the organization wait for a proof.", wanted)
 	default:
 		return phase.Wait(again, v1alpha1.ReasonProgressing, "%s. It is being looked up.", wanted)
 	}

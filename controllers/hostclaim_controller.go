@@ -174,7 +174,11 @@ func (r *hostClaimReconciler) trimTo(ctx context.Context, organization string, l
 // trim frees a host that is held, or shortens its hold to the time for which its claim has certificates to count.
 func (r *hostClaimReconciler) trim(ctx context.Context, claim *v1alpha1.HostClaim) error {
 	var until time.Time
-	for _, at := range claim.Status.CertificateRequestedAt {
+	counted := slices.Clone(claim.Status.CertificateRequestedAt)
+	for _, f := range claim.Status.FormerRequests {
+		counted = append(counted, f.RequestedAt...)
+	}
+	for _, at := range counted {
 		if counts := at.Add(day); counts.After(until) {
 			until = counts
 		}

@@ -5,6 +5,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -163,7 +164,7 @@ func (s sites) writeClaim(ctx context.Context, claim *v1alpha1.HostClaim, write 
 	if err := write(ctx, claim); err != nil {
 		return err
 	}
-	if want.VerifiedAt.Equal(claim.Status.VerifiedAt) && len(want.CertificateRequestedAt) == len(claim.Status.CertificateRequestedAt) {
+	if equality.Semantic.DeepEqual(*want, claim.Status) {
 		return nil
 	}
 	claim.Status = *want

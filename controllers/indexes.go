@@ -28,6 +28,8 @@ const (
 	indexUID = "berth.uid"
 	// indexOrganization finds HostClaims by the organization that has the host.
 	indexOrganization = "berth.organization"
+	// indexRequester finds HostClaims by the organizations that requested certificates for the host: the one that has it, and those that had it.
+	indexRequester = "berth.requester"
 	// indexController finds what cert-manager makes by the UID of what controls it.
 	indexController = "berth.controller"
 	// indexParent finds HostClaims by the domain that the host is directly below, as a wildcard of a certificate covers it.
@@ -56,6 +58,7 @@ func addIndexes(ctx context.Context, indexer client.FieldIndexer, baseDomain str
 		{&networkingv1.Ingress{}, indexHost, foreignHostsOf},
 		{&networkingv1.Ingress{}, indexRoute, routeHostsOf},
 		{&v1alpha1.HostClaim{}, indexOrganization, claimOrganization},
+		{&v1alpha1.HostClaim{}, indexRequester, requesters},
 		{&v1alpha1.HostClaim{}, indexParent, func(o client.Object) []string { return []string{host.Parent(o.GetName())} }},
 		{&v1alpha1.Domain{}, indexUID, func(o client.Object) []string { return []string{string(o.GetUID())} }},
 		{&v1alpha1.Domain{}, indexApp, byDomain(func(s v1alpha1.DomainSpec) string { return s.AppRef.Name })},
@@ -85,6 +88,16 @@ func claimOrganization(o client.Object) []string {
 		return nil
 	}
 	return []string{claim.Spec.Organization}
+}
+
+func requesters(o client.Object) []string {
+	all := claimOrganization(o)
+	if claim, ok := o.(*v1alpha1.HostClaim); ok {
+		for _, f := range claim.Status.FormerRequests {
+			all = append(all, f.Organization)
+		}
+	}
+	return all
 }
 
 func byDomain(key func(v1alpha1.DomainSpec) string) client.IndexerFunc {

@@ -49,7 +49,7 @@ type organizationReconciler struct {
 	grants client.Client
 	// network is what the platform says about isolation. The addresses of API server and nodes come to it.
 	network desired.Network
-	// counted says when the usage of each organization's quota was last written.
+	// counted says when the usage of each organization's quota and limits was last written.
 	counted *sync.Map
 }
 
@@ -58,8 +58,10 @@ type organizationScope struct {
 	org *v1alpha1.Organization
 	// ns is the organization's Namespace; nil until that phase has succeeded.
 	ns *corev1.Namespace
-	// usage is what the quota allows and how much of it is in use; nil if there is no quota.
-	usage *v1alpha1.QuotaUsage
+	// quota is what the quota allows and how much of it is in use; nil if there is no quota.
+	quota *v1alpha1.QuotaUsage
+	// usage is how much of the limits is in use; nil until it has been counted.
+	usage *v1alpha1.LimitUsage
 }
 
 func (o Options) setupOrganization(mgr manager.Manager, b base, c controller.Options) error {
@@ -76,6 +78,7 @@ func (o Options) setupOrganization(mgr manager.Manager, b base, c controller.Opt
 		Watches(&networkingv1.NetworkPolicy{}, child, builder.WithPredicates(ofOrganizations, ownedOrNew)).
 		Watches(&corev1.LimitRange{}, child, builder.WithPredicates(ofOrganizations, ownedOrNew)).
 		Watches(&corev1.ResourceQuota{}, child, builder.WithPredicates(ofOrganizations, ownedOrNew)).
+		Watches(&corev1.Secret{}, child, builder.WithPredicates(sizeChanged)).
 		Watches(&corev1.Service{}, all, builder.WithPredicates(moved)).
 		Watches(&discoveryv1.EndpointSlice{}, all, builder.WithPredicates(moved)).
 		Watches(&corev1.Node{}, all, builder.WithPredicates(moved)).
@@ -130,6 +133,7 @@ func (r *organizationReconciler) phases(name string) []phase.Phase[*organization
 		phase.Phase[*organizationScope]{Name: "isolation", Condition: v1alpha1.ConditionBounded, Run: r.isolation},
 		phase.Phase[*organizationScope]{Name: "defaults", Condition: v1alpha1.ConditionBounded, Run: r.defaults},
 		phase.Phase[*organizationScope]{Name: "quota", Condition: v1alpha1.ConditionBounded, Run: r.quota},
+		phase.Phase[*organizationScope]{Name: "usage", Condition: v1alpha1.ConditionBounded, Run: r.usage},
 	)
 }
 

@@ -82,7 +82,7 @@ func (r *organizationReconciler) quota(ctx context.Context, s *organizationScope
 		return blame(err, "spec.quota")
 	}
 	if len(object.Status.Hard) > 0 {
-		s.usage = &v1alpha1.QuotaUsage{Hard: object.Status.Hard, Used: object.Status.Used}
+		s.quota = &v1alpha1.QuotaUsage{Hard: object.Status.Hard, Used: object.Status.Used}
 	}
 	if missing := uncounted(hard, object.Status.Used); len(missing) > 0 {
 		return phase.Wait(0, v1alpha1.ReasonProgressing,

@@ -8,16 +8,19 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
 	apiac "github.com/berth-dev/berth/api/v1alpha1/applyconfiguration/api/v1alpha1"
 	"github.com/berth-dev/berth/controllers/internal/phase"
 	"github.com/berth-dev/berth/controllers/internal/status"
 	"github.com/berth-dev/berth/internal/policy"
+	"github.com/berth-dev/berth/internal/secretsize"
 )
 
-// countAgain is how often the usage of a quota is written at most: it changes with every Pod and every Secret.
+// countAgain is how often the usage of the quota and of the limits is written at most: it changes with every Pod and every Secret.
 const countAgain = 30 * time.Second
 
 // writeStatus writes what the phases saw into the Organization's status, if it differs. It returns when the usage of the quota is to be written
@@ -47,7 +50,7 @@ func (r *organizationReconciler) writeStatus(ctx context.Context, s *organizatio
 	if s.ns != nil {
 		st.ExternalID = cmp.Or(s.ns.GetAnnotations()[v1alpha1.AnnotationExternalID], st.ExternalID)
 		st.VerificationToken = cmp.Or(s.ns.GetAnnotations()[v1alpha1.AnnotationVerificationToken], st.VerificationToken)
-		st.Quota, again = r.count(s, now)
+		st.Quota, st.Usage, again = r.count(s, now)
 		var err error
 		if st.UserNamespaces, err = r.userNamespaces(ctx, s.org); err != nil {
 			return 0, err
@@ -66,20 +69,36 @@ func (r *organizationReconciler) writeStatus(ctx context.Context, s *organizatio
 	return again, nil
 }
 
-// count returns the usage of the quota to write, and when to look again if it is too early to write it.
-func (r *organizationReconciler) count(s *organizationScope, now time.Time) (*v1alpha1.QuotaUsage, time.Duration) {
-	have := s.org.Status.Quota
-	if s.usage == nil || equality.Semantic.DeepEqual(have, s.usage) {
-		return s.usage, 0
+// count returns the usage of the quota and of the limits to write, and when to look again if it is too early to write them.
+func (r *organizationReconciler) count(s *organizationScope, now time.Time) (*v1alpha1.QuotaUsage, *v1alpha1.LimitUsage, time.Duration) {
+	quota, usage := s.org.Status.Quota, s.org.Status.Usage
+	if equality.Semantic.DeepEqual(quota, s.quota) && equality.Semantic.DeepEqual(usage, s.usage) {
+		return s.quota, s.usage, 0
 	}
-	if last, ok := r.counted.Load(s.org.GetName()); ok && have != nil {
+	comesOrGoes := (quota == nil) != (s.quota == nil) || (usage == nil) != (s.usage == nil)
+	if last, ok := r.counted.Load(s.org.GetName()); ok && !comesOrGoes {
 		at, _ := last.(time.Time)
 		if left := countAgain - now.Sub(at); left > 0 {
-			return have, left
+			return quota, usage, left
 		}
 	}
 	r.counted.Store(s.org.GetName(), now)
-	return s.usage, 0
+	return s.quota, s.usage, 0
+}
+
+// usage counts how much of the limits of the organization is in use.
+func (r *organizationReconciler) usage(ctx context.Context, s *organizationScope) error {
+	var secrets corev1.SecretList
+	err := r.client.List(ctx, &secrets, client.InNamespace(s.ns.GetName()), client.UnsafeDisableDeepCopy, client.DisableReadYourWritesConsistency)
+	if err != nil {
+		return err
+	}
+	var size int64
+	for i := range secrets.Items {
+		size += secretsize.Of(&secrets.Items[i])
+	}
+	s.usage = &v1alpha1.LimitUsage{SecretBytes: resource.NewQuantity(size, resource.BinarySI)}
+	return nil
 }
 
 // userNamespaces decides whether the organization's Pods run in user namespaces. What was decided once stays, unless the spec says otherwise:

@@ -89,8 +89,8 @@ func TestQuotaUsageIsWrittenNowAndThen(t *testing.T) {
 		{time.Second, usage("4"), usage("4"), 0},
 	} {
 		now = now.Add(step.after)
-		s.usage = step.seen
-		wrote, again := r.count(s, now)
+		s.quota = step.seen
+		wrote, _, again := r.count(s, now)
 		if diff := cmp.Diff(step.wrote, wrote); diff != "" || again != step.again {
 			t.Errorf("step %d: again after %s, want %s; wrote (-want +got):\n%s", i, again, step.again, diff)
 		}

@@ -16,6 +16,7 @@ import (
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/internal/access"
 	"github.com/berth-dev/berth/internal/names"
+	"github.com/berth-dev/berth/internal/secretsize"
 )
 
 // ofOrganizations lets through objects that have the name of one that every organization has, or may have.
@@ -42,6 +43,22 @@ func addressesChanged(isRouterPort func(int32) bool) predicate.Funcs {
 		},
 		GenericFunc: func(event.GenericEvent) bool { return false },
 	}
+}
+
+// sizeChanged lets through what changes how many bytes of what REST clients send an organization keeps.
+var sizeChanged = predicate.Funcs{
+	CreateFunc: func(e event.CreateEvent) bool { return sizeOf(e.Object) > 0 },
+	DeleteFunc: func(e event.DeleteEvent) bool { return sizeOf(e.Object) > 0 },
+	UpdateFunc: func(e event.UpdateEvent) bool { return sizeOf(e.ObjectOld) != sizeOf(e.ObjectNew) },
+}
+
+// sizeOf returns the size of a Secret that counts against the limits of its organization, or 0.
+func sizeOf(o client.Object) int64 {
+	secret, ok := o.(*corev1.Secret)
+	if !ok {
+		return 0
+	}
+	return secretsize.Of(secret)
 }
 
 // isOrganizations reports whether an organization controls an object.

@@ -11,6 +11,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
@@ -27,11 +28,12 @@ import (
 // In organizations alone:
 // +kubebuilder:rbac:roleName=berth-operator-organization,groups="",resources=secrets,verbs=delete
 
-// secretGrace is the age up to which a Secret is kept though nothing names it: whoever made it may be about to write what does.
+// secretGrace is the age up to which a Secret is kept that nothing has named yet: its creator may be about to write the App or Domain that does.
 const secretGrace = 10 * time.Minute
 
-// secretReconciler deletes the Secrets that REST clients' values are kept in and that nothing names any more: each time a value changes, it
-// is in a new Secret. An old environment is kept for as long as a ReplicaSet names it, since a Pod reads it whenever its container starts.
+// secretReconciler deletes the Secrets that hold the values of REST clients once nothing names them: a changed value is written to a new Secret.
+// One that an App or Domain has named and that was replaced is deleted at once. An old environment is kept while Pods run with it, since a
+// container reads it whenever it starts, and while a rollback of the Deployment would run Pods with it.
 //
 // It also looks after the private keys that no App or Domain has any longer: it keeps those of certificates that can be used again for a while, and
 // deletes those that cert-manager leaves behind. The garbage collector may delete the Secret of a Certificate before the Certificate, and then
@@ -49,7 +51,7 @@ func setupSecret(mgr manager.Manager, b base, o controller.Options) error {
 		For(&corev1.Secret{}, builder.WithPredicates(predicate.Or(comesOrGoes, disowned))).
 		Watches(&v1alpha1.App{}, named, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&v1alpha1.Domain{}, named, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
-		Watches(&appsv1.ReplicaSet{}, named, builder.WithPredicates(comesOrGoes)).
+		Watches(&appsv1.ReplicaSet{}, handler.EnqueueRequestsFromMapFunc(r.secretsOfReplicaSet), builder.WithPredicates(comesGoesOrScales)).
 		Watches(&v1alpha1.App{}, issued, builder.WithPredicates(goes)).
 		Watches(&v1alpha1.Domain{}, issued, builder.WithPredicates(goes)).
 		Watches(&cmv1.Certificate{}, issued, builder.WithPredicates(goes)).
@@ -81,7 +83,11 @@ func (r *secretReconciler) Reconcile(ctx context.Context, secret *corev1.Secret)
 			return reconcile.Result{}, err
 		}
 	}
-	if left := secretGrace - r.clock.Since(secret.GetCreationTimestamp().Time); left > 0 {
+	replaced, err := r.isReplaced(ctx, secret)
+	if err != nil {
+		return reconcile.Result{}, err
+	}
+	if left := secretGrace - r.clock.Since(secret.GetCreationTimestamp().Time); !replaced && left > 0 {
 		return reconcile.Result{RequeueAfter: left}, nil
 	}
 	return reconcile.Result{}, r.delete(ctx, secret)
@@ -119,6 +125,30 @@ func (r *secretReconciler) secretsOfClaim(ctx context.Context, o client.Object) 
 	return all
 }
 
+// isReplaced reports whether the App or Domain that controls a Secret, and so has named it, exists and no longer does. The API server is asked: right
+// after a change of leader, the cache may still have an older version of the owner.
+func (r *secretReconciler) isReplaced(ctx context.Context, secret *corev1.Secret) (bool, error) {
+	ref := berthController(secret)
+	if ref == nil {
+		return false, nil
+	}
+	var owners client.ObjectList = &v1alpha1.AppList{}
+	if ref.Kind == "Domain" {
+		owners = &v1alpha1.DomainList{}
+	}
+	// The controllers may list these, but not get them.
+	if err := r.live.List(ctx, owners, client.InNamespace(secret.GetNamespace()), client.MatchingFields{metav1.ObjectNameField: ref.Name}); err != nil {
+		return false, err
+	}
+	replaced := false
+	err := meta.EachListItem(owners, func(o runtime.Object) error {
+		owner, ok := o.(client.Object)
+		replaced = replaced || ok && owner.GetUID() == ref.UID && !slices.Contains(secretNames(owner), secret.GetName())
+		return nil
+	})
+	return replaced, err
+}
+
 // delete deletes a Secret. The resource version makes that fail if somebody has touched the Secret since, to use it again.
 func (r *secretReconciler) delete(ctx context.Context, secret *corev1.Secret) error {
 	return client.IgnoreNotFound(r.client.Delete(ctx, secret, client.Preconditions{
@@ -142,10 +172,13 @@ func namersOf(secret *corev1.Secret) []client.ObjectList {
 	}
 }
 
-// isNamedBy reports whether an object of the list's kind names the Secret.
+// isNamedBy reports whether an object of the list's kind names the Secret and, if it is a ReplicaSet, may run Pods with it.
 func (r *secretReconciler) isNamedBy(ctx context.Context, list client.ObjectList, secret *corev1.Secret) (bool, error) {
 	if err := indexed(ctx, r.client, list, secret.GetNamespace(), indexSecret, secret.GetName()); err != nil {
 		return false, err
+	}
+	if sets, ok := list.(*appsv1.ReplicaSetList); ok {
+		return r.anyNeeded(ctx, sets.Items)
 	}
 	return meta.LenList(list) > 0, nil
 }

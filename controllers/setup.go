@@ -34,6 +34,7 @@ import (
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/controllers/internal/desired"
 	"github.com/berth-dev/berth/controllers/internal/ecr"
+	"github.com/berth-dev/berth/controllers/internal/fair"
 	"github.com/berth-dev/berth/controllers/internal/image"
 	"github.com/berth-dev/berth/controllers/internal/ssa"
 	"github.com/berth-dev/berth/internal/host"
@@ -170,7 +171,9 @@ func SetupWithManager(ctx context.Context, mgr manager.Manager, o Options) error
 		return err
 	}
 	// Whoever waits to lead fills the caches meanwhile, so that there is nothing to read when its time comes.
-	c := controller.Options{MaxConcurrentReconciles: o.Concurrency, ReconciliationTimeout: reconcileTimeout, EnableWarmup: new(true)}
+	c := controller.Options{
+		MaxConcurrentReconciles: o.Concurrency, ReconciliationTimeout: reconcileTimeout, EnableWarmup: new(true), NewQueue: fair.New,
+	}
 	for name, setup := range map[string]func(manager.Manager, base, controller.Options) error{
 		"App":          setupApp,
 		"Domain":       o.setupDomain,

@@ -25,6 +25,16 @@ import (
 // comesOrGoes lets through that an object enters or leaves the cache, and none of its changes.
 var comesOrGoes = predicate.Funcs{UpdateFunc: func(event.UpdateEvent) bool { return false }}
 
+// asksOtherwise lets through that a Domain comes or goes, and that it asks for another host, App or certificate: nothing else of it concerns the App
+// that it mirrors, or other Domains.
+var asksOtherwise = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+	before, ok := e.ObjectOld.(*v1alpha1.Domain)
+	after, alsoOK := e.ObjectNew.(*v1alpha1.Domain)
+	return ok && alsoOK && (before.Spec.Host != after.Spec.Host || before.Spec.AppRef != after.Spec.AppRef ||
+		!equality.Semantic.DeepEqual(before.Spec.TLS, after.Spec.TLS) ||
+		before.GetDeletionTimestamp().IsZero() != after.GetDeletionTimestamp().IsZero())
+}}
+
 // goes lets through that an object begins to be deleted, and that it leaves the cache.
 var goes = predicate.Funcs{
 	CreateFunc: func(event.CreateEvent) bool { return false },

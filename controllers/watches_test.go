@@ -122,3 +122,33 @@ func TestForeignStatusIsSetRight(t *testing.T) {
 		})
 	}
 }
+
+// What changes of a Domain without its asking for something else wakes nobody but itself, however often it changes.
+func TestWhatADomainAsksFor(t *testing.T) {
+	t.Parallel()
+	cases := map[string]struct {
+		change func(*v1alpha1.Domain)
+		want   bool
+	}{
+		"Nothing":        {func(*v1alpha1.Domain) {}, false},
+		"Authentication": {func(d *v1alpha1.Domain) { d.Spec.Authentication = v1alpha1.AuthenticationDisabled }, false},
+		"Mail":           {func(d *v1alpha1.Domain) { d.Spec.Mail = &v1alpha1.DomainMail{From: "a@b.test"} }, false},
+		"Status":         {func(d *v1alpha1.Domain) { d.Status.URL = "https://x.test" }, false},
+		"Host":           {func(d *v1alpha1.Domain) { d.Spec.Host = "other.test" }, true},
+		"App":            {func(d *v1alpha1.Domain) { d.Spec.AppRef.Name = "other" }, true},
+		"Certificate":    {func(d *v1alpha1.Domain) { d.Spec.TLS = &v1alpha1.DomainTLS{} }, true},
+		"Deleted":        {func(d *v1alpha1.Domain) { d.DeletionTimestamp = new(metav1.Now()) }, true},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			before := &v1alpha1.Domain{ObjectMeta: named("shop", "www"), Spec: v1alpha1.DomainSpec{Host: "www.test", AppRef: v1alpha1.AppRef{Name: "web"}}}
+			after := before.DeepCopy()
+			after.Generation++
+			tc.change(after)
+			if got := asksOtherwise.Update(event.UpdateEvent{ObjectOld: before, ObjectNew: after}); got != tc.want {
+				t.Errorf("got %t, want %t", got, tc.want)
+			}
+		})
+	}
+}

@@ -29,6 +29,7 @@ type appStore interface {
 type appHandlers struct {
 	platform translate.Platform
 	apps     appStore
+	shares   *shares
 }
 
 func (h *appHandlers) list(c *gin.Context) (any, error) {
@@ -40,15 +41,18 @@ func (h *appHandlers) list(c *gin.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	results := make([]wire.App, 0, len(observed))
-	for i := range observed {
-		results = append(results, translate.ToWire(h.platform, observed[i]))
-	}
-	return web.Page(request, total, results), nil
+	return web.EncodePage(request, total, func(yield func(wire.App, error) bool) {
+		for i := range observed {
+			if !h.encode(c.Request.Context(), observed[i], yield) {
+				return
+			}
+		}
+	}), nil
 }
 
 func (h *appHandlers) get(c *gin.Context) (any, error) {
-	return h.show(h.apps.Get(c.Request.Context(), c.Param("org"), c.Param("app")))
+	observed, err := h.apps.Get(c.Request.Context(), c.Param("org"), c.Param("app"))
+	return h.show(c, observed, err)
 }
 
 func (h *appHandlers) create(c *gin.Context) (any, error) {
@@ -68,7 +72,7 @@ func (h *appHandlers) create(c *gin.Context) (any, error) {
 	if err == nil {
 		mw.Made(c, observed.App.Namespace, observed.App.Name)
 	}
-	return h.show(observed, err)
+	return h.show(c, observed, err)
 }
 
 func (h *appHandlers) put(c *gin.Context) (any, error) { return h.change(c, false) }
@@ -98,7 +102,8 @@ func (h *appHandlers) change(c *gin.Context, restart bool) (any, error) {
 		fresh.Force = force
 		return translate.Change(platform, observed, body, restart, fresh)
 	}
-	return h.show(h.apps.Change(c.Request.Context(), c.Param("org"), c.Param("app"), plan))
+	observed, err := h.apps.Change(c.Request.Context(), c.Param("org"), c.Param("app"), plan)
+	return h.show(c, observed, err)
 }
 
 // keepSlug removes the slug from a body, in which clients send back what they read. In a PUT, the error is a 400 if it is another app's.
@@ -132,9 +137,24 @@ func (h *appHandlers) delete(c *gin.Context) (any, error) {
 }
 
 // show is what clients see of an app.
-func (h *appHandlers) show(observed translate.Observed, err error) (any, error) {
+func (h *appHandlers) show(c *gin.Context, observed translate.Observed, err error) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return translate.ToWire(h.platform, observed), nil
+	return web.Encode(func(yield func(wire.App, error) bool) { h.encode(c.Request.Context(), observed, yield) }), nil
+}
+
+// encode has an app encoded by yield. Of those with large environments, only a few of an organization are at the same time: a copy of all values is
+// made for it.
+func (h *appHandlers) encode(ctx context.Context, observed translate.Observed, yield func(wire.App, error) bool) bool {
+	size := translate.SizeOfEnv(observed)
+	if size < largeItem {
+		return yield(translate.ToWire(h.platform, observed), nil)
+	}
+	done, err := h.shares.encode(ctx, observed.App.Namespace, size)
+	if err != nil {
+		return yield(wire.App{}, err)
+	}
+	defer done()
+	return yield(translate.ToWire(h.platform, observed), nil)
 }

@@ -3,6 +3,7 @@ package facade
 import (
 	"cmp"
 	"context"
+	"crypto"
 	"errors"
 	"mime"
 	"net/http"
@@ -33,6 +34,7 @@ type domainStore interface {
 type domainHandlers struct {
 	platform translate.Platform
 	domains  domainStore
+	shares   *shares
 }
 
 func (h *domainHandlers) list(c *gin.Context) (any, error) {
@@ -44,11 +46,13 @@ func (h *domainHandlers) list(c *gin.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	results := make([]wire.Domain, 0, len(observed))
-	for i := range observed {
-		results = append(results, translate.ToDomain(h.platform, observed[i]))
-	}
-	return web.Page(request, total, results), nil
+	return web.EncodePage(request, total, func(yield func(wire.Domain, error) bool) {
+		for i := range observed {
+			if !yield(translate.ToDomain(h.platform, observed[i]), nil) {
+				return
+			}
+		}
+	}), nil
 }
 
 func (h *domainHandlers) get(c *gin.Context) (any, error) {
@@ -126,7 +130,7 @@ func (h *domainHandlers) newKey(c *gin.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	key, err := certificate.NewKey(algorithm)
+	key, err := h.generate(c.Request.Context(), c.Param("org"), algorithm)
 	if err != nil {
 		return nil, err
 	}
@@ -140,6 +144,16 @@ func (h *domainHandlers) newKey(c *gin.Context) (any, error) {
 	}
 	request, err := certificate.NewRequest(key, hosts[0], hosts[1:]...)
 	return wire.CSR{CSR: string(request)}, err
+}
+
+// generate generates a private key, when it is the organization's turn: that of an RSA key takes a core for a moment.
+func (h *domainHandlers) generate(ctx context.Context, organization string, algorithm certificate.Algorithm) (crypto.Signer, error) {
+	done, err := h.shares.generate(ctx, organization)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	return certificate.NewKey(algorithm)
 }
 
 // furtherHosts reads the hosts that a request for a certificate is for beside the domain's. The call needs no body, and clients that know of none may

@@ -55,6 +55,7 @@ type logHandlers struct {
 	authorizer auth.Authorizer
 	// ending is closed when followers have to go.
 	ending <-chan struct{}
+	shares *shares
 }
 
 func (h *logHandlers) get(c *gin.Context) (any, error) {
@@ -75,12 +76,28 @@ func (h *logHandlers) get(c *gin.Context) (any, error) {
 		return now.App
 	}
 	if !follow {
-		content, err := h.logs.Read(ctx, observed.App, options)
-		return wire.Logs{Content: content}, err
+		return h.read(ctx, observed.App, options)
 	}
+	stream, end, err := h.shares.follow(ctx, c.Param("org"))
+	if err != nil {
+		return nil, err
+	}
+	context.AfterFunc(ctx, end) // Also if the answer is not streamed, as that to HEAD.
+	options.Stream = stream
 	return web.Stream(func(write io.Writer) error {
 		return h.follow(ctx, auth.ActionOf(c, "get", resourceLogs), observed.App, options, write)
 	}), nil
+}
+
+// read returns the last lines, when it is the organization's turn.
+func (h *logHandlers) read(ctx context.Context, app *v1alpha1.App, options podlogs.Options) (any, error) {
+	leave, err := join(ctx, h.shares.reads, app.Namespace)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	content, err := h.logs.Read(ctx, app, options)
+	return wire.Logs{Content: content}, err
 }
 
 // follow goes on until the client, its key, its right to do so, the app or the server goes.

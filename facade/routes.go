@@ -59,16 +59,16 @@ func (s *Server) router() *gin.Engine {
 	for _, r := range all {
 		// Both forms are served directly: a redirect would lose the body of a POST in many a client.
 		for _, path := range []string{r.path, r.path + "/"} {
-			calls.Handle(r.method, path, auth.Require(s.authorizer, r.verb, r.resource), web.Handle(r.status, r.handler))
+			calls.Handle(r.method, path, auth.Require(s.authorizer, r.verb, r.resource), s.shares.bound, web.Handle(r.status, r.handler))
 		}
 	}
 	return engine
 }
 
 func (s *Server) routes() routes {
-	apps := &appHandlers{platform: s.platform, apps: s.store}
-	logs := &logHandlers{apps: s.store, logs: s.logs, authorizer: s.authorizer, ending: s.ending}
-	domains := &domainHandlers{platform: s.platform, domains: s.store}
+	apps := &appHandlers{platform: s.platform, apps: s.store, shares: s.shares}
+	logs := &logHandlers{apps: s.store, logs: s.logs, authorizer: s.authorizer, ending: s.ending, shares: s.shares}
+	domains := &domainHandlers{platform: s.platform, domains: s.store, shares: s.shares}
 	mails := &mailHandlers{platform: s.platform, password: s.options.Mail.Password, domains: s.store, mailer: s.mailer, ending: s.ending}
 	return routes{
 		{http.MethodGet, "/containers/:org/apps", "list", "apps", http.StatusOK, apps.list},

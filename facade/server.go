@@ -169,6 +169,7 @@ type Server struct {
 	platform   translate.Platform
 	logs       *podlogs.Reader
 	mailer     mailer
+	shares     *shares
 	docs       *docs.Docs
 	pages      *profile.Pages
 	metrics    *metrics.Metrics
@@ -240,7 +241,7 @@ func New(ctx context.Context, options Options) (*Server, error) {
 	}
 	return &Server{
 		options: options, log: options.Log,
-		store: s, authorizer: reviews, platform: platform, logs: podlogs.NewReader(core),
+		store: s, authorizer: reviews, platform: platform, logs: podlogs.NewReader(core), shares: newShares(s.Policy),
 		mailer: sender, docs: contract, pages: pages, metrics: counts, policies: policies, publicURL: public, ending: make(chan struct{}),
 	}, nil
 }

@@ -49,6 +49,7 @@ type AppList struct {
 
 // AppSpec is what an App shall be.
 //
+// +kubebuilder:validation:XValidation:rule="(has(self.env) ? self.env.map(e, has(e.value) ? e.value.size() : 0).sum() : 0) + (has(self.command) ? self.command.map(c, c.size()).sum() : 0) + (has(self.args) ? self.args.map(a, a.size()).sum() : 0) <= 65536 || oldSelf.hasValue() && (has(self.env) ? self.env.map(e, has(e.value) ? e.value.size() : 0).sum() : 0) + (has(self.command) ? self.command.map(c, c.size()).sum() : 0) + (has(self.args) ? self.args.map(a, a.size()).sum() : 0) <= (has(oldSelf.value().env) ? oldSelf.value().env.map(e, has(e.value) ? e.value.size() : 0).sum() : 0) + (has(oldSelf.value().command) ? oldSelf.value().command.map(c, c.size()).sum() : 0) + (has(oldSelf.value().args) ? oldSelf.value().args.map(a, a.size()).sum() : 0)",optionalOldSelf=true,fieldPath=".env",message="the values in env, command and args may have 65536 characters together; keep long values in a Secret or ConfigMap and name it in env.valueFrom"
 // +kubebuilder:validation:XValidation:rule="!has(self.env) || self.env.all(e, !has(e.value) || !has(e.valueFrom))",fieldPath=".env",message="an entry of env has value or valueFrom, not both"
 type AppSpec struct {
 	// image is the reference of the container image, as `docker pull` takes it: a registry host with an optional port, a repository,
@@ -62,7 +63,8 @@ type AppSpec struct {
 	Image string `json:"image,omitempty"`
 
 	// env is the environment of the container, in this order. Names are unique. The values that REST clients give are kept in Secrets,
-	// which the entries then name by valueFrom; a literal value is readable by everybody who may read the App.
+	// which the entries then name by valueFrom; a literal value is readable by everybody who may read the App. Literal values, command and
+	// args may have 65536 characters together; an App that had more before this limit keeps them, and cannot grow.
 	// +listType=map
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=256

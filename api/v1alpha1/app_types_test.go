@@ -110,7 +110,7 @@ func TestAppEnv(t *testing.T) {
 		"ConfigMap":      {change: from(v1alpha1.EnvVarSource{ConfigMapKeyRef: ref})},
 		"Most":           {change: env(many(256)...)},
 		"LongestName":    {change: env(v1alpha1.EnvVar{Name: repeat(253)})},
-		"LongestValue":   {change: env(v1alpha1.EnvVar{Name: "A", Value: new(repeat(131072))})},
+		"LongestValue":   {change: env(v1alpha1.EnvVar{Name: "A", Value: new(repeat(65536))})},
 		"LongestRef":     {change: secret(repeat(253), repeat(253))},
 		"Both": {
 			change:  env(v1alpha1.EnvVar{Name: "A", Value: new("a"), ValueFrom: &v1alpha1.EnvVarSource{SecretKeyRef: ref}}),

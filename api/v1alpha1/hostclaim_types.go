@@ -124,4 +124,26 @@ type HostClaimStatus struct {
 	// +kubebuilder:validation:MaxItems=64
 	// +optional
 	CertificateRequestedAt []metav1.Time `json:"certificateRequestedAt,omitempty"`
+
+	// formerRequests are those of organizations that had the host within the last day: they still count against the limits of these.
+	// +listType=map
+	// +listMapKey=organization
+	// +kubebuilder:validation:MaxItems=16
+	// +optional
+	FormerRequests []FormerRequests `json:"formerRequests,omitempty"`
+}
+
+// FormerRequests are when an organization that had a host requested certificates for it.
+type FormerRequests struct {
+	// organization is the one that had the host.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +required
+	Organization string `json:"organization,omitempty"`
+
+	// requestedAt are the times within the last day at which a new certificate was requested for the host. Renewals do not count.
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=64
+	// +optional
+	RequestedAt []metav1.Time `json:"requestedAt,omitempty"`
 }

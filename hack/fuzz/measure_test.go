@@ -88,6 +88,7 @@ func slowKinds(b *testing.B, k *kubelet, idleNumber int) []kind {
 		{fmt.Sprintf("%d that do so over HTTP/2", unreadLogs), many(b, unreadLogs, unreadBy(true))},
 		{fmt.Sprintf("%d that follow one log, of 10 lines a second", manyFollowers), followers(b, k)},
 		{fmt.Sprintf("%d idle connections", idleNumber), idlers(b, idleNumber)},
+		hostile(b),
 	}
 }
 

@@ -124,10 +124,11 @@ func BindTimeLeft(claim *v1alpha1.HostClaim, now time.Time) time.Duration {
 	}
 }
 
-// Bind gives a host to a claimant. What the claim remembers of another organization is forgotten.
+// Bind gives a host to a claimant. Of another organization that had it, the claim remembers only which certificates it requested within the last day:
+// they count against its limits though it has lost the host.
 func Bind(claim *v1alpha1.HostClaim, c Claimant, now time.Time) {
 	if claim.Spec.Organization != c.Organization {
-		claim.Status = v1alpha1.HostClaimStatus{}
+		claim.Status = afterTransfer(claim, c.Organization, now)
 	}
 	at := metav1.NewTime(now)
 	claim.Spec = v1alpha1.HostClaimSpec{Organization: c.Organization, Holder: &c.Holder, BoundAt: &at}

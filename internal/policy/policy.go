@@ -29,6 +29,11 @@ const (
 	defaultCertificatesPerHour = 10
 	defaultCertificatesPerDay  = 50
 	defaultHeldHosts           = 100
+
+	defaultSecretBytes          = 64 << 20
+	defaultSecretBytesPerMinute = 10 << 20
+	defaultRequestsPerSecond    = 200
+	defaultLogFollowers         = 100
 )
 
 // The defaults for organizations that are not trusted.
@@ -176,4 +181,43 @@ func HeldHosts(org v1alpha1.Organization) int {
 		return defaultHeldHosts
 	}
 	return int(ptr.Deref(org.Spec.Limits.HeldHosts, defaultHeldHosts))
+}
+
+// MaxEnvironment is the size in bytes of the largest environment that the REST API accepts.
+const MaxEnvironment = 1000 << 10
+
+// SecretBytes returns how many bytes of what REST clients send are kept for the organization, and how many of them a replica of the REST API writes
+// within a minute. Without a limit, it is math.MaxInt64. A rate is at least enough for the largest environment, or nobody could ever write that.
+func SecretBytes(org v1alpha1.Organization) (most, perMinute int64) {
+	most, perMinute = defaultSecretBytes, defaultSecretBytesPerMinute
+	if Trusted(org) {
+		most, perMinute = math.MaxInt64, math.MaxInt64
+	}
+	if l := org.Spec.Limits; l != nil {
+		if l.SecretBytes != nil {
+			most = l.SecretBytes.Value()
+		}
+		if l.SecretBytesPerMinute != nil {
+			perMinute = l.SecretBytesPerMinute.Value()
+		}
+	}
+	return most, max(perMinute, MaxEnvironment)
+}
+
+// RequestsPerSecond returns how many requests a second a replica of the REST API serves for the organization. Without a limit, it is Unlimited.
+func RequestsPerSecond(org v1alpha1.Organization) int {
+	return limitOf(org, defaultRequestsPerSecond, func(l v1alpha1.OrganizationLimits) *int32 { return l.RequestsPerSecond })
+}
+
+// LogFollowers returns how many clients can follow logs of the organization at a replica of the REST API. Without a limit, it is Unlimited.
+func LogFollowers(org v1alpha1.Organization) int {
+	return limitOf(org, defaultLogFollowers, func(l v1alpha1.OrganizationLimits) *int32 { return l.LogFollowers })
+}
+
+// limitOf returns what the spec says of a limit, or its default, which does not apply to a trusted organization.
+func limitOf(org v1alpha1.Organization, standard int32, field func(v1alpha1.OrganizationLimits) *int32) int {
+	if Trusted(org) {
+		standard = Unlimited
+	}
+	return int(ptr.Deref(field(ptr.Deref(org.Spec.Limits, v1alpha1.OrganizationLimits{})), standard))
 }

@@ -1,10 +1,12 @@
 package policy
 
 import (
+	"math"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
@@ -182,6 +184,35 @@ func TestRestricted(t *testing.T) {
 			ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Labels: tc.labels}}
 			if got := Restricted(stranger(v1alpha1.OrganizationSpec{PodSecurity: tc.spec}), ns); got != tc.want {
 				t.Errorf("Restricted is %t, want %t", got, tc.want)
+			}
+		})
+	}
+}
+
+func TestLimitsOfTheRESTAPI(t *testing.T) {
+	t.Parallel()
+	amount := func(text string) *resource.Quantity { return new(resource.MustParse(text)) }
+	named := v1alpha1.OrganizationSpec{Limits: &v1alpha1.OrganizationLimits{
+		SecretBytes: amount("1Mi"), SecretBytesPerMinute: amount("2Mi"), RequestsPerSecond: new(int32(7)), LogFollowers: new(int32(0)),
+	}}
+	little := v1alpha1.OrganizationSpec{Limits: &v1alpha1.OrganizationLimits{SecretBytesPerMinute: amount("1")}}
+	cases := map[string]struct {
+		org  v1alpha1.Organization
+		want [4]int64
+	}{
+		"Stranger":      {stranger(v1alpha1.OrganizationSpec{}), [4]int64{64 << 20, 10 << 20, 200, 100}},
+		"Trusted":       {trusted(v1alpha1.OrganizationSpec{}), [4]int64{math.MaxInt64, math.MaxInt64, Unlimited, Unlimited}},
+		"StrangerNamed": {stranger(named), [4]int64{1 << 20, 2 << 20, 7, 0}},
+		"TrustedNamed":  {trusted(named), [4]int64{1 << 20, 2 << 20, 7, 0}},
+		"LeastRate":     {stranger(little), [4]int64{64 << 20, MaxEnvironment, 200, 100}},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			most, perMinute := SecretBytes(tc.org)
+			got := [4]int64{most, perMinute, int64(RequestsPerSecond(tc.org)), int64(LogFollowers(tc.org))}
+			if got != tc.want {
+				t.Errorf("got %v, want %v", got, tc.want)
 			}
 		})
 	}

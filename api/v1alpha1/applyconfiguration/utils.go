@@ -46,6 +46,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.EnvVarApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("EnvVarSource"):
 		return &apiv1alpha1.EnvVarSourceApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("FormerRequests"):
+		return &apiv1alpha1.FormerRequestsApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("HostClaim"):
 		return &apiv1alpha1.HostClaimApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("HostClaimSpec"):
@@ -60,6 +62,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.IssuerRefApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("KeyRef"):
 		return &apiv1alpha1.KeyRefApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("LimitUsage"):
+		return &apiv1alpha1.LimitUsageApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Organization"):
 		return &apiv1alpha1.OrganizationApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("OrganizationEgress"):

@@ -7,11 +7,13 @@ package ownership
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"math/rand/v2"
 	"sync"
 	"time"
 
+	"golang.org/x/sync/singleflight"
 	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -26,8 +28,11 @@ const (
 	lastWait  = 5 * time.Minute
 	// jitter is the part of a wait by which it may be longer, so that lookups of many hosts spread.
 	jitter = 0.2
-	// atOnce is how many lookups run at the same time.
-	atOnce = 20
+	// atOnce is how many lookups run at the same time, and atOnceEach how many of them for one organization.
+	atOnce     = 20
+	atOnceEach = 4
+	// unproven is how many hosts of an organization are looked up that it has not proven yet.
+	unproven = 100
 	// forgotten is for how long after its time an inquiry that nobody comes back to is kept.
 	forgotten = time.Hour
 )
@@ -46,6 +51,8 @@ const (
 	Different State = "Different"
 	// Failed means that DNS gave no answer.
 	Failed State = "Failed"
+	// Crowded means that no lookup is made, since too many hosts of the organization wait for a proof.
+	Crowded State = "Crowded"
 )
 
 // Finding is what the last lookup has found.
@@ -69,11 +76,13 @@ type Question struct {
 type Prover struct {
 	resolver Resolver
 	clock    clock.PassiveClock
-	slots    chan struct{}
 	queue    workqueue.TypedRateLimitingInterface[reconcile.Request]
 
 	mu        sync.Mutex
 	inquiries map[reconcile.Request]*inquiry
+	schedule  schedule
+	zones     zones
+	same      singleflight.Group
 }
 
 // inquiry is how far a question has come.
@@ -90,7 +99,7 @@ type inquiry struct {
 
 // New makes a Prover.
 func New(r Resolver, c clock.PassiveClock) *Prover {
-	return &Prover{resolver: r, clock: c, slots: make(chan struct{}, atOnce), inquiries: map[reconcile.Request]*inquiry{}}
+	return &Prover{resolver: r, clock: c, inquiries: map[reconcile.Request]*inquiry{}, zones: zones{}}
 }
 
 // Source wakes an object of a controller when there is something new about its question.
@@ -102,7 +111,7 @@ func (p *Prover) Source() source.Source {
 }
 
 // Ask returns what is known about an object's question, and when to ask again. That is zero while a lookup is under way: the object is woken
-// when it ends. A lookup that is due begins.
+// when it ends. A lookup that is due begins when it is the organization's turn, unless DNS has given no answer about hosts of the same zone lately.
 func (p *Prover) Ask(ctx context.Context, object reconcile.Request, q Question) (Finding, time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -110,29 +119,56 @@ func (p *Prover) Ask(ctx context.Context, object reconcile.Request, q Question) 
 	i := p.inquiries[object]
 	if i == nil || i.question != q {
 		p.forget(now)
+		if i == nil && p.unproven(object.Namespace) >= unproven {
+			return Finding{State: Crowded}, lastWait
+		}
 		i = &inquiry{question: q, finding: Finding{State: Unknown}, due: now}
 		p.inquiries[object] = i
 	}
 	if !i.running && i.due.After(now) {
 		return i.finding, i.due.Sub(now)
 	}
-	if !i.running {
-		i.running = true
-		go p.lookUp(context.WithoutCancel(ctx), object, i)
+	if i.running {
+		return i.finding, 0
 	}
+	if wait := p.zones.wait(q.Host, now); wait > 0 {
+		if i.finding.State == Unknown {
+			i.finding = Finding{State: Failed, Problem: noAnswer}
+		}
+		return i.finding, wait
+	}
+	i.running = true
+	ctx = context.WithoutCancel(ctx)
+	p.schedule.add(object.Namespace, func() { p.lookUp(ctx, object, i) })
 	return i.finding, 0
 }
 
+// unproven returns how many hosts of an organization are asked about and not proven. The lock must be held.
+func (p *Prover) unproven(organization string) int {
+	count := 0
+	for object, i := range p.inquiries {
+		if object.Namespace == organization && i.finding.State != Proven {
+			count++
+		}
+	}
+	return count
+}
+
 func (p *Prover) lookUp(ctx context.Context, object reconcile.Request, i *inquiry) {
-	p.slots <- struct{}{}
-	defer func() { <-p.slots }()
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	finding := lookUp(ctx, p.resolver, i.question.Host, i.question.Token)
+	// Of Domains that ask the same, one is looked up at a time. Not of those that ask since something has changed: they are told what there is now.
+	shared, _, _ := p.same.Do(fmt.Sprint(i.question), func() (any, error) {
+		return lookUp(ctx, p.resolver, i.question.Host, i.question.Token), nil
+	})
+	finding, _ := shared.(Finding)
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.schedule.done(object.Namespace)
 	i.finding, i.running = finding, false
-	i.due = p.clock.Now().Add(pause(i.lookups))
+	now := p.clock.Now()
+	p.zones.note(i.question.Host, finding.State == Failed, now)
+	i.due = now.Add(pause(i.lookups))
 	i.lookups++
 	p.queue.Add(object)
 }
@@ -140,6 +176,7 @@ func (p *Prover) lookUp(ctx context.Context, object reconcile.Request, i *inquir
 // forget drops what nobody has come back to, since its object is gone or needs no answer any more. The lock must be held.
 func (p *Prover) forget(now time.Time) {
 	maps.DeleteFunc(p.inquiries, func(_ reconcile.Request, i *inquiry) bool { return !i.running && now.Sub(i.due) > forgotten })
+	maps.DeleteFunc(p.zones, func(_ string, z *zone) bool { return now.Sub(z.until) > forgotten })
 }
 
 // pause returns how long to wait after a number of lookups before the last one.

@@ -29,6 +29,9 @@ const RecordType = "TXT"
 // RecordName returns the name of the record that proves who owns a host.
 func RecordName(host string) string { return "_berth-challenge." + host }
 
+// noAnswer is the problem of a lookup that took too long.
+const noAnswer = "no answer in time"
+
 const (
 	// shownValues is how many values of a record are shown, and shownLength how long each.
 	shownValues = 3
@@ -62,7 +65,7 @@ func failed(ctx context.Context, err error) Finding {
 	case ok && problem.IsNotFound:
 		return Finding{State: Missing}
 	case ctx.Err() != nil, ok && problem.IsTimeout:
-		return Finding{State: Failed, Problem: "no answer in time"}
+		return Finding{State: Failed, Problem: noAnswer}
 	default:
 		return Finding{State: Failed, Problem: "the name servers can't be reached, or answer with an error"}
 	}

@@ -145,6 +145,13 @@ func TooManyRequests(wait time.Duration) *Error {
 	}
 }
 
+// TooManyBytes is the 429 of an organization that has stored too much within a short time.
+func TooManyBytes(wait time.Duration) *Error {
+	e := TooManyRequests(wait)
+	e.Detail = fmt.Sprintf("The organization has changed too much data within a minute; try again in %s seconds.", e.Header.Get("Retry-After"))
+	return e
+}
+
 // Internal is a 500, whose cause is for the log.
 func Internal(cause error) *Error {
 	return &Error{Status: http.StatusInternalServerError, Detail: "Internal server error.", cause: cause}

@@ -117,6 +117,9 @@ func Recover(log *slog.Logger) gin.HandlerFunc {
 			if cause == nil {
 				return
 			}
+			if cause == http.ErrAbortHandler { //nolint:errorlint // A panic with this very value asks for the connection to be closed.
+				panic(http.ErrAbortHandler)
+			}
 			log.ErrorContext(c.Request.Context(), "panic", "cause", fmt.Sprint(cause), "stack", string(debug.Stack()))
 			if c.Writer.Written() {
 				// Half an answer is out: only breaking the connection tells the client that it isn't whole.

@@ -3,6 +3,7 @@ package podlogs
 import (
 	"context"
 	"io"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -116,9 +117,9 @@ func (f *follower) run(ctx context.Context, write io.Writer) error {
 				lines = f.news(lacking(app))
 			}
 		case pod := <-f.pods:
-			f.attach(ctx, pod)
+			left := f.attach(ctx, pod)
 			ended, waits := notes(pod, false)
-			lines = f.news(append(ended, waits...))
+			lines = f.news(slices.Concat(ended, waits, left))
 		case l := <-f.lines:
 			lines = f.batch(l)
 		}
@@ -160,16 +161,24 @@ func (h *heart) stop() {
 	}
 }
 
-// attach follows the container of a Pod if it isn't followed yet.
-func (f *follower) attach(ctx context.Context, pod *corev1.Pod) {
+// attach follows the container of a Pod if it isn't followed yet. It returns a note if too many are followed.
+func (f *follower) attach(ctx context.Context, pod *corev1.Pod) []line {
 	id := currentID(pod)
 	if id == "" || f.followed[id] {
-		return
+		return nil
+	}
+	end, ok := f.options.stream()
+	if !ok {
+		return []line{note(pod.Name, time.Time{}, "is not followed: too many Pods of the organization are followed already")}
 	}
 	f.followed[id] = true
 	last := f.last[id]
 	delete(f.last, id)
-	go f.stream(ctx, pod.DeepCopy(), last)
+	go func() {
+		defer end()
+		f.stream(ctx, pod.DeepCopy(), last)
+	}()
+	return nil
 }
 
 // news are those of some notes that haven't been written.

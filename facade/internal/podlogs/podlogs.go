@@ -25,7 +25,7 @@ const (
 	// maxOver is how many of the Pods that have come to their end are read: a Pod that is evicted again and again leaves hundreds.
 	maxOver = 5
 	// maxBytes bounds what one call keeps in memory, of all Pods together; the oldest lines go first.
-	maxBytes = 8 << 20
+	maxBytes = 1 << 20
 	// readTimeout is how long all Pods together may take to be read.
 	readTimeout = 20 * time.Second
 )
@@ -45,6 +45,9 @@ type Options struct {
 	// Current returns the App as it is now, for Follow to tell what keeps its Pods from coming; nil if the App isn't known.
 	Current func(ctx context.Context) *v1alpha1.App
 
+	// Stream lets Follow read one more Pod, and returns what ends that; it returns false if that is too many. Nil for any number.
+	Stream func() (end func(), ok bool)
+
 	// follows is true if what is read will be followed.
 	follows bool
 }
@@ -54,6 +57,13 @@ func (o Options) current(ctx context.Context) *v1alpha1.App {
 		return nil
 	}
 	return o.Current(ctx)
+}
+
+func (o Options) stream() (end func(), ok bool) {
+	if o.Stream == nil {
+		return func() {}, true
+	}
+	return o.Stream()
 }
 
 // Reader reads the Pods of Apps, live.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/facade/internal/translate"
+	"github.com/berth-dev/berth/internal/secretsize"
 )
 
 // seenTimeout is how long an answer to a write is held back for the caches to see it, so that the client's next read does.
@@ -29,6 +30,11 @@ func (s *Store) awaitSeen(ctx context.Context, w *writer, written translate.Obse
 				return false
 			}
 		}
+		for _, secret := range w.dropped {
+			if s.budget.sizeOf(client.ObjectKeyFromObject(secret)) > 0 {
+				return false
+			}
+		}
 		return w.spent == nil || s.gone(ctx, w.spent)
 	})
 }
@@ -44,7 +50,9 @@ func (s *Store) domainSeen(written *v1alpha1.Domain) bool {
 func (s *Store) secretSeen(ctx context.Context, written *corev1.Secret) bool {
 	secret := &corev1.Secret{}
 	err := s.cache.Get(ctx, client.ObjectKeyFromObject(written), secret, client.UnsafeDisableDeepCopy)
-	return err == nil && reached(secret.ResourceVersion, written.ResourceVersion)
+	// What is counted of it comes a moment after the Secret itself.
+	counted := !secretsize.Counts(written) || len(written.Data) == 0 || s.budget.sizeOf(client.ObjectKeyFromObject(written)) > 0
+	return err == nil && counted && reached(secret.ResourceVersion, written.ResourceVersion)
 }
 
 // gone tells whether the cache has no Secret of this name any more.

@@ -27,6 +27,7 @@ import (
 	"github.com/berth-dev/berth/facade/internal/auth"
 	"github.com/berth-dev/berth/facade/internal/translate"
 	"github.com/berth-dev/berth/internal/secretcache"
+	"github.com/berth-dev/berth/internal/secretsize"
 )
 
 // Options say what a Store reads and how.
@@ -56,6 +57,7 @@ type Store struct {
 	uses          uses
 	keys          keyIndex
 	ended         endedSessions
+	budget        budget
 	namespace     string
 	platform      translate.Platform
 	verifyDomains bool
@@ -184,6 +186,7 @@ func secretOptions(namespace string) secretcache.Options {
 // platform gets by itself, and of a login for a registry all but the user name.
 func keepOfSecret(object any) (any, error) {
 	if secret, ok := object.(*corev1.Secret); ok {
+		secretsize.Note(secret)
 		switch secret.Labels[v1alpha1.LabelSecret] {
 		case v1alpha1.SecretTLS:
 			delete(secret.Data, corev1.TLSPrivateKeyKey)
@@ -247,13 +250,15 @@ func (s *Store) watch(ctx context.Context) error {
 	return s.addIndexes(ctx)
 }
 
-// setSecret keeps what is made of Secrets in Berth's own Namespace.
+// setSecret keeps what is made of Secrets.
 func (s *Store) setSecret(secret *corev1.Secret) {
 	s.keys.set(secret)
 	s.ended.set(secret)
+	s.budget.set(secret)
 }
 
 func (s *Store) removeSecret(secret *corev1.Secret) {
 	s.keys.remove(secret)
 	s.ended.remove(secret)
+	s.budget.remove(secret)
 }

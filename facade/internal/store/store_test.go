@@ -9,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/internal/secretsize"
 )
 
 // TestKeepOfSecret says that the private keys that cert-manager made and the passwords for registries are never in memory, and that what is
@@ -37,7 +38,11 @@ func TestKeepOfSecret(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			want := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{v1alpha1.LabelSecret: tc.purpose}}, Data: tc.want}
+			want := &corev1.Secret{
+				ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{v1alpha1.LabelSecret: tc.purpose}}, Data: maps.Clone(all),
+			}
+			secretsize.Note(want)
+			want.Data = tc.want
 			if diff := cmp.Diff(want, kept); diff != "" {
 				t.Errorf("keepOfSecret(...): -want, +got:\n%s", diff)
 			}

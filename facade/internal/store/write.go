@@ -8,6 +8,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/rand"
 	"k8s.io/apimachinery/pkg/util/wait"
@@ -53,6 +54,7 @@ func (s *Store) Create(ctx context.Context, organization string, body wire.AppBo
 	}
 	w, done := s.begin(ctx)
 	defer done()
+	observed.App = &v1alpha1.App{ObjectMeta: metav1.ObjectMeta{Namespace: organization, Name: slug}}
 	if err := s.checkSlug(w.ctx, organization, slug); err != nil {
 		return translate.Observed{}, err
 	}
@@ -67,6 +69,9 @@ func (s *Store) Create(ctx context.Context, organization string, body wire.AppBo
 		return translate.Observed{}, err
 	}
 	if err := s.claimPlanned(w, organization, slug, plan, leaving); err != nil {
+		return translate.Observed{}, w.undo(err)
+	}
+	if err := s.afford(w, observed, plan); err != nil {
 		return translate.Observed{}, w.undo(err)
 	}
 	if err := w.create(plan, &observed, leaving); err != nil {
@@ -220,6 +225,10 @@ func (s *Store) attempt(w *writer, observed translate.Observed, plan translate.P
 	if err := s.claimPlanned(w, observed.App.Namespace, observed.App.Name, plan, leaving); err != nil {
 		return observed, err
 	}
+	if err := s.afford(w, observed, plan); err != nil {
+		return observed, err
+	}
+	before := observed
 	if err := w.secrets(plan.Secrets); err != nil {
 		return observed, err
 	}
@@ -230,6 +239,7 @@ func (s *Store) attempt(w *writer, observed translate.Observed, plan translate.P
 		return observed, err
 	}
 	w.spend(plan.Spent)
+	w.drop(translate.Replaced(before, observed))
 	return observed, nil
 }
 

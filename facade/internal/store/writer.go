@@ -32,6 +32,10 @@ type writer struct {
 	made []*corev1.Secret
 	// spent is the Secret that the writer has deleted; nil if none.
 	spent *corev1.Secret
+	// dropped are the Secrets that the writer has deleted since they were replaced.
+	dropped []*corev1.Secret
+	// releases end the reservations of what the writer writes in the budget of the organization.
+	releases []func()
 	// claimed are the claims that the write has been granted, and claims the HostClaims that were created for them.
 	claimed []claim
 	claims  []*v1alpha1.HostClaim
@@ -42,7 +46,13 @@ type writer struct {
 // begin returns a writer for who acts in ctx, and what ends its time.
 func (s *Store) begin(ctx context.Context) (*writer, context.CancelFunc) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
-	return &writer{ctx: ctx, client: s.client, own: s.own, disclaim: s.disclaim}, cancel
+	w := &writer{ctx: ctx, client: s.client, own: s.own, disclaim: s.disclaim}
+	return w, func() {
+		cancel()
+		for _, release := range w.releases {
+			release()
+		}
+	}
 }
 
 // secrets makes the Secrets of a plan. When a change is planned once more, those that it still wants are there already, and others go.
@@ -53,7 +63,7 @@ func (w *writer) secrets(wanted []*corev1.Secret) error {
 		}
 	}
 	for _, secret := range wanted {
-		if slices.ContainsFunc(w.made, same(secret)) {
+		if w.has(secret) {
 			continue
 		}
 		if err := w.client.Create(w.ctx, secret); err != nil {
@@ -63,6 +73,9 @@ func (w *writer) secrets(wanted []*corev1.Secret) error {
 	}
 	return nil
 }
+
+// has reports whether the writer has made a Secret already.
+func (w *writer) has(secret *corev1.Secret) bool { return slices.ContainsFunc(w.made, same(secret)) }
 
 // same returns what tells whether a Secret has the name and the values of this one.
 func same(secret *corev1.Secret) func(*corev1.Secret) bool {
@@ -85,6 +98,17 @@ func (w *writer) spend(secret *corev1.Secret) {
 	named := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: secret.Namespace, Name: secret.Name}}
 	if w.client.Delete(w.ctx, named, client.Preconditions{UID: &secret.UID, ResourceVersion: &secret.ResourceVersion}) == nil {
 		w.spent = named
+	}
+}
+
+// drop deletes Secrets that are of no use any more and that nothing has used, as they were observed. One that the controllers have taken over
+// meanwhile is theirs to delete, and what is left if this fails, too.
+func (w *writer) drop(secrets []*corev1.Secret) {
+	for _, secret := range secrets {
+		named := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: secret.Namespace, Name: secret.Name}}
+		if w.client.Delete(w.ctx, named, client.Preconditions{UID: &secret.UID, ResourceVersion: &secret.ResourceVersion}) == nil {
+			w.dropped = append(w.dropped, named)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package translate
 
 import (
 	"cmp"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -141,4 +142,33 @@ func newSecret(app *v1alpha1.App, name, purpose string, kind corev1.SecretType, 
 		Type:      kind,
 		Data:      data,
 	}
+}
+
+// Replaced returns the Secrets with environments that a change has left unnamed before the controllers took them over: no Pod has used them. Those
+// that the controllers own, they delete once no Pod needs them.
+func Replaced(before, after Observed) []*corev1.Secret {
+	named := AppSecretNames(after)
+	var replaced []*corev1.Secret
+	for _, name := range AppSecretNames(before) {
+		secret := before.secret(name, v1alpha1.SecretEnv)
+		if secret == nil || slices.Contains(named, name) || slices.Contains(replaced, secret) {
+			continue
+		}
+		if secret.Labels[v1alpha1.LabelApp] == before.App.Name && metav1.GetControllerOfNoCopy(secret) == nil {
+			replaced = append(replaced, secret)
+		}
+	}
+	return replaced
+}
+
+// GivenSecretNames returns the names of the Secrets that hold what clients gave for an App and its Domain. A name can be there twice.
+func GivenSecretNames(o Observed) []string {
+	all := AppSecretNames(o)
+	if ref := customSecretOf(o.Domain); ref != nil {
+		all = append(all, ref.Name)
+	}
+	if ref := mailOf(o.Domain).PasswordSecretRef; ref != nil {
+		all = append(all, ref.Name)
+	}
+	return all
 }

@@ -89,7 +89,7 @@ func checkPort(variable wire.EnvVar) error {
 	if _, ok := envport.Parse(variable.Value); ok {
 		return nil
 	}
-	return apierr.Field("env", "PORT must be a number from 1 to 65535.")
+	return apierr.Field(wire.FieldEnv, "PORT must be a number from 1 to 65535.")
 }
 
 // port sets the App's port to the one in the client's variable PORT, so that the controllers need not read the Secret that holds the value, and

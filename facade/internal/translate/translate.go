@@ -94,14 +94,7 @@ func AppSecretNames(o Observed) []string {
 // SecretNames are the names of all the Secrets that what is shown of an App and its Domain is made of, or that a change looks at. A name can be
 // there twice.
 func SecretNames(platform Platform, o Observed) []string {
-	all := append(AppSecretNames(o), platform.tlsSecretOf(o), waitingSecretOf(o))
-	if ref := customSecretOf(o.Domain); ref != nil {
-		all = append(all, ref.Name)
-	}
-	if ref := mailOf(o.Domain).PasswordSecretRef; ref != nil {
-		all = append(all, ref.Name)
-	}
-	return all
+	return append(GivenSecretNames(o), platform.tlsSecretOf(o), waitingSecretOf(o))
 }
 
 // OwnerOf is what makes an object go when an App does.
@@ -129,6 +122,31 @@ func (o *Observed) secret(name, purpose string) *corev1.Secret {
 		return secret
 	}
 	return nil
+}
+
+// SizeOfEnv is how many bytes the values of an App's environment have, names not counted.
+func SizeOfEnv(o Observed) int {
+	size := 0
+	for i := range o.App.Spec.Env {
+		size += lengthOf(o, &o.App.Spec.Env[i])
+	}
+	return size
+}
+
+// lengthOf is the length of a variable's value, as valueOf returns it.
+func lengthOf(o Observed, variable *v1alpha1.EnvVar) int {
+	if variable.Value != nil {
+		return len(*variable.Value)
+	}
+	ref := secretRef(variable)
+	if ref == nil {
+		return 0
+	}
+	secret := o.secret(ref.Name, v1alpha1.SecretEnv)
+	if secret == nil {
+		return 0
+	}
+	return len(secret.Data[ref.Key])
 }
 
 func envOf(o Observed) []wire.EnvVar {

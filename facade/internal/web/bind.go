@@ -28,6 +28,8 @@ func Bind(r *http.Request) (map[string]any, error) {
 	body, err := io.ReadAll(r.Body)
 	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
 		return nil, apierr.TooLarge()
+	} else if refused, ok := errors.AsType[*apierr.Error](err); ok {
+		return nil, refused
 	} else if err != nil {
 		return nil, apierr.BadRequest("The body of the request could not be read.")
 	}

@@ -2,6 +2,9 @@ package web
 
 import (
 	"context"
+	"encoding/json"
+	"io"
+	"iter"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -99,6 +102,52 @@ func Page[T any](p PageRequest, total int, results []T) wire.Page[T] {
 		page.Previous = p.link(number - 1)
 	}
 	return page
+}
+
+// Encode returns the answer with the one value that is yielded.
+func Encode[T any](value iter.Seq2[T, error]) JSON {
+	return func(write io.Writer) error {
+		for v, err := range value {
+			if err != nil {
+				return err
+			}
+			return newEncoder(write).Encode(v)
+		}
+		return nil
+	}
+}
+
+// EncodePage returns the answer with a page. Its results are encoded one after another, so that a page takes the memory of its largest item, however
+// much is on it.
+func EncodePage[T any](p PageRequest, total int, results iter.Seq2[T, error]) JSON {
+	return func(write io.Writer) error {
+		frame, err := json.Marshal(Page(p, total, []T{}))
+		if err != nil {
+			return err
+		}
+		const end = "]}\n"
+		before := frame[:len(frame)-len("]}")]
+		encoder := newEncoder(write)
+		for result, err := range results {
+			if err != nil {
+				return err
+			}
+			if _, err := write.Write(before); err != nil {
+				return err
+			}
+			if err := encoder.Encode(result); err != nil {
+				return err
+			}
+			before = []byte(",")
+		}
+		if before[0] == '{' { // There was none.
+			if _, err := write.Write(before); err != nil {
+				return err
+			}
+		}
+		_, err = io.WriteString(write, end)
+		return err
+	}
 }
 
 // link returns the absolute URL of another page of the same list; page 1 goes without its number.

@@ -20,6 +20,9 @@ type Handler func(c *gin.Context) (any, error)
 // Stream is an answer of plain text that goes on until the client or the source of it ends. What write is given is sent at once.
 type Stream func(write io.Writer) error
 
+// JSON is an answer in JSON that is encoded while it is sent.
+type JSON func(write io.Writer) error
+
 // Handle is the one adapter between handlers and gin: it renders what h returns, a success with this status.
 func Handle(status int, h Handler) gin.HandlerFunc {
 	return func(c *gin.Context) {
@@ -34,6 +37,8 @@ func Handle(status int, h Handler) gin.HandlerFunc {
 			c.Writer.WriteHeaderNow()
 		case Stream:
 			stream(c, status, v)
+		case JSON:
+			renderJSON(c, status, v)
 		default:
 			render(c, status, v)
 		}
@@ -61,13 +66,69 @@ func Fail(c *gin.Context, err error) {
 
 func render(c *gin.Context, status int, value any) {
 	var body bytes.Buffer
-	encoder := json.NewEncoder(&body)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(value); err != nil {
+	if err := newEncoder(&body).Encode(value); err != nil {
 		_ = c.Error(err)
 		status = http.StatusInternalServerError
 		body.Reset()
 		body.WriteString(`{"detail":"Internal server error."}`)
 	}
-	c.Data(status, "application/json", body.Bytes())
+	c.Data(status, typeJSONAnswer, body.Bytes())
+}
+
+const (
+	typeJSONAnswer = "application/json"
+	// heldBack is how much of an answer is encoded before its first bytes are sent. What fails until then is answered with an error; afterwards the
+	// connection is closed, which is the only way left to tell the client.
+	heldBack = 64 << 10
+)
+
+// renderJSON sends what v encodes, of which only a part is in memory at a time.
+func renderJSON(c *gin.Context, status int, v JSON) {
+	out := &late{c: c, status: status}
+	err := v(out)
+	switch {
+	case err == nil && !out.sent:
+		c.Data(status, typeJSONAnswer, out.held.Bytes())
+	case err == nil:
+		_, err = out.flush()
+	case !out.sent:
+		Fail(c, err)
+		return
+	}
+	if err != nil {
+		_ = c.Error(err)
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// late holds the beginning of an answer back.
+type late struct {
+	c      *gin.Context
+	status int
+	held   bytes.Buffer
+	sent   bool
+}
+
+func (l *late) Write(data []byte) (int, error) {
+	n, _ := l.held.Write(data)
+	if l.held.Len() < heldBack {
+		return n, nil
+	}
+	_, err := l.flush()
+	return n, err
+}
+
+func (l *late) flush() (int64, error) {
+	if !l.sent {
+		l.sent = true
+		l.c.Header("Content-Type", typeJSONAnswer)
+		l.c.Status(l.status)
+	}
+	return l.held.WriteTo(l.c.Writer)
+}
+
+func newEncoder(write io.Writer) *json.Encoder {
+	encoder := json.NewEncoder(write)
+	encoder.SetEscapeHTML(false)
+	return encoder
 }

@@ -131,6 +131,7 @@ const (
 	FieldLogin       = "authentication"
 	FieldRole        = "role_name"
 	FieldExternalID  = "external_id"
+	FieldEnv         = "env"
 )
 
 var controlPattern = regexp.MustCompile(`[[:cntrl:]]`)

@@ -32,7 +32,7 @@ func ParseApp(members map[string]any) (AppBody, error) {
 		Slug:      p.text(FieldSlug, required),
 		Location:  p.text("location", required),
 		RoleName:  p.text(FieldRole, clearable),
-		Env:       p.env("env"),
+		Env:       p.env(FieldEnv),
 		Dataset:   p.text("dataset", clearable),
 		Domain:    p.host(FieldDomain, clearable),
 		FromEmail: p.text(FieldFrom, clearable),

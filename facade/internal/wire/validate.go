@@ -8,6 +8,7 @@ import (
 
 	"github.com/berth-dev/berth/facade/internal/apierr"
 	"github.com/berth-dev/berth/facade/internal/mailbox"
+	"github.com/berth-dev/berth/internal/policy"
 )
 
 // What an App and a Domain can hold. The custom resources' own rules say the same and have the last word; to know it here lets bad input be
@@ -21,7 +22,7 @@ const (
 	maxEnv      = 256
 	maxEnvName  = 253
 	maxEnvValue = 128 << 10 // Linux passes no longer string to a program, name and "=" included.
-	maxEnvTotal = 1000 << 10
+	maxEnvTotal = policy.MaxEnvironment
 )
 
 var (
@@ -97,7 +98,7 @@ func validFromEmail(address string) bool {
 
 func validateEnv(errors apierr.Fields, env []EnvVar) {
 	if len(env) > maxEnv {
-		errors.Add("env", fmt.Sprintf("At most %d variables can be set.", maxEnv))
+		errors.Add(FieldEnv, fmt.Sprintf("At most %d variables can be set.", maxEnv))
 		return
 	}
 	seen, total := make(map[string]bool, len(env)), 0
@@ -105,15 +106,15 @@ func validateEnv(errors apierr.Fields, env []EnvVar) {
 		total += len(variable.Name) + len(variable.Value)
 		switch {
 		case len(variable.Name) > maxEnvName || !envNamePattern.MatchString(variable.Name):
-			errors.Add("env", fmt.Sprintf("env[%d].name: A name is letters, digits and underscores, not beginning with a digit.", i))
+			errors.Add(FieldEnv, fmt.Sprintf("env[%d].name: A name is letters, digits and underscores, not beginning with a digit.", i))
 		case seen[variable.Name]:
-			errors.Add("env", fmt.Sprintf("env[%d].name: %s is there twice.", i, variable.Name))
+			errors.Add(FieldEnv, fmt.Sprintf("env[%d].name: %s is there twice.", i, variable.Name))
 		case len(variable.Name)+1+len(variable.Value) >= maxEnvValue:
-			errors.Add("env", fmt.Sprintf("env[%d].value: At most 128 KiB, the name included.", i))
+			errors.Add(FieldEnv, fmt.Sprintf("env[%d].value: At most 128 KiB, the name included.", i))
 		}
 		seen[variable.Name] = true
 	}
 	if total > maxEnvTotal {
-		errors.Add("env", "All variables together have at most 1000 KiB.")
+		errors.Add(FieldEnv, "All variables together have at most 1000 KiB.")
 	}
 }

@@ -296,6 +296,18 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: secretKeyRef
       type:
         namedType: com.github.berth-dev.berth.api.v1alpha1.KeyRef
+- name: com.github.berth-dev.berth.api.v1alpha1.FormerRequests
+  map:
+    fields:
+    - name: organization
+      type:
+        scalar: string
+    - name: requestedAt
+      type:
+        list:
+          elementType:
+            namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+          elementRelationship: atomic
 - name: com.github.berth-dev.berth.api.v1alpha1.HostClaim
   map:
     fields:
@@ -341,6 +353,14 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
           elementRelationship: atomic
+    - name: formerRequests
+      type:
+        list:
+          elementType:
+            namedType: com.github.berth-dev.berth.api.v1alpha1.FormerRequests
+          elementRelationship: associative
+          keys:
+          - organization
     - name: verifiedAt
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
@@ -392,6 +412,12 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: optional
       type:
         scalar: boolean
+- name: com.github.berth-dev.berth.api.v1alpha1.LimitUsage
+  map:
+    fields:
+    - name: secretBytes
+      type:
+        namedType: io.k8s.apimachinery.pkg.api.resource.Quantity
 - name: com.github.berth-dev.berth.api.v1alpha1.Organization
   map:
     fields:
@@ -433,12 +459,24 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: heldHosts
       type:
         scalar: numeric
+    - name: logFollowers
+      type:
+        scalar: numeric
     - name: newCertificatesPerDay
       type:
         scalar: numeric
     - name: newCertificatesPerHour
       type:
         scalar: numeric
+    - name: requestsPerSecond
+      type:
+        scalar: numeric
+    - name: secretBytes
+      type:
+        namedType: io.k8s.apimachinery.pkg.api.resource.Quantity
+    - name: secretBytesPerMinute
+      type:
+        namedType: io.k8s.apimachinery.pkg.api.resource.Quantity
 - name: com.github.berth-dev.berth.api.v1alpha1.OrganizationSpec
   map:
     fields:
@@ -507,6 +545,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: quota
       type:
         namedType: com.github.berth-dev.berth.api.v1alpha1.QuotaUsage
+    - name: usage
+      type:
+        namedType: com.github.berth-dev.berth.api.v1alpha1.LimitUsage
     - name: userNamespaces
       type:
         namedType: com.github.berth-dev.berth.api.v1alpha1.UserNamespaces

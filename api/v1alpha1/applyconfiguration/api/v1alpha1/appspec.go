@@ -19,7 +19,8 @@ type AppSpecApplyConfiguration struct {
 	// the tag then means; a digest never changes. Example: "registry.example.com/shop/web:v3".
 	Image *string `json:"image,omitempty"`
 	// env is the environment of the container, in this order. Names are unique. The values that REST clients give are kept in Secrets,
-	// which the entries then name by valueFrom; a literal value is readable by everybody who may read the App.
+	// which the entries then name by valueFrom; a literal value is readable by everybody who may read the App. Literal values, command and
+	// args may have 65536 characters together; an App that had more before this limit keeps them, and cannot grow.
 	Env []EnvVarApplyConfiguration `json:"env,omitempty"`
 	// dataset says which data the App works on, for accounts and billing. It restarts nothing. Default: production.
 	Dataset *apiv1alpha1.Dataset `json:"dataset,omitempty"`

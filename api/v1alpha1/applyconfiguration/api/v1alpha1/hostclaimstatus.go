@@ -17,6 +17,8 @@ type HostClaimStatusApplyConfiguration struct {
 	VerifiedAt *v1.Time `json:"verifiedAt,omitempty"`
 	// certificateRequestedAt are the times within the last day at which a new certificate was requested for the host. Renewals do not count.
 	CertificateRequestedAt []v1.Time `json:"certificateRequestedAt,omitempty"`
+	// formerRequests are those of organizations that had the host within the last day: they still count against the limits of these.
+	FormerRequests []FormerRequestsApplyConfiguration `json:"formerRequests,omitempty"`
 }
 
 // HostClaimStatusApplyConfiguration constructs a declarative configuration of the HostClaimStatus type for use with
@@ -39,6 +41,19 @@ func (b *HostClaimStatusApplyConfiguration) WithVerifiedAt(value v1.Time) *HostC
 func (b *HostClaimStatusApplyConfiguration) WithCertificateRequestedAt(values ...v1.Time) *HostClaimStatusApplyConfiguration {
 	for i := range values {
 		b.CertificateRequestedAt = append(b.CertificateRequestedAt, values[i])
+	}
+	return b
+}
+
+// WithFormerRequests adds the given value to the FormerRequests field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the FormerRequests field.
+func (b *HostClaimStatusApplyConfiguration) WithFormerRequests(values ...*FormerRequestsApplyConfiguration) *HostClaimStatusApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithFormerRequests")
+		}
+		b.FormerRequests = append(b.FormerRequests, *values[i])
 	}
 	return b
 }

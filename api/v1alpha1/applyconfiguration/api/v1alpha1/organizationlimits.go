@@ -4,6 +4,10 @@
 
 package v1alpha1
 
+import (
+	resource "k8s.io/apimachinery/pkg/api/resource"
+)
+
 // OrganizationLimitsApplyConfiguration represents a declarative configuration of the OrganizationLimits type for use
 // with apply.
 //
@@ -18,6 +22,19 @@ type OrganizationLimitsApplyConfiguration struct {
 	// heldHosts is how many hosts are held for the organization after it has released them. When there are more, the one that was released
 	// first becomes free. Default: 100.
 	HeldHosts *int32 `json:"heldHosts,omitempty"`
+	// secretBytes is how many bytes of what REST clients send are kept for the organization in Secrets: environments, uploaded certificates,
+	// and credentials. A call that would exceed it is refused. What was replaced counts until no Pod needs it. Default: 64Mi; no limit for a
+	// trusted organization. Example: 256Mi.
+	SecretBytes *resource.Quantity `json:"secretBytes,omitempty"`
+	// secretBytesPerMinute is how many such bytes each replica of the REST API writes for the organization within a minute. A call that would
+	// exceed it is answered with 429 and the time to wait. Default: 10Mi; no limit for a trusted organization.
+	SecretBytesPerMinute *resource.Quantity `json:"secretBytesPerMinute,omitempty"`
+	// requestsPerSecond is how many requests a second each replica of the REST API serves for the organization in the long run, whatever keys they
+	// have; twice as many at once. More are answered with 429. Default: 200; no limit for a trusted organization.
+	RequestsPerSecond *int32 `json:"requestsPerSecond,omitempty"`
+	// logFollowers is how many clients can follow logs of the organization at the same time, at each replica of the REST API. Together they follow
+	// at most four times as many Pods. Default: 100; no limit for a trusted organization.
+	LogFollowers *int32 `json:"logFollowers,omitempty"`
 }
 
 // OrganizationLimitsApplyConfiguration constructs a declarative configuration of the OrganizationLimits type for use with
@@ -47,5 +64,37 @@ func (b *OrganizationLimitsApplyConfiguration) WithNewCertificatesPerDay(value i
 // If called multiple times, the HeldHosts field is set to the value of the last call.
 func (b *OrganizationLimitsApplyConfiguration) WithHeldHosts(value int32) *OrganizationLimitsApplyConfiguration {
 	b.HeldHosts = &value
+	return b
+}
+
+// WithSecretBytes sets the SecretBytes field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the SecretBytes field is set to the value of the last call.
+func (b *OrganizationLimitsApplyConfiguration) WithSecretBytes(value resource.Quantity) *OrganizationLimitsApplyConfiguration {
+	b.SecretBytes = &value
+	return b
+}
+
+// WithSecretBytesPerMinute sets the SecretBytesPerMinute field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the SecretBytesPerMinute field is set to the value of the last call.
+func (b *OrganizationLimitsApplyConfiguration) WithSecretBytesPerMinute(value resource.Quantity) *OrganizationLimitsApplyConfiguration {
+	b.SecretBytesPerMinute = &value
+	return b
+}
+
+// WithRequestsPerSecond sets the RequestsPerSecond field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the RequestsPerSecond field is set to the value of the last call.
+func (b *OrganizationLimitsApplyConfiguration) WithRequestsPerSecond(value int32) *OrganizationLimitsApplyConfiguration {
+	b.RequestsPerSecond = &value
+	return b
+}
+
+// WithLogFollowers sets the LogFollowers field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the LogFollowers field is set to the value of the last call.
+func (b *OrganizationLimitsApplyConfiguration) WithLogFollowers(value int32) *OrganizationLimitsApplyConfiguration {
+	b.LogFollowers = &value
 	return b
 }

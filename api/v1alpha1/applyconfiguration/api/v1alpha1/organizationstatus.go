@@ -29,6 +29,8 @@ type OrganizationStatusApplyConfiguration struct {
 	UserNamespaces *apiv1alpha1.UserNamespaces `json:"userNamespaces,omitempty"`
 	// quota is what the quota allows and how much of it is in use. Berth updates it at most every half minute.
 	Quota *QuotaUsageApplyConfiguration `json:"quota,omitempty"`
+	// usage is how much of spec.limits is in use. Berth updates it at most every half minute.
+	Usage *LimitUsageApplyConfiguration `json:"usage,omitempty"`
 }
 
 // OrganizationStatusApplyConfiguration constructs a declarative configuration of the OrganizationStatus type for use with
@@ -87,5 +89,13 @@ func (b *OrganizationStatusApplyConfiguration) WithUserNamespaces(value apiv1alp
 // If called multiple times, the Quota field is set to the value of the last call.
 func (b *OrganizationStatusApplyConfiguration) WithQuota(value *QuotaUsageApplyConfiguration) *OrganizationStatusApplyConfiguration {
 	b.Quota = value
+	return b
+}
+
+// WithUsage sets the Usage field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Usage field is set to the value of the last call.
+func (b *OrganizationStatusApplyConfiguration) WithUsage(value *LimitUsageApplyConfiguration) *OrganizationStatusApplyConfiguration {
+	b.Usage = value
 	return b
 }

@@ -1,0 +1,119 @@
+package controllers
+
+import (
+	"context"
+	"slices"
+	"testing"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	testclock "k8s.io/utils/clock/testing"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/berth-dev/berth/api/v1alpha1"
+)
+
+// A Secret that an App has named is deleted once it is replaced, however young it is: many changes in a row must not leave as many Secrets.
+func TestEnvSecretThatIsReplaced(t *testing.T) {
+	t.Parallel()
+	ns := organization(t)
+	const app = "web"
+	first := newEnvSecret(t, ns, app, "1")
+	web := newApp(t, ns, func(a *v1alpha1.App) { a.Name = app }, fromSecret(first.Name, "PASSWORD"))
+	awaitOwned(t, first, web)
+	second := newEnvSecret(t, ns, app, "2")
+	patch(t, web, func(client.Object) { web.Spec.Env[0].ValueFrom.SecretKeyRef.Name = second.Name })
+	awaitAbsent(t, first)
+	awaitOwned(t, second, web)
+}
+
+// A backup restores Secrets before what names them, with their owners of before.
+func TestEnvSecretThatIsRestored(t *testing.T) {
+	t.Parallel()
+	ns := organization(t)
+	web := newApp(t, ns)
+	restored := newEnvSecret(t, ns, web.Name, "3")
+	patch(t, restored, func(o client.Object) {
+		o.SetOwnerReferences([]metav1.OwnerReference{{
+			APIVersion: v1alpha1.GroupVersion.String(), Kind: "App", Name: web.Name, UID: "another", Controller: new(true),
+		}})
+	})
+	r := &secretReconciler{base: testBase(t, testclock.NewFakePassiveClock(time.Now()))}
+	if replaced, err := r.isReplaced(t.Context(), restored); err != nil || replaced {
+		t.Errorf("isReplaced(...) = %t, %v for the owner of an earlier App", replaced, err)
+	}
+}
+
+// Of the ReplicaSets that name a Secret, those count that run Pods, and the one that a rollback would run.
+func TestReplicaSetsThatNeedSecrets(t *testing.T) {
+	t.Parallel()
+	set := func(name, revision string, spec, status int32) *appsv1.ReplicaSet {
+		owner := metav1.OwnerReference{APIVersion: "apps/v1", Kind: "Deployment", Name: "web", UID: "1", Controller: new(true)}
+		return &appsv1.ReplicaSet{
+			ObjectMeta: metav1.ObjectMeta{
+				Name: name, Annotations: map[string]string{revisionAnnotation: revision}, OwnerReferences: []metav1.OwnerReference{owner},
+			},
+			Spec: appsv1.ReplicaSetSpec{Replicas: &spec}, Status: appsv1.ReplicaSetStatus{Replicas: status},
+		}
+	}
+	current, before := set("web-4", "4", 1, 1), set("web-3", "3", 0, 0)
+	cases := map[string]struct {
+		set  *appsv1.ReplicaSet
+		want bool
+	}{
+		"Current":            {current, true},
+		"CurrentWithoutPods": {set("web-4", "4", 0, 0), true},
+		"Before":             {before, true},
+		"Older":              {set("web-2", "2", 0, 0), false},
+		"OlderThatRuns":      {set("web-2", "2", 1, 1), true},
+		"OlderWhosePodsEnd":  {set("web-2", "2", 0, 1), true},
+		"WithoutRevision":    {set("web-2", "", 0, 0), false},
+		"AfterTen":           {set("web-10", "10", 0, 0), true},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			siblings := []appsv1.ReplicaSet{*current, *before, *tc.set}
+			if got := isNeeded(tc.set, siblings); got != tc.want {
+				t.Errorf("isNeeded(...) = %t, want %t", got, tc.want)
+			}
+		})
+	}
+}
+
+// The Organization says how much is kept for it.
+func TestOrganizationCountsSecrets(t *testing.T) {
+	t.Parallel()
+	ns := organization(t)
+	used := func(ctx context.Context) (int64, error) {
+		org := &v1alpha1.Organization{}
+		if err := api.Get(ctx, client.ObjectKey{Name: ns}, org); err != nil || org.Status.Usage == nil {
+			return -1, err
+		}
+		return org.Status.Usage.SecretBytes.Value(), nil
+	}
+	expectUsed := func(want ...int64) {
+		t.Helper()
+		eventually(t, func(ctx context.Context) error {
+			got, err := used(ctx)
+			if err == nil && !slices.Contains(want, got) {
+				return errNotYet
+			}
+			return err
+		})
+	}
+	expectUsed(0)
+	secret := newEnvSecret(t, ns, "web", "1")
+	create(t, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "plain"}, Data: map[string][]byte{"a": []byte("not counted")}})
+	r := testOptions().organizationReconciler(testBase(t, testclock.NewFakePassiveClock(time.Now())))
+	eventually(t, func(ctx context.Context) error { return cached.Get(ctx, key(secret), &corev1.Secret{}) })
+	s := &organizationScope{org: orgNamed(ns), ns: &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns}}}
+	if err := r.usage(t.Context(), s); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := s.usage.SecretBytes.Value(), int64(len("PASSWORD")+len("hunter2")); got != want {
+		t.Errorf("usage: %d bytes, want %d", got, want)
+	}
+}

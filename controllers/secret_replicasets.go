@@ -1,0 +1,88 @@
+package controllers
+
+import (
+	"context"
+	"strconv"
+
+	appsv1 "k8s.io/api/apps/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/berth-dev/berth/api/v1alpha1"
+)
+
+// comesGoesOrScales lets through that a ReplicaSet comes or goes, begins or ceases to run Pods, and becomes another revision.
+var comesGoesOrScales = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+	before, ok := e.ObjectOld.(*appsv1.ReplicaSet)
+	after, alsoOK := e.ObjectNew.(*appsv1.ReplicaSet)
+	return ok && alsoOK && (runsPods(before) != runsPods(after) || revisionOf(before) != revisionOf(after))
+}}
+
+// secretsOfReplicaSet returns the Secrets that the ReplicaSets of the same App name: which of them a rollback would run depends on all of them.
+func (r *secretReconciler) secretsOfReplicaSet(ctx context.Context, o client.Object) []reconcile.Request {
+	all := namedSecrets(ctx, o)
+	var sets appsv1.ReplicaSetList
+	if err := indexed(ctx, r.client, &sets, o.GetNamespace(), indexApp, o.GetLabels()[v1alpha1.LabelApp]); err != nil {
+		return append(all, unlistable(ctx, err)...)
+	}
+	for i := range sets.Items {
+		if sets.Items[i].GetName() != o.GetName() {
+			all = append(all, namedSecrets(ctx, &sets.Items[i])...)
+		}
+	}
+	return all
+}
+
+// anyNeeded reports whether one of some ReplicaSets runs Pods, or is the one that a rollback of its Deployment to the revision before would run. Older
+// revisions are kept for their history only: the controllers would set the Deployment back.
+func (r *secretReconciler) anyNeeded(ctx context.Context, sets []appsv1.ReplicaSet) (bool, error) {
+	for i := range sets {
+		set := &sets[i]
+		var siblings appsv1.ReplicaSetList
+		if err := indexed(ctx, r.client, &siblings, set.GetNamespace(), indexApp, set.GetLabels()[v1alpha1.LabelApp]); err != nil {
+			return false, err
+		}
+		if isNeeded(set, siblings.Items) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// isNeeded reports whether a ReplicaSet runs Pods, or at most one with the same controller is of a later revision.
+func isNeeded(set *appsv1.ReplicaSet, siblings []appsv1.ReplicaSet) bool {
+	if runsPods(set) {
+		return true
+	}
+	newer := 0
+	for i := range siblings {
+		sibling := &siblings[i]
+		if sameController(set, sibling) && revisionOf(sibling) > revisionOf(set) {
+			newer++
+		}
+	}
+	return newer < 2
+}
+
+func sameController(a, b metav1.Object) bool {
+	of, other := metav1.GetControllerOfNoCopy(a), metav1.GetControllerOfNoCopy(b)
+	return of != nil && other != nil && of.UID == other.UID
+}
+
+// runsPods reports whether a ReplicaSet has Pods, or is to have some.
+func runsPods(set *appsv1.ReplicaSet) bool {
+	return ptr.Deref(set.Spec.Replicas, 1) > 0 || set.Status.Replicas > 0
+}
+
+// revisionOf returns the number that the Deployment controller has given to a ReplicaSet, or 0.
+func revisionOf(set *appsv1.ReplicaSet) int64 {
+	revision, err := strconv.ParseInt(set.GetAnnotations()[revisionAnnotation], 10, 64)
+	if err != nil {
+		return 0
+	}
+	return revision
+}
