@@ -15,7 +15,7 @@ COPY controllers controllers
 COPY facade facade
 COPY internal internal
 RUN CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH \
-    go build -trimpath -ldflags="-s -w -X github.com/berth-dev/berth/internal/version.stamp=$VERSION" -o /out/ ./cmd/operator ./cmd/facade
+    go build -trimpath -gcflags=all=-dwarf=false -ldflags="-s -w -X github.com/berth-dev/berth/internal/version.stamp=$VERSION" -o /out/ ./cmd/operator ./cmd/facade
 
 FROM scratch AS operator
 COPY --from=build /out/operator /operator

@@ -69,9 +69,9 @@ func TestProfileOtherKeys(t *testing.T) {
 func TestProfileFilter(t *testing.T) {
 	org, token := organization(t)
 	call(t, token, http.MethodPost, appsPath(org), map[string]any{"slug": "shop", "location": "example.com/shop:v1"}).want(t, http.StatusCreated)
-	ann := visit(t, "ann@example.com", group(org, "manager"))
-	ann.get(t, "/profile/").mustSay(t, "Apps: shop<")
-	if few := ann.get(t, "/profile/").text; strings.Contains(few, `name="key"`) {
+	mia := visit(t, "mia@example.com", group(org, "manager"))
+	mia.get(t, "/profile/").mustSay(t, "Apps: shop<")
+	if few := mia.get(t, "/profile/").text; strings.Contains(few, `name="key"`) {
 		t.Error("a key can be searched where there is one")
 	}
 	ids := map[string]string{}
@@ -80,7 +80,7 @@ func TestProfileFilter(t *testing.T) {
 		ids[what] = spawn(t, apikey.Spec{Owner: "team@example.com", Description: what, Role: apikey.RoleContributor, Organizations: []string{org}, Expires: end.Time})
 	}
 	shown := func(query string) (found []string) {
-		page := ann.get(t, "/profile/?organization="+org+query).want(t, http.StatusOK)
+		page := mia.get(t, "/profile/?organization="+org+query).want(t, http.StatusOK)
 		page.mustSay(t, `name="key"`)
 		at := map[string]int{}
 		for what := range ids {
@@ -110,7 +110,7 @@ func TestProfileFilter(t *testing.T) {
 			t.Errorf("%q: -want, +got:\n%s", query, diff)
 		}
 	}
-	ann.get(t, "/profile/?organization="+org+"&key=nothing").mustSay(t, "None of these keys is found by that")
+	mia.get(t, "/profile/?organization="+org+"&key=nothing").mustSay(t, "None of these keys is found by that")
 }
 
 // TestProfilePolicy says that every page, errors included, is a page and lets nothing in or out.

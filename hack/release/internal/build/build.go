@@ -20,10 +20,14 @@ func LinkerFlags(version string) string {
 	return "-s -w -X " + Module + "/internal/version.stamp=" + version
 }
 
+// CompilerFlags are the compiler's. What a debugger reads is never linked, and without it the packages are those of a development build: Go's build cache
+// has them for both.
+const CompilerFlags = "all=-dwarf=false"
+
 // Commands compiles commands, such as operator, of the tree in root for a platform. They become files of their names in the folder dir, with
 // the ending that the platform wants. What the compiler says is in the error.
 func Commands(ctx context.Context, root, dir string, platform v1.Platform, version string, commands ...string) error {
-	args := []string{"build", "-trimpath", "-ldflags=" + LinkerFlags(version), "-o", dir + string(filepath.Separator)}
+	args := []string{"build", "-trimpath", "-gcflags=" + CompilerFlags, "-ldflags=" + LinkerFlags(version), "-o", dir + string(filepath.Separator)}
 	for _, c := range commands {
 		args = append(args, "./cmd/"+c)
 	}

@@ -18,7 +18,8 @@ func TestDockerfile(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := strings.ReplaceAll(string(content), "\\\n    ", "")
-	want := `RUN CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH go build -trimpath -ldflags="` + build.LinkerFlags("$VERSION") + `" -o /out/ `
+	want := "RUN CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH go build -trimpath -gcflags=" + build.CompilerFlags +
+		` -ldflags="` + build.LinkerFlags("$VERSION") + `" -o /out/ `
 	if !strings.Contains(text, want) {
 		t.Errorf("the Dockerfile has no line that begins with:\n%s", want)
 	}
