@@ -40,7 +40,7 @@ func newPages(options SignIn, keys *store.Store, reviews *auth.Reviews, limits L
 // reviewer asks about people what is asked about the holders of keys for a call.
 type reviewer struct{ reviews *auth.Reviews }
 
-// May tells whether a person may do something.
+// May reports whether a person has the right to an action.
 func (r reviewer) May(ctx context.Context, person signin.Person, action auth.Action) (bool, error) {
 	return r.reviews.May(ctx, auth.Principal{Owner: person.Address, User: person.User(), Groups: person.Groups}, action)
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// fewKeys are so many that nobody needs to search them.
+// fewKeys is the largest number of keys that the page shows without a search.
 const fewKeys = 5
 
 // The orders of keys, as the query says them.
@@ -18,7 +18,7 @@ const (
 	endingFirst = "ends"
 )
 
-// keyFilter is what keys are found and sorted by.
+// keyFilter selects and sorts keys.
 type keyFilter struct {
 	// Words are part of what a key is for, of its owner or of its id; empty for every key.
 	Words string
@@ -40,7 +40,7 @@ func filterOf(c *gin.Context) keyFilter {
 	return f
 }
 
-// sift filters the keys of a page, unless nothing is asked for, and tells whether there are enough of them for that.
+// sift filters the keys of a page, and sets Sift if there are more than fewKeys or a filter is set.
 func (v *indexView) sift() {
 	total := len(v.Others)
 	for i := range v.Organizations {

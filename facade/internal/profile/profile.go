@@ -52,7 +52,7 @@ type Store interface {
 
 // Reviewer decides what people may do.
 type Reviewer interface {
-	// May tells whether a person may do something. The name of an API key to create is the role that it is to have.
+	// May reports whether a person has the right to an action. In an action that creates an API key, Name is the role of the key.
 	May(ctx context.Context, person signin.Person, action auth.Action) (bool, error)
 }
 

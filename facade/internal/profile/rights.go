@@ -29,12 +29,12 @@ func (r *rights) may(ctx context.Context, verb, name, organization string) (bool
 	return r.ask(ctx, auth.Action{Verb: verb, Resource: "apikeys", Organization: organization, Name: name})
 }
 
-// mayListApps tells whether the person may know which apps an organization has.
+// mayListApps reports whether the person has the right to list the apps of an organization.
 func (r *rights) mayListApps(ctx context.Context, organization string) (bool, error) {
 	return r.ask(ctx, auth.Action{Verb: "list", Resource: "apps", Organization: organization})
 }
 
-// ask asks once.
+// ask asks the reviewer about an action once per request.
 func (r *rights) ask(ctx context.Context, action auth.Action) (bool, error) {
 	if yes, asked := r.known[action]; asked {
 		return yes, nil

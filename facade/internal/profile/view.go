@@ -20,7 +20,7 @@ type indexView struct {
 	// Query is what organizations are searched by, and Search whether there are enough to search.
 	Query  string
 	Search bool
-	// Filter is what keys are found and sorted by, and Sift whether there are enough for that.
+	// Filter selects and sorts the keys. Sift shows the form for it.
 	Filter keyFilter
 	Sift   bool
 	// Organizations are those that are shown with their keys.

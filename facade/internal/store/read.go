@@ -96,7 +96,7 @@ func (s *Store) bare(ctx context.Context, organization, slug string) (translate.
 	return observe(app, s.domainFor(organization, slug), externalID), nil
 }
 
-// Slugs returns the slugs of an organization's apps, sorted; none if there is no such organization.
+// Slugs returns the slugs of an organization's apps, sorted. The result is empty if the organization does not exist.
 func (s *Store) Slugs(organization string) []string {
 	apps, _, _ := s.apps.page(organization, func(total int) (int, int, error) { return 0, total, nil })
 	slugs := make([]string, 0, len(apps))
