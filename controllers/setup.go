@@ -42,6 +42,9 @@ import (
 // reconcileTimeout bounds one reconcile, so that an API server that doesn't answer holds no worker for ever.
 const reconcileTimeout = time.Minute
 
+// reportingController is the reporter of the operator's events.
+const reportingController = "berth-operator"
+
 // maxAppName is how long the name of an App may be, as its CEL rule says.
 const maxAppName = 25
 
@@ -135,7 +138,7 @@ func SetupWithManager(ctx context.Context, mgr manager.Manager, o Options) error
 	b := base{
 		client:   mgr.GetClient(),
 		live:     mgr.GetAPIReader(),
-		recorder: mgr.GetEventRecorder("berth-operator"),
+		recorder: mgr.GetEventRecorder(reportingController),
 		clock:    o.Clock,
 		platform: o.platform(),
 		rules:    o.rules(),
