@@ -248,7 +248,8 @@ func quiesce(t *testing.T, ns string) []string {
 	return nil
 }
 
-// announced returns the types and reasons of the events in a Namespace.
+// announced returns the types and reasons of the operator's events in a Namespace. The API server writes there too: its repair loops
+// may read a Service just before the address of it is known to them, and report ClusterIPNotAllocated.
 func announced(ctx context.Context, ns string) ([]string, error) {
 	var list eventsv1.EventList
 	if err := api.List(ctx, &list, client.InNamespace(ns)); err != nil {
@@ -256,7 +257,9 @@ func announced(ctx context.Context, ns string) ([]string, error) {
 	}
 	var got []string
 	for _, e := range list.Items {
-		got = append(got, e.Type+" "+e.Reason)
+		if e.ReportingController == reportingController {
+			got = append(got, e.Type+" "+e.Reason)
+		}
 	}
 	return got, nil
 }

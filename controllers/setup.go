@@ -45,6 +45,9 @@ import (
 // reconcileTimeout bounds one reconcile, so that an API server that doesn't answer holds no worker for ever.
 const reconcileTimeout = time.Minute
 
+// reportingController is the reporter of the operator's events.
+const reportingController = "berth-operator"
+
 // maxAppName is how long the name of an App may be, as its CEL rule says.
 const maxAppName = 25
 
@@ -148,7 +151,7 @@ func SetupWithManager(ctx context.Context, mgr manager.Manager, o Options) error
 	b := base{
 		client:   mgr.GetClient(),
 		live:     mgr.GetAPIReader(),
-		recorder: mgr.GetEventRecorder("berth-operator"),
+		recorder: mgr.GetEventRecorder(reportingController),
 		clock:    o.Clock,
 		platform: o.platform(),
 		rules:    o.rules(),
