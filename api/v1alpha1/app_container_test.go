@@ -33,7 +33,7 @@ func TestAppContainer(t *testing.T) {
 		"Args":                {change: args("--verbose", "", "ä")},
 		"MostCommand":         {change: command(slices.Repeat([]string{"a"}, 256)...)},
 		"MostArgs":            {change: args(slices.Repeat([]string{"a"}, 256)...)},
-		"LongestArgument":     {change: args(repeat(131072))},
+		"LongestArgument":     {change: args(repeat(65536))},
 		"TooMuchCommand":      {change: command(slices.Repeat([]string{"a"}, 257)...), refused: "spec.command"},
 		"TooManyArgs":         {change: args(slices.Repeat([]string{"a"}, 257)...), refused: "spec.args"},
 		"CommandTooLong":      {change: command(repeat(131073)), refused: "spec.command[0]"},

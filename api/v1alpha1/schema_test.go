@@ -5,7 +5,9 @@ import (
 	"maps"
 	"math/rand/v2"
 	"os"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -91,8 +93,21 @@ func (s specs) obey(path string, schema *apiextensionsv1.JSONSchemaProps, rule s
 				delete(action, "host")
 			}
 		}
+	default:
+		for _, bound := range bounds.FindAllStringSubmatch(rule, -1) {
+			most, err := strconv.ParseInt(bound[2], 10, 64)
+			if err != nil {
+				panic(err) // It is only digits.
+			}
+			if value, ok := values[bound[1]].(int64); ok {
+				values[bound[1]] = min(value, most)
+			}
+		}
 	}
 }
+
+// bounds are the parts of a rule of CEL that bound a number.
+var bounds = regexp.MustCompile(`\bself\.(\w+) <= (\d+)\b`)
 
 func (s specs) value(path string, schema *apiextensionsv1.JSONSchemaProps) any {
 	switch {
