@@ -9,16 +9,12 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
 	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/clientcmd"
-	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 	"sigs.k8s.io/controller-runtime/pkg/certwatcher"
 
 	"github.com/berth-dev/berth/facade"
@@ -104,69 +100,17 @@ func (d *doors) open(t *testing.T, wrap func(http.RoundTripper) http.RoundTrippe
 	return stop
 }
 
-// process is a facade that is a process of its own.
-type process struct {
-	program, address string
-	args             []string
-
-	mu      sync.Mutex
-	command *exec.Cmd
-}
-
-// buildFacade builds the facade's command, and returns its file.
-func buildFacade(t *testing.T) string {
-	t.Helper()
-	program := filepath.Join(t.TempDir(), "facade")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", program, "github.com/berth-dev/berth/cmd/facade")
-	if said, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build the facade: %v\n%s", err, said)
-	}
-	return program
-}
-
-// spawn starts a facade as a process, which is killed with the test at the latest.
-func (d *doors) spawn(t *testing.T, program string) *process {
+// spawn starts a facade as a process with these arguments in addition, which is killed with the test at the latest.
+func (d *doors) spawn(t *testing.T, program string, args ...string) *process {
 	t.Helper()
 	ports, err := freePorts(2)
 	if err != nil {
 		t.Fatal(err)
 	}
-	kubeconfig := clientcmdapi.NewConfig()
-	kubeconfig.Clusters["chaos"] = &clientcmdapi.Cluster{Server: suite.facade.Host, CertificateAuthority: suite.facade.CAFile}
-	kubeconfig.AuthInfos["chaos"] = &clientcmdapi.AuthInfo{Token: suite.facade.BearerToken}
-	kubeconfig.Contexts["chaos"] = &clientcmdapi.Context{Cluster: "chaos", AuthInfo: "chaos"}
-	kubeconfig.CurrentContext = "chaos"
-	if err := clientcmd.WriteToFile(*kubeconfig, d.file("kubeconfig")); err != nil {
-		t.Fatal(err)
-	}
-	p := &process{program: program, address: ports[0], args: []string{
-		"--kubeconfig=" + d.file("kubeconfig"), "--listen-address=" + ports[0], "--health-probe-bind-address=" + ports[1],
-		"--metrics-bind-address=0", "--tls-cert-file=" + d.file("tls.crt"), "--tls-key-file=" + d.file("tls.key"),
-		"--base-domain=" + baseDomain, "--key-rate=0", "--failed-logins=0",
-	}}
-	if err := p.start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(p.kill)
-	d.add(p.address)
+	p := newProcess(t, program, suite.facade, append([]string{
+		"--listen-address=" + ports[0], "--health-probe-bind-address=" + ports[1], "--metrics-bind-address=0",
+		"--tls-cert-file=" + d.file("tls.crt"), "--tls-key-file=" + d.file("tls.key"), "--base-domain=" + baseDomain,
+	}, args...)...)
+	d.add(ports[0])
 	return p
-}
-
-func (p *process) start() error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.command = exec.Command(p.program, p.args...) //nolint:noctx // It is killed when the test wants that.
-	p.command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if *verbose {
-		p.command.Stderr = os.Stderr
-	}
-	return p.command.Start()
-}
-
-// kill ends the process as a crash does.
-func (p *process) kill() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	_ = p.command.Process.Kill()
-	_ = p.command.Wait()
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
 	"go.uber.org/goleak"
@@ -199,22 +200,8 @@ func watches(t *testing.T) float64 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, suite.admin.Host+"/metrics", http.NoBody)
-	if err != nil {
-		t.Fatal(err)
-	}
-	response, err := transport.Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer response.Body.Close()
-	parser := expfmt.NewTextParser(model.LegacyValidation)
-	families, err := parser.TextToMetricFamilies(response.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
 	sum := 0.0 // The stand-ins always watch something: without any, it isn't there that they are counted.
-	for _, m := range families["apiserver_longrunning_requests"].GetMetric() {
+	for _, m := range scrape(t, transport, suite.admin.Host)["apiserver_longrunning_requests"].GetMetric() {
 		for _, label := range m.GetLabel() {
 			if label.GetName() == "verb" && strings.EqualFold(label.GetValue(), "watch") {
 				sum += m.GetGauge().GetValue()
@@ -225,4 +212,24 @@ func watches(t *testing.T) float64 {
 		t.Fatal("the API server doesn't tell how many watches it serves")
 	}
 	return sum
+}
+
+// scrape reads the metrics of a program that serves them below a URL.
+func scrape(t *testing.T, client *http.Client, url string) map[string]*dto.MetricFamily {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+"/metrics", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	parser := expfmt.NewTextParser(model.LegacyValidation)
+	families, err := parser.TextToMetricFamilies(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return families
 }

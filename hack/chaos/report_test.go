@@ -25,6 +25,8 @@ type figures struct {
 	Diverged int `json:"diverged"`
 	// Failed says that something is lost or diverged, or that the case has broken off: what it would have found isn't in the figures then.
 	Failed bool `json:"failed"`
+	// Measured are sentences with what else was measured, for people to read.
+	Measured []string `json:"measured,omitempty"`
 	// Seconds is how long it took.
 	Seconds float64 `json:"seconds"`
 }
@@ -48,6 +50,11 @@ func begin(t *testing.T, name string) *figures {
 		suite.report.rows = append(suite.report.rows, f)
 	})
 	return f
+}
+
+// measured adds a sentence to what was measured.
+func (f *figures) measured(format string, args ...any) {
+	f.Measured = append(f.Measured, fmt.Sprintf(format, args...)+".")
 }
 
 // title is what a row begins with.
@@ -81,8 +88,16 @@ func (r *report) write(file string, seed uint64, long bool, took time.Duration) 
 	for _, f := range r.rows {
 		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\t%.1f\t\n", f.title(), f.Faults, f.Objects, f.Lost, f.Diverged, f.Seconds)
 	}
-	if err := w.Flush(); err != nil || file == "" {
+	if err := w.Flush(); err != nil {
 		return err
+	}
+	for _, f := range r.rows {
+		for _, sentence := range f.Measured {
+			fmt.Println(sentence)
+		}
+	}
+	if file == "" {
+		return nil
 	}
 	content := r.markdown(seed, long, took)
 	if filepath.Ext(file) == ".json" {
@@ -103,6 +118,11 @@ func (r *report) markdown(seed uint64, long bool, took time.Duration) []byte {
 	fmt.Fprintf(&page, chaosPage, how, took.Round(time.Second))
 	for _, f := range r.rows {
 		fmt.Fprintf(&page, "| %s | %d | %d | %d | %d | %.1f |\n", f.title(), f.Faults, f.Objects, f.Lost, f.Diverged, f.Seconds)
+	}
+	for _, f := range r.rows {
+		if len(f.Measured) > 0 {
+			fmt.Fprintf(&page, "\n## %s%s\n\n- %s\n", strings.ToUpper(f.Case[:1]), f.Case[1:], strings.Join(f.Measured, "\n- "))
+		}
 	}
 	return []byte(strings.TrimSuffix(page.String(), "\n"))
 }

@@ -11,6 +11,7 @@ import (
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/facade/apikey"
 	"github.com/berth-dev/berth/hack/chaos/fault"
 	"github.com/berth-dev/berth/internal/testenv"
@@ -53,19 +54,26 @@ func newStorm(t *testing.T, name, organization string) *storm {
 func (s *storm) enter(t *testing.T, organization string) {
 	t.Helper()
 	s.organization = organization
-	for _, o := range []client.Object{namespaceOf(organization), organizationOf(organization)} {
+	s.key = newOrganization(t, organizationOf(organization))
+}
+
+// newOrganization makes an organization, and returns the key of a manager.
+func newOrganization(t *testing.T, organization *v1alpha1.Organization) string {
+	t.Helper()
+	name := organization.GetName()
+	for _, o := range []client.Object{namespaceOf(name), organization} {
 		if err := suite.api.Create(t.Context(), o); err != nil {
 			t.Fatal(err)
 		}
 	}
-	key, token, err := apikey.New(apikey.Spec{Owner: "ann@example.com", Role: apikey.RoleManager, Organizations: []string{organization}})
+	key, token, err := apikey.New(apikey.Spec{Owner: "ann@example.com", Role: apikey.RoleManager, Organizations: []string{name}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := suite.api.Create(t.Context(), key.Secret(testenv.Namespace)); err != nil {
 		t.Fatal(err)
 	}
-	s.key = token
+	return token
 }
 
 // rage lets the clients write for a while, and disturb do what goes wrong until its context ends; it returns how many faults it has injected.
@@ -132,8 +140,9 @@ func pause(ctx context.Context, of interface{ Int64N(int64) int64 }, least, most
 func TestFacadeKilled(t *testing.T) {
 	s := newStorm(t, "facades killed while 16 clients write", "killed")
 	s.operate(t)
-	program := buildFacade(t)
-	facades := []*process{s.doors.spawn(t, program), s.doors.spawn(t, program)}
+	program := build(t, "facade")
+	unlimited := []string{"--key-rate=0", "--failed-logins=0"}
+	facades := []*process{s.doors.spawn(t, program, unlimited...), s.doors.spawn(t, program, unlimited...)}
 	chance := chance(t.Name())
 	s.rage(t, 8*time.Second, func(ctx context.Context) int {
 		faults := 0
