@@ -47,7 +47,7 @@ func TestOrganizationSpec(t *testing.T) {
 		"Policy": {spec: spec{
 			PodSecurity: "restricted", HostVerification: "Required", UserNamespaces: "Enabled",
 			AllowedIssuers: []v1alpha1.IssuerRef{{Name: "corporate"}, {Name: "own", Kind: "Issuer"}},
-			Limits:         &v1alpha1.OrganizationLimits{NewCertificatesPerHour: new(int32(0)), HeldHosts: new(int32(10000))},
+			Limits:         &v1alpha1.OrganizationLimits{NewCertificatesPerHour: new(int32(0)), HeldHosts: new(int32(10000)), SecretBytes: new(resource.MustParse("0"))},
 		}},
 		"Registries": {spec: spec{
 			AllowedRegistries: []string{"registry.example.com", "registry.example.com:5000", "ghcr.io/acme/*", "*", "*.example.com/a_b/c.d", "localhost"},
@@ -67,7 +67,13 @@ func TestOrganizationSpec(t *testing.T) {
 		"Address":           {spec: spec{Egress: egress("10.1.0.1")}, want: "spec.egress.deniedNetworks[0]"},
 		"NoNetwork":         {spec: spec{Egress: egress("10.1.0.0/33")}, want: "spec.egress.deniedNetworks[0]"},
 		"NegativeHour":      {spec: spec{Limits: &v1alpha1.OrganizationLimits{NewCertificatesPerHour: new(int32(-1))}}, want: "spec.limits.newCertificatesPerHour"},
-		"ManyHeldHosts":     {spec: spec{Limits: &v1alpha1.OrganizationLimits{HeldHosts: new(int32(10001))}}, want: "spec.limits.heldHosts"},
+		"NegativeSecrets": {
+			spec: spec{Limits: &v1alpha1.OrganizationLimits{SecretBytes: new(resource.MustParse("-1"))}}, want: "spec.limits.secretBytes",
+		},
+		"NegativeRate": {
+			spec: spec{Limits: &v1alpha1.OrganizationLimits{SecretBytesPerMinute: new(resource.MustParse("-1Mi"))}}, want: "spec.limits.secretBytesPerMinute",
+		},
+		"ManyHeldHosts": {spec: spec{Limits: &v1alpha1.OrganizationLimits{HeldHosts: new(int32(10001))}}, want: "spec.limits.heldHosts"},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -29,8 +29,8 @@ const (
 	attackers = 4
 	// rivals is how many Domains the attacker has for one host.
 	rivals = 100
-	// flips is after what time a manager changes a Domain once more, by the API server.
-	flips = 50 * time.Millisecond
+	// flips is after what time each of them changes a Domain once more, by the API server: ten changes a second together.
+	flips = 400 * time.Millisecond
 )
 
 // attacker is an organization with the limits of a stranger, which it uses up.

@@ -93,7 +93,7 @@ func (r *report) write(file string, seed uint64, long bool, took time.Duration) 
 	}
 	for _, f := range r.rows {
 		for _, sentence := range f.Measured {
-			fmt.Println(sentence)
+			fmt.Fprintln(os.Stdout, sentence)
 		}
 	}
 	if file == "" {
