@@ -15,7 +15,8 @@ import (
 )
 
 // RouterPorts are where routers answer the world: by number, and by the names that ingress controllers give these ports where the numbers are others, as
-// Traefik does. Their other ports, such as those of metrics, dashboards and webhooks, are nothing to tenants.
+// Traefik does. The numbers of Traefik are not open as such: 8443 is where ingress-nginx has its webhook, which is closed to tenants like the ports of
+// metrics and dashboards.
 var RouterPorts = []intstr.IntOrString{
 	intstr.FromInt32(80), intstr.FromInt32(443), intstr.FromString("http"), intstr.FromString("https"), intstr.FromString("web"), intstr.FromString("websecure"),
 }
@@ -63,10 +64,11 @@ var linkLocal = []netip.Prefix{netip.MustParsePrefix("169.254.0.0/16"), netip.Mu
 // everywhere are all addresses: those that a NetworkPolicy leaves out have to be of the same family.
 var everywhere = []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")}
 
-// facadeLabels are those of the facade's Pods, and facadePort is the name of the port at which they serve.
+// facadeLabels are those of the facade's Pods, and facadePort is the port at which they serve. It is a number: network plugins exist that take a port
+// with a name for all ports, such as OVN-Kubernetes.
 var facadeLabels = map[string]string{"app.kubernetes.io/name": "berth-facade"}
 
-const facadePort = "https"
+const facadePort = 8443
 
 // NetworkPolicy returns the isolation of an organization: its Pods are reached by the router and by each other, and reach each other, the router, the
 // facade and everything outside of the cluster, but not the API server, the nodes, the metadata of the cloud and the Pods of other Namespaces.
@@ -89,7 +91,7 @@ func NetworkPolicy(ns *corev1.Namespace, n Network) *networkingv1ac.NetworkPolic
 	}
 	if n.Platform != "" {
 		facade := inNamespaces([]string{n.Platform})[0].WithPodSelector(metav1ac.LabelSelector().WithMatchLabels(facadeLabels))
-		egress = append(egress, networkingv1ac.NetworkPolicyEgressRule().WithTo(facade).WithPorts(tcp([]intstr.IntOrString{intstr.FromString(facadePort)})...))
+		egress = append(egress, networkingv1ac.NetworkPolicyEgressRule().WithTo(facade).WithPorts(tcp([]intstr.IntOrString{intstr.FromInt32(facadePort)})...))
 	}
 	egress = append(egress, routers(n)...)
 	return networkingv1ac.NetworkPolicy(names.OrganizationObject, ns.GetName()).
@@ -186,12 +188,14 @@ func essential(networks []netip.Prefix) []netip.Prefix {
 	return kept
 }
 
-// dnsPorts are those of DNS servers: the usual one, and those of Pods that serve behind another.
+// dnsPorts are those of DNS servers: the usual one, and that of OpenShift's Pods. They are numbers for the same reason as facadePort: a name would open
+// all ports of all Pods and nodes.
 func dnsPorts() []*networkingv1ac.NetworkPolicyPortApplyConfiguration {
-	return []*networkingv1ac.NetworkPolicyPortApplyConfiguration{
-		port(corev1.ProtocolUDP, intstr.FromInt32(53)), port(corev1.ProtocolTCP, intstr.FromInt32(53)),
-		port(corev1.ProtocolUDP, intstr.FromString("dns")), port(corev1.ProtocolTCP, intstr.FromString("dns-tcp")),
+	var all []*networkingv1ac.NetworkPolicyPortApplyConfiguration
+	for _, number := range []int32{53, 5353} {
+		all = append(all, port(corev1.ProtocolUDP, intstr.FromInt32(number)), port(corev1.ProtocolTCP, intstr.FromInt32(number)))
 	}
+	return all
 }
 
 func tcp(numbers []intstr.IntOrString) []*networkingv1ac.NetworkPolicyPortApplyConfiguration {
