@@ -87,7 +87,10 @@ func (o Options) setupDomain(mgr manager.Manager, b base, c controller.Options) 
 		WatchesRawSource(r.prover.Source()).
 		Watches(&v1alpha1.HostClaim{}, b.named.concerned(v1alpha1.HostHolderDomain), builder.WithPredicates(hostChangedHands)).
 		Watches(&v1alpha1.Domain{}, b.named.forgetDeleted()).
-		Watches(&v1alpha1.Domain{}, b.forgetContests())
+		Watches(&v1alpha1.Domain{}, b.forgetContests()).
+		Watches(&v1alpha1.Domain{}, onDelete(func(o client.Object) {
+			r.prover.Forget(reconcile.Request{NamespacedName: client.ObjectKeyFromObject(o)})
+		}))
 	return watchIssuing(watched, b.client, r.domainsOfChild).Complete(b.measured("Domain", reconcile.AsReconciler(b.client, r)))
 }
 

@@ -74,7 +74,7 @@ func (r *domainReconciler) prove(ctx context.Context, s *domainScope) error {
 	}
 	s.record = &v1alpha1.DomainVerification{Name: ownership.RecordName(host), Type: ownership.RecordType, Value: token}
 	object := reconcile.Request{NamespacedName: client.ObjectKeyFromObject(s.domain)}
-	found, again := r.prover.Ask(ctx, object, ownership.Question{Host: host, Token: token, Generation: s.domain.GetGeneration()})
+	found, again := r.prover.Ask(object, ownership.Question{Host: host, Token: token, Generation: s.domain.GetGeneration()})
 	wanted := fmt.Sprintf("Set the TXT record %s to %q to prove that the host is yours", s.record.Name, token)
 	switch found.State {
 	case ownership.Proven:
@@ -88,7 +88,8 @@ func (r *domainReconciler) prove(ctx context.Context, s *domainScope) error {
 	case ownership.Failed:
 		return phase.Wait(again, v1alpha1.ReasonLookupFailed, "%s. Its lookup failed: %s.", wanted, found.Problem)
 	case ownership.Crowded:
-		return phase.Wait(again, v1alpha1.ReasonProgressing, "%s. It will be looked up once fewer Domains of the organization wait for a proof.", wanted)
+		return phase.Wait(again, v1alpha1.ReasonProgressing,
+			"%s. Too many Domains of the organization wait for a proof, so this one waits for its turn. Delete those that are not needed.", wanted)
 	default:
 		return phase.Wait(again, v1alpha1.ReasonProgressing, "%s. It is being looked up.", wanted)
 	}

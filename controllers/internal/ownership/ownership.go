@@ -31,8 +31,10 @@ const (
 	// atOnce is how many lookups run at the same time, and atOnceEach how many of them for one organization.
 	atOnce     = 20
 	atOnceEach = 4
-	// unproven is how many hosts of an organization are looked up that it has not proven yet.
+	// unproven is how many hosts of an organization are looked up that it has not proven yet, and patient is after how many lookups without a proof
+	// one of them makes room for another, which is then looked up as often.
 	unproven = 100
+	patient  = 4
 	// forgotten is for how long after its time an inquiry that nobody comes back to is kept.
 	forgotten = time.Hour
 )
@@ -51,7 +53,7 @@ const (
 	Different State = "Different"
 	// Failed means that DNS gave no answer.
 	Failed State = "Failed"
-	// Crowded means that no lookup is made, since too many hosts of the organization wait for a proof.
+	// Crowded means that no lookup is made now, since too many hosts of the organization wait for a proof.
 	Crowded State = "Crowded"
 )
 
@@ -91,7 +93,7 @@ type inquiry struct {
 	finding  Finding
 	// lookups have been made.
 	lookups int
-	// running says that one is under way.
+	// running says that one is under way, or waits for its turn.
 	running bool
 	// due is when the next one is.
 	due time.Time
@@ -99,7 +101,9 @@ type inquiry struct {
 
 // New makes a Prover.
 func New(r Resolver, c clock.PassiveClock) *Prover {
-	return &Prover{resolver: r, clock: c, inquiries: map[reconcile.Request]*inquiry{}, zones: zones{}}
+	p := &Prover{resolver: r, clock: c, inquiries: map[reconcile.Request]*inquiry{}, zones: zones{}}
+	p.schedule.begin = p.begin
+	return p
 }
 
 // Source wakes an object of a controller when there is something new about its question.
@@ -112,14 +116,14 @@ func (p *Prover) Source() source.Source {
 
 // Ask returns what is known about an object's question, and when to ask again. That is zero while a lookup is under way: the object is woken
 // when it ends. A lookup that is due begins when it is the organization's turn, unless DNS has given no answer about hosts of the same zone lately.
-func (p *Prover) Ask(ctx context.Context, object reconcile.Request, q Question) (Finding, time.Duration) {
+func (p *Prover) Ask(object reconcile.Request, q Question) (Finding, time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := p.clock.Now()
 	i := p.inquiries[object]
 	if i == nil || i.question != q {
 		p.forget(now)
-		if i == nil && p.unproven(object.Namespace) >= unproven {
+		if i == nil && !p.makeRoom(object.Namespace) {
 			return Finding{State: Crowded}, lastWait
 		}
 		i = &inquiry{question: q, finding: Finding{State: Unknown}, due: now}
@@ -138,24 +142,53 @@ func (p *Prover) Ask(ctx context.Context, object reconcile.Request, q Question) 
 		return i.finding, wait
 	}
 	i.running = true
-	ctx = context.WithoutCancel(ctx)
-	p.schedule.add(object.Namespace, func() { p.lookUp(ctx, object, i) })
+	p.schedule.add(object)
 	return i.finding, 0
 }
 
-// unproven returns how many hosts of an organization are asked about and not proven. The lock must be held.
-func (p *Prover) unproven(organization string) int {
-	count := 0
-	for object, i := range p.inquiries {
-		if object.Namespace == organization && i.finding.State != Proven {
-			count++
-		}
-	}
-	return count
+// Forget drops what is known about an object that is gone.
+func (p *Prover) Forget(object reconcile.Request) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.inquiries, object)
 }
 
-func (p *Prover) lookUp(ctx context.Context, object reconcile.Request, i *inquiry) {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+// makeRoom reports whether one more host of an organization can be looked up. If too many of them wait for a proof, the one that was looked up most
+// often makes room, once it was looked up often enough. The lock must be held.
+func (p *Prover) makeRoom(organization string) bool {
+	count, most, longest := 0, 0, reconcile.Request{}
+	for object, i := range p.inquiries {
+		if object.Namespace != organization || i.finding.State == Proven {
+			continue
+		}
+		count++
+		if !i.running && i.lookups > most {
+			most, longest = i.lookups, object
+		}
+	}
+	if count < unproven {
+		return true
+	}
+	if most < patient {
+		return false
+	}
+	delete(p.inquiries, longest)
+	return true
+}
+
+// begin looks up what is asked about an object, whose turn it is. The lock must be held.
+func (p *Prover) begin(object reconcile.Request) {
+	i := p.inquiries[object]
+	if i == nil { // It was forgotten meanwhile.
+		p.schedule.done(object.Namespace)
+		return
+	}
+	go p.lookUp(object, i)
+}
+
+func (p *Prover) lookUp(object reconcile.Request, i *inquiry) {
+	// Its caller has not waited for it.
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	// Of Domains that ask the same, one is looked up at a time. Not of those that ask since something has changed: they are told what there is now.
 	shared, _, _ := p.same.Do(fmt.Sprint(i.question), func() (any, error) {

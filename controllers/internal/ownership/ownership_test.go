@@ -75,13 +75,13 @@ func TestWaitsGrow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dns := &answers{}
 		p, queue := start(t, dns)
-		if found, again := p.Ask(t.Context(), object, question); found.State != Unknown || again != 0 {
+		if found, again := p.Ask(object, question); found.State != Unknown || again != 0 {
 			t.Errorf("at first: got %s and %s, want %s and no wait", found.State, again, Unknown)
 		}
 		want := firstWait
 		for range 12 {
 			woken(t, queue)
-			found, again := p.Ask(t.Context(), object, question)
+			found, again := p.Ask(object, question)
 			if found.State != Missing {
 				t.Fatalf("got %s, want %s", found.State, Missing)
 			}
@@ -90,12 +90,12 @@ func TestWaitsGrow(t *testing.T) {
 			}
 			time.Sleep(again / 2)
 			before := len(dns.asked)
-			p.Ask(t.Context(), object, question)
+			p.Ask(object, question)
 			time.Sleep(again - again/2)
 			if len(dns.asked) != before {
 				t.Error("it was looked up before its time")
 			}
-			if found, again := p.Ask(t.Context(), object, question); found.State != Missing || again != 0 {
+			if found, again := p.Ask(object, question); found.State != Missing || again != 0 {
 				t.Errorf("during a lookup: got %s and %s, want what was found before and no wait", found.State, again)
 			}
 			want = min(2*want, lastWait)
@@ -110,20 +110,20 @@ func TestAnotherQuestion(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dns := &answers{}
 		p, queue := start(t, dns)
-		p.Ask(t.Context(), object, question)
+		p.Ask(object, question)
 		time.Sleep(answerTime / 2)
 		dns.set(question.Token)
 		changed := question
 		changed.Generation++
-		if found, again := p.Ask(t.Context(), object, changed); found.State != Unknown || again != 0 {
+		if found, again := p.Ask(object, changed); found.State != Unknown || again != 0 {
 			t.Errorf("got %s and %s, want %s and no wait", found.State, again, Unknown)
 		}
 		woken(t, queue)
-		if found, _ := p.Ask(t.Context(), object, changed); found.State != Unknown {
+		if found, _ := p.Ask(object, changed); found.State != Unknown {
 			t.Errorf("got %s of the old question", found.State)
 		}
 		woken(t, queue)
-		if found, _ := p.Ask(t.Context(), object, changed); found.State != Proven {
+		if found, _ := p.Ask(object, changed); found.State != Proven {
 			t.Errorf("got %s, want %s", found.State, Proven)
 		}
 	})
@@ -137,20 +137,18 @@ func (never) LookupTXT(ctx context.Context, _ string) ([]string, error) {
 	return nil, errors.New("no answer")
 }
 
-// A lookup ends, though the one who has asked is gone.
+// A lookup ends, though DNS does not answer.
 func TestLookupTimesOut(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p, queue := start(t, never{})
 		begun := time.Now()
-		ctx, cancel := context.WithCancel(t.Context())
-		p.Ask(ctx, object, question)
-		cancel()
+		p.Ask(object, question)
 		woken(t, queue)
 		if took := time.Since(begun); took != timeout {
 			t.Errorf("the lookup took %s, want %s", took, timeout)
 		}
-		if found, _ := p.Ask(t.Context(), object, question); found.State != Failed {
+		if found, _ := p.Ask(object, question); found.State != Failed {
 			t.Errorf("got %s, want %s", found.State, Failed)
 		}
 	})
@@ -161,10 +159,10 @@ func TestForgotten(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p, queue := start(t, &answers{})
-		p.Ask(t.Context(), object, question)
+		p.Ask(object, question)
 		woken(t, queue)
 		time.Sleep(forgotten + lastWait)
-		p.Ask(t.Context(), reconcile.Request{NamespacedName: types.NamespacedName{Namespace: "other", Name: "www"}}, question)
+		p.Ask(reconcile.Request{NamespacedName: types.NamespacedName{Namespace: "other", Name: "www"}}, question)
 		if len(p.inquiries) != 1 {
 			t.Errorf("%d inquiries are kept, want 1", len(p.inquiries))
 		}

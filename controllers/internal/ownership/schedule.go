@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"golang.org/x/net/publicsuffix"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 )
 
 // schedule lets lookups run, in turns between organizations. The zero value is empty.
@@ -12,20 +13,26 @@ type schedule struct {
 	// running is how many lookups run, and of how many for each organization.
 	running int
 	of      map[string]int
-	// waiting are the lookups of each organization that has some, and order says whose turn it is next.
-	waiting map[string][]func()
+	// waiting are the objects of each organization that has some, each of them once, and order says whose turn it is next.
+	waiting map[string][]reconcile.Request
 	order   []string
+	// begin starts the lookup of an object. At its end, done is called.
+	begin func(object reconcile.Request)
 }
 
-// add runs a lookup when it is its organization's turn. Whoever runs it calls done at its end.
-func (s *schedule) add(organization string, lookUp func()) {
+// add has an object looked up when it is its organization's turn. What is asked about it then counts, however often it was added before.
+func (s *schedule) add(object reconcile.Request) {
+	organization := object.Namespace
 	if s.waiting == nil {
-		s.of, s.waiting = map[string]int{}, map[string][]func(){}
+		s.of, s.waiting = map[string]int{}, map[string][]reconcile.Request{}
+	}
+	if slices.Contains(s.waiting[organization], object) {
+		return
 	}
 	if len(s.waiting[organization]) == 0 {
 		s.order = append(s.order, organization)
 	}
-	s.waiting[organization] = append(s.waiting[organization], lookUp)
+	s.waiting[organization] = append(s.waiting[organization], object)
 	s.next()
 }
 
@@ -57,11 +64,11 @@ func (s *schedule) next() {
 		}
 		s.running++
 		s.of[organization]++
-		go own[0]()
+		s.begin(own[0])
 	}
 }
 
-// zones are the domains about which DNS has given no answer, as registered at a registry: their name servers are asked less often, whoever asks.
+// zones are the domains about which DNS has given no answer, as registered at a registry: their name servers are asked less often, for all organizations.
 type zones map[string]*zone
 
 // zone is how often in a row there was no answer, and until when it is not asked again.

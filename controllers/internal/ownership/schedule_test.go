@@ -35,19 +35,19 @@ func TestLookupsTakeTurns(t *testing.T) {
 		dns.set("TOKEN")
 		p, queue := start(t, dns)
 		for i := range unproven {
-			p.Ask(t.Context(), domain("attacker", i), Question{Host: fmt.Sprintf("h.zone%d.test", i), Token: "x"})
+			p.Ask(domain("attacker", i), Question{Host: fmt.Sprintf("h.zone%d.test", i), Token: "x"})
 		}
 		synctest.Wait()
 		if len(dns.asked) != atOnceEach {
 			t.Errorf("%d lookups run for one organization, want %d", len(dns.asked), atOnceEach)
 		}
-		p.Ask(t.Context(), object, Question{Host: "good.test", Token: "TOKEN"})
+		p.Ask(object, Question{Host: "good.test", Token: "TOKEN"})
 		begun := time.Now()
 		woken(t, queue)
-		if found, _ := p.Ask(t.Context(), object, Question{Host: "good.test", Token: "TOKEN"}); found.State != Proven || time.Since(begun) != answerTime {
+		if found, _ := p.Ask(object, Question{Host: "good.test", Token: "TOKEN"}); found.State != Proven || time.Since(begun) != answerTime {
 			t.Errorf("the other organization's: %s after %s, want it proven after %s", found.State, time.Since(begun), answerTime)
 		}
-		if found, again := p.Ask(t.Context(), domain("attacker", unproven), Question{Host: "one.more.test"}); found.State != Crowded || again <= 0 {
+		if found, again := p.Ask(domain("attacker", unproven), Question{Host: "one.more.test"}); found.State != Crowded || again <= 0 {
 			t.Errorf("one too many: got %s and %s", found.State, again)
 		}
 		time.Sleep(unproven / atOnceEach * timeout)
@@ -56,6 +56,76 @@ func TestLookupsTakeTurns(t *testing.T) {
 			t.Errorf("the schedule is not empty: %+v", p.schedule)
 		}
 	})
+}
+
+// An object that changes while it waits for its turn waits once, and is looked up as it is in the end.
+func TestChangesWaitOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		dns := &answers{}
+		p, _ := start(t, dns)
+		const hosts = 2 * atOnceEach
+		for generation := range int64(100) {
+			for i := range hosts {
+				p.Ask(domain("cowork", i), Question{Host: fmt.Sprintf("h%d.example.com", i), Token: "x", Generation: generation})
+			}
+		}
+		p.mu.Lock()
+		if waiting := len(p.schedule.waiting["cowork"]); waiting > hosts {
+			t.Errorf("%d lookups wait for %d Domains", waiting, hosts)
+		}
+		p.mu.Unlock()
+		time.Sleep(hosts * timeout)
+		if found, _ := p.Ask(domain("cowork", hosts-1), Question{Host: fmt.Sprintf("h%d.example.com", hosts-1), Token: "x", Generation: 99}); found.State != Missing {
+			t.Errorf("the last question: %s, want it looked up", found.State)
+		}
+		time.Sleep(lastWait)
+		synctest.Wait()
+	})
+}
+
+// Of too many hosts without a proof, those that are gone or were looked up often make room for another.
+func TestRoomForAnother(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		// makeRoom is what happens while there is no room, until there is some.
+		makeRoom func(p *Prover, ask func())
+	}{
+		"Gone": {func(p *Prover, _ func()) { p.Forget(domain("cowork", 7)) }},
+		"Patient": {func(_ *Prover, ask func()) {
+			for range patient {
+				time.Sleep(lastWait)
+				ask()
+				time.Sleep(unproven * answerTime)
+			}
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				p, _ := start(t, &answers{})
+				ask := func() {
+					for i := range unproven {
+						p.Ask(domain("cowork", i), Question{Host: fmt.Sprintf("h%d.example.com", i), Token: "x"})
+					}
+				}
+				ask()
+				another := func() State {
+					found, _ := p.Ask(domain("cowork", unproven), Question{Host: "another.example.com", Token: "x"})
+					return found.State
+				}
+				if got := another(); got != Crowded {
+					t.Errorf("without room: %s, want %s", got, Crowded)
+				}
+				tc.makeRoom(p, ask)
+				if got := another(); got != Unknown {
+					t.Errorf("with room: %s, want it to be looked up", got)
+				}
+				time.Sleep(unproven * timeout)
+				synctest.Wait()
+			})
+		})
+	}
 }
 
 // A zone without answers is asked less and less, and as before once it answers.
@@ -85,7 +155,7 @@ func TestOneLookupForAHost(t *testing.T) {
 		dns := &answers{}
 		p, queue := start(t, dns)
 		for i := range 3 {
-			p.Ask(t.Context(), domain(fmt.Sprint("org", i), i), question)
+			p.Ask(domain(fmt.Sprint("org", i), i), question)
 		}
 		for range 3 {
 			got, _ := queue.Get()
