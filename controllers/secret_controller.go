@@ -31,6 +31,9 @@ import (
 // secretGrace is the age up to which a Secret is kept that nothing has named yet: its creator may be about to write the App or Domain that does.
 const secretGrace = 10 * time.Minute
 
+// secretAgain is when a Secret is looked at again that is replaced, while Pods may still be about to run with it.
+const secretAgain = 5 * time.Second
+
 // secretReconciler deletes the Secrets that hold the values of REST clients once nothing names them: a changed value is written to a new Secret.
 // One that an App or Domain has named and that was replaced is deleted at once. An old environment is kept while Pods run with it, since a
 // container reads it whenever it starts, and while a rollback of the Deployment would run Pods with it.
@@ -87,8 +90,14 @@ func (r *secretReconciler) Reconcile(ctx context.Context, secret *corev1.Secret)
 	if err != nil {
 		return reconcile.Result{}, err
 	}
-	if left := secretGrace - r.clock.Since(secret.GetCreationTimestamp().Time); !replaced && left > 0 {
+	left := secretGrace - r.clock.Since(secret.GetCreationTimestamp().Time)
+	if !replaced && left > 0 {
 		return reconcile.Result{RequeueAfter: left}, nil
+	}
+	if replaced && left > 0 {
+		if run, err := r.isRun(ctx, secret); err != nil || run {
+			return reconcile.Result{RequeueAfter: secretAgain}, err
+		}
 	}
 	return reconcile.Result{}, r.delete(ctx, secret)
 }

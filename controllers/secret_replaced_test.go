@@ -29,6 +29,45 @@ func TestEnvSecretThatIsReplaced(t *testing.T) {
 	awaitOwned(t, second, web)
 }
 
+// A Secret that is replaced is kept while the Deployment of its App names it, whatever the cache has seen: its Pods may be about to start.
+func TestEnvSecretThatIsAboutToRun(t *testing.T) {
+	t.Parallel()
+	ns := organization(t)
+	first := newEnvSecret(t, ns, "web", "1")
+	template := corev1.PodTemplateSpec{
+		ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{v1alpha1.LabelApp: "web"}},
+		Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "app", Image: "example.com/a", Env: []corev1.EnvVar{{
+			Name: "PASSWORD", ValueFrom: &corev1.EnvVarSource{SecretKeyRef: &corev1.SecretKeySelector{
+				LocalObjectReference: corev1.LocalObjectReference{Name: first.Name}, Key: "PASSWORD",
+			}},
+		}}}}},
+	}
+	selector := &metav1.LabelSelector{MatchLabels: template.Labels}
+	r := &secretReconciler{base: testBase(t, testclock.NewFakePassiveClock(time.Now()))}
+	run := func(want bool) {
+		t.Helper()
+		if got, err := r.isRun(t.Context(), first); err != nil || got != want {
+			t.Errorf("isRun(...) = %t, %v, want %t", got, err, want)
+		}
+	}
+	run(false)
+	set := &appsv1.ReplicaSet{
+		ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "web-1", Labels: template.Labels},
+		Spec:       appsv1.ReplicaSetSpec{Selector: selector, Template: template},
+	}
+	create(t, set)
+	run(true)
+	if err := api.Delete(t.Context(), set); err != nil {
+		t.Fatal(err)
+	}
+	awaitAbsent(t, set)
+	create(t, &appsv1.Deployment{
+		ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "web", Labels: template.Labels},
+		Spec:       appsv1.DeploymentSpec{Selector: selector, Template: template},
+	})
+	run(true)
+}
+
 // A backup restores Secrets before what names them, with their owners of before.
 func TestEnvSecretThatIsRestored(t *testing.T) {
 	t.Parallel()

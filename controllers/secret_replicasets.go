@@ -2,9 +2,11 @@ package controllers
 
 import (
 	"context"
+	"slices"
 	"strconv"
 
 	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -51,6 +53,25 @@ func (r *secretReconciler) anyNeeded(ctx context.Context, sets []appsv1.ReplicaS
 		}
 	}
 	return false, nil
+}
+
+// isRun reports whether the Deployment of the App that a Secret belongs to, or a ReplicaSet that is needed, names the Secret. The API server is asked,
+// since the cache may not have the last ReplicaSet yet, and the Deployment may be about to make one. It is of no use for an old Secret: all of that is
+// in the cache by then.
+func (r *secretReconciler) isRun(ctx context.Context, secret *corev1.Secret) (bool, error) {
+	app := secret.GetLabels()[v1alpha1.LabelApp]
+	var deployments appsv1.DeploymentList
+	var sets appsv1.ReplicaSetList
+	for _, list := range []client.ObjectList{&deployments, &sets} {
+		if err := r.live.List(ctx, list, client.InNamespace(secret.GetNamespace()), client.MatchingLabels{v1alpha1.LabelApp: app}); err != nil {
+			return false, err
+		}
+	}
+	return slices.ContainsFunc(deployments.Items, func(d appsv1.Deployment) bool {
+		return slices.Contains(namedByPods(&d.Spec.Template.Spec), secret.GetName())
+	}) || slices.ContainsFunc(sets.Items, func(set appsv1.ReplicaSet) bool {
+		return slices.Contains(secretNames(&set), secret.GetName()) && isNeeded(&set, sets.Items)
+	}), nil
 }
 
 // isNeeded reports whether a ReplicaSet runs Pods, or at most one with the same controller is of a later revision.
