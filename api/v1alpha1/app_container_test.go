@@ -109,15 +109,17 @@ func TestAppProbeBounds(t *testing.T) {
 		// refused is the field of the probe.
 		refused string
 	}{
-		"MostHeaders":        {probe: headers(32, 256, 4096)},
+		"MostHeaders":        {probe: headers(32, 28, 100)},
 		"TooManyHeaders":     {headers(33, 1, 1), ".httpGet.httpHeaders"},
-		"HeaderNameTooLong":  {headers(1, 257, 1), ".httpGet.httpHeaders"},
-		"HeaderValueTooLong": {headers(2, 1, 4097), ".httpGet.httpHeaders"},
+		"LongestHeader":      {probe: headers(1, 1, 4095)},
+		"HeaderNameTooLong":  {headers(1, 4096, 1), ".httpGet.httpHeaders"},
+		"HeaderValueTooLong": {headers(1, 1, 4096), ".httpGet.httpHeaders"},
+		"HeadersTooLong":     {headers(32, 28, 101), ".httpGet.httpHeaders"},
 		"LongestPath":        {probe: path(2048)},
 		"PathTooLong":        {path(2049), ".httpGet.path"},
-		"MostCommand":        {probe: command(64, 4096)},
-		"TooMuchCommand":     {command(65, 1), ".exec.command"},
-		"CommandTooLong":     {command(1, 4097), ".exec.command"},
+		"MostCommand":        {probe: command(16, 1024)},
+		"TooMuchCommand":     {command(17, 1), ".exec.command"},
+		"CommandTooLong":     {command(1, 1025), ".exec.command"},
 		"LongestService":     {probe: service(256)},
 		"ServiceTooLong":     {service(257), ".grpc.service"},
 		"Longest": {probe: numbers(func(p *corev1.Probe) {
