@@ -41,7 +41,7 @@ func execError(t *corev1.ContainerStateTerminated) string {
 // pullSymptom returns why an image can't be pulled. The kubelet changes between trying and waiting; the symptom is the same, so that the condition
 // doesn't change with each try.
 func pullSymptom(app *v1alpha1.App, w *corev1.ContainerStateWaiting) *symptom {
-	failed := pullerror.Parse(w.Reason, w.Message)
+	failed := pullerror.Parse(app.Spec.Image, w.Reason, w.Message)
 	s := &symptom{rank: rankPull, reason: v1alpha1.ReasonImagePullFailed, message: failed.Error()}
 	switch failed.Class {
 	case pullerror.WrongPlatform:
@@ -76,5 +76,5 @@ func advice(app *v1alpha1.App) string {
 func isDenied(pod *corev1.Pod) bool {
 	c := appContainer(pod)
 	return c != nil && c.State.Waiting != nil && pullerror.IsReason(c.State.Waiting.Reason) &&
-		pullerror.Parse(c.State.Waiting.Reason, c.State.Waiting.Message).Class == pullerror.Denied
+		pullerror.Parse(c.Image, c.State.Waiting.Reason, c.State.Waiting.Message).Class == pullerror.Denied
 }

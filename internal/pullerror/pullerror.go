@@ -6,10 +6,13 @@ package pullerror
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/berth-dev/berth/internal/registry"
 )
 
 // Class says what kind of failure it is.
@@ -34,14 +37,14 @@ const (
 	NeverPulled
 	// InvalidSignature is an image that is not signed as the node requires.
 	InvalidSignature
-	// Unknown is a failure of which the kubelet does not say why.
+	// Unknown is a failure of which the kubelet does not say why, or that has nothing to do with the registry.
 	Unknown
 )
 
 // Error is why an image could not be pulled.
 type Error struct {
 	Class Class
-	// Status is the HTTP status that the registry has answered with; 0 if it is not known, or would tell what else answers.
+	// Status is the HTTP status that the image's registry itself has answered with; 0 if it is not known, or would tell what else answers.
 	Status int
 }
 
@@ -68,6 +71,7 @@ func (e Error) Error() string {
 
 const (
 	reasonBackOff     = "ImagePullBackOff"
+	reasonInspect     = "ImageInspectError"
 	reasonInvalidName = "InvalidImageName"
 	reasonNever       = "ErrImageNeverPull"
 	reasonSignature   = "SignatureValidationFailed"
@@ -77,7 +81,7 @@ const (
 const cause = "ErrImagePull"
 
 var reasons = []string{
-	cause, reasonBackOff, "ImageInspectError", "RegistryUnavailable", reasonInvalidName, reasonNever, reasonSignature,
+	cause, reasonBackOff, reasonInspect, "RegistryUnavailable", reasonInvalidName, reasonNever, reasonSignature,
 }
 
 // IsReason reports whether a kubelet gives a reason for a container that waits for its image.
@@ -99,6 +103,7 @@ var phrases = []struct {
 	{NotFound, []string{": not found", "manifest unknown", "name unknown", "name_unknown", "manifest_unknown", "404 not found"}},
 	{Throttled, []string{"429 too many requests", "toomanyrequests", "too many requests"}},
 	{NoSpace, []string{"no space left on device"}},
+	{Unknown, []string{"failed to extract layer", "unexpected commit digest"}},
 }
 
 // statuses are the classes of the HTTP statuses that registries answer with.
@@ -109,12 +114,17 @@ var statuses = map[int]Class{
 var (
 	// named matches what a tenant has chosen in a message: names of images, and addresses with them.
 	named = regexp.MustCompile(`"[^"]*"|https?://[^\s"]*`)
+	// requested matches the URL of a request.
+	requested = regexp.MustCompile(`https?://[^\s"]*`)
 	// answered matches the status of an answer: "unexpected status from HEAD request to  403 Forbidden", "StatusCode: 404".
 	answered = regexp.MustCompile(`(?i)status[^0-9]{0,48}\b([1-5][0-9]{2})\b`)
 )
 
 // Parse reads the reason and the message of a container that waits for its image, as a kubelet gives them.
-func Parse(reason, message string) Error {
+//
+// A registry can lead a node to any other server, by a redirect or as the one that gives tokens, and over plain HTTP at that. Of the answers of others,
+// only a denial is told, and no status.
+func Parse(image, reason, message string) Error {
 	switch reason {
 	case reasonInvalidName:
 		return Error{Class: InvalidName}
@@ -122,13 +132,26 @@ func Parse(reason, message string) Error {
 		return Error{Class: NeverPulled}
 	case reasonSignature:
 		return Error{Class: InvalidSignature}
+	case reasonInspect:
+		return Error{Class: Unknown}
 	}
 	_, after, found := strings.Cut(message, cause+": ")
 	if found {
 		message = after
 	}
 	said := strings.ToLower(named.ReplaceAllString(message, ""))
-	status := statusIn(said)
+	failed := classify(said, statusIn(said), reason == reasonBackOff && !found)
+	if isOfAnother(image, message) {
+		failed.Status = 0
+		if failed.Class != Denied {
+			failed.Class = Unreachable
+		}
+	}
+	return failed
+}
+
+// classify reads what was said, without names, and the status in it.
+func classify(said string, status int, silent bool) Error {
 	for _, p := range phrases {
 		if !slices.ContainsFunc(p.said, func(phrase string) bool { return strings.Contains(said, phrase) }) {
 			continue
@@ -144,10 +167,23 @@ func Parse(reason, message string) Error {
 	if status >= http.StatusInternalServerError {
 		return Error{Class: Unreachable, Status: status}
 	}
-	if reason == reasonBackOff && !found {
+	if silent {
 		return Error{Class: Unknown}
 	}
 	return Error{Class: Unreachable}
+}
+
+// dockerHub is the domain of the servers of Docker Hub.
+const dockerHub = "docker.io"
+
+// isOfAnother reports whether a message names a URL of another server than the image's registry.
+func isOfAnother(image, message string) bool {
+	own := registry.Of(image)
+	return slices.ContainsFunc(requested.FindAllString(message, -1), func(text string) bool {
+		u, err := url.Parse(text)
+		isHub := err == nil && own == dockerHub && strings.HasSuffix(u.Host, "."+dockerHub) && u.Scheme == "https"
+		return err != nil || u.Host != own && !isHub
+	})
 }
 
 func statusIn(said string) int {

@@ -70,15 +70,15 @@ func notes(pod *corev1.Pod, previous bool) (ended, waits []line) {
 		ended = append(ended, endOf(pod, now))
 	}
 	if state := status.State.Waiting; state != nil && !starting[state.Reason] {
-		waits = append(waits, waiting(pod, "waits", state.Reason, waitsFor(state)))
+		waits = append(waits, waiting(pod, "waits", state.Reason, waitsFor(status.Image, state)))
 	}
 	return ended, waits
 }
 
-// waitsFor says what a container waits for: in the kubelet's words, unless it is an image.
-func waitsFor(state *corev1.ContainerStateWaiting) string {
+// waitsFor says what a container with an image waits for: in the kubelet's words, unless it is an image.
+func waitsFor(image string, state *corev1.ContainerStateWaiting) string {
 	if pullerror.IsReason(state.Reason) {
-		return pullerror.Parse(state.Reason, state.Message).Error()
+		return pullerror.Parse(image, state.Reason, state.Message).Error()
 	}
 	return state.Message
 }
