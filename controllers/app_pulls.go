@@ -21,7 +21,7 @@ const (
 	// initFailed is the exit code of a runtime's own process that was to become the program.
 	initFailed = 255
 
-	wrongProgram = "The image isn't made for the processors of the nodes, or what it starts is a script that doesn't begin with #!."
+	wrongProgram = "The image is not made for the processors of the nodes, or what it starts is a script that does not begin with #!."
 )
 
 // execFailed is the last line that a container has written if its program couldn't be executed: by then the runtime has no other way to say so.

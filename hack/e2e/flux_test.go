@@ -85,7 +85,7 @@ func TestFlux(t *testing.T) {
 	git.waitAtMost(t, "10s")
 	missing := berth.Env.Registry + "/never/was:pushed"
 	git.mustFail(t, git.push(t, map[string]string{"app.yaml": appFile(org, slug, missing, "")}), "App/"+org+"/"+slug)
-	mustSayWhy(t, org, slug, berthv1alpha1.ReasonImageNotFound, missing)
+	mustSayWhy(t, org, slug, berthv1alpha1.ReasonImageNotFound, "does not have the image")
 	apps.mustGo(t, "the App whose image is missing", status.InProgressStatus)
 	mustVisit(t, host)
 
