@@ -26,6 +26,7 @@ type JSON func(write io.Writer) error
 // Handle is the one adapter between handlers and gin: it renders what h returns, a success with this status.
 func Handle(status int, h Handler) gin.HandlerFunc {
 	return func(c *gin.Context) {
+		c.Set(handledKey, true)
 		value, err := h(c)
 		if err != nil {
 			Fail(c, err)
@@ -44,6 +45,12 @@ func Handle(status int, h Handler) gin.HandlerFunc {
 		}
 	}
 }
+
+// handledKey is where a request's context has that it has come as far as its Handler.
+const handledKey = "berth.dev/handled"
+
+// Handled reports whether a request has come as far as its Handler: nothing in front of it has refused it.
+func Handled(c *gin.Context) bool { return c.GetBool(handledKey) }
 
 // showKey is where a request's context has how its errors are shown.
 const showKey = "berth.dev/show-error"
