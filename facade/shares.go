@@ -61,8 +61,8 @@ func newShares(policy func(ctx context.Context, organization string) v1alpha1.Or
 	}
 }
 
-// bound lets a request of an organization go on if it has had no more than its share of requests, and counts what is read of the body. It comes after
-// the caller's rights: nobody uses up the share of an organization that is not theirs.
+// bound is middleware that refuses a request if its organization exceeds its share of requests, and counts the bytes of the body and the answer. It must
+// come after authorization, so that a caller cannot use up the share of another organization.
 func (s *shares) bound(c *gin.Context) {
 	organization := c.Param("org")
 	if organization == "" {

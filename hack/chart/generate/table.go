@@ -208,7 +208,7 @@ var table = []value{
 	{
 		path: "oidc.groups", schema: list(mapped), preset: []any{}, setting: "OIDC_GROUPS", expression: `.Values.oidc.groups | join ";"`,
 		doc: "Groups of the provider and what their members are, IDGROUP=ORG:ROLE or IDGROUP=host: [developers=cowork:manager]. Then no other group counts, " +
-			"but those with groupsPrefix if that is set, which make nobody host staff if IDGROUP=host is given.",
+			"except those with groupsPrefix if that is set. If IDGROUP=host is given, only IDGROUP grants host staff rights.",
 	},
 	{path: "oidc.scopes", schema: list(word), setting: "OIDC_SCOPES", doc: "The scopes to ask the provider for."},
 	{
