@@ -41,18 +41,17 @@ func (h *appHandlers) list(c *gin.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return web.EncodePage(request, total, func(yield func(wire.App, error) bool) {
-		for i := range observed {
-			if !h.encode(c.Request.Context(), observed[i], yield) {
-				return
-			}
-		}
-	}), nil
+	return pageOf(c, h.shares, h.shown(), request, total, observed)
+}
+
+// shown is how an app is answered.
+func (h *appHandlers) shown() shown[wire.App] {
+	return shown[wire.App]{size: translate.SizeOfApp, show: func(o translate.Observed) wire.App { return translate.ToWire(h.platform, o) }}
 }
 
 func (h *appHandlers) get(c *gin.Context) (any, error) {
 	observed, err := h.apps.Get(c.Request.Context(), c.Param("org"), c.Param("app"))
-	return h.show(c, observed, err)
+	return read(c, h.shares, h.shown(), observed, err)
 }
 
 func (h *appHandlers) create(c *gin.Context) (any, error) {
@@ -68,11 +67,14 @@ func (h *appHandlers) create(c *gin.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := h.shares.answer(c, 0, 0); err != nil {
+		return nil, err
+	}
 	observed, err := h.apps.Create(c.Request.Context(), c.Param("org"), body)
 	if err == nil {
 		mw.Made(c, observed.App.Namespace, observed.App.Name)
 	}
-	return h.show(c, observed, err)
+	return written(h.shown(), observed, err)
 }
 
 func (h *appHandlers) put(c *gin.Context) (any, error) { return h.change(c, false) }
@@ -98,12 +100,16 @@ func (h *appHandlers) change(c *gin.Context, restart bool) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	before, err := h.apps.Get(c.Request.Context(), c.Param("org"), c.Param("app"))
+	if err := beforeWrite(c, h.shares, h.shown(), before, err); err != nil {
+		return nil, err
+	}
 	plan := func(platform translate.Platform, observed translate.Observed, fresh translate.Fresh) (translate.Plan, error) {
 		fresh.Force = force
 		return translate.Change(platform, observed, body, restart, fresh)
 	}
 	observed, err := h.apps.Change(c.Request.Context(), c.Param("org"), c.Param("app"), plan)
-	return h.show(c, observed, err)
+	return written(h.shown(), observed, err)
 }
 
 // keepSlug removes the slug from a body, in which clients send back what they read. In a PUT, the error is a 400 if it is another app's.
@@ -134,27 +140,4 @@ func forced(c *gin.Context) (bool, error) {
 
 func (h *appHandlers) delete(c *gin.Context) (any, error) {
 	return nil, h.apps.Delete(c.Request.Context(), c.Param("org"), c.Param("app"))
-}
-
-// show is what clients see of an app.
-func (h *appHandlers) show(c *gin.Context, observed translate.Observed, err error) (any, error) {
-	if err != nil {
-		return nil, err
-	}
-	return web.Encode(func(yield func(wire.App, error) bool) { h.encode(c.Request.Context(), observed, yield) }), nil
-}
-
-// encode has an app encoded by yield. Of those with large environments, only a few of an organization are at the same time: a copy of all values is
-// made for it.
-func (h *appHandlers) encode(ctx context.Context, observed translate.Observed, yield func(wire.App, error) bool) bool {
-	size := translate.SizeOfEnv(observed)
-	if size < largeItem {
-		return yield(translate.ToWire(h.platform, observed), nil)
-	}
-	done, err := h.shares.encode(ctx, observed.App.Namespace, size)
-	if err != nil {
-		return yield(wire.App{}, err)
-	}
-	defer done()
-	return yield(translate.ToWire(h.platform, observed), nil)
 }

@@ -69,7 +69,8 @@ func TestTwoKeys(t *testing.T) {
 		"UnknownSecond":    {user: manager, password: apikey.Prefix + strings.Repeat("x", 40), want: http.StatusNotFound},
 		"NoKeyFirst":       {user: "ann", password: manager, want: http.StatusNotFound},
 		"NoKeyAtAll":       {user: "ann", password: "secret", want: http.StatusUnauthorized},
-		"PrefixAlone":      {user: apikey.Prefix, password: manager, want: http.StatusUnauthorized},
+		"PrefixAlone":      {user: apikey.Prefix, password: manager, want: http.StatusNotFound},
+		"PrefixedUser":     {user: "berth_ci", password: manager, want: http.StatusNotFound},
 	} {
 		header := http.Header{"Authorization": {basicAuth(tc.user, tc.password)}}
 		if got := ask(t, suite.server, "", http.MethodDelete, appPath(org, "none"), header); got.status != tc.want {

@@ -46,17 +46,20 @@ func (h *domainHandlers) list(c *gin.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return web.EncodePage(request, total, func(yield func(wire.Domain, error) bool) {
-		for i := range observed {
-			if !yield(translate.ToDomain(h.platform, observed[i]), nil) {
-				return
-			}
-		}
-	}), nil
+	return pageOf(c, h.shares, h.shown(), request, total, observed)
+}
+
+// shown is how a domain is answered.
+func (h *domainHandlers) shown() shown[wire.Domain] {
+	return shown[wire.Domain]{
+		size: func(o translate.Observed) int { return translate.SizeOfDomain(h.platform, o) },
+		show: func(o translate.Observed) wire.Domain { return translate.ToDomain(h.platform, o) },
+	}
 }
 
 func (h *domainHandlers) get(c *gin.Context) (any, error) {
-	return h.show(h.domains.GetDomain(c.Request.Context(), c.Param("org"), c.Param("domain")))
+	observed, err := h.domains.GetDomain(c.Request.Context(), c.Param("org"), c.Param("domain"))
+	return read(c, h.shares, h.shown(), observed, err)
 }
 
 func (h *domainHandlers) create(c *gin.Context) (any, error) {
@@ -74,11 +77,14 @@ func (h *domainHandlers) create(c *gin.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := h.shares.answer(c, 0, 0); err != nil {
+		return nil, err
+	}
 	observed, err := h.domains.CreateDomain(c.Request.Context(), c.Param("org"), body)
 	if err == nil {
 		mw.Made(c, observed.App.Namespace, observed.App.Name)
 	}
-	return h.show(observed, err)
+	return written(h.shown(), observed, err)
 }
 
 func (h *domainHandlers) put(c *gin.Context) (any, error) {
@@ -97,11 +103,16 @@ func (h *domainHandlers) put(c *gin.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	before, err := h.domains.GetDomain(c.Request.Context(), c.Param("org"), c.Param("domain"))
+	if err := beforeWrite(c, h.shares, h.shown(), before, err); err != nil {
+		return nil, err
+	}
 	plan := func(platform translate.Platform, observed translate.Observed, fresh translate.Fresh) (translate.Plan, error) {
 		fresh.Force = force
 		return translate.ChangeDomain(platform, observed, body, fresh)
 	}
-	return h.show(h.domains.ChangeDomain(c.Request.Context(), c.Param("org"), c.Param("domain"), plan))
+	observed, err := h.domains.ChangeDomain(c.Request.Context(), c.Param("org"), c.Param("domain"), plan)
+	return written(h.shown(), observed, err)
 }
 
 func (h *domainHandlers) deleteCertificate(c *gin.Context) (any, error) {
@@ -157,24 +168,17 @@ func (h *domainHandlers) generate(ctx context.Context, organization string, algo
 }
 
 // furtherHosts reads the hosts that a request for a certificate is for beside the domain's. The call needs no body, and clients that know of none may
-// send anything: only JSON is refused if it cannot be read.
+// send anything: of other bodies than JSON, those that cannot be understood have no hosts. One that has not been read as a whole may have some.
 func furtherHosts(r *http.Request) ([]string, error) {
 	members, err := web.Bind(r)
 	mediaType, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	e, refused := errors.AsType[*apierr.Error](err)
+	unknown := refused && (e.Status == http.StatusBadRequest || e.Status == http.StatusUnsupportedMediaType) && !errors.Is(err, web.ErrIncomplete)
 	switch {
-	case refused && e.Status < http.StatusInternalServerError && e.Status != http.StatusRequestEntityTooLarge && mediaType != "application/json":
+	case unknown && mediaType != "application/json":
 		return nil, nil
 	case err != nil:
 		return nil, err
 	}
 	return wire.ParseDomains(members)
-}
-
-// show is what clients see of a domain.
-func (h *domainHandlers) show(observed translate.Observed, err error) (any, error) {
-	if err != nil {
-		return nil, err
-	}
-	return translate.ToDomain(h.platform, observed), nil
 }

@@ -2,15 +2,16 @@ package facade
 
 import (
 	"fmt"
+	"log/slog"
 	"net"
+	"net/http"
 	"net/url"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"github.com/gin-gonic/gin"
 
 	"github.com/berth-dev/berth/facade/internal/connlimit"
-	"github.com/berth-dev/berth/facade/internal/limit"
 	"github.com/berth-dev/berth/facade/internal/web"
 	"github.com/berth-dev/berth/internal/host"
 )
@@ -18,10 +19,11 @@ import (
 // Edge bounds what a server spends on clients before it knows who they are. Several servers spend as many times more. The zero value is without
 // bounds.
 type Edge struct {
-	// Connections is how many connections are open at most; 0 for any number. More wait until others are closed.
+	// Connections is how many connections are open at most; 0 for any number. Each further one takes the place of an idle one, first of those of the
+	// address that has the most, or waits if none is idle.
 	Connections int
 	// ConnectionsPerAddress is how many are open at most from one address, or one /64 of IPv6; 0 for any number. More are closed at once. It does
-	// not apply to TrustedProxies.
+	// not apply to TrustedProxies, whose idle connections give way to no others either.
 	ConnectionsPerAddress int
 	// AnonymousLines is how many lines a second the log has, in the long run, about requests without a valid API key and those of keys that are
 	// used too often; 0 for any number. One caller gets a tenth of that.
@@ -38,8 +40,8 @@ func publicURL(address string) (*url.URL, error) {
 	if err != nil {
 		return nil, err
 	}
-	if public.Scheme != "https" && public.Scheme != "http" {
-		return nil, fmt.Errorf("the public URL %q is not one like https://berth.example.com", address)
+	if public.Scheme != "https" { // A client that follows a link sends its key there.
+		return nil, fmt.Errorf("public URL %q must begin with https://, as in https://berth.example.com", address)
 	}
 	if port := public.Port(); port != "" {
 		name = net.JoinHostPort(name, port)
@@ -54,23 +56,63 @@ func (s *Server) linkPublicly(c *gin.Context) {
 	}
 }
 
-// tellRefused is how often the log tells of connections that were refused.
+// tellRefused is how often the log tells of connections that were closed because of a limit.
 const tellRefused = time.Minute
+
+// refusals tells the log of connections that were closed because of a limit: of the first one at once, and of all that follow within tellRefused when
+// that is over.
+type refusals struct {
+	log *slog.Logger
+	// after is time.AfterFunc.
+	after func(time.Duration, func()) *time.Timer
+
+	mu sync.Mutex
+	// count is how many the log has not been told of, address that of the last one.
+	count   int
+	address string
+	// pausing is set while tellRefused lasts.
+	pausing bool
+}
+
+func (r *refusals) add(address string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.count++
+	r.address = address
+	if !r.pausing {
+		r.tell()
+	}
+}
+
+// tell writes the line and begins the pause; mu is held.
+func (r *refusals) tell() {
+	r.log.Warn("connections refused: too many are open", "address", r.address, "count", r.count)
+	r.count, r.pausing = 0, true
+	r.after(tellRefused, func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.pausing = false
+		if r.count > 0 {
+			r.tell()
+		}
+	})
+}
 
 // limitConnections bounds the connections of a listener.
 func (s *Server) limitConnections(inner net.Listener) net.Listener {
-	lines := limit.New(1/tellRefused.Seconds(), 1)
-	var refused atomic.Int64
+	told := &refusals{log: s.log, after: time.AfterFunc}
 	return connlimit.Listen(inner, connlimit.Options{
 		Total: s.options.Edge.Connections, PerAddress: s.options.Edge.ConnectionsPerAddress, Exempt: s.options.TrustedProxies,
 		Opened: s.metrics.Connected,
 		Refused: func(address string) {
 			s.metrics.ConnectionRefused()
-			refused.Add(1)
-			if lines.Take("") == 0 {
-				s.log.Warn("connections refused: too many are open from an address",
-					"address", address, "limit", s.options.Edge.ConnectionsPerAddress, "count", refused.Swap(0))
-			}
+			told.add(address)
 		},
 	})
+}
+
+// noteConnection is what the server does with a connection.
+func (s *Server) noteConnection(connection net.Conn, state http.ConnState) {
+	s.came.note(connection, state)
+	connlimit.Note(connection, state)
 }

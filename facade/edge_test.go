@@ -1,15 +1,22 @@
 package facade
 
 import (
+	"bufio"
+	"bytes"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
+	"os"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"golang.org/x/net/http2"
 
 	"github.com/berth-dev/berth/facade/apikey"
@@ -92,32 +99,89 @@ func TestConnectionsOfProxies(t *testing.T) {
 	}
 }
 
-// TestConnectionsInAll says that a connection beyond the limit waits, and is served when another one is closed; and that a server that has no room
-// still ends.
+// TestConnectionsInAll says that a connection beyond the limit takes the place of an idle one, but not that of one with a request.
 func TestConnectionsInAll(t *testing.T) {
-	server, _ := another(t, func(o *Options) { o.Edge.Connections = 1 })
-	first, err := handshake(t, server)
+	org, slug, key := loggingApp(t)
+	var read func() testmetrics.Families
+	server, log := another(t, func(o *Options) { o.Edge.Connections = 2; read = metered(t, o) })
+	busy, err := handshake(t, server)
 	if err != nil {
 		t.Fatal(err)
 	}
-	second := make(chan error, 1)
-	go func() {
-		_, err := handshake(t, server)
-		second <- err
-	}()
-	if got := probe(t, "http://"+server.options.HealthListener.Addr().String()+"/readyz"); got != http.StatusOK {
-		t.Errorf("/readyz of a server without room: got %d", got)
-	}
-	select {
-	case err := <-second:
-		t.Errorf("there is a second connection, or it was refused: %v", err)
-	default:
-	}
-	if err := first.Close(); err != nil {
+	begin := fmt.Sprintf("PUT %s HTTP/1.1\r\nHost: api\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{", appPath(org, slug), key)
+	if _, err := io.WriteString(busy, begin); err != nil {
 		t.Fatal(err)
 	}
-	if err := <-second; err != nil {
-		t.Errorf("the connection that waited: %v", err)
+	eventually(t, "the request is under way", func() bool { return read().Value("berth_http_requests_in_flight") == 1 })
+	for range 3 {
+		idle, err := handshake(t, server)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := probe(t, "http://"+server.options.HealthListener.Addr().String()+"/readyz"); got != http.StatusOK {
+			t.Errorf("/readyz of a server without room: got %d", got)
+		}
+		if _, err := handshake(t, server); err != nil {
+			t.Errorf("another connection: %v", err)
+		}
+		_ = idle.SetReadDeadline(time.Now().Add(time.Minute))
+		if n, err := idle.Read(make([]byte, 1)); n > 0 || err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("the idle connection is open: %v", err)
+		}
+	}
+	if _, err := io.WriteString(busy, "}"); err != nil {
+		t.Fatal(err)
+	}
+	if response, err := http.ReadResponse(bufio.NewReader(busy), nil); err != nil || response.StatusCode != http.StatusOK {
+		t.Errorf("the request that was under way: %v, %v", response, err)
+	} else {
+		_ = response.Body.Close()
+	}
+	if !strings.Contains(log.String(), "connections refused") {
+		t.Errorf("the log does not tell of it: %s", log)
+	}
+}
+
+// TestRefusals says that the log tells of every refused connection in the end, and not more often than once a minute.
+func TestRefusals(t *testing.T) {
+	var text bytes.Buffer
+	var over func()
+	told := &refusals{log: slog.New(slog.NewJSONHandler(&text, nil)), after: func(pause time.Duration, then func()) *time.Timer {
+		if pause != tellRefused {
+			t.Errorf("the pause is %s", pause)
+		}
+		over = then
+		return nil
+	}}
+	lines := func() (counts []float64) {
+		for line := range strings.Lines(text.String()) {
+			count, _ := answer{body: []byte(line)}.json(t)["count"].(float64)
+			counts = append(counts, count)
+		}
+		text.Reset()
+		return counts
+	}
+	for i, step := range []struct {
+		refused int
+		over    bool
+		want    []float64
+	}{
+		{refused: 1, want: []float64{1}},
+		{refused: 3},
+		{over: true, want: []float64{3}},
+		{over: true},
+		{refused: 2, want: []float64{1}},
+		{over: true, want: []float64{1}},
+	} {
+		for range step.refused {
+			told.add("192.0.2.1")
+		}
+		if step.over {
+			over()
+		}
+		if diff := cmp.Diff(step.want, lines()); diff != "" {
+			t.Errorf("step %d: -want, +got:\n%s", i, diff)
+		}
 	}
 }
 

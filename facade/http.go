@@ -33,7 +33,7 @@ func (s *Server) apiServer() *http.Server {
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
 		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
-		ConnState:         s.came.note,
+		ConnState:         s.noteConnection,
 		// What a client does wrong below HTTP, such as a broken handshake, is no error of the server's.
 		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}

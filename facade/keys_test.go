@@ -147,11 +147,11 @@ func TestManageKeys(t *testing.T) {
 		t.Errorf("CreateKey of an id that is there: got %v", err)
 	}
 
-	if diff := cmp.Diff([]string{first.ID, elsewhere.ID}, ids(keys.KeysOfOwner(strings.ToUpper(owner))), sorted); diff != "" {
-		t.Errorf("KeysOfOwner(...): -want, +got:\n%s", diff)
+	if diff := cmp.Diff([]string{first.ID, elsewhere.ID}, ids(keys.KeysOf(strings.ToUpper(owner), apikey.Account{})), sorted); diff != "" {
+		t.Errorf("KeysOf(...): -want, +got:\n%s", diff)
 	}
-	if nobodys := keys.KeysOfOwner(""); len(nobodys) > 0 {
-		t.Errorf("KeysOfOwner of nobody: got %v", ids(nobodys))
+	if nobodys := keys.KeysOf("", apikey.Account{}); len(nobodys) > 0 {
+		t.Errorf("KeysOf nobody: got %v", ids(nobodys))
 	}
 	manages := func(key apikey.Key) bool { return key.Role == apikey.RoleManager }
 	if diff := cmp.Diff([]apikey.Key{first}, slices.DeleteFunc(keys.Keys(org), manages)); diff != "" {

@@ -91,13 +91,19 @@ func (h *logHandlers) get(c *gin.Context) (any, error) {
 
 // read returns the last lines, when it is the organization's turn.
 func (h *logHandlers) read(ctx context.Context, app *v1alpha1.App, options podlogs.Options) (any, error) {
-	leave, err := join(ctx, h.shares.reads, app.Namespace)
+	leave, err := join(ctx, h.shares.reads, app.Namespace, "Too many logs of the organization are being read. Read one after another.")
 	if err != nil {
 		return nil, err
 	}
 	defer leave()
+	if err := h.shares.turn(ctx, app.Namespace, patience); err != nil {
+		return nil, err
+	}
 	content, err := h.logs.Read(ctx, app, options)
-	return wire.Logs{Content: content}, err
+	if err != nil {
+		return nil, err
+	}
+	return wire.Logs{Content: content}, h.shares.reserve(ctx, app.Namespace, len(content), len(content))
 }
 
 // follow goes on until the client, its key, its right to do so, the app or the server goes.

@@ -60,6 +60,13 @@ func TestReassignedAddress(t *testing.T) {
 	if diff := cmp.Diff(apikey.Account{Issuer: suite.identity.URL, Subject: "first"}, key.Account); diff != "" {
 		t.Errorf("the account of the new key: -want, +got:\n%s", diff)
 	}
+	if key.Owner != "renamed@example.com" {
+		t.Errorf("the new key is that of %s, want the address that its owner has now", key.Owner)
+	}
+	// Also outside of the organization, and under yet another address.
+	left := visitAs(t, "first", "left@example.com")
+	left.get(t, "/profile/").mustSay(t, other)
+	left.post(t, "/profile/", "/profile/keys/"+other+"/revoke", nil).want(t, http.StatusSeeOther)
 }
 
 // TestKeysWithoutAccount says that a key that berthctl has made for an address is that of who has it, until they replace it on the page.

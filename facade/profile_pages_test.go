@@ -27,6 +27,22 @@ func TestProfileSignOut(t *testing.T) {
 	ann.get(t, "/profile/").want(t, http.StatusOK).mustSay(t, "/profile/sign-in")
 }
 
+// TestSignOutsAreBounded says that a person who sends very many sign-outs, of whatever page, is told to wait, as with every other form.
+func TestSignOutsAreBounded(t *testing.T) {
+	server, log := another(t, signingIn, func(o *Options) { o.Limits.KeyRate, o.Limits.KeyBurst, o.Edge.AnonymousLines = 0.01, 3, 0.01 })
+	ann := visit(t, "forged@example.com").copied(t, "https://"+server.options.Listener.Addr().String())
+	got := map[int]int{}
+	for range 6 {
+		got[ann.send(t, http.MethodPost, "/profile/sign-out", url.Values{"form": {"forged"}}, nil).status]++
+	}
+	if diff := cmp.Diff(map[int]int{http.StatusForbidden: 3, http.StatusTooManyRequests: 3}, got); diff != "" {
+		t.Errorf("answers: -want, +got:\n%s", diff)
+	}
+	if lines := strings.Count(log.String(), `"msg":"audit"`); lines > 4 {
+		t.Errorf("6 sign-outs have %d lines", lines)
+	}
+}
+
 // TestProfileManyOrganizations says that host staff find every organization, on pages of 25 or by its name.
 func TestProfileManyOrganizations(t *testing.T) {
 	for i := range 30 {

@@ -229,7 +229,7 @@ func TestProfileForms(t *testing.T) {
 			}
 		})
 	}
-	for _, key := range suite.server.store.KeysOfOwner("ann@example.com") {
+	for _, key := range suite.server.store.KeysOf("ann@example.com", apikey.Account{Issuer: suite.identity.URL, Subject: "ann@example.com"}) {
 		if slices.Contains(key.Organizations, org) && key.Description != "" {
 			t.Errorf("there is the key %s", key.ID)
 		}

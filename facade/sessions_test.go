@@ -1,6 +1,7 @@
 package facade
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -115,6 +116,12 @@ func TestEndedSessionsAreBounded(t *testing.T) {
 	}
 	if err := server.store.EndSession(t.Context(), ann, "0"); err != nil {
 		t.Errorf("a session that was ended already: %v", err)
+	}
+	gone, leave := context.WithCancel(t.Context())
+	leave()
+	cam := apikey.Account{Issuer: ann.Issuer, Subject: "cam"}
+	if err := server.store.EndSession(gone, cam, "0"); err != nil || !server.store.SessionEnded(cam, "0") {
+		t.Errorf("a session whose browser is closed at once: %v", err)
 	}
 	if err := server.store.EndSession(t.Context(), ann, "more"); err == nil || server.store.SessionEnded(ann, "more") {
 		t.Errorf("one session more: %v", err)

@@ -13,6 +13,7 @@ import (
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/facade/internal/apierr"
 	"github.com/berth-dev/berth/facade/internal/limit"
+	"github.com/berth-dev/berth/facade/internal/mw"
 	"github.com/berth-dev/berth/facade/internal/web"
 	"github.com/berth-dev/berth/internal/policy"
 )
@@ -25,14 +26,14 @@ const (
 	busy = time.Second
 	// streamsEach is how many Pods may be followed for each client that may follow logs.
 	streamsEach = 4
-	// bytesPerSecond is how many bytes of bodies are read for an organization that is not trusted, and how many of large answers are encoded, within
-	// a second in the long run; twice as many at once. More than that takes whole cores.
+	// allBodies is how many of all organizations. Reading one takes a few times its size for a moment.
+	allBodies = 48 << 20
+	// bytesPerSecond is how many bytes of bodies are read for an organization that is not trusted, and how many of answers are sent, within a second in
+	// the long run; twice as many at once. More than that takes whole cores.
 	bytesPerSecond = 4 << 20
 	// keysAtOnce is how many private keys are generated for such an organization within keysWithin.
 	keysAtOnce = 5
 	keysWithin = 10 * time.Second
-	// largeItem is the size from which an app is one of few that are encoded for an organization at the same time.
-	largeItem = 64 << 10
 )
 
 // shares are what each organization may have of this server at the same time.
@@ -42,10 +43,11 @@ type shares struct {
 
 	requests, generated limit.Volume
 	received, answered  limit.Volume
-	bodies              limit.Slots
 	followers, streams  limit.Slots
-	// reads are of logs, items are apps with large environments that are encoded, and keys are private keys that are generated.
-	reads, items, keys *limit.Queue
+	// bodies and answers are bytes in memory, unsent bytes that were promised to clients.
+	bodies, answers, unsent limit.Slots
+	// reads are of logs, and keys are private keys that are generated.
+	reads, keys *limit.Queue
 	// cores bounds how many keys are generated for all organizations.
 	cores *semaphore.Weighted
 }
@@ -53,13 +55,14 @@ type shares struct {
 func newShares(policy func(ctx context.Context, organization string) v1alpha1.Organization) *shares {
 	return &shares{
 		policy: policy,
-		reads:  limit.NewQueue(4, 32), items: limit.NewQueue(4, 64), keys: limit.NewQueue(1, 8),
+		bodies: limit.Slots{Total: allBodies}, answers: limit.Slots{Total: allAnswers},
+		reads: limit.NewQueue(4, 32), keys: limit.NewQueue(1, 8),
 		cores: semaphore.NewWeighted(max(1, int64(runtime.GOMAXPROCS(0)/2))),
 	}
 }
 
-// bound lets a request of an organization go on if it has had no more than its share of requests, and counts what is read of the body. It comes after
-// the caller's rights: nobody uses up the share of an organization that is not theirs.
+// bound is middleware that refuses a request if its organization exceeds its share of requests, and counts the bytes of the body and the answer. It must
+// come after authorization, so that a caller cannot use up the share of another organization.
 func (s *shares) bound(c *gin.Context) {
 	organization := c.Param("org")
 	if organization == "" {
@@ -67,17 +70,19 @@ func (s *shares) bound(c *gin.Context) {
 	}
 	if most := int64(policy.RequestsPerSecond(s.policy(c.Request.Context(), organization))); most < policy.Unlimited {
 		if wait := s.requests.Take(organization, 1, 2*most, 2*time.Second); wait > 0 {
-			web.Fail(c, apierr.TooManyRequests(wait))
+			web.Fail(c, apierr.Busy("The organization sends more requests than its limit, spec.limits.requestsPerSecond, allows. Send fewer.", wait))
 			return
 		}
 	}
+	received := func(size int) time.Duration { return s.receive(c.Request.Context(), organization, size) }
 	body := &countedBody{
-		ReadCloser: c.Request.Body,
-		take:       func() (func(), bool) { return s.bodies.Take(organization, bodyStep, maxBodies) },
-		read:       func(size int) time.Duration { return s.pace(c.Request.Context(), &s.received, organization, size) },
+		ReadCloser: c.Request.Body, read: received,
+		take: func() (func(), bool) { return s.bodies.Take(organization, bodyStep, maxBodies) },
 	}
 	c.Request.Body = body
+	mw.CountRest(c, func(size int) bool { return received(size) == 0 })
 	defer body.release()
+	defer s.charge(c)
 	c.Next()
 }
 
@@ -97,7 +102,7 @@ func (b *countedBody) Read(into []byte) (int, error) {
 	if b.left <= 0 {
 		release, ok := b.take()
 		if !ok {
-			return 0, apierr.TooManyRequests(busy)
+			return 0, apierr.Busy("Too many large requests of the organization are being read. Send fewer at the same time.", busy)
 		}
 		b.releases, b.left = append(b.releases, release), bodyStep
 	}
@@ -105,7 +110,7 @@ func (b *countedBody) Read(into []byte) (int, error) {
 	b.left -= n
 	if b.read != nil && n > 0 {
 		if wait := b.read(n); wait > 0 {
-			return 0, apierr.TooManyRequests(wait)
+			return 0, apierr.Busy("Clients of the organization have sent very much within a short time. Send less.", wait)
 		}
 	}
 	return n, err
@@ -117,52 +122,36 @@ func (b *countedBody) release() {
 	}
 }
 
-// join waits for the turn of an organization in a queue. The error is a 429 if too many wait already.
-func join(ctx context.Context, queue *limit.Queue, organization string) (leave func(), err error) {
+// join waits for the turn of an organization in a queue. The error is a 429 if too many wait already; it says of what, and how to use less.
+func join(ctx context.Context, queue *limit.Queue, organization, detail string) (leave func(), err error) {
 	leave, err = queue.Join(ctx, organization)
 	if errors.Is(err, limit.ErrFull) {
-		return nil, apierr.TooManyRequests(busy)
+		return nil, apierr.Busy(detail, busy)
 	}
 	return leave, err
 }
 
-// pace counts bytes of an organization, and returns how long to wait if there were too many lately.
-func (s *shares) pace(ctx context.Context, bytes *limit.Volume, organization string, size int) time.Duration {
+// receive counts bytes that an organization has sent, and returns how long to wait if there were too many lately.
+func (s *shares) receive(ctx context.Context, organization string, size int) time.Duration {
 	if s.unlimited(ctx, organization) {
 		return 0
 	}
-	return bytes.Take(organization, int64(size), 2*bytesPerSecond, 2*time.Second)
+	return s.received.Take(organization, int64(size), 2*bytesPerSecond, 2*time.Second)
 }
 
+// unlimited reports whether an organization is trusted. Calls that are about all organizations are those of host staff.
 func (s *shares) unlimited(ctx context.Context, organization string) bool {
-	return policy.RequestsPerSecond(s.policy(ctx, organization)) == policy.Unlimited
-}
-
-// encode waits for the turn of an organization to have a large answer of a size encoded.
-func (s *shares) encode(ctx context.Context, organization string, size int) (done func(), err error) {
-	leave, err := join(ctx, s.items, organization)
-	if err != nil {
-		return nil, err
-	}
-	for wait := s.pace(ctx, &s.answered, organization, size); wait > 0; wait = s.pace(ctx, &s.answered, organization, size) {
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
-			leave()
-			return nil, ctx.Err()
-		}
-	}
-	return leave, nil
+	return organization == "" || policy.RequestsPerSecond(s.policy(ctx, organization)) == policy.Unlimited
 }
 
 // generate waits until a private key may be generated for an organization.
 func (s *shares) generate(ctx context.Context, organization string) (done func(), err error) {
 	if !s.unlimited(ctx, organization) {
 		if wait := s.generated.Take(organization, 1, keysAtOnce, keysWithin); wait > 0 {
-			return nil, apierr.TooManyRequests(wait)
+			return nil, apierr.Busy("The organization has had many private keys generated lately. Use those that it has.", wait)
 		}
 	}
-	leave, err := join(ctx, s.keys, organization)
+	leave, err := join(ctx, s.keys, organization, "Too many private keys of the organization are being generated. Ask for one after another.")
 	if err != nil {
 		return nil, err
 	}
@@ -182,7 +171,8 @@ func (s *shares) follow(ctx context.Context, organization string) (stream func()
 	most := int64(policy.LogFollowers(s.policy(ctx, organization)))
 	end, ok := s.followers.Take(organization, 1, most)
 	if !ok {
-		return nil, nil, apierr.TooManyRequests(busy)
+		const detail = "As many clients follow logs of the organization as its limit, spec.limits.logFollowers, allows. End one of them."
+		return nil, nil, apierr.Busy(detail, busy)
 	}
 	return func() (func(), bool) { return s.streams.Take(organization, 1, streamsEach*most) }, end, nil
 }

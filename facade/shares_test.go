@@ -14,6 +14,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
@@ -101,7 +102,8 @@ func TestFollowerLimit(t *testing.T) {
 	}
 }
 
-// TestFollowedPodsAreBounded says that a client is told of a Pod that is not followed since too many are.
+// TestFollowedPodsAreBounded says that a client is told of a Pod that is not followed since too many are, also without other notes, and that the Pod is
+// followed when there is room.
 func TestFollowedPodsAreBounded(t *testing.T) {
 	org, slug, key := loggingApp(t)
 	limitRequests(t, org, 1000, 1)
@@ -109,20 +111,39 @@ func TestFollowedPodsAreBounded(t *testing.T) {
 	for i := range streamsEach + 1 {
 		newPod(t, org, slug, fmt.Sprintf("web-%d", i), node.node, corev1.ContainerStatus{State: runningState()})
 	}
-	f := follow(t, key, appPath(org, slug)+"logs/?follow=true&tail=0")
-	for {
-		select {
-		case got, open := <-f.lines:
-			if !open {
-				t.Fatal("it ends")
+	f := follow(t, key, appPath(org, slug)+"logs/?follow=true&tail=0&notes=false")
+	await := func(part string) string {
+		t.Helper()
+		for {
+			select {
+			case got, open := <-f.lines:
+				if !open {
+					t.Fatal("it ends")
+				}
+				if strings.Contains(got, part) {
+					return got
+				}
+			case <-time.After(30 * time.Second):
+				t.Fatalf("there is no line with %q", part)
 			}
-			if strings.Contains(got, "is not followed: too many Pods") {
-				return
-			}
-		case <-time.After(20 * time.Second):
-			t.Fatal("it does not say which Pod is not followed")
 		}
 	}
+	note := await("is not followed yet")
+	left, _, _ := strings.Cut(strings.TrimPrefix(note, "["), " ")
+	if !strings.Contains(note, "spec.limits.logFollowers") {
+		t.Errorf("the note does not say what to do: %s", note)
+	}
+	node.print(t, left, 1, "from the Pod that was left")
+	other := "web-0"
+	if left == other {
+		other = "web-1"
+	}
+	node.end(other)
+	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: org, Name: other}}
+	if err := suite.cluster.Delete(t.Context(), pod, client.GracePeriodSeconds(0)); err != nil {
+		t.Fatal(err)
+	}
+	await("from the Pod that was left")
 }
 
 // TestCountedBody says that bodies of one organization take no more memory than its share, that each takes what was read of it, and that they give it back.

@@ -17,13 +17,21 @@ type apiKey struct {
 	Role          apikey.Role `json:"role"`
 	Organizations []string    `json:"organizations"`
 	Owner         string      `json:"owner"`
-	Description   string      `json:"description"`
-	Created       time.Time   `json:"created"`
+	// Account is that of the person who has made the key after signing in; left out of others, which are those of whoever has the address.
+	Account     account   `json:"account,omitzero"`
+	Description string    `json:"description"`
+	Created     time.Time `json:"created"`
 	// Expires is when the key stops working or has done so; left out for never.
 	Expires time.Time `json:"expires,omitzero"`
 	// LastUsed is to the hour; left out for never.
 	LastUsed time.Time `json:"lastUsed,omitzero"`
 	Replaces string    `json:"replaces,omitempty"`
+}
+
+// account is a person's at the identity provider.
+type account struct {
+	Issuer  string `json:"issuer"`
+	Subject string `json:"subject"`
 }
 
 func present(key apikey.Key) apiKey {
@@ -33,7 +41,7 @@ func present(key apikey.Key) apiKey {
 	}
 	return apiKey{
 		ID: key.ID, Role: key.Role, Organizations: organizations, Owner: key.Owner, Description: key.Description,
-		Created: key.Created.UTC(), Expires: key.End(), LastUsed: key.LastUsed, Replaces: key.Replaces,
+		Account: account(key.Account), Created: key.Created.UTC(), Expires: key.End(), LastUsed: key.LastUsed, Replaces: key.Replaces,
 	}
 }
 

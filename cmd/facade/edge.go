@@ -8,11 +8,11 @@ import (
 	"github.com/berth-dev/berth/facade"
 )
 
-// registerEdge makes the flags known of what is spent on clients before it is known who they are. The defaults fit into the memory limit of the
+// registerEdge registers the flags that bound what is spent on clients that are not authenticated yet. The defaults fit into the memory limit of the
 // Deployment, and leave room for many clients behind one address.
 func registerEdge(set *flag.FlagSet, edge *facade.Edge) {
 	const scope = "; 0 for any number; each replica counts by itself"
-	set.IntVar(&edge.Connections, "max-connections", 4096, "how many connections may be open; more wait until others are closed"+scope)
+	set.IntVar(&edge.Connections, "max-connections", 4096, "how many connections may be open; each further one replaces an idle one, first of the address that has the most, or waits if none is idle"+scope)
 	set.IntVar(&edge.ConnectionsPerAddress, "max-connections-per-address", 512,
 		"how many connections an address, or a /64 of IPv6, may have open; more are closed at once; those of --trusted-proxy are not counted"+scope)
 	set.Float64Var(&edge.AnonymousLines, "anonymous-log-rate", 10,
@@ -20,7 +20,7 @@ func registerEdge(set *flag.FlagSet, edge *facade.Edge) {
 			"address or key; what is omitted is counted"+scope)
 }
 
-// registerHSTS makes the flag known of how long browsers use nothing but HTTPS.
+// registerHSTS registers the flag for the lifetime of Strict-Transport-Security.
 func registerHSTS(set *flag.FlagSet, maxAge *time.Duration) {
 	const year = 365 * 24 * time.Hour
 	set.DurationVar(maxAge, "hsts-max-age", year, "for how long browsers must use nothing but HTTPS for the host of the facade (Strict-Transport-Security); "+

@@ -21,6 +21,7 @@ import (
 	"github.com/berth-dev/berth/facade"
 	"github.com/berth-dev/berth/internal/apiclient"
 	_ "github.com/berth-dev/berth/internal/authorities" // Those of mail servers and the identity provider, in an image.
+	"github.com/berth-dev/berth/internal/memlimit"
 	"github.com/berth-dev/berth/internal/tracing"
 	"github.com/berth-dev/berth/internal/version"
 )
@@ -44,6 +45,9 @@ func run(ctx context.Context, args []string) error {
 	if f.version {
 		fmt.Fprintln(os.Stdout, version.Line("facade"))
 		return nil
+	}
+	if err := memlimit.Set(); err != nil {
+		return err
 	}
 	options, err := f.options()
 	if err != nil {

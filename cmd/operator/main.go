@@ -24,6 +24,7 @@ import (
 	"github.com/berth-dev/berth/controllers"
 	"github.com/berth-dev/berth/internal/apiclient"
 	_ "github.com/berth-dev/berth/internal/authorities" // Those of Amazon's endpoints, in an image.
+	"github.com/berth-dev/berth/internal/memlimit"
 	"github.com/berth-dev/berth/internal/policycheck"
 	"github.com/berth-dev/berth/internal/tracing"
 	"github.com/berth-dev/berth/internal/version"
@@ -60,6 +61,9 @@ func run(ctx context.Context, args []string) error {
 	o.controllers.InternalRegistries, o.controllers.ECRRegions = o.registries.internal, o.registries.regions
 	if _, ok := os.LookupEnv("GOGC"); !ok {
 		debug.SetGCPercent(garbagePercent)
+	}
+	if err := memlimit.Set(); err != nil {
+		return err
 	}
 	logger := logr.FromSlogHandler(o.logHandler())
 	ctrl.SetLogger(logger)

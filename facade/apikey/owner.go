@@ -2,14 +2,15 @@ package apikey
 
 import "strings"
 
-// Account is a person's at an identity provider, which never gives it to somebody else, as it may do with an e-mail address. The zero value is none.
+// Account identifies a person at an identity provider, which must not give it to another person; an e-mail address can change hands. The zero value is
+// no account.
 type Account struct {
 	// Issuer is the URL of the identity provider, and Subject what it calls the person: the claims iss and sub.
 	Issuer, Subject string
 }
 
-// OwnedBy reports whether a key is that of a person with an e-mail address and an account. The owner of a key that names an account is that account,
-// whoever has the address by now. That of one that names none, such as one that berthctl has made, is whoever has the address.
+// OwnedBy reports whether a key belongs to the person with an e-mail address and an account. A key that names an account belongs to it, also when another
+// person has the address by now. A key without one, such as those that berthctl makes, belongs to the person with its address.
 func (k Key) OwnedBy(address string, account Account) bool {
 	if k.Account != (Account{}) {
 		return k.Account == account

@@ -87,6 +87,10 @@ func TestRefusals(t *testing.T) {
 			"it is a URL, and a host alone would reserve nothing", enough + "facade: {publicURL: berth.example.com}\n",
 			[]string{"/facade/publicURL", "pattern"},
 		},
+		"PortZero": {
+			"a port that none is, and the facade would not start", enough + "mail: {allowPorts: [2465, 0]}\n",
+			[]string{"/mail/allowPorts/1", "minimum"},
+		},
 		"ServiceType": {
 			"a type that is none", enough + "facade: {service: {type: Loadbalancer}}\n",
 			[]string{"/facade/service/type", "LoadBalancer"},

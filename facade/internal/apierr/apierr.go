@@ -145,11 +145,16 @@ func TooManyRequests(wait time.Duration) *Error {
 	}
 }
 
+// Busy is the 429 of an organization that uses as much of the platform as it may. The text says of what, and how to use less.
+func Busy(detail string, wait time.Duration) *Error {
+	e := TooManyRequests(wait)
+	e.Detail = fmt.Sprintf("%s Try again in %s seconds.", detail, e.Header.Get("Retry-After"))
+	return e
+}
+
 // TooManyBytes is the 429 of an organization that has stored too much within a short time.
 func TooManyBytes(wait time.Duration) *Error {
-	e := TooManyRequests(wait)
-	e.Detail = fmt.Sprintf("The organization has changed too much data within a minute; try again in %s seconds.", e.Header.Get("Retry-After"))
-	return e
+	return Busy("The organization has changed more data within a minute than its limit, spec.limits.secretBytesPerMinute, allows. Change less at a time.", wait)
 }
 
 // Internal is a 500, whose cause is for the log.

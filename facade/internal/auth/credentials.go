@@ -3,6 +3,7 @@ package auth
 import (
 	"crypto/subtle"
 	"net/http"
+	"regexp"
 	"strings"
 
 	"github.com/berth-dev/berth/facade/apikey"
@@ -10,6 +11,9 @@ import (
 
 // bearer is the scheme of RFC 6750.
 const bearer = "Bearer"
+
+// keyForm is the form of every key that apikey.New makes.
+var keyForm = regexp.MustCompile("^" + regexp.QuoteMeta(apikey.Prefix) + "[0-9A-Za-z]{40}$")
 
 // tokensOf returns what a request sends that may be its API key, in the order in which it is looked up; none of it is empty.
 //
@@ -22,7 +26,7 @@ func tokensOf(r *http.Request) []string {
 	switch {
 	case !basic:
 		return withoutEmpty(bearerToken(r.Header.Get("Authorization")))
-	case strings.HasPrefix(user, apikey.Prefix):
+	case keyForm.MatchString(user):
 		return []string{user}
 	default:
 		return withoutEmpty(user, password)

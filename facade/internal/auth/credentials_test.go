@@ -17,7 +17,7 @@ func basic(login string) string { return "Basic " + base64.StdEncoding.EncodeToS
 
 // TestTokensOf says where in a request its API key is looked for, and in which order.
 func TestTokensOf(t *testing.T) {
-	const one, two = apikey.Prefix + "one", apikey.Prefix + "two"
+	one, two := apikey.Prefix+strings.Repeat("1", 40), apikey.Prefix+strings.Repeat("z", 40)
 	cases := map[string]struct {
 		reason string
 		header []string
@@ -32,7 +32,13 @@ func TestTokensOf(t *testing.T) {
 		"Password":           {header: []string{basic(":" + one)}, want: []string{one}},
 		"PasswordWithUser":   {header: []string{basic("ann@example.com:" + one)}, want: []string{"ann@example.com", one}},
 		"OtherForm":          {reason: "Keys without the prefix may be user names.", header: []string{basic("opaque:x")}, want: []string{"opaque", "x"}},
-		"Upper":              {reason: "Keys are case-sensitive.", header: []string{basic("BERTH_one:" + two)}, want: []string{"BERTH_one", two}},
+		"Upper":              {reason: "Keys are case-sensitive.", header: []string{basic("BERTH" + one[5:] + ":" + two)}, want: []string{"BERTH" + one[5:], two}},
+		"PrefixedUser":       {reason: "It has not the form of a key.", header: []string{basic("berth_ci:" + two)}, want: []string{"berth_ci", two}},
+		"Prefix":             {header: []string{basic("berth_:" + two)}, want: []string{"berth_", two}},
+		"Short":              {header: []string{basic(one[:45] + ":" + two)}, want: []string{one[:45], two}},
+		"Long":               {header: []string{basic(one + "1:" + two)}, want: []string{one + "1", two}},
+		"OtherLetters":       {header: []string{basic(one[:45] + "-:" + two)}, want: []string{one[:45] + "-", two}},
+		"LineBreak":          {header: []string{basic(one + "\n:" + two)}, want: []string{one + "\n", two}},
 		"ColonInPassword":    {header: []string{basic("x:a:b")}, want: []string{"x", "a:b"}},
 		"SchemeInLowerCase":  {header: []string{strings.Replace(basic(":"+one), "Basic", "basic", 1)}, want: []string{one}},
 		"NoColon":            {header: []string{basic(one)}},

@@ -117,44 +117,6 @@ func TestPerAddress(t *testing.T) {
 	}
 }
 
-// TestTotal says that a connection beyond the bound is served as soon as another one is closed.
-func TestTotal(t *testing.T) {
-	t.Parallel()
-	s := serve(t, Options{Total: 2})
-	for range 2 {
-		if !greeted(t, s.dial(t, "127.0.0.1")) {
-			t.Error("a connection within the bound was closed")
-		}
-	}
-	waiting := s.dial(t, "127.0.0.2")
-	s.mu.Lock()
-	if s.open != 2 {
-		t.Errorf("%d connections are open, want 2", s.open)
-	}
-	s.mu.Unlock()
-	if err := (<-s.conns).Close(); err != nil {
-		t.Fatal(err)
-	}
-	if !greeted(t, waiting) {
-		t.Error("the connection that waited was closed")
-	}
-}
-
-// TestForgetsAddresses says that nothing is kept of an address without connections.
-func TestForgetsAddresses(t *testing.T) {
-	t.Parallel()
-	l := &listener{options: Options{PerAddress: 1}, open: map[string]int{}}
-	for _, address := range []string{"192.0.2.1", "2001:db8::/64"} {
-		if !l.take(address) || l.take(address) {
-			t.Errorf("%s has not exactly one connection", address)
-		}
-		l.giveBack(address)
-	}
-	if len(l.open) > 0 {
-		t.Errorf("kept: %v", l.open)
-	}
-}
-
 // addressed is a connection from any address.
 type addressed struct {
 	net.Conn
@@ -171,7 +133,7 @@ func (n name) String() string { return string(n) }
 // TestAddressOf says which connections are counted together.
 func TestAddressOf(t *testing.T) {
 	t.Parallel()
-	l := &listener{options: Options{PerAddress: 1, Exempt: []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16"), netip.MustParsePrefix("fd00::/8")}}}
+	l := &listener{options: Options{Exempt: []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16"), netip.MustParsePrefix("fd00::/8")}}}
 	for remote, want := range map[string]string{
 		"192.0.2.1:443":              "192.0.2.1",
 		"[::ffff:192.0.2.1]:443":     "192.0.2.1",
@@ -182,8 +144,8 @@ func TestAddressOf(t *testing.T) {
 		"[fd12::1]:443":              "",
 		"10.2.2.3:443":               "10.2.2.3",
 	} {
-		if got, counted := l.addressOf(addressed{address: remote}); got != want || counted != (want != "") {
-			t.Errorf("addressOf(%s): got %q, %t, want %q", remote, got, counted, want)
+		if got := l.addressOf(addressed{address: remote}); got != want {
+			t.Errorf("addressOf(%s): got %q, want %q", remote, got, want)
 		}
 	}
 }

@@ -18,7 +18,7 @@ func newEdge(of promauto.Factory) edge {
 			Name: "berth_http_connections", Help: "Connections to the port of the REST API that are open.",
 		}),
 		refused: of.NewCounter(prometheus.CounterOpts{
-			Name: "berth_http_connections_refused_total", Help: "Connections that were closed at once, as too many are open from their address.",
+			Name: "berth_http_connections_refused_total", Help: "Connections that were closed because of a limit.",
 		}),
 		notLogged: of.NewCounter(prometheus.CounterOpts{
 			Name: "berth_http_requests_not_logged_total", Help: "Requests without a valid API key, or beyond the limit of one, that have no line in the log.",
@@ -29,7 +29,7 @@ func newEdge(of promauto.Factory) edge {
 // Connected changes how many connections are open.
 func (m *Metrics) Connected(change int) { m.edge.connections.Add(float64(change)) }
 
-// ConnectionRefused counts a connection that was closed at once.
+// ConnectionRefused counts a connection that was closed because of a limit.
 func (m *Metrics) ConnectionRefused() { m.edge.refused.Inc() }
 
 // NotLogged counts a request that has no line in the log.

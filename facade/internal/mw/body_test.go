@@ -193,3 +193,62 @@ func (s silent) Read([]byte) (int, error) {
 	<-s.ctx.Done()
 	return 0, s.ctx.Err()
 }
+
+// TestRestOfBody says how much of a body is read that a call has left, and that it is counted.
+func TestRestOfBody(t *testing.T) {
+	t.Parallel()
+	gin.SetMode(gin.ReleaseMode)
+	const sent = 10 * drainStep
+	for name, tc := range map[string]struct{ status, counted, want int }{
+		"Served":     {status: http.StatusOK, counted: sent, want: sent},
+		"Refused":    {status: http.StatusForbidden, counted: sent, want: sent},
+		"TooMuch":    {status: http.StatusOK, counted: 3 * drainStep, want: 3 * drainStep},
+		"TooOften":   {status: http.StatusTooManyRequests, counted: sent, want: drainStep},
+		"NotCounted": {status: http.StatusOK, want: sent},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			read, counted := 0, 0
+			engine := gin.New()
+			engine.Use(func(c *gin.Context) { c.Request.Body = countingBody{c.Request.Body, &read} }, LimitBody(2*sent))
+			engine.POST("/", func(c *gin.Context) {
+				if tc.counted > 0 {
+					CountRest(c, func(size int) bool { counted += size; return counted < tc.counted })
+				}
+				c.Status(tc.status)
+			})
+			ended := make(chan struct{})
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				defer close(ended)
+				engine.ServeHTTP(w, r)
+			}))
+			t.Cleanup(server.Close)
+			request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL, bytes.NewReader(make([]byte, sent)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			response, err := http.DefaultTransport.RoundTrip(request)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = response.Body.Close()
+			<-ended
+			if read != tc.want || tc.counted > 0 && counted != read {
+				t.Errorf("%d bytes are read, want %d; %d are counted", read, tc.want, counted)
+			}
+		})
+	}
+}
+
+// countingBody counts what is read of a body.
+type countingBody struct {
+	io.ReadCloser
+
+	read *int
+}
+
+func (b countingBody) Read(into []byte) (int, error) {
+	n, err := b.ReadCloser.Read(into)
+	*b.read += n
+	return n, err
+}

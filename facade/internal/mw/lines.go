@@ -12,6 +12,7 @@ import (
 
 	"github.com/berth-dev/berth/facade/internal/auth"
 	"github.com/berth-dev/berth/facade/internal/limit"
+	"github.com/berth-dev/berth/facade/internal/web"
 )
 
 const (
@@ -61,14 +62,15 @@ func BoundLines(lines *Lines) gin.HandlerFunc {
 	return func(c *gin.Context) { c.Set(linesKey, lines) }
 }
 
-// logged reports whether the log has a line about a request.
+// logged reports whether the log has a line about a request. A write that has come as far as its handler always has: whatever it was answered, it may
+// have changed something.
 func logged(c *gin.Context) bool {
 	lines, ok := c.Value(linesKey).(*Lines)
 	if !ok || lines == nil {
 		return true
 	}
 	caller := userOf(c)
-	if caller != "" && c.Writer.Status() != http.StatusTooManyRequests {
+	if caller != "" && (c.Writer.Status() != http.StatusTooManyRequests || writes(c) && web.Handled(c)) {
 		return true
 	}
 	if caller == "" {

@@ -76,37 +76,49 @@ func CloseWhen(stopping func() bool) gin.HandlerFunc {
 //
 // The line about a write is the audit line, which says besides who did what to what; describe says what by the request's route. It takes the
 // place of the other one, since it says the same and more: whoever counts requests reads both, and nothing is told twice.
+//
+// A request has its line also if its answer is broken off, which a panic does: what it has changed stays changed.
 func Log(log *slog.Logger, describe func(*gin.Context) auth.Action) gin.HandlerFunc {
 	return func(c *gin.Context) {
-		start := time.Now()
-		c.Next()
-		if !logged(c) {
-			return
-		}
-		status := c.Writer.Status()
-		attributes := []slog.Attr{
-			slog.String("method", cut(c.Request.Method)),
-			slog.String("path", cut(c.Request.URL.Path)),
-			slog.String("route", c.FullPath()),
-			slog.Int("status", status),
-			slog.Int("bytes", max(0, c.Writer.Size())),
-			slog.Duration("duration", time.Since(start)),
-			slog.String("remote", c.ClientIP()),
-			slog.String("key", auth.FromContext(c.Request.Context()).ID),
-		}
-		level := slog.LevelInfo
-		if status >= http.StatusInternalServerError {
-			if c.Request.Context().Err() == nil { // A client that went away before its answer is no failure of the server's.
-				level = slog.LevelError
+		start, whole := time.Now(), false
+		defer func() {
+			if logged(c) {
+				logLine(c, log, start, whole, describe)
 			}
-			attributes = append(attributes, slog.String("error", c.Errors.String()))
-		}
-		if !writes(c) {
-			log.LogAttrs(c.Request.Context(), level, "request", attributes...)
-			return
-		}
-		log.LogAttrs(c.Request.Context(), level, "audit", append(attributes, audit(c, describe)...)...)
+		}()
+		c.Next()
+		whole = true
 	}
+}
+
+// logLine writes the line about a request, which says whether its answer was broken off.
+func logLine(c *gin.Context, log *slog.Logger, start time.Time, whole bool, describe func(*gin.Context) auth.Action) {
+	status := c.Writer.Status()
+	attributes := []slog.Attr{
+		slog.String("method", cut(c.Request.Method)),
+		slog.String("path", cut(c.Request.URL.Path)),
+		slog.String("route", c.FullPath()),
+		slog.Int("status", status),
+		slog.Int("bytes", max(0, c.Writer.Size())),
+		slog.Duration("duration", time.Since(start)),
+		slog.String("remote", c.ClientIP()),
+		slog.String("key", auth.FromContext(c.Request.Context()).ID),
+	}
+	if !whole {
+		attributes = append(attributes, slog.Bool("aborted", true))
+	}
+	level := slog.LevelInfo
+	if status >= http.StatusInternalServerError {
+		if c.Request.Context().Err() == nil { // A client that went away before its answer is no failure of the server's.
+			level = slog.LevelError
+		}
+		attributes = append(attributes, slog.String("error", c.Errors.String()))
+	}
+	if !writes(c) {
+		log.LogAttrs(c.Request.Context(), level, "request", attributes...)
+		return
+	}
+	log.LogAttrs(c.Request.Context(), level, "audit", append(attributes, audit(c, describe)...)...)
 }
 
 // Recover turns a panic into the answer 500 and a log line with its stack.

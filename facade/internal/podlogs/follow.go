@@ -26,6 +26,8 @@ const (
 	lookInterval = 5 * time.Second
 	// retryPause is how long to wait before a stream that broke is opened again.
 	retryPause = time.Second
+	// maxLeft bounds how many Pods are remembered that are not followed since too many are.
+	maxLeft = 100
 )
 
 // Follow writes the lines that options ask for, then each new line as it comes, of Pods that a rollout brings as well, until ctx ends or the
@@ -47,6 +49,7 @@ func (r *Reader) Follow(ctx context.Context, app *v1alpha1.App, options Options,
 		lines:    make(chan line, buffered),
 		pods:     make(chan *corev1.Pod),
 		followed: snapshot.over,
+		left:     map[string]*corev1.Pod{},
 		noted:    map[string]bool{},
 		last:     snapshot.last,
 	}
@@ -66,6 +69,8 @@ type follower struct {
 
 	// followed are the ids of the containers whose streams are open, or have come to their end.
 	followed map[string]bool
+	// left are the Pods that are not followed since too many are, by the ids of their containers.
+	left map[string]*corev1.Pod
 	// noted are the keys of the notes that have been written, or were left out.
 	noted map[string]bool
 	// last is how far each container was read before it was followed.
@@ -113,13 +118,14 @@ func (f *follower) run(ctx context.Context, write io.Writer) error {
 		case <-heart.beats:
 			lines = []line{{}}
 		case <-look.C:
+			lines = f.attachLeft(ctx)
 			if app := f.options.current(ctx); app != nil {
-				lines = f.news(lacking(app))
+				lines = append(lines, f.news(lacking(app))...)
 			}
 		case pod := <-f.pods:
 			left := f.attach(ctx, pod)
 			ended, waits := notes(pod, false)
-			lines = f.news(slices.Concat(ended, waits, left))
+			lines = append(f.news(slices.Concat(ended, waits)), left...)
 		case l := <-f.lines:
 			lines = f.batch(l)
 		}
@@ -161,7 +167,8 @@ func (h *heart) stop() {
 	}
 }
 
-// attach follows the container of a Pod if it isn't followed yet. It returns a note if too many are followed.
+// attach follows the container of a Pod if it isn't followed yet. If too many are, it is tried again later, and the first time there is a note, which
+// is written also where no notes are wanted: the client would take the output for all that there is.
 func (f *follower) attach(ctx context.Context, pod *corev1.Pod) []line {
 	id := currentID(pod)
 	if id == "" || f.followed[id] {
@@ -169,8 +176,19 @@ func (f *follower) attach(ctx context.Context, pod *corev1.Pod) []line {
 	}
 	end, ok := f.options.stream()
 	if !ok {
-		return []line{note(pod.Name, time.Time{}, "is not followed: too many Pods of the organization are followed already")}
+		if _, known := f.left[id]; !known && len(f.left) >= maxLeft {
+			return nil
+		}
+		f.left[id] = pod
+		l := note(pod.Name, time.Time{}, "is not followed yet: the organization follows as many Pods as its limit, spec.limits.logFollowers, allows. "+
+			"End other clients that follow logs")
+		if f.noted[l.key()] {
+			return nil
+		}
+		f.noted[l.key()] = true
+		return []line{l}
 	}
+	delete(f.left, id)
 	f.followed[id] = true
 	last := f.last[id]
 	delete(f.last, id)
@@ -179,6 +197,15 @@ func (f *follower) attach(ctx context.Context, pod *corev1.Pod) []line {
 		f.stream(ctx, pod.DeepCopy(), last)
 	}()
 	return nil
+}
+
+// attachLeft follows the Pods that were left, as far as there is room by now.
+func (f *follower) attachLeft(ctx context.Context) []line {
+	var lines []line
+	for _, pod := range f.left {
+		lines = append(lines, f.attach(ctx, pod)...)
+	}
+	return lines
 }
 
 // news are those of some notes that haven't been written.

@@ -104,8 +104,8 @@ func links(c *gin.Context, person signin.Person, names []string) (page wire.Page
 // others are the person's keys that hold in none of their organizations.
 func (p *Pages) others(ctx context.Context, r *rights, mine []string) ([]keyView, error) {
 	var views []keyView
-	for _, key := range slices.Backward(p.options.Store.KeysOfOwner(r.person.Address)) {
-		if !r.person.Owns(key) || slices.ContainsFunc(key.Organizations, func(name string) bool { return slices.Contains(mine, name) }) {
+	for _, key := range slices.Backward(p.options.Store.KeysOf(r.person.Address, r.person.Account)) {
+		if slices.ContainsFunc(key.Organizations, func(name string) bool { return slices.Contains(mine, name) }) {
 			continue
 		}
 		view, err := p.keyView(ctx, r, key, "")

@@ -160,7 +160,8 @@ func (p *Pages) rotate(c *gin.Context, session signin.Session) error {
 	if !rotatable(old, p.options.Now()) {
 		return p.notRotatable(id)
 	}
-	old.Account = session.Person.Account // Of a key that names none, whoever is the owner now stays it.
+	// The new key has the address that its owner has now, and names their account also if the old one named none.
+	old.Owner, old.Account = session.Person.Address, session.Person.Account
 	key, token, err := p.options.Store.RotateKey(ctx, old, id, overlap)
 	if err != nil {
 		return shownAlready(err)

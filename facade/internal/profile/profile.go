@@ -36,8 +36,8 @@ type Store interface {
 	Slugs(organization string) []string
 	// Keys are the API keys that hold in an organization by its name.
 	Keys(organization string) []apikey.Key
-	// KeysOfOwner are the API keys with this owner.
-	KeysOfOwner(owner string) []apikey.Key
+	// KeysOf are the API keys of the person with an e-mail address and an account.
+	KeysOf(address string, account apikey.Account) []apikey.Key
 	// KeyByID returns the key with this id, or the 404.
 	KeyByID(id string) (apikey.Key, error)
 	// CreateKey writes a key; apierrors.IsAlreadyExists tells whether there is one with its id.

@@ -37,6 +37,9 @@ func (p *Pages) finishSignIn(c *gin.Context) error {
 func (p *Pages) signOut(c *gin.Context, session signin.Session) error {
 	subject := mw.Subject{User: session.Person.User(), Owner: session.Person.Address}
 	mw.Act(c, subject, auth.Action{Verb: "delete", Resource: "sessions"})
+	if wait := p.options.Writes.Take(session.Person.Address); wait > 0 {
+		return apierr.TooManyRequests(wait)
+	}
 	if _, err := p.checkForm(c, session); err != nil {
 		return err
 	}
@@ -44,8 +47,8 @@ func (p *Pages) signOut(c *gin.Context, session signin.Session) error {
 	if err := p.options.Store.EndSession(c.Request.Context(), session.Person.Account, session.ID); err != nil {
 		c.Request.Header.Del("Cookie") // The page of the error is shown to somebody who has signed out.
 		unfinished := apierr.Unavailable(err)
-		unfinished.Detail = "You are signed out in this browser. Whoever has a copy of its cookies could use your session until " +
-			session.Ends.UTC().Format("15:04 UTC") + ", as the platform could not record its end."
+		unfinished.Detail = "You are signed out in this browser, but the platform could not record the end of your session. A copy of the browser's cookies " +
+			"can be used until " + session.Ends.UTC().Format("15:04 UTC") + "."
 		return unfinished
 	}
 	c.Redirect(http.StatusSeeOther, Root+"/")

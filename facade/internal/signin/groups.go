@@ -50,9 +50,9 @@ func (m GroupMap) namesHost() bool {
 
 // ours are those groups of Berth's that a person is in, by the groups that the identity provider says.
 //
-// A group that is mapped stands for what it is mapped to, and for nothing else. Of the others, those count that are Berth's once they have the prefix,
-// unless there is a map and no prefix: an administrator who lists groups does not trust every group that somebody at the provider calls berth:….
-// For host staff, a mapping is the only way as soon as there is one.
+// A mapped group has the meaning of its mapping only. Of the others, those count that begin with berth: once they have the prefix, unless there is a map
+// and no prefix: an administrator who maps groups does not trust every group at the provider with a name of this form. If a mapping for host staff
+// exists, no other group grants it.
 func (o Options) ours(groups []string) []string {
 	var kept []string
 	for _, group := range groups {

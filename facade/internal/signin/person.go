@@ -64,7 +64,7 @@ func (s *SignIn) person(c claims) (Person, error) {
 	}
 	account := apikey.Account{Issuer: s.options.Issuer, Subject: c.text("sub")}
 	if account.Subject == "" || len(account.Subject) > maxSubject {
-		return Person{}, refused("Your identity provider doesn't say who you are, in a way that can be understood here.", nil)
+		return Person{}, refused("The ID token has no valid sub claim. Ask the platform's administrators.", nil)
 	}
 	groups, err := c.list(s.options.GroupsClaim)
 	if err != nil {

@@ -53,7 +53,7 @@ func (s *SignIn) Session(r *http.Request) (Session, bool) {
 		return Session{}, false
 	}
 	ends := time.Unix(sealed.Ends, 0)
-	// A session from a version that kept no account is none: it is not known which keys are the person's.
+	// Sessions of versions that did not store the account are not valid: the keys of the person are unknown.
 	if !s.now().Before(ends) || sealed.Issuer == "" || sealed.Subject == "" {
 		return Session{}, false
 	}

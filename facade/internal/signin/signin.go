@@ -42,8 +42,8 @@ type Options struct {
 	Scopes []string
 	// GroupsClaim is the claim of the ID token that holds a person's groups, and GroupsPrefix what is put in front of each.
 	GroupsClaim, GroupsPrefix string
-	// Groups are the groups of the identity provider that are mapped to Berth's, beside those that the prefix makes Berth's. If there are some and
-	// no prefix, no other group counts.
+	// Groups maps groups of the identity provider to groups of Berth. Groups that GroupsPrefix makes groups of Berth count as well. With Groups and
+	// without GroupsPrefix, no other group counts.
 	Groups GroupMap
 	// PublicURL is where browsers reach us: https, a host, no path.
 	PublicURL string

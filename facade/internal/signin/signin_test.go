@@ -125,11 +125,11 @@ func TestSignIn(t *testing.T) {
 		},
 		"NoSubject": {
 			reason: "An address may be somebody else's later; a subject is not.", claims: with(ann(), signintest.Claims{"sub": nil}),
-			want: http.StatusForbidden, words: "who you are",
+			want: http.StatusForbidden, words: "no valid sub claim",
 		},
 		"LongSubject": {
 			reason: "It is kept in each key.", claims: with(ann(), signintest.Claims{"sub": strings.Repeat("x", 256)}),
-			want: http.StatusForbidden, words: "who you are",
+			want: http.StatusForbidden, words: "no valid sub claim",
 		},
 		"OddAddress": {
 			reason: "What is no address alone is none.", claims: with(ann(), signintest.Claims{"email": "Ann <ann@example.com>"}),

@@ -117,8 +117,11 @@ func (s *Store) SessionEnded(account apikey.Account, id string) bool {
 	return s.ended.has(endedName(account, id))
 }
 
-// EndSession ends a session of a person on all replicas. The error is the 429 if the person has ended very many lately.
+// EndSession ends a session of a person on all replicas, also if ctx ends meanwhile: a person who signs out often closes the browser next. The error is
+// the 429 if the person has ended very many lately.
 func (s *Store) EndSession(ctx context.Context, account apikey.Account, id string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
+	defer cancel()
 	name := endedName(account, id)
 	if !s.ended.has(name) && s.ended.count(endedOf(account)) >= maxEnded {
 		return apierr.TooManyRequests(keepEnded)
@@ -133,8 +136,8 @@ func (s *Store) EndSession(ctx context.Context, account apikey.Account, id strin
 	if err != nil && !apierrors.IsAlreadyExists(err) {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, seenTimeout)
-	defer cancel()
+	ctx, cancelWait := context.WithTimeout(ctx, seenTimeout)
+	defer cancelWait()
 	s.changes.await(ctx, func() bool { return s.ended.has(name) })
 	return nil
 }

@@ -35,9 +35,9 @@ func (s *Store) Keys(organization string) []apikey.Key {
 	return s.keys.that(func(key apikey.Key) bool { return slices.Contains(key.Organizations, organization) })
 }
 
-// KeysOfOwner returns the API keys that have this owner, as apikey.SameOwner tells, the oldest first; those that have expired are among them.
-func (s *Store) KeysOfOwner(owner string) []apikey.Key {
-	return s.keys.that(func(key apikey.Key) bool { return apikey.SameOwner(key.Owner, owner) })
+// KeysOf returns the API keys of a person, as apikey.Key.OwnedBy decides, the oldest first; those that have expired are among them.
+func (s *Store) KeysOf(address string, account apikey.Account) []apikey.Key {
+	return s.keys.that(func(key apikey.Key) bool { return key.OwnedBy(address, account) })
 }
 
 // CreateKey writes a key that apikey.New has made. apierrors.IsAlreadyExists tells whether the error says that there is one with its id. As the

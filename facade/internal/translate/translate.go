@@ -124,31 +124,6 @@ func (o *Observed) secret(name, purpose string) *corev1.Secret {
 	return nil
 }
 
-// SizeOfEnv is how many bytes the values of an App's environment have, names not counted.
-func SizeOfEnv(o Observed) int {
-	size := 0
-	for i := range o.App.Spec.Env {
-		size += lengthOf(o, &o.App.Spec.Env[i])
-	}
-	return size
-}
-
-// lengthOf is the length of a variable's value, as valueOf returns it.
-func lengthOf(o Observed, variable *v1alpha1.EnvVar) int {
-	if variable.Value != nil {
-		return len(*variable.Value)
-	}
-	ref := secretRef(variable)
-	if ref == nil {
-		return 0
-	}
-	secret := o.secret(ref.Name, v1alpha1.SecretEnv)
-	if secret == nil {
-		return 0
-	}
-	return len(secret.Data[ref.Key])
-}
-
 func envOf(o Observed) []wire.EnvVar {
 	env := make([]wire.EnvVar, 0, len(o.App.Spec.Env))
 	for i := range o.App.Spec.Env {

@@ -102,11 +102,7 @@ func waitingSecretOf(o Observed) string {
 
 // chainOf is the certificate of the host; nil until there is one that can be read. Nothing else that its Secret may hold gets out.
 func chainOf(platform Platform, o Observed) certificate.Chain {
-	name, purpose := platform.tlsSecretOf(o), v1alpha1.SecretTLS
-	if ref := customSecretOf(o.Domain); ref != nil {
-		name, purpose = ref.Name, v1alpha1.SecretCertificate
-	}
-	secret := o.secret(name, purpose)
+	secret := certificateOf(platform, o)
 	if secret == nil {
 		return nil
 	}
@@ -114,10 +110,18 @@ func chainOf(platform Platform, o Observed) certificate.Chain {
 	if err != nil {
 		return nil
 	}
-	if purpose == v1alpha1.SecretCertificate {
+	if customSecretOf(o.Domain) != nil {
 		chain = chain.Sorted(platform.hostOf(o))
 	}
 	return chain
+}
+
+// certificateOf is the Secret with the certificate of the host; nil if there is none.
+func certificateOf(platform Platform, o Observed) *corev1.Secret {
+	if ref := customSecretOf(o.Domain); ref != nil {
+		return o.secret(ref.Name, v1alpha1.SecretCertificate)
+	}
+	return o.secret(platform.tlsSecretOf(o), v1alpha1.SecretTLS)
 }
 
 func stateOf(o Observed) string {

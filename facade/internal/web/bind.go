@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"mime"
@@ -20,6 +21,9 @@ import (
 // maxDepth is how deeply a JSON body may be nested; the deepest that anything reads is 3.
 const maxDepth = 32
 
+// ErrIncomplete is the cause of the error about a body that ended before its end.
+var ErrIncomplete = errors.New("the body is incomplete")
+
 // Bind reads the members of a request's body: a JSON object, a form or a multipart form, by its Content-Type. A body that is empty has none.
 //
 // JSON gives what encoding/json does, numbers as json.Number. A form gives strings, the last of a name that is repeated; names like
@@ -31,7 +35,7 @@ func Bind(r *http.Request) (map[string]any, error) {
 	} else if refused, ok := errors.AsType[*apierr.Error](err); ok {
 		return nil, refused
 	} else if err != nil {
-		return nil, apierr.BadRequest("The body of the request could not be read.")
+		return nil, apierr.BadRequest("The body of the request could not be read.").Because(fmt.Errorf("%w: %w", ErrIncomplete, err))
 	}
 	if len(body) == 0 {
 		return map[string]any{}, nil

@@ -1,8 +1,8 @@
 package web
 
 import (
+	"bytes"
 	"context"
-	"encoding/json"
 	"io"
 	"iter"
 	"net/http"
@@ -104,29 +104,21 @@ func Page[T any](p PageRequest, total int, results []T) wire.Page[T] {
 	return page
 }
 
-// Encode returns the answer with the one value that is yielded.
-func Encode[T any](value iter.Seq2[T, error]) JSON {
-	return func(write io.Writer) error {
-		for v, err := range value {
-			if err != nil {
-				return err
-			}
-			return newEncoder(write).Encode(v)
-		}
-		return nil
-	}
+// Encode returns the answer with a value.
+func Encode(value any) JSON {
+	return func(write io.Writer) error { return newEncoder(write).Encode(value) }
 }
 
 // EncodePage returns the answer with a page. Its results are encoded one after another, so that a page takes the memory of its largest item, however
 // much is on it.
 func EncodePage[T any](p PageRequest, total int, results iter.Seq2[T, error]) JSON {
 	return func(write io.Writer) error {
-		frame, err := json.Marshal(Page(p, total, []T{}))
-		if err != nil {
+		const end = "]}\n"
+		var frame bytes.Buffer
+		if err := newEncoder(&frame).Encode(Page(p, total, []T{})); err != nil {
 			return err
 		}
-		const end = "]}\n"
-		before := frame[:len(frame)-len("]}")]
+		before := frame.Bytes()[:frame.Len()-len(end)]
 		encoder := newEncoder(write)
 		for result, err := range results {
 			if err != nil {
@@ -145,7 +137,7 @@ func EncodePage[T any](p PageRequest, total int, results iter.Seq2[T, error]) JS
 				return err
 			}
 		}
-		_, err = io.WriteString(write, end)
+		_, err := io.WriteString(write, end)
 		return err
 	}
 }

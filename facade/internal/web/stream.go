@@ -14,7 +14,8 @@ const streamWriteTimeout = 30 * time.Second
 // withoutBody marks the context of a request whose answer has no body.
 type withoutBody struct{}
 
-// WithoutBody returns a context for a request whose answer's body is dropped, as that of HEAD is. A Stream then isn't asked for one.
+// WithoutBody returns a context for a request whose answer's body is dropped, as that of HEAD is. A Stream then isn't asked for one, and JSON only for
+// its beginning.
 func WithoutBody(ctx context.Context) context.Context {
 	return context.WithValue(ctx, withoutBody{}, true)
 }

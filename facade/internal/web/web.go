@@ -4,6 +4,7 @@ package web
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"maps"
 	"net/http"
@@ -26,6 +27,7 @@ type JSON func(write io.Writer) error
 // Handle is the one adapter between handlers and gin: it renders what h returns, a success with this status.
 func Handle(status int, h Handler) gin.HandlerFunc {
 	return func(c *gin.Context) {
+		c.Set(handledKey, true)
 		value, err := h(c)
 		if err != nil {
 			Fail(c, err)
@@ -44,6 +46,12 @@ func Handle(status int, h Handler) gin.HandlerFunc {
 		}
 	}
 }
+
+// handledKey is where a request's context has that it has come as far as its Handler.
+const handledKey = "berth.dev/handled"
+
+// Handled reports whether a request has come as far as its Handler: nothing in front of it has refused it.
+func Handled(c *gin.Context) bool { return c.GetBool(handledKey) }
 
 // showKey is where a request's context has how its errors are shown.
 const showKey = "berth.dev/show-error"
@@ -77,10 +85,13 @@ func render(c *gin.Context, status int, value any) {
 
 const (
 	typeJSONAnswer = "application/json"
-	// heldBack is how much of an answer is encoded before its first bytes are sent. What fails until then is answered with an error; afterwards the
+	// HeldBack is how much of an answer is encoded before its first bytes are sent. What fails until then is answered with an error; afterwards the
 	// connection is closed, which is the only way left to tell the client.
-	heldBack = 64 << 10
+	HeldBack = 64 << 10
 )
+
+// errNoBody ends the encoding of an answer to HEAD when its headers have been sent.
+var errNoBody = errors.New("the answer has no body")
 
 // renderJSON sends what v encodes, of which only a part is in memory at a time.
 func renderJSON(c *gin.Context, status int, v JSON) {
@@ -90,7 +101,9 @@ func renderJSON(c *gin.Context, status int, v JSON) {
 	case err == nil && !out.sent:
 		c.Data(status, typeJSONAnswer, out.held.Bytes())
 	case err == nil:
-		_, err = out.flush()
+		err = out.flush()
+	case errors.Is(err, errNoBody):
+		return
 	case !out.sent:
 		Fail(c, err)
 		return
@@ -109,22 +122,30 @@ type late struct {
 	sent   bool
 }
 
+// Write sends data at once if there is much of it: a copy would be in memory for as long as the client takes to read it.
 func (l *late) Write(data []byte) (int, error) {
-	n, _ := l.held.Write(data)
-	if l.held.Len() < heldBack {
-		return n, nil
+	if l.held.Len()+len(data) < HeldBack {
+		return l.held.Write(data)
 	}
-	_, err := l.flush()
-	return n, err
+	if err := l.flush(); err != nil {
+		return 0, err
+	}
+	return l.c.Writer.Write(data)
 }
 
-func (l *late) flush() (int64, error) {
+// flush sends what is held back. The answer to HEAD ends here, with the headers that GET has.
+func (l *late) flush() error {
 	if !l.sent {
 		l.sent = true
 		l.c.Header("Content-Type", typeJSONAnswer)
 		l.c.Status(l.status)
+		l.c.Writer.WriteHeaderNow()
 	}
-	return l.held.WriteTo(l.c.Writer)
+	if l.c.Request.Context().Value(withoutBody{}) != nil {
+		return errNoBody
+	}
+	_, err := l.held.WriteTo(l.c.Writer)
+	return err
 }
 
 func newEncoder(write io.Writer) *json.Encoder {

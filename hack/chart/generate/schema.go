@@ -15,6 +15,7 @@ var (
 	count    = schema{"type": "integer", "minimum": 0}
 	number   = schema{"type": "number", "minimum": 0}
 	port     = schema{"type": "integer", "minimum": 0, "maximum": 65535}
+	realPort = schema{"type": "integer", "minimum": 1, "maximum": 65535}
 	anything = schema{"type": "object"}
 	named    = schema{"type": "object", "required": []string{"name"}, "properties": schema{"name": word}}
 	variable = schema{"type": "object", "required": []string{"name"}, "properties": schema{"name": word, "value": text}}

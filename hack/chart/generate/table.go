@@ -160,7 +160,7 @@ var table = []value{
 	},
 	{path: "limits.keyRate", schema: number, setting: "KEY_RATE", doc: "How many requests a second an API key may make in the long run."},
 	{path: "limits.keyBurst", schema: count, setting: "KEY_BURST", doc: "How many requests an API key may make at once."},
-	{path: "limits.connections", schema: count, setting: "MAX_CONNECTIONS", doc: "How many connections to the facade may be open."},
+	{path: "limits.connections", schema: count, setting: "MAX_CONNECTIONS", doc: "How many connections to the facade may be open; each further one replaces an idle one."},
 	{
 		path: "limits.connectionsPerAddress", schema: count, setting: "MAX_CONNECTIONS_PER_ADDRESS",
 		doc: "How many connections to the facade one address may have open; those of facade.trustedProxies are not counted.",
@@ -178,7 +178,7 @@ var table = []value{
 	{path: "mail.port", schema: port, setting: "DEFAULT_EMAIL_PORT", doc: "Its port."},
 	{path: "mail.user", schema: text, setting: "DEFAULT_EMAIL_HOST_USER", doc: "Who to log in as. Empty: without a login."},
 	{
-		path: "mail.allowPorts", schema: list(port), setting: "EMAIL_PORTS",
+		path: "mail.allowPorts", schema: list(realPort), setting: "EMAIL_PORTS",
 		doc: "Ports at which Domains may have mail servers of their own, beside 25, 465, 587 and 2525.",
 	},
 	{
@@ -208,7 +208,7 @@ var table = []value{
 	{
 		path: "oidc.groups", schema: list(mapped), preset: []any{}, setting: "OIDC_GROUPS", expression: `.Values.oidc.groups | join ";"`,
 		doc: "Groups of the provider and what their members are, IDGROUP=ORG:ROLE or IDGROUP=host: [developers=cowork:manager]. Then no other group counts, " +
-			"but those with groupsPrefix if that is set, which make nobody host staff if IDGROUP=host is given.",
+			"except those with groupsPrefix if that is set. If IDGROUP=host is given, only IDGROUP grants host staff rights.",
 	},
 	{path: "oidc.scopes", schema: list(word), setting: "OIDC_SCOPES", doc: "The scopes to ask the provider for."},
 	{
