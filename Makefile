@@ -156,7 +156,7 @@ generate: ## write what is generated from the types, the markers and the contrac
 SOURCE_DATE_EPOCH ?= 0
 
 .PHONY: release
-release: ## build what is released into dist/: VERSION=v1.2.3, and PUSH=registry.example.com/berth to push the images
+release: ## build what is released into dist/: VERSION=v1.2.3, PUSH=registry.example.com/berth to push the images, SIGNING_KEY=FILE to sign
 	@rm -rf dist
 	go -C hack/release run . --root=$(CURDIR) --out=$(CURDIR)/dist --version=$(VERSION) --revision=$(REVISION) --epoch=$(SOURCE_DATE_EPOCH) \
-		--push=$(PUSH)
+		--push=$(PUSH) --signing-key=$(abspath $(SIGNING_KEY))
