@@ -65,6 +65,7 @@ test-unit: cluster ## test the packages, against a real API server where one is 
 	go -C hack/alerts test ./...
 	KUBEBUILDER_ASSETS="$$($(CLUSTER) assets)" go -C hack/chart test . ./generate/... ./existing/...
 	go -C hack/bench test ./...
+	go -C hack/tools test ./vulncheck
 
 # Without -race, which would make of ten thousand requests a matter of minutes. They are the same each time, or a change would fail for what it
 # hasn't changed.
@@ -142,6 +143,11 @@ lint: ## check the style, the API conventions and who may import whom
 	go -C hack/cluster/components/netpol vet ./...
 	go -C hack/cluster/components/dex vet ./...
 	go -C hack/cluster/components/flux vet ./source
+
+.PHONY: vulncheck
+vulncheck: ## look for known vulnerabilities that what is released reaches; without the vulnerability database, say so and go on
+	@go -C hack/tools build -o $(TOOLS)/vulncheck ./vulncheck
+	$(TOOLS)/vulncheck ./cmd/...
 
 .PHONY: generate
 generate: ## write what is generated from the types, the markers and the contract
