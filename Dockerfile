@@ -4,7 +4,10 @@
 #   docker build --target facade -t berth-facade .
 # What is released, `make release` builds without an engine: for all platforms, with SBOMs, the same bytes anywhere. Its images hold the same
 # programs, by the same flags, at the same place; a test compares the flags, and builds what is copied here.
-FROM --platform=$BUILDPLATFORM golang:1.26 AS build
+# The image that compiles is the only one that comes from a registry. To be sure which one it is, name it by digest:
+#   docker build --build-arg GO_IMAGE=golang@sha256:… --target operator -t berth-operator .
+ARG GO_IMAGE=golang:1.26
+FROM --platform=$BUILDPLATFORM $GO_IMAGE AS build
 ARG TARGETOS TARGETARCH VERSION
 WORKDIR /src
 COPY go.mod go.sum ./

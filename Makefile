@@ -65,6 +65,7 @@ test-unit: cluster ## test the packages, against a real API server where one is 
 	go -C hack/alerts test ./...
 	KUBEBUILDER_ASSETS="$$($(CLUSTER) assets)" go -C hack/chart test . ./generate/... ./existing/...
 	go -C hack/bench test ./...
+	go -C hack/tools test ./vulncheck
 
 # Without -race, which would make of ten thousand requests a matter of minutes. They are the same each time, or a change would fail for what it
 # hasn't changed.
@@ -143,6 +144,11 @@ lint: ## check the style, the API conventions and who may import whom
 	go -C hack/cluster/components/dex vet ./...
 	go -C hack/cluster/components/flux vet ./source
 
+.PHONY: vulncheck
+vulncheck: ## look for known vulnerabilities that what is released reaches; without the vulnerability database, say so and go on
+	@go -C hack/tools build -o $(TOOLS)/vulncheck ./vulncheck
+	$(TOOLS)/vulncheck ./cmd/...
+
 .PHONY: generate
 generate: ## write what is generated from the types, the markers and the contract
 	go tool controller-gen object:headerFile=hack/boilerplate.go.txt applyconfiguration:headerFile=hack/boilerplate.go.txt \
@@ -156,7 +162,7 @@ generate: ## write what is generated from the types, the markers and the contrac
 SOURCE_DATE_EPOCH ?= 0
 
 .PHONY: release
-release: ## build what is released into dist/: VERSION=v1.2.3, and PUSH=registry.example.com/berth to push the images
+release: ## build what is released into dist/: VERSION=v1.2.3, PUSH=registry.example.com/berth to push the images, SIGNING_KEY=FILE to sign
 	@rm -rf dist
 	go -C hack/release run . --root=$(CURDIR) --out=$(CURDIR)/dist --version=$(VERSION) --revision=$(REVISION) --epoch=$(SOURCE_DATE_EPOCH) \
-		--push=$(PUSH)
+		--push=$(PUSH) --signing-key=$(abspath $(SIGNING_KEY))

@@ -16,6 +16,7 @@ import (
 	"github.com/berth-dev/berth/facade/internal/translate"
 	"github.com/berth-dev/berth/facade/internal/web"
 	"github.com/berth-dev/berth/facade/internal/wire"
+	"github.com/berth-dev/berth/internal/policy"
 )
 
 // answerTime is how long it takes to answer once it is known what: far more than it does.
@@ -26,6 +27,8 @@ type domainFinder interface {
 	Organization(ctx context.Context, name string) error
 	GetDomain(ctx context.Context, organization, name string) (translate.Observed, error)
 	OnlyApp(organization string) *v1alpha1.App
+	Policy(ctx context.Context, organization string) v1alpha1.Organization
+	HasProven(ctx context.Context, organization, domain string) (bool, error)
 }
 
 // mailer sends test e-mails.
@@ -93,6 +96,9 @@ func (h *mailHandlers) test(c *gin.Context, domain string) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if settings, err = h.limitSender(c.Request.Context(), c.Param("org"), observed, settings); err != nil {
+		return nil, err
+	}
 	host := translate.ToDomain(h.platform, observed).Domain
 	if err := web.AllowTime(c, h.mailer.Bound()+answerTime); err != nil {
 		return nil, err
@@ -105,7 +111,26 @@ func (h *mailHandlers) test(c *gin.Context, domain string) (any, error) {
 		}
 		return nil, err
 	}
-	return wire.Notice{Detail: fmt.Sprintf("A test e-mail for %s was sent to %s.", host, to)}, nil
+	return wire.Notice{Detail: fmt.Sprintf("A test e-mail for %s was sent to %s.", host, to) + aboutSender(settings)}, nil
+}
+
+// limitSender sets the address that mail comes from to one that an organization may use. A trusted one may use any.
+func (h *mailHandlers) limitSender(ctx context.Context, org string, observed translate.Observed, settings mail.Settings) (mail.Settings, error) {
+	if policy.Trusted(h.domains.Policy(ctx, org)) {
+		return settings, nil
+	}
+	sender, err := h.platform.SenderFor(observed.Domain, func(domain string) (bool, error) { return h.domains.HasProven(ctx, org, domain) })
+	settings.From, settings.ReplyTo = sender.From, sender.ReplyTo
+	return settings, err
+}
+
+// aboutSender is a sentence about a sender that is not the one that the domain names; empty if it is.
+func aboutSender(settings mail.Settings) string {
+	if settings.ReplyTo == "" {
+		return ""
+	}
+	return fmt.Sprintf(" It came from %s, and replies go to %s: the platform's mail server sends from that address only if your organization has proven that "+
+		"it owns the domain. Prove it for a host at or above the domain, or use your own mail server.", settings.From, settings.ReplyTo)
 }
 
 // errEnding is why a test e-mail is given up though its mail server may still answer.

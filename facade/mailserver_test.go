@@ -1,14 +1,15 @@
 package facade
 
 import (
+	"bytes"
 	"crypto/tls"
 	"errors"
 	"io"
 	"net"
+	"net/mail"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/emersion/go-sasl"
@@ -27,7 +28,7 @@ type mailServer struct {
 }
 
 // received is a message as a mail server got it.
-type received struct{ from, to, user, password, subject string }
+type received struct{ from, to, user, password, subject, replyTo string }
 
 // mailHost is where the tests' mail servers are.
 const mailHost = "127.0.0.1"
@@ -107,8 +108,11 @@ func (s *mailSession) Data(data io.Reader) error {
 	if err != nil {
 		return err
 	}
-	_, rest, _ := strings.Cut(string(text), "Subject: ")
-	s.message.subject, _, _ = strings.Cut(rest, "\r\n")
+	message, err := mail.ReadMessage(bytes.NewReader(text))
+	if err != nil {
+		return err
+	}
+	s.message.subject, s.message.replyTo = message.Header.Get("Subject"), message.Header.Get("Reply-To")
 	s.server.mu.Lock()
 	defer s.server.mu.Unlock()
 	s.server.inbox = append(s.server.inbox, s.message)

@@ -135,6 +135,9 @@ func (l Limits) forAuth() auth.Limits {
 type Mail struct {
 	// From is the address that notifications come from; may be empty.
 	From string
+	// SenderDomains are those that organizations which are not trusted may send from at the platform's server, beside domains that are their own. Empty:
+	// that of the platform's own address.
+	SenderDomains []string
 	// Host is the platform's mail server; empty without one.
 	Host string
 	// Port of the platform's server; 0 for 587.
@@ -187,6 +190,8 @@ func (o Options) platform() (translate.Platform, error) {
 	return translate.Platform{
 		Hosts: rules,
 		Mail:  translate.Mail{From: o.Mail.From, Host: o.Mail.Host, Port: o.Mail.Port, User: o.Mail.User},
+
+		SenderDomains: o.Mail.SenderDomains,
 	}, err
 }
 

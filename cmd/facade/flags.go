@@ -39,6 +39,7 @@ type mailFlags struct {
 	from, host, user        string
 	port                    port
 	passwordFile, rootsFile string
+	senders                 domains
 	networks, denied        networks
 	ports                   ports
 	timeout                 time.Duration
@@ -124,6 +125,8 @@ func registerLimits(set *flag.FlagSet, limits *facade.Limits) {
 // register makes the flags known. Each may be empty, so that a Deployment can name them all.
 func (f *mailFlags) register(set *flag.FlagSet) {
 	set.StringVar(&f.from, "default-from-email", "", "the address that notifications come from where a domain names none")
+	set.Var(&f.senders, "email-sender-domain", "a domain, without those below it, that organizations which are not trusted may send from at the platform's mail "+
+		"server, beside the hosts that they own; repeat it, or use commas, for several; the domain of the platform's own address by default")
 	set.StringVar(&f.host, "default-email-host", "", "the mail server of domains that name none")
 	set.Var(&f.port, "default-email-port", "the port of the mail server; 0 is 587")
 	set.StringVar(&f.user, "default-email-host-user", "", "who to log in as at the mail server; empty to send without a login")
@@ -148,7 +151,7 @@ func (f *mailFlags) options() (facade.Mail, error) {
 		return facade.Mail{}, fmt.Errorf("read the authorities of mail servers: %w", err)
 	}
 	return facade.Mail{
-		From: f.from, Host: f.host, Port: int32(f.port), User: f.user,
+		From: f.from, SenderDomains: f.senders, Host: f.host, Port: int32(f.port), User: f.user,
 		// Editors and echo end a file with a line break, which is part of no password.
 		Password:    strings.TrimRight(string(password), "\r\n"),
 		Authorities: authorities, Networks: f.networks, Denied: f.denied, Ports: slices.Concat(mailPorts, f.ports), Timeout: f.timeout,

@@ -34,6 +34,7 @@ func TestParse(t *testing.T) {
 	mailing := defaults
 	mailing.mail = mailFlags{
 		from: "hello@example.com", host: "smtp.example.com", user: "ann", port: 465, passwordFile: "password", rootsFile: "ca.crt",
+		senders:  domains{"example.com", "news.example.com", "example.org"},
 		networks: networks{netip.MustParsePrefix("10.1.0.0/16"), netip.MustParsePrefix("fd00::/8"), netip.MustParsePrefix("192.0.2.1/32")},
 		denied:   networks{netip.MustParsePrefix("198.51.100.0/24"), netip.MustParsePrefix("2001:db8::/32"), netip.MustParsePrefix("203.0.113.1/32")},
 		ports:    ports{2465, 2587, 26},
@@ -77,14 +78,15 @@ func TestParse(t *testing.T) {
 		"Changed":  {args: append(required, "--listen-address=127.0.0.1:0", "--metrics-bind-address=0", "--log-level=DEBUG", "--drain-delay=0"), want: changed},
 		"Mail": {
 			args: append(required, "--default-from-email=hello@example.com", "--default-email-host=smtp.example.com", "--default-email-port=465",
+				"--email-sender-domain=Example.com., news.example.com", "--email-sender-domain=example.com,example.org",
 				"--default-email-host-user=ann", "--default-email-password-file=password", "--email-ca-file=ca.crt",
 				"--email-allow-network=10.1.2.3/16, fd00::/8", "--email-allow-network=192.0.2.1/32", "--email-deny-network=198.51.100.7/24,2001:db8::/32",
 				"--email-deny-network=203.0.113.1/32", "--email-allow-port=2465, 2587", "--email-allow-port=26", "--email-timeout=30s"),
 			want: mailing,
 		},
 		"EmptyMail": {
-			args: append(required, "--trusted-proxy=", "--reserved-host=", "--default-from-email=", "--default-email-host=", "--default-email-port=",
-				"--default-email-host-user=", "--default-email-password-file=", "--email-ca-file=", "--email-allow-network=",
+			args: append(required, "--trusted-proxy=", "--reserved-host=", "--default-from-email=", "--email-sender-domain=", "--default-email-host=",
+				"--default-email-port=", "--default-email-host-user=", "--default-email-password-file=", "--email-ca-file=", "--email-allow-network=",
 				"--email-deny-network=", "--email-allow-port="),
 			want: defaults,
 		},
@@ -115,6 +117,7 @@ func TestParseMistakes(t *testing.T) {
 		"ReservedHost":  {args: append(required, "--reserved-host=*.example.com"), want: "reserved-host"},
 		"UnknownFlag":   {args: append(required, "--insecure"), want: "insecure"},
 		"Port":          {args: append(required, "--default-email-port=65536"), want: "default-email-port"},
+		"SenderDomain":  {args: append(required, "--email-sender-domain=*.example.com"), want: "email-sender-domain"},
 		"MailTimeout":   {args: append(required, "--email-timeout=0"), want: "email-timeout"},
 		"Network":       {args: append(required, "--email-allow-network=10.1.0.0"), want: "email-allow-network"},
 		"Denied":        {args: append(required, "--email-deny-network=nodes"), want: "email-deny-network"},

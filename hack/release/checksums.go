@@ -8,9 +8,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/berth-dev/berth/hack/release/internal/sign"
 )
 
-// checksums writes the SHA-256 of every other file of the release, for sha256sum -c.
+// checksums writes the SHA-256 of every other file of the release, for sha256sum -c, and its signature if there is a key.
 func (r *release) checksums(context.Context) error {
 	var sums bytes.Buffer
 	err := fs.WalkDir(os.DirFS(r.out), ".", func(name string, entry fs.DirEntry, err error) error {
@@ -27,5 +29,21 @@ func (r *release) checksums(context.Context) error {
 	if err != nil {
 		return err
 	}
-	return r.write("checksums.txt", sums.Bytes())
+	if err := r.write("checksums.txt", sums.Bytes()); err != nil || r.key == nil {
+		return err
+	}
+	signature, err := r.key.Sign(sums.Bytes())
+	if err != nil {
+		return fmt.Errorf("sign checksums.txt: %w", err)
+	}
+	r.logf("sign checksums.txt")
+	return r.write("checksums.txt.sig", []byte(signature+"\n"))
+}
+
+// loadKey reads the key to sign with, if there is one, before anything takes time.
+func (r *release) loadKey(context.Context) (err error) {
+	if r.signingKey != "" {
+		r.key, err = sign.Load(r.signingKey)
+	}
+	return err
 }

@@ -36,6 +36,8 @@ type options struct {
 	created           time.Time
 	platforms         platforms
 	push              string
+	// signingKey names the file of the key to sign with.
+	signingKey string
 }
 
 func parse(args []string) (*options, error) {
@@ -48,6 +50,8 @@ func parse(args []string) (*options, error) {
 	seconds := set.Int64("epoch", 0, "when everything says that it was made, in seconds since 1970, as in SOURCE_DATE_EPOCH")
 	set.Var(&o.platforms, "platform", "what to build for, such as linux/amd64; repeat it for several; all that are released by default")
 	set.StringVar(&o.push, "push", "", "where to push images and chart, such as registry.example.com/berth, with the logins that Docker has; nowhere by default")
+	set.StringVar(&o.signingKey, "signing-key", "", "a file with the private key to sign checksums.txt, and what is pushed, with: ECDSA on P-256, in PEM; "+
+		"nothing is signed by default")
 	if err := set.Parse(args); err != nil {
 		return nil, err
 	}
@@ -124,7 +128,7 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(work)) }()
 	r := &release{options: *o, work: work, log: out}
-	for _, step := range []func(context.Context) error{r.compile, r.list, r.images, r.archives, r.helm, r.checksums, r.publish} {
+	for _, step := range []func(context.Context) error{r.loadKey, r.compile, r.list, r.images, r.archives, r.helm, r.checksums, r.publish} {
 		if err := step(ctx); err != nil {
 			return err
 		}

@@ -19,6 +19,7 @@ import (
 	"github.com/berth-dev/berth/hack/release/internal/build"
 	"github.com/berth-dev/berth/hack/release/internal/image"
 	"github.com/berth-dev/berth/hack/release/internal/sbom"
+	"github.com/berth-dev/berth/hack/release/internal/sign"
 )
 
 const (
@@ -54,8 +55,12 @@ type release struct {
 	log io.Writer
 	// programs are in the order of the platforms.
 	programs []program
+	// key signs what is released; nil for nothing.
+	key *sign.Key
 	// packed is the Helm chart.
 	packed []byte
+	// digests are those of the images.
+	digests []chart.Digest
 }
 
 func (r *release) logf(format string, args ...any) { fmt.Fprintf(r.log, format+"\n", args...) }
@@ -117,6 +122,7 @@ func (r *release) images(context.Context) error {
 			return fmt.Errorf("image %s: %w", s.name, err)
 		}
 		r.logf("image %s:%s is %s", s.name, r.version, digest)
+		r.digests = append(r.digests, chart.Digest{Component: s.name, Digest: digest.String()})
 		fmt.Fprintf(&digests, "%s:%s@%s\n", s.name, r.version, digest)
 	}
 	return r.write("images.txt", digests.Bytes())
@@ -170,11 +176,11 @@ func (r *release) archives(context.Context) error {
 	return nil
 }
 
-// helm packs the chart, whose version has no v.
+// helm packs the chart, whose version has no v and whose images are those of the release.
 func (r *release) helm(context.Context) error {
 	version := strings.TrimPrefix(r.version, "v")
 	var err error
-	if r.packed, err = chart.Pack(r.root, version, r.created); err != nil {
+	if r.packed, err = chart.Pack(r.root, version, r.created, r.digests...); err != nil {
 		return err
 	}
 	name := "berth-" + version + ".tgz"
@@ -182,21 +188,33 @@ func (r *release) helm(context.Context) error {
 	return r.write(name, r.packed)
 }
 
-// publish pushes the images, and the chart into the repository charts beside them, if somebody said where to.
+// publish pushes the images, and the chart into the repository charts beside them, if somebody said where to, with their signatures if there is a key.
 func (r *release) publish(ctx context.Context) error {
 	if r.push == "" {
 		return nil
 	}
 	opts := []remote.Option{remote.WithContext(ctx), remote.WithAuthFromKeychain(authn.DefaultKeychain)}
-	for _, s := range served {
-		repository := r.push + "/" + s.name
+	for _, d := range r.digests {
+		repository := r.push + "/" + d.Component
 		r.logf("push %s:%s", repository, r.version)
-		if err := image.Push(filepath.Join(r.out, s.name), repository, opts...); err != nil {
+		if err := image.Push(filepath.Join(r.out, d.Component), repository, opts...); err != nil {
 			return fmt.Errorf("push %s: %w", repository, err)
 		}
+		if r.key == nil {
+			continue
+		}
+		r.logf("sign %s@%s", repository, d.Digest)
+		if err := image.Sign(r.key, repository, d.Digest, opts...); err != nil {
+			return fmt.Errorf("sign %s: %w", repository, err)
+		}
 	}
-	r.logf("push %s/charts", r.push)
-	return image.PushChart(r.packed, r.push+"/charts", opts...)
+	charts := r.push + "/charts"
+	r.logf("push %s", charts)
+	if err := image.PushChart(r.packed, charts, opts...); err != nil || r.key == nil {
+		return err
+	}
+	r.logf("sign the chart in %s", charts)
+	return image.SignChart(r.key, r.packed, charts, opts...)
 }
 
 // write makes a file of the release.

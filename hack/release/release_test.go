@@ -64,6 +64,7 @@ func TestRelease(t *testing.T) {
 			t.Errorf("sha256sum: %v: %s", err, out)
 		}
 	})
+	t.Run("DigestsInTheChart", func(t *testing.T) { checkDigests(t, dir) })
 	for _, command := range []string{"operator", "facade", "berthctl"} {
 		t.Run(command, func(t *testing.T) {
 			content := unpack(t, filepath.Join(dir, client+"_"+version+"_linux_"+runtime.GOARCH+".tar.gz"))

@@ -105,6 +105,11 @@ func decideOwn(claim *v1alpha1.HostClaim, c Claimant, holderLives bool, now time
 	}
 }
 
+// Has reports whether an organization has the host of a claim. One that is held for it, it may only have again.
+func Has(claim *v1alpha1.HostClaim, organization string) bool {
+	return claim.Spec.Organization == organization && claim.Spec.Holder != nil
+}
+
 // Expired reports whether the holder of a claim had its time to appear.
 func Expired(claim *v1alpha1.HostClaim, now time.Time) bool { return BindTimeLeft(claim, now) <= 0 }
 

@@ -15,10 +15,14 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 {{- if not $repository }}
 {{- $repository = printf "%s/%s" $root.Values.image.registry $component }}
 {{- end }}
+{{- $tag := $image.tag | default $root.Values.image.tag }}
+{{- $released := index $root.Chart.Annotations (printf "berth.dev/%s-digest" $component) }}
 {{- if $image.digest }}
 {{- printf "%s@%s" $repository $image.digest | quote }}
+{{- else if and $released (not $tag) }}
+{{- printf "%s:%s@%s" $repository $root.Chart.AppVersion $released | quote }}
 {{- else }}
-{{- printf "%s:%s" $repository ($image.tag | default $root.Values.image.tag | default $root.Chart.AppVersion) | quote }}
+{{- printf "%s:%s" $repository ($tag | default $root.Chart.AppVersion) | quote }}
 {{- end }}
 {{- end }}
 

@@ -73,7 +73,7 @@ func (s *Sender) Bound() time.Duration { return 2 * s.timeout }
 // Test sends a message that says no more than that it arrived to an address, by the mail server of a host. The error is a 400 that says
 // what the server or the way to it has against it, or a 429 if the organization has had its share.
 func (s *Sender) Test(ctx context.Context, organization, to string, settings Settings, host string) error {
-	letter, err := newLetter(settings.From, to, host)
+	letter, err := newLetter(settings, to, host)
 	if err != nil {
 		return err
 	}
@@ -95,13 +95,21 @@ func (s *Sender) Test(ctx context.Context, organization, to string, settings Set
 // letter is a message in its envelope.
 type letter struct {
 	from, to mailbox.Mailbox
-	message  *gomail.Msg
+	// replyTo is the zero value if replies go to from.
+	replyTo mailbox.Mailbox
+	message *gomail.Msg
 }
 
-func newLetter(from, to, host string) (*letter, error) {
-	sender, err := mailbox.Parse(from)
+func newLetter(settings Settings, to, host string) (*letter, error) {
+	sender, err := mailbox.Parse(settings.From)
 	if err != nil {
-		return nil, apierr.Field(wire.FieldFrom, fmt.Sprintf("Mail cannot come from %q: %v.", from, err))
+		return nil, apierr.Field(wire.FieldFrom, fmt.Sprintf("Mail cannot come from %q: %v.", settings.From, err))
+	}
+	var replyTo mailbox.Mailbox
+	if settings.ReplyTo != "" {
+		if replyTo, err = mailbox.Parse(settings.ReplyTo); err != nil {
+			return nil, apierr.Field(wire.FieldFrom, fmt.Sprintf("Replies cannot be sent to %q: %v.", settings.ReplyTo, err))
+		}
 	}
 	recipient, err := mailbox.Parse(to)
 	if err != nil {
@@ -111,6 +119,9 @@ func newLetter(from, to, host string) (*letter, error) {
 	// A name is encoded as RFC 2047 says if it needs that.
 	message.SetAddrHeaderFromMailAddress(gomail.HeaderFrom, sender.Header())
 	message.SetAddrHeaderFromMailAddress(gomail.HeaderTo, &netmail.Address{Address: recipient.Header().Address})
+	if replyTo.Domain != "" {
+		message.SetAddrHeaderFromMailAddress(gomail.HeaderReplyTo, replyTo.Header())
+	}
 	message.Subject("Test e-mail for " + host)
 	message.SetDate()
 	// Made by the library, it would have the name of this machine in it.
@@ -118,5 +129,5 @@ func newLetter(from, to, host string) (*letter, error) {
 	message.SetUserAgent("Berth")
 	message.SetGenHeader("Auto-Submitted", "auto-generated") // RFC 3834: no out-of-office notes, please.
 	message.SetBodyString(gomail.TypeTextPlain, "The mail server that is set up for "+host+" took this message, and it arrived.\n")
-	return &letter{from: sender, to: recipient, message: message}, nil
+	return &letter{from: sender, to: recipient, replyTo: replyTo, message: message}, nil
 }

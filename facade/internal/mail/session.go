@@ -124,7 +124,7 @@ func (s *session) startTLS(ctx context.Context, config *tls.Config) error {
 // deliver hands a letter over.
 func (s *session) deliver(letter *letter) error {
 	sender := "MAIL FROM:<" + letter.from.Address() + ">"
-	for _, address := range []address{{letter.from, true}, {letter.to, false}} {
+	for _, address := range []address{{letter.from, true}, {letter.replyTo, true}, {letter.to, false}} {
 		if !address.mailbox.NeedsUTF8() {
 			continue
 		}

@@ -10,6 +10,8 @@ type Settings struct {
 	User, Password string
 	// From is the address that messages come from, with or without a display name.
 	From string
+	// ReplyTo is the address that replies go to; empty for From.
+	ReplyTo string
 	// Platform says that the server is the platform's own, which may be anywhere.
 	Platform bool
 }

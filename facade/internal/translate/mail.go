@@ -47,7 +47,7 @@ func (p Platform) sending(own v1alpha1.DomainMail) Sending {
 	platform := p.Mail
 	platform.Port = cmp.Or(platform.Port, defaultMailPort)
 	s := Sending{Mail: Mail{
-		From: cmp.Or(own.From, address(own.User), platform.From, address(platform.User)),
+		From: cmp.Or(own.From, address(own.User), p.from()),
 		Host: cmp.Or(own.Host, platform.Host),
 		Port: ptr.Deref(own.Port, platform.Port),
 		User: own.User,

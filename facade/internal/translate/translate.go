@@ -24,6 +24,9 @@ type Platform struct {
 	IsNamespace func(string) bool
 	// Mail is how the platform itself sends notifications; what a Domain leaves open is as here.
 	Mail Mail
+	// SenderDomains are the domains that organizations may send from at the platform's mail server, beside their own. Empty: that of the address that
+	// Mail comes from.
+	SenderDomains []string
 }
 
 // DefaultHost is the host of the app with this slug that has no other.

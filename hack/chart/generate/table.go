@@ -174,6 +174,11 @@ var table = []value{
 		expression: `.Values.mail.from | default (printf "no-reply@%s" .Values.baseDomain)`,
 		doc:        "The sender of notifications of Apps that set none. Empty: no-reply@BASE_DOMAIN.",
 	},
+	{
+		path: "mail.senderDomains", schema: list(domain), setting: "EMAIL_SENDER_DOMAINS",
+		doc: "The domains, without those below them, that organizations which are not trusted may send from at this server, beside the hosts that " +
+			"they own. Empty: the domain of from.",
+	},
 	{path: "mail.host", schema: text, setting: "DEFAULT_EMAIL_HOST", doc: "The server's name or address. Empty: there is none."},
 	{path: "mail.port", schema: port, setting: "DEFAULT_EMAIL_PORT", doc: "Its port."},
 	{path: "mail.user", schema: text, setting: "DEFAULT_EMAIL_HOST_USER", doc: "Who to log in as. Empty: without a login."},

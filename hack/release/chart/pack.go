@@ -3,6 +3,7 @@ package chart
 
 import (
 	"bytes"
+	"fmt"
 	"io/fs"
 	"os"
 	"path"
@@ -32,8 +33,17 @@ var (
 	appVersionLine = regexp.MustCompile(`(?m)^appVersion: .*$`)
 )
 
-// Pack packs the chart of the checkout at root as the given version, without a v, modified at a time.
-func Pack(root, version string, modified time.Time) ([]byte, error) {
+// Digest is that of an image that the chart deploys.
+type Digest struct {
+	// Component is operator or facade.
+	Component string
+	// Digest is such as sha256:….
+	Digest string
+}
+
+// Pack packs the chart of the checkout at root as the given version, without a v, modified at a time. Where no value names an image's tag or digest, the
+// chart deploys the images with these digests; without any, those with its version for the tag.
+func Pack(root, version string, modified time.Time, digests ...Digest) ([]byte, error) {
 	dir := os.DirFS(filepath.Join(root, filepath.FromSlash(Folder)))
 	var files []archive.File
 	for _, pattern := range parts {
@@ -57,8 +67,21 @@ func Pack(root, version string, modified time.Time) ([]byte, error) {
 		return nil, &fs.PathError{Op: "pack", Path: path.Join(Folder, metadata), Err: fs.ErrNotExist}
 	}
 	content := versionLine.ReplaceAll(files[i].Content, []byte(`version: "`+version+`"`))
-	files[i].Content = appVersionLine.ReplaceAll(content, []byte(`appVersion: "v`+version+`"`))
+	files[i].Content = append(appVersionLine.ReplaceAll(content, []byte(`appVersion: "v`+version+`"`)), annotations(digests)...)
 	var packed bytes.Buffer
 	err := archive.TarGzip(&packed, modified, files...)
 	return packed.Bytes(), err
+}
+
+// annotations returns the lines of a Chart.yaml that the chart's helpers read digests from.
+func annotations(digests []Digest) []byte {
+	if len(digests) == 0 {
+		return nil
+	}
+	var lines bytes.Buffer
+	lines.WriteString("annotations:\n")
+	for _, d := range digests {
+		fmt.Fprintf(&lines, "  berth.dev/%s-digest: %s\n", d.Component, d.Digest)
+	}
+	return lines.Bytes()
 }

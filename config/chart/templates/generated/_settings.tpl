@@ -12,6 +12,7 @@ DEFAULT_FROM_EMAIL: {{ .Values.mail.from | default (printf "no-reply@%s" .Values
 DENY_EGRESS: {{ .Values.denyEgress | join "," | quote }}
 ECR_REGIONS: {{ .Values.registries.ecrRegions | join "," | quote }}
 EMAIL_PORTS: {{ .Values.mail.allowPorts | join "," | quote }}
+EMAIL_SENDER_DOMAINS: {{ .Values.mail.senderDomains | join "," | quote }}
 FAILED_LOGINS: {{ .Values.limits.failedLogins | int | quote }}
 HOST_HOLD: {{ .Values.hostHold | quote }}
 HSTS_MAX_AGE: {{ .Values.facade.hstsMaxAge | quote }}
