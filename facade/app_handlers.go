@@ -5,8 +5,10 @@ import (
 	"strconv"
 
 	"github.com/gin-gonic/gin"
+	"k8s.io/utils/ptr"
 
 	"github.com/berth-dev/berth/facade/internal/apierr"
+	"github.com/berth-dev/berth/facade/internal/auth"
 	"github.com/berth-dev/berth/facade/internal/mw"
 	"github.com/berth-dev/berth/facade/internal/store"
 	"github.com/berth-dev/berth/facade/internal/translate"
@@ -25,15 +27,37 @@ type appStore interface {
 	Delete(ctx context.Context, organization, slug string) error
 }
 
+// resourceEnv is what seeing the values of an app's variables is a right to. The API server has no such resource.
+const resourceEnv = "apps/env"
+
+// accessReviewer says what a principal may do; auth.Reviews says how.
+type accessReviewer interface {
+	May(ctx context.Context, principal auth.Principal, action auth.Action) (bool, error)
+}
+
 // appHandlers serve the calls about apps.
 type appHandlers struct {
 	platform translate.Platform
 	apps     appStore
 	shares   *shares
+	// reviews say who sees the values of variables.
+	reviews accessReviewer
+}
+
+// hidesValues reports whether the caller may not see the values of an app's variables; without a name, those of all apps of the organization. It is
+// asked once for a request, so that all of an answer agrees.
+func (h *appHandlers) hidesValues(c *gin.Context, app string) (bool, error) {
+	ctx := c.Request.Context()
+	may, err := h.reviews.May(ctx, auth.FromContext(ctx), auth.Action{Verb: "get", Resource: resourceEnv, Organization: c.Param("org"), Name: app})
+	return !may, err
 }
 
 func (h *appHandlers) list(c *gin.Context) (any, error) {
 	request, err := web.ParsePage(c.Request)
+	if err != nil {
+		return nil, err
+	}
+	hidden, err := h.hidesValues(c, "")
 	if err != nil {
 		return nil, err
 	}
@@ -43,6 +67,7 @@ func (h *appHandlers) list(c *gin.Context) (any, error) {
 	}
 	return web.EncodePage(request, total, func(yield func(wire.App, error) bool) {
 		for i := range observed {
+			observed[i].ValuesHidden = hidden
 			if !h.encode(c.Request.Context(), observed[i], yield) {
 				return
 			}
@@ -51,8 +76,12 @@ func (h *appHandlers) list(c *gin.Context) (any, error) {
 }
 
 func (h *appHandlers) get(c *gin.Context) (any, error) {
+	hidden, err := h.hidesValues(c, c.Param("app"))
+	if err != nil {
+		return nil, err
+	}
 	observed, err := h.apps.Get(c.Request.Context(), c.Param("org"), c.Param("app"))
-	return h.show(c, observed, err)
+	return h.show(c, observed, hidden, err)
 }
 
 func (h *appHandlers) create(c *gin.Context) (any, error) {
@@ -68,11 +97,15 @@ func (h *appHandlers) create(c *gin.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	hidden, err := h.hidesValues(c, ptr.Deref(body.Slug, ""))
+	if err != nil {
+		return nil, err
+	}
 	observed, err := h.apps.Create(c.Request.Context(), c.Param("org"), body)
 	if err == nil {
 		mw.Made(c, observed.App.Namespace, observed.App.Name)
 	}
-	return h.show(c, observed, err)
+	return h.show(c, observed, hidden, err)
 }
 
 func (h *appHandlers) put(c *gin.Context) (any, error) { return h.change(c, false) }
@@ -98,12 +131,17 @@ func (h *appHandlers) change(c *gin.Context, restart bool) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	hidden, err := h.hidesValues(c, c.Param("app"))
+	if err != nil {
+		return nil, err
+	}
 	plan := func(platform translate.Platform, observed translate.Observed, fresh translate.Fresh) (translate.Plan, error) {
 		fresh.Force = force
+		observed.ValuesHidden = hidden
 		return translate.Change(platform, observed, body, restart, fresh)
 	}
 	observed, err := h.apps.Change(c.Request.Context(), c.Param("org"), c.Param("app"), plan)
-	return h.show(c, observed, err)
+	return h.show(c, observed, hidden, err)
 }
 
 // keepSlug removes the slug from a body, in which clients send back what they read. In a PUT, the error is a 400 if it is another app's.
@@ -136,11 +174,12 @@ func (h *appHandlers) delete(c *gin.Context) (any, error) {
 	return nil, h.apps.Delete(c.Request.Context(), c.Param("org"), c.Param("app"))
 }
 
-// show is what clients see of an app.
-func (h *appHandlers) show(c *gin.Context, observed translate.Observed, err error) (any, error) {
+// show is what clients see of an app, with the values of its variables or without.
+func (h *appHandlers) show(c *gin.Context, observed translate.Observed, hidden bool, err error) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	observed.ValuesHidden = hidden
 	return web.Encode(func(yield func(wire.App, error) bool) { h.encode(c.Request.Context(), observed, yield) }), nil
 }
 

@@ -123,6 +123,7 @@ var facadeKeys = []right{
 // manager is what the managers of an organization may do in it, and host staff in all.
 var manager = []right{
 	{"get list watch create update patch delete", "berth.dev/apps berth.dev/domains", "to manage them"},
+	{"get", "berth.dev/apps/env", "to see the values of an App's variables, which a manager sets"},
 	{"create", "berth.dev/domains/test-email", "to see whether mail gets through"},
 	{"list delete", "berth.dev/apikeys", "to see who is let in, and to let them in no more"},
 	{"create", "berth.dev/apikeys:manager berth.dev/apikeys:contributor", "to let others in, but no host staff"},
@@ -133,7 +134,7 @@ var manager = []right{
 
 // contributor is what the contributors of an organization may do in it.
 var contributor = []right{
-	{"get list watch", "berth.dev/apps berth.dev/domains", "to look on"},
+	{"get list watch", "berth.dev/apps berth.dev/domains", "to look on; the REST API shows names of variables, but not values"},
 	{"create", "berth.dev/apikeys:contributor", "a key of their own that does no more than they"},
 	{"get list watch", "pods", "to see how an App is doing"},
 	{"get", "pods/log", "to see what an App says"},
