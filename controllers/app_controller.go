@@ -25,15 +25,16 @@ import (
 
 // +kubebuilder:rbac:groups=berth.dev,resources=apps,verbs=list;watch
 // +kubebuilder:rbac:groups=berth.dev,resources=apps/status,verbs=patch
-// +kubebuilder:rbac:groups=apps,resources=deployments;replicasets,verbs=list;watch
-// +kubebuilder:rbac:groups="",resources=services;pods,verbs=list;watch
+// +kubebuilder:rbac:groups="",resources=services,verbs=list;watch
 // +kubebuilder:rbac:groups=cert-manager.io,resources=certificates,verbs=list;watch
 // +kubebuilder:rbac:groups=networking.k8s.io,resources=ingresses,verbs=list;watch
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 
 // In organizations alone:
 // +kubebuilder:rbac:roleName=berth-operator-organization,groups=berth.dev,resources=apps/finalizers,verbs=update
-// +kubebuilder:rbac:roleName=berth-operator-organization,groups=apps,resources=deployments,verbs=create;patch
+// +kubebuilder:rbac:roleName=berth-operator-organization,groups=apps,resources=deployments,verbs=list;watch;create;patch
+// +kubebuilder:rbac:roleName=berth-operator-organization,groups=apps,resources=replicasets,verbs=list;watch
+// +kubebuilder:rbac:roleName=berth-operator-organization,groups="",resources=pods,verbs=list;watch
 // +kubebuilder:rbac:roleName=berth-operator-organization,groups="",resources=services,verbs=create;patch
 // +kubebuilder:rbac:roleName=berth-operator-organization,groups="",resources=secrets,verbs=get;list;watch;create;patch
 // +kubebuilder:rbac:roleName=berth-operator-organization,groups="",resources=configmaps,verbs=get

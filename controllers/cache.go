@@ -25,11 +25,12 @@ import (
 )
 
 // cacheOptions say what the controllers keep in memory: of their own objects what they compare and report, of others' next to nothing.
-// For Secrets, secretOptions do.
+// For Secrets and for what has Pod templates, inOrganizations does.
 //
 // Deployments, Services, Certificates, Ingresses and what organizations have are watched without a selector, since one of somebody else's
 // may have the name that an App or an organization needs. Thus this is known without asking the API server for each new one, and it is
-// woken when that object goes.
+// woken when that object goes. Ingresses are watched in all Namespaces because a host that one of the platform routes is nobody else's; those of the other
+// kinds that are hold no secrets.
 func cacheOptions() cache.Options {
 	o := cache.Options{
 		DefaultTransform: keepOurFields,
@@ -38,7 +39,6 @@ func cacheOptions() cache.Options {
 			&v1alpha1.App{}:               {Transform: keepWhole(apiac.ExtractAppStatus)},
 			&v1alpha1.Domain{}:            {Transform: keepWhole(apiac.ExtractDomainStatus)},
 			&v1alpha1.Organization{}:      {Transform: keepWhole(apiac.ExtractOrganizationStatus)},
-			&appsv1.Deployment{}:          {Transform: keepDeployment},
 			&corev1.Service{}:             {Transform: keepOfService},
 			&cmv1.Certificate{}:           {Transform: keepOurs(cmv1ac.ExtractCertificate, keepOfCertificate)},
 			&networkingv1.Ingress{}:       {Transform: keepOfAnyIngress},
@@ -50,9 +50,7 @@ func cacheOptions() cache.Options {
 			&discoveryv1.EndpointSlice{}: {Namespaces: map[string]cache.Config{
 				metav1.NamespaceDefault: {LabelSelector: having(discoveryv1.LabelServiceName, apiServer)},
 			}},
-			&appsv1.ReplicaSet{}: {Label: having(v1alpha1.LabelApp), Transform: keepOfReplicaSet},
-			&corev1.Pod{}:        {Label: having(v1alpha1.LabelApp), Transform: keepOfPod},
-			&corev1.Namespace{}:  {Transform: keepOfNamespace},
+			&corev1.Namespace{}: {Transform: keepOfNamespace},
 		},
 	}
 	for _, kind := range issuingKinds() {
@@ -61,13 +59,20 @@ func cacheOptions() cache.Options {
 	return o
 }
 
-// secretOptions say what the controllers keep of Secrets: those of organizations that are for Apps and Domains, and of them nothing secret.
-func secretOptions() secretcache.Options {
+// inOrganizations says what the controllers read in organizations alone, and keep of it. Of Secrets, they keep those that are for Apps and Domains, and of
+// these nothing secret. Pods, ReplicaSets and Deployments may have passwords in the literals of their environments, so that whoever may list those of the
+// whole cluster may read those of the cluster's own parts; of these, no environment is kept.
+func inOrganizations() secretcache.Options {
 	return secretcache.Options{
 		Labels: having(v1alpha1.LabelSecret,
 			v1alpha1.SecretEnv, v1alpha1.SecretTLS, v1alpha1.SecretCertificate, v1alpha1.SecretMailPassword,
 			v1alpha1.SecretRegistry, v1alpha1.SecretPull),
 		Transform: keepOfSecret,
+		Others: []secretcache.Kind{
+			{Object: &appsv1.Deployment{}, Labels: labels.Everything(), Transform: keepDeployment},
+			{Object: &appsv1.ReplicaSet{}, Labels: having(v1alpha1.LabelApp), Transform: keepOfReplicaSet},
+			{Object: &corev1.Pod{}, Labels: having(v1alpha1.LabelApp), Transform: keepOfPod},
+		},
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -179,7 +180,10 @@ func (t *traffic) watch(next http.RoundTripper) http.RoundTripper {
 	})
 }
 
-// in returns the requests for objects of a Namespace, in their order, but not those that report events or watch its Secrets, nor those that
+// watched are the resources that are listed and watched in each organization.
+var watched = []string{"secrets", "deployments", "replicasets", "pods"}
+
+// in returns the requests for objects of a Namespace, in their order, but not those that report events or watch its Secrets and Pods, nor those that
 // isolate it: they follow what other tests say of nodes.
 func (t *traffic) in(namespace string) []string {
 	requests, _ := t.look(namespace)
@@ -193,7 +197,7 @@ func (t *traffic) look(namespace string) (requests []string, answered bool) {
 	answered = true
 	for _, r := range t.seen {
 		_, object, ok := strings.Cut(r.path, "/namespaces/"+namespace+"/")
-		if ok && !strings.HasPrefix(object, "events") && !strings.HasPrefix(object, "networkpolicies") && object != "secrets" {
+		if ok && !strings.HasPrefix(object, "events") && !strings.HasPrefix(object, "networkpolicies") && !slices.Contains(watched, object) {
 			requests = append(requests, r.method+" "+object)
 			answered = answered && r.answered
 		}

@@ -132,7 +132,7 @@ func ManagerOptions() manager.Options {
 	return manager.Options{
 		Scheme:    Scheme(),
 		Cache:     cacheOptions(),
-		NewCache:  secretcache.New(secretOptions()),
+		NewCache:  secretcache.New(inOrganizations()),
 		NewClient: secretcache.NewClient,
 		// The controllers take what they read for the truth. Without this, they would write once more whatever is not in the cache yet.
 		Client: client.Options{Cache: &client.CacheOptions{EnableReadYourWritesConsistency: new(true)}},

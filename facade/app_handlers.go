@@ -5,8 +5,10 @@ import (
 	"strconv"
 
 	"github.com/gin-gonic/gin"
+	"k8s.io/utils/ptr"
 
 	"github.com/berth-dev/berth/facade/internal/apierr"
+	"github.com/berth-dev/berth/facade/internal/auth"
 	"github.com/berth-dev/berth/facade/internal/mw"
 	"github.com/berth-dev/berth/facade/internal/store"
 	"github.com/berth-dev/berth/facade/internal/translate"
@@ -25,11 +27,29 @@ type appStore interface {
 	Delete(ctx context.Context, organization, slug string) error
 }
 
+// resourceEnv is what seeing the values of an app's variables is a right to. The API server has no such resource.
+const resourceEnv = "apps/env"
+
+// accessReviewer says what a principal may do; auth.Reviews says how.
+type accessReviewer interface {
+	May(ctx context.Context, principal auth.Principal, action auth.Action) (bool, error)
+}
+
 // appHandlers serve the calls about apps.
 type appHandlers struct {
 	platform translate.Platform
 	apps     appStore
 	shares   *shares
+	// reviews say who sees the values of variables.
+	reviews accessReviewer
+}
+
+// hidesValues reports whether the caller may not see the values of an app's variables; without a name, those of all apps of the organization. It is
+// asked once for a request, so that all of an answer agrees.
+func (h *appHandlers) hidesValues(c *gin.Context, app string) (bool, error) {
+	ctx := c.Request.Context()
+	may, err := h.reviews.May(ctx, auth.FromContext(ctx), auth.Action{Verb: "get", Resource: resourceEnv, Organization: c.Param("org"), Name: app})
+	return !may, err
 }
 
 func (h *appHandlers) list(c *gin.Context) (any, error) {
@@ -37,21 +57,36 @@ func (h *appHandlers) list(c *gin.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	hidden, err := h.hidesValues(c, "")
+	if err != nil {
+		return nil, err
+	}
 	observed, total, err := h.apps.List(c.Request.Context(), c.Param("org"), request.Window)
 	if err != nil {
 		return nil, err
 	}
-	return pageOf(c, h.shares, h.shown(), request, total, observed)
+	return pageOf(c, h.shares, h.shown(hidden), request, total, observed)
 }
 
-// shown is how an app is answered.
-func (h *appHandlers) shown() shown[wire.App] {
-	return shown[wire.App]{size: translate.SizeOfApp, show: func(o translate.Observed) wire.App { return translate.ToWire(h.platform, o) }}
+// shown is how an app is answered, with the values of its variables or without.
+func (h *appHandlers) shown(hidden bool) shown[wire.App] {
+	hide := func(o translate.Observed) translate.Observed {
+		o.ValuesHidden = hidden
+		return o
+	}
+	return shown[wire.App]{
+		size: func(o translate.Observed) int { return translate.SizeOfApp(hide(o)) },
+		show: func(o translate.Observed) wire.App { return translate.ToWire(h.platform, hide(o)) },
+	}
 }
 
 func (h *appHandlers) get(c *gin.Context) (any, error) {
+	hidden, err := h.hidesValues(c, c.Param("app"))
+	if err != nil {
+		return nil, err
+	}
 	observed, err := h.apps.Get(c.Request.Context(), c.Param("org"), c.Param("app"))
-	return read(c, h.shares, h.shown(), observed, err)
+	return read(c, h.shares, h.shown(hidden), observed, err)
 }
 
 func (h *appHandlers) create(c *gin.Context) (any, error) {
@@ -67,6 +102,10 @@ func (h *appHandlers) create(c *gin.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	hidden, err := h.hidesValues(c, ptr.Deref(body.Slug, ""))
+	if err != nil {
+		return nil, err
+	}
 	if err := h.shares.answer(c, 0, 0); err != nil {
 		return nil, err
 	}
@@ -74,7 +113,7 @@ func (h *appHandlers) create(c *gin.Context) (any, error) {
 	if err == nil {
 		mw.Made(c, observed.App.Namespace, observed.App.Name)
 	}
-	return written(h.shown(), observed, err)
+	return written(h.shown(hidden), observed, err)
 }
 
 func (h *appHandlers) put(c *gin.Context) (any, error) { return h.change(c, false) }
@@ -100,16 +139,21 @@ func (h *appHandlers) change(c *gin.Context, restart bool) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	hidden, err := h.hidesValues(c, c.Param("app"))
+	if err != nil {
+		return nil, err
+	}
 	before, err := h.apps.Get(c.Request.Context(), c.Param("org"), c.Param("app"))
-	if err := beforeWrite(c, h.shares, h.shown(), before, err); err != nil {
+	if err := beforeWrite(c, h.shares, h.shown(hidden), before, err); err != nil {
 		return nil, err
 	}
 	plan := func(platform translate.Platform, observed translate.Observed, fresh translate.Fresh) (translate.Plan, error) {
 		fresh.Force = force
+		observed.ValuesHidden = hidden
 		return translate.Change(platform, observed, body, restart, fresh)
 	}
 	observed, err := h.apps.Change(c.Request.Context(), c.Param("org"), c.Param("app"), plan)
-	return written(h.shown(), observed, err)
+	return written(h.shown(hidden), observed, err)
 }
 
 // keepSlug removes the slug from a body, in which clients send back what they read. In a PUT, the error is a 400 if it is another app's.

@@ -1,6 +1,7 @@
 package facade
 
 import (
+	"bytes"
 	"net/http"
 	"strings"
 	"testing"
@@ -22,6 +23,8 @@ type caller struct {
 	// read, write and all are the answers to calls that read and write something of the organization, and to those about all organizations; 0 for
 	// what the call answers if all is well.
 	read, write, all int
+	// values says that they see the values of variables.
+	values bool
 }
 
 // callers are all kinds of them, from those who may do nothing to those who may do everything.
@@ -41,8 +44,8 @@ func callers(t *testing.T, org, manager string) []caller {
 		{name: "Expired", token: expired, read: nobody, write: nobody, all: nobody},
 		{name: "OtherManager", token: stranger, read: unseen, write: unseen, all: refused},
 		{name: "Contributor", token: member(t, apikey.RoleContributor, org), write: refused, all: refused},
-		{name: "Manager", token: manager, all: refused},
-		{name: "Host", token: suite.host},
+		{name: "Manager", token: manager, all: refused, values: true},
+		{name: "Host", token: suite.host, values: true},
 	}
 }
 
@@ -78,7 +81,7 @@ func versions(t *testing.T, organization string) map[string]string {
 func TestMatrix(t *testing.T) {
 	org, manager := organization(t)
 	slug := "matrix-" + strings.TrimPrefix(org, "org-")
-	call(t, manager, http.MethodPost, appsPath(org), map[string]any{"slug": slug, "location": "example.com/shop:v1"}).want(t, http.StatusCreated)
+	call(t, manager, http.MethodPost, appsPath(org), map[string]any{"slug": slug, "location": "example.com/shop:v1", "env": matrixEnv}).want(t, http.StatusCreated)
 	all := callers(t, org, manager)
 	notFound := string(call(t, manager, http.MethodGet, appPath(org, "no-such-app"), nil).want(t, http.StatusNotFound).body)
 	for _, c := range everyCall {
@@ -92,7 +95,8 @@ func TestMatrix(t *testing.T) {
 				wantRefusal(t, who, status, notFound, org, c.method, path, body)
 				// A write changes what the next one finds, so one of those who may does it.
 				if status == 0 && (c.reads || who.name == "Manager") {
-					call(t, who.token, c.method, path, body).want(t, c.want)
+					got := call(t, who.token, c.method, path, body).want(t, c.want)
+					wantValues(t, who.name+": "+c.method+" "+path, got, who.values)
 				}
 			}
 			for _, nowhere := range []string{"no-such-organization", "default"} {
@@ -119,6 +123,18 @@ func TestMatrix(t *testing.T) {
 	}
 	call(t, suite.host, http.MethodGet, "/api/domains/", nil).want(t, http.StatusOK)
 	call(t, suite.host, http.MethodPost, "/api/domains/", domain).want(t, http.StatusCreated)
+}
+
+// matrixEnv is the environment of the app of TestMatrix.
+var matrixEnv = []any{map[string]any{"name": "MATRIX_PASSWORD", "value": "of-the-matrix"}}
+
+// wantValues fails the test if an answer about the app with matrixEnv has its value, but should not, or the other way round.
+func wantValues(t *testing.T, what string, got answer, values bool) {
+	t.Helper()
+	shown := bytes.Contains(got.body, []byte(`"of-the-matrix"`))
+	if named := bytes.Contains(got.body, []byte("MATRIX_PASSWORD")); shown != (named && values) {
+		t.Errorf("%s: the answer names the variable: %t, shows its value: %t, want values: %t", what, named, shown, values)
+	}
 }
 
 // wantRefusal makes a call that is answered with status, unless that is 0, and fails the test if it is answered otherwise or has changed something.

@@ -66,7 +66,7 @@ func (s *Server) router() *gin.Engine {
 }
 
 func (s *Server) routes() routes {
-	apps := &appHandlers{platform: s.platform, apps: s.store, shares: s.shares}
+	apps := &appHandlers{platform: s.platform, apps: s.store, shares: s.shares, reviews: s.authorizer}
 	logs := &logHandlers{apps: s.store, logs: s.logs, authorizer: s.authorizer, ending: s.ending, shares: s.shares}
 	domains := &domainHandlers{platform: s.platform, domains: s.store, shares: s.shares}
 	mails := &mailHandlers{platform: s.platform, password: s.options.Mail.Password, domains: s.store, mailer: s.mailer, ending: s.ending}

@@ -168,7 +168,7 @@ type Server struct {
 	options    Options
 	log        *slog.Logger
 	store      *store.Store
-	authorizer auth.Authorizer
+	authorizer *auth.Reviews
 	platform   translate.Platform
 	logs       *podlogs.Reader
 	mailer     mailer

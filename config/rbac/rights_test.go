@@ -45,10 +45,10 @@ var operator = []right{
 	{"list watch", "berth.dev/apps berth.dev/domains", "they say what is wanted, and whose a host is, wherever they are"},
 	{"patch", "berth.dev/apps/status berth.dev/domains/status", "it says there too that a Namespace is no organization"},
 	{
-		"list watch", "apps/deployments services networking.k8s.io/ingresses cert-manager.io/certificates",
-		"what it makes for Apps and Domains, and what of others is in the way; one watch for all organizations",
+		"list watch", "services cert-manager.io/certificates",
+		"what it makes for Apps and Domains, and what of others is in the way; one watch for all organizations. The address of the API server's Service",
 	},
-	{"list watch", "pods apps/replicasets", "the status of an App says how its Pods are doing; old versions name Secrets"},
+	{"list watch", "networking.k8s.io/ingresses", "hosts that the platform routes by Ingresses elsewhere, which no tenant can have"},
 	{"list watch", "cert-manager.io/certificaterequests acme.cert-manager.io/orders acme.cert-manager.io/challenges", "why a certificate is late"},
 	{"get list watch", "berth.dev/hostclaims", "who has a host; the API server is asked where the cache is behind"},
 	{"create update delete", "berth.dev/hostclaims", "to give hosts to Apps and Domains, and to hold and free what they release"},
@@ -80,6 +80,8 @@ var operator = []right{
 
 // operatorOrganization is what the operator may do in organizations alone.
 var operatorOrganization = []right{
+	{"list watch", "apps/deployments", "how far a rollout is, and what of others is in the way"},
+	{"list watch", "pods apps/replicasets", "the status of an App says how its Pods are doing; old versions name Secrets"},
 	{"create patch delete", "apps/deployments services", "what runs an App and leads to it; the operator deletes them once they are orphaned"},
 	{"create patch delete", "networking.k8s.io/ingresses", "the routes of hosts, which are given up when somebody else has the host"},
 	{"create patch delete", "cert-manager.io/certificates", "the certificates of hosts, given up with them, and made again to use one that was issued before"},
@@ -123,6 +125,7 @@ var facadeKeys = []right{
 // manager is what the managers of an organization may do in it, and host staff in all.
 var manager = []right{
 	{"get list watch create update patch delete", "berth.dev/apps berth.dev/domains", "to manage them"},
+	{"get", "berth.dev/apps/env", "to see the values of an App's variables, which a manager sets"},
 	{"create", "berth.dev/domains/test-email", "to see whether mail gets through"},
 	{"list delete", "berth.dev/apikeys", "to see who is let in, and to let them in no more"},
 	{"create", "berth.dev/apikeys:manager berth.dev/apikeys:contributor", "to let others in, but no host staff"},
@@ -133,7 +136,7 @@ var manager = []right{
 
 // contributor is what the contributors of an organization may do in it.
 var contributor = []right{
-	{"get list watch", "berth.dev/apps berth.dev/domains", "to look on"},
+	{"get list watch", "berth.dev/apps berth.dev/domains", "to look on; the REST API shows names of variables, but not values"},
 	{"create", "berth.dev/apikeys:contributor", "a key of their own that does no more than they"},
 	{"get list watch", "pods", "to see how an App is doing"},
 	{"get", "pods/log", "to see what an App says"},

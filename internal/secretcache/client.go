@@ -4,23 +4,26 @@ import (
 	"context"
 	"errors"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
+	appsv1ac "k8s.io/client-go/applyconfigurations/apps/v1"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
+	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// NewClient makes a client that reads from a Cache. Whoever writes a Secret with it reads what was written, as controller-runtime's client
-// has it for other kinds if it is asked to. For Secrets it can't: it follows one resource version for all Namespaces, and takes for seen
-// what was written into one of them once something newer has come from another.
+// NewClient makes a client that reads from a Cache. Whoever writes a Secret with it, or an object of another kind that the Cache reads in
+// organizations alone, reads what was written, as controller-runtime's client has it for other kinds if it is asked to. For these it can't: it follows one
+// resource version for all Namespaces, and takes for seen what was written into one of them once something newer has come from another.
 func NewClient(config *rest.Config, o client.Options) (client.Client, error) {
 	if o.Cache == nil {
 		return nil, errors.New("make a client: it has no cache to read from")
 	}
-	secrets, ok := o.Cache.Reader.(*Cache)
+	c, ok := o.Cache.Reader.(*Cache)
 	if !ok {
 		return nil, errors.New("make a client: it reads from no secretcache.Cache")
 	}
@@ -32,15 +35,15 @@ func NewClient(config *rest.Config, o client.Options) (client.Client, error) {
 	plain.EnableReadYourWritesConsistency = nil
 	o.Cache = &plain
 	writer, err := client.New(config, o)
-	return &consistent{Client: all, secrets: writer, cache: secrets}, err
+	return &consistent{Client: all, writer: writer, cache: c}, err
 }
 
-// consistent tells the cache which Secrets it writes.
+// consistent tells the cache what it writes of the kinds that are read in organizations alone.
 type consistent struct {
 	client.Client
-	// secrets writes Secrets.
-	secrets client.Client
-	cache   *Cache
+	// writer writes objects of these kinds.
+	writer client.Client
+	cache  *Cache
 }
 
 // Create makes an object.
@@ -59,52 +62,66 @@ func (c *consistent) Patch(ctx context.Context, o client.Object, patch client.Pa
 }
 
 func (c *consistent) write(ctx context.Context, o client.Object, write func(client.Client) error) error {
-	secret, ok := o.(*corev1.Secret)
-	if !ok {
+	s := c.cache.sourceOf(o)
+	if s == nil {
 		return write(c.Client)
 	}
 	// What is begun only after the write might not know what it has to reach.
-	if err := c.cache.notice(ctx, secret.Namespace); err != nil {
+	if err := c.cache.notice(ctx, s, o.GetNamespace()); err != nil {
 		return err
 	}
-	if err := write(c.secrets); err != nil {
+	if err := write(c.writer); err != nil {
 		return err
 	}
-	c.cache.source.written(secret.Namespace, secret.ResourceVersion)
+	s.written(o.GetNamespace(), o.GetResourceVersion())
 	return nil
 }
 
 // Apply makes or changes an object by server-side apply.
 func (c *consistent) Apply(ctx context.Context, o runtime.ApplyConfiguration, opts ...client.ApplyOption) error {
-	secret, ok := o.(*corev1ac.SecretApplyConfiguration)
-	if !ok {
+	object, fields := applied(o)
+	s := c.cache.sourceOf(object)
+	if s == nil {
 		return c.Client.Apply(ctx, o, opts...)
 	}
-	namespace := ptr.Deref(secret.GetNamespace(), "")
-	if err := c.cache.notice(ctx, namespace); err != nil {
+	namespace := ptr.Deref(fields().Namespace, "")
+	if err := c.cache.notice(ctx, s, namespace); err != nil {
 		return err
 	}
-	if err := c.secrets.Apply(ctx, o, opts...); err != nil {
+	if err := c.writer.Apply(ctx, o, opts...); err != nil {
 		return err
 	}
-	c.cache.source.written(namespace, ptr.Deref(secret.ResourceVersion, "")) // It holds the server's answer now.
+	s.written(namespace, ptr.Deref(fields().ResourceVersion, "")) // They hold the server's answer now.
 	return nil
+}
+
+// applied returns an empty object of the kind that is applied, and its metadata in the apply configuration; nil if it is none of those that may be read
+// in organizations alone and are written.
+func applied(o runtime.ApplyConfiguration) (client.Object, func() *metav1ac.ObjectMetaApplyConfiguration) {
+	switch o := o.(type) {
+	case *corev1ac.SecretApplyConfiguration:
+		return &corev1.Secret{}, func() *metav1ac.ObjectMetaApplyConfiguration { return o.ObjectMetaApplyConfiguration }
+	case *appsv1ac.DeploymentApplyConfiguration:
+		return &appsv1.Deployment{}, func() *metav1ac.ObjectMetaApplyConfiguration { return o.ObjectMetaApplyConfiguration }
+	default:
+		return nil, nil
+	}
 }
 
 // Delete deletes an object.
 func (c *consistent) Delete(ctx context.Context, o client.Object, opts ...client.DeleteOption) error {
-	secret, ok := o.(*corev1.Secret)
-	if !ok {
+	s := c.cache.sourceOf(o)
+	if s == nil {
 		return c.Client.Delete(ctx, o, opts...)
 	}
-	if err := c.secrets.Delete(ctx, o, opts...); err != nil {
+	if err := c.writer.Delete(ctx, o, opts...); err != nil {
 		return err
 	}
-	uid := secret.UID
+	uid := o.GetUID()
 	if p := (&client.DeleteOptions{}).ApplyOptions(opts).Preconditions; p != nil {
 		uid = ptr.Deref(p.UID, uid)
 	}
-	c.cache.source.deleted(secret.Namespace, secret.Name, uid)
+	s.deleted(o.GetNamespace(), o.GetName(), uid)
 	return nil
 }
 
@@ -117,7 +134,7 @@ func (s *source) written(namespace, version string) {
 	}
 }
 
-// deleted has the reads of a Namespace wait until a Secret, if it is known, is gone or about to go. An empty uid means whichever is known.
+// deleted has the reads of a Namespace wait until an object, if it is known, is gone or about to go. An empty uid means whichever is known.
 func (s *source) deleted(namespace, name string, uid types.UID) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -126,7 +143,7 @@ func (s *source) deleted(namespace, name string, uid types.UID) {
 		return
 	}
 	if uid == "" {
-		uid = f.known[name].UID
+		uid = f.known[name].GetUID()
 	}
 	f.deleted[name] = uid
 }

@@ -6,7 +6,7 @@ import (
 	"maps"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
+	"golang.org/x/sync/semaphore"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 	toolscache "k8s.io/client-go/tools/cache"
 	"k8s.io/klog/v2"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
 const (
@@ -25,17 +26,20 @@ const (
 	firstRetry = 100 * time.Millisecond
 	// lastRetry is how long that becomes at most.
 	lastRetry = 10 * time.Second
+	// beginsAtOnce is how many lists and watches of a Cache begin at the same time. Thousands that do, when a program starts, would each open a connection,
+	// before the first one is there for all.
+	beginsAtOnce = 32
 )
 
-// feed reads the Secrets of one Namespace, by a reflector that it is the store of. All but the first three fields is guarded by the lock of
+// feed reads the objects of a kind in one Namespace, by a reflector that it is the store of. All but the first three fields is guarded by the lock of
 // the source.
 type feed struct {
 	source    *source
 	namespace string
 	cancel    context.CancelFunc
 
-	// known are the Secrets by name, as they are in the cache or will be in a moment.
-	known map[string]*corev1.Secret
+	// known are the objects by name, as they are in the cache or will be in a moment.
+	known map[string]client.Object
 	// synced says that they have been listed.
 	synced bool
 	// refusals counts how often the API server didn't let them be listed, until it does.
@@ -46,14 +50,14 @@ type feed struct {
 	reached string
 	// written is the resource version of the last write through a client of the cache.
 	written string
-	// deleted are the Secrets that were deleted through a client of the cache and may still be known, by name.
+	// deleted are the objects that were deleted through a client of the cache and may still be known, by name.
 	deleted map[string]types.UID
 }
 
 // run reads until ctx ends.
 func (f *feed) run(ctx context.Context) {
-	all := toolscache.NewFilteredListWatchFromClient(f.source.api, "secrets", f.namespace, func(o *metav1.ListOptions) {
-		o.LabelSelector = f.source.options.Labels.String()
+	all := toolscache.NewFilteredListWatchFromClient(f.source.api, f.source.resource, f.namespace, func(o *metav1.ListOptions) {
+		o.LabelSelector = f.source.kind.Labels.String()
 	})
 	allowed := &toolscache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
@@ -63,20 +67,20 @@ func (f *feed) run(ctx context.Context) {
 			return persist(ctx, f, func() (watch.Interface, error) { return all.WatchWithContext(ctx, o) })
 		},
 	}
-	toolscache.NewNamedReflector("secrets of "+f.namespace, allowed, &corev1.Secret{}, f, 0).RunWithContext(ctx)
+	toolscache.NewNamedReflector(f.source.resource+" of "+f.namespace, allowed, f.source.kind.Object, f, 0).RunWithContext(ctx)
 }
 
-// persist asks until the API server doesn't refuse. The RoleBinding that lets Berth read the Secrets comes a moment after the label that
+// persist asks until the API server doesn't refuse. The RoleBinding that lets Berth read them comes a moment after the label that
 // makes the Namespace an organization, so that the waits are shorter than a reflector's, and only refusals that go on are logged, once.
 func persist[T any](ctx context.Context, f *feed, ask func() (T, error)) (T, error) {
 	backoff := wait.Backoff{Duration: firstRetry, Factor: 2, Jitter: 0.5, Steps: 10, Cap: lastRetry}
 	for refusals := 1; ; refusals++ {
-		answer, err := ask()
+		answer, err := begin(ctx, f.source.begins, ask)
 		if !apierrors.IsForbidden(err) {
 			return answer, err
 		}
 		if refusals == patience {
-			klog.FromContext(ctx).Info("The Secrets of a Namespace may not be listed", "namespace", f.namespace, "reason", err.Error())
+			klog.FromContext(ctx).Info("The objects of a Namespace may not be listed", "resource", f.source.resource, "namespace", f.namespace, "reason", err.Error())
 		}
 		f.refuse()
 		select {
@@ -85,6 +89,15 @@ func persist[T any](ctx context.Context, f *feed, ask func() (T, error)) (T, err
 			return answer, ctx.Err()
 		}
 	}
+}
+
+// begin asks when it may.
+func begin[T any](ctx context.Context, turns *semaphore.Weighted, ask func() (T, error)) (answer T, err error) {
+	if err := turns.Acquire(ctx, 1); err != nil {
+		return answer, err
+	}
+	defer turns.Release(1)
+	return ask()
 }
 
 func (f *feed) refuse() {
@@ -96,56 +109,56 @@ func (f *feed) refuse() {
 	}
 }
 
-// Add takes a new Secret.
+// Add takes a new object.
 func (f *feed) Add(object any) error {
-	secret, err := f.keep(object)
+	kept, err := f.keep(object)
 	if err != nil {
 		return err
 	}
 	f.source.mu.Lock()
 	defer f.source.mu.Unlock()
-	f.put(secret)
-	f.reach(secret.ResourceVersion)
+	f.put(kept)
+	f.reach(kept.GetResourceVersion())
 	return nil
 }
 
-// Update takes a new version of a Secret.
+// Update takes a new version of an object.
 func (f *feed) Update(object any) error { return f.Add(object) }
 
-// Delete takes a Secret away.
+// Delete takes an object away.
 func (f *feed) Delete(object any) error {
-	secret, err := f.keep(object)
+	kept, err := f.keep(object)
 	if err != nil {
 		return err
 	}
 	f.source.mu.Lock()
 	defer f.source.mu.Unlock()
-	if f.known[secret.Name] != nil {
-		f.remove(secret)
+	if f.known[kept.GetName()] != nil {
+		f.remove(kept)
 	}
-	f.reach(secret.ResourceVersion)
+	f.reach(kept.GetResourceVersion())
 	return nil
 }
 
-// Replace takes all Secrets that there are.
+// Replace takes all objects that there are.
 func (f *feed) Replace(objects []any, version string) error {
-	secrets := make(map[string]*corev1.Secret, len(objects))
+	all := make(map[string]client.Object, len(objects))
 	for _, object := range objects {
-		secret, err := f.keep(object)
+		kept, err := f.keep(object)
 		if err != nil {
 			return err
 		}
-		secrets[secret.Name] = secret
+		all[kept.GetName()] = kept
 	}
 	f.source.mu.Lock()
 	defer f.source.mu.Unlock()
 	for name, gone := range f.known {
-		if secrets[name] == nil {
+		if all[name] == nil {
 			f.remove(gone)
 		}
 	}
-	for _, secret := range secrets {
-		f.put(secret)
+	for _, kept := range all {
+		f.put(kept)
 	}
 	f.synced, f.refusals = true, 0
 	f.reach(version)
@@ -163,43 +176,43 @@ func (f *feed) Bookmark(version string) error {
 // Resync does nothing: the informer does it for all.
 func (*feed) Resync() error { return nil }
 
-// keep returns what the cache keeps of a Secret.
-func (f *feed) keep(object any) (*corev1.Secret, error) {
-	kept, err := f.source.options.Transform(object)
+// keep returns what the cache keeps of an object.
+func (f *feed) keep(object any) (client.Object, error) {
+	kept, err := f.source.kind.Transform(object)
 	if err != nil {
 		return nil, err
 	}
-	secret, ok := kept.(*corev1.Secret)
+	o, ok := kept.(client.Object)
 	if !ok {
-		return nil, fmt.Errorf("want a Secret, got %T", kept)
+		return nil, fmt.Errorf("want a %T, got %T", f.source.kind.Object, kept)
 	}
-	return secret, nil
+	return o, nil
 }
 
-// put tells that a Secret is there, unless that is known. The lock must be held, as for all that follows.
-func (f *feed) put(secret *corev1.Secret) {
-	before := f.known[secret.Name]
+// put tells that an object is there, unless that is known. The lock must be held, as for all that follows.
+func (f *feed) put(o client.Object) {
+	before := f.known[o.GetName()]
 	switch {
-	case f.ended, before != nil && before.ResourceVersion == secret.ResourceVersion:
+	case f.ended, before != nil && before.GetResourceVersion() == o.GetResourceVersion():
 		return
 	case before == nil:
-		f.source.emit(watch.Added, secret)
-	case before.UID != secret.UID:
+		f.source.emit(watch.Added, o)
+	case before.GetUID() != o.GetUID():
 		// It was deleted and made again, and only the end of that was seen. They are two events, which are counted as two: an informer may tell its
 		// handlers of one such event as of two (controllers/internal/informer).
 		f.source.emit(watch.Deleted, before)
-		f.source.emit(watch.Added, secret)
+		f.source.emit(watch.Added, o)
 	default:
-		f.source.emit(watch.Modified, secret)
+		f.source.emit(watch.Modified, o)
 	}
-	f.known[secret.Name] = secret
+	f.known[o.GetName()] = o
 }
 
-// remove tells that a Secret is gone.
-func (f *feed) remove(secret *corev1.Secret) {
+// remove tells that an object is gone.
+func (f *feed) remove(o client.Object) {
 	if !f.ended {
-		delete(f.known, secret.Name)
-		f.source.emit(watch.Deleted, secret)
+		delete(f.known, o.GetName())
+		f.source.emit(watch.Deleted, o)
 	}
 }
 
@@ -209,7 +222,7 @@ func (f *feed) reach(version string) {
 	f.source.notify()
 }
 
-// upToDate reports whether the Secrets have been read, with all that was written through a client of the cache.
+// upToDate reports whether the objects have been read, with all that was written through a client of the cache.
 func (f *feed) upToDate() bool {
 	return f.synced && (f.written == "" || atLeast(f.reached, f.written)) && f.gone()
 }
@@ -218,7 +231,7 @@ func (f *feed) upToDate() bool {
 func (f *feed) gone() bool {
 	maps.DeleteFunc(f.deleted, func(name string, uid types.UID) bool {
 		known := f.known[name]
-		return known == nil || known.UID != uid || !known.DeletionTimestamp.IsZero()
+		return known == nil || known.GetUID() != uid || !known.GetDeletionTimestamp().IsZero()
 	})
 	return len(f.deleted) == 0
 }

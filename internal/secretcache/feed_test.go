@@ -7,14 +7,15 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
 // A Secret that was deleted and made again, which only a list tells, goes and comes.
 func TestReplacedSecretGoesAndComes(t *testing.T) {
 	t.Parallel()
 	whole := func(o any) (any, error) { return o, nil }
-	s := newSource(nil, Options{Transform: whole})
-	f := &feed{source: s, namespace: "shop", known: map[string]*corev1.Secret{}, deleted: map[string]types.UID{}}
+	s := newSource(nil, "secrets", Kind{Object: &corev1.Secret{}, Transform: whole}, nil, nil)
+	f := &feed{source: s, namespace: "shop", known: map[string]client.Object{}, deleted: map[string]types.UID{}}
 	secret := func(uid types.UID, version string) any {
 		return &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "env", UID: uid, ResourceVersion: version}}
 	}

@@ -53,8 +53,12 @@ func setup(ctx context.Context, config *rest.Config) error {
 	if api, err = client.New(config, client.Options{}); err != nil {
 		return err
 	}
+	all := []string{"list", "watch", "create", "update", "patch", "delete"}
 	for name, rules := range map[string][]rbacv1.PolicyRule{
-		role: {{APIGroups: []string{""}, Resources: []string{"secrets"}, Verbs: []string{"list", "watch", "create", "update", "patch", "delete"}}},
+		role: {
+			{APIGroups: []string{""}, Resources: []string{"secrets", "pods"}, Verbs: all},
+			{APIGroups: []string{"apps"}, Resources: []string{"deployments", "replicasets"}, Verbs: all},
+		},
 		user: {{APIGroups: []string{""}, Resources: []string{"namespaces"}, Verbs: []string{"list", "watch"}}},
 	} {
 		if err := api.Create(ctx, &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: name}, Rules: rules}); err != nil {
@@ -88,13 +92,19 @@ type reader struct {
 // newReader starts a cache, which stops when the test ends.
 func newReader(t *testing.T, namespaces ...string) *reader {
 	t.Helper()
+	return newReaderOf(t, Options{Namespaces: namespaces})
+}
+
+// newReaderOf starts a cache that reads also further kinds.
+func newReaderOf(t *testing.T, o Options) *reader {
+	t.Helper()
+	o.Labels, o.Transform = labels.SelectorFromSet(wanted), cache.TransformStripManagedFields()
 	r := &reader{heard: &events{}, requests: &requests{}}
 	config := testenv.Config()
 	config.Impersonate.UserName = user
 	config.Wrap(r.requests.wrap)
-	newCache := New(Options{Labels: labels.SelectorFromSet(wanted), Transform: cache.TransformStripManagedFields(), Namespaces: namespaces})
 	var err error
-	r.Cache, err = newCache(config, cache.Options{ByObject: map[client.Object]cache.ByObject{
+	r.Cache, err = New(o)(config, cache.Options{ByObject: map[client.Object]cache.ByObject{
 		&corev1.Namespace{}: {Label: organizations(t)},
 	}})
 	if err != nil {

@@ -6,20 +6,26 @@ import (
 	"slices"
 	"sync"
 
+	"golang.org/x/sync/semaphore"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/rest"
 	toolscache "k8s.io/client-go/tools/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// source is what the informer for Secrets lists and watches instead of the API server: the Secrets of all Namespaces that are read.
+// source is what the informer for a kind lists and watches instead of the API server: the objects of all Namespaces that are read.
 type source struct {
-	api     rest.Interface
-	options Options
+	api  rest.Interface
+	kind Kind
+	// resource is what the API server calls the kind, such as secrets.
+	resource string
+	// always are the Namespaces that are read beside those that are organizations.
+	always []string
+	// begins bounds how many lists and watches begin at the same time.
+	begins *semaphore.Weighted
 	// namespaces is done when all Namespaces known at the start have been heard of.
 	namespaces toolscache.DoneChecker
 
@@ -36,11 +42,13 @@ type source struct {
 	changed chan struct{}
 }
 
-// position counts the changes of a Namespace's Secrets: those that were put into the queue, and those that the informer has seen.
+// position counts the changes of a Namespace's objects: those that were put into the queue, and those that the informer has seen.
 type position struct{ queued, seen uint64 }
 
-func newSource(api rest.Interface, o Options) *source {
-	return &source{api: api, options: o, feeds: map[string]*feed{}, positions: map[string]*position{}}
+func newSource(api rest.Interface, resource string, kind Kind, always []string, begins *semaphore.Weighted) *source {
+	return &source{
+		api: api, resource: resource, kind: kind, always: always, begins: begins, feeds: map[string]*feed{}, positions: map[string]*position{},
+	}
 }
 
 // start lets feeds begin. The function ends them all.
@@ -49,7 +57,7 @@ func (s *source) start(ctx context.Context) (stop func()) {
 	s.mu.Lock()
 	s.running = ctx
 	s.mu.Unlock()
-	for _, namespace := range s.options.Namespaces {
+	for _, namespace := range s.always {
 		s.begin(namespace)
 	}
 	return func() {
@@ -80,7 +88,7 @@ func (s *source) organizations() toolscache.ResourceEventHandler {
 	}
 }
 
-// begin reads the Secrets of a Namespace from now on.
+// begin reads the objects of a Namespace from now on.
 func (s *source) begin(namespace string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -88,43 +96,51 @@ func (s *source) begin(namespace string) {
 		return
 	}
 	ctx, cancel := context.WithCancel(s.running)
-	f := &feed{source: s, namespace: namespace, cancel: cancel, known: map[string]*corev1.Secret{}, deleted: map[string]types.UID{}}
+	f := &feed{source: s, namespace: namespace, cancel: cancel, known: map[string]client.Object{}, deleted: map[string]types.UID{}}
 	s.feeds[namespace] = f
 	s.work.Go(func() { f.run(ctx) })
 }
 
-// end stops reading the Secrets of a Namespace, and takes them out of the cache.
+// end stops reading the objects of a Namespace, and takes them out of the cache.
 func (s *source) end(namespace string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	f := s.feeds[namespace]
-	if f == nil || slices.Contains(s.options.Namespaces, namespace) {
+	if f == nil || slices.Contains(s.always, namespace) {
 		return
 	}
 	f.cancel()
-	for _, secret := range f.known {
-		f.remove(secret)
+	for _, o := range f.known {
+		f.remove(o)
 	}
 	f.ended = true
 	delete(s.feeds, namespace)
 	s.notify()
 }
 
-// reads reports whether the Secrets of a Namespace are read.
+// reads reports whether the objects of a Namespace are read.
 func (s *source) reads(namespace string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.feeds[namespace] != nil
 }
 
-// read returns the Namespaces whose Secrets are read.
+// read returns the Namespaces whose objects are read.
 func (s *source) read() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Collect(maps.Keys(s.feeds))
 }
 
-// await returns when the informer has the Secrets of a Namespace as they are now or later, with all that was written through a client of
+// listed returns the Namespaces whose objects are in a list of those of a Namespace, or of all.
+func (s *source) listed(namespace string) []string {
+	if namespace != corev1.NamespaceAll {
+		return []string{namespace}
+	}
+	return s.read()
+}
+
+// await returns when the informer has the objects of a Namespace as they are now or later, with all that was written through a client of
 // this cache, or the Namespace isn't read.
 func (s *source) await(ctx context.Context, namespace string) error {
 	var current *feed
@@ -135,7 +151,7 @@ func (s *source) await(ctx context.Context, namespace string) error {
 			return true, nil
 		}
 		if f.refusals >= patience {
-			return false, apierrors.NewServiceUnavailable("the Secrets of Namespace " + namespace + " may not be listed yet")
+			return false, apierrors.NewServiceUnavailable("the " + s.resource + " of Namespace " + namespace + " may not be listed yet")
 		}
 		if !f.upToDate() {
 			return false, nil
@@ -179,9 +195,9 @@ func (s *source) notify() {
 }
 
 // emit tells the informer of a change. The lock must be held.
-func (s *source) emit(kind watch.EventType, secret *corev1.Secret) {
-	s.queue = append(s.queue, watch.Event{Type: kind, Object: secret})
-	s.position(secret.Namespace).queued++
+func (s *source) emit(kind watch.EventType, o client.Object) {
+	s.queue = append(s.queue, watch.Event{Type: kind, Object: o})
+	s.position(o.GetNamespace()).queued++
 	s.notify()
 }
 
@@ -212,75 +228,4 @@ func (s *source) progress() toolscache.ResourceEventHandler {
 		s.notify()
 	}
 	return toolscache.ResourceEventHandlerFuncs{AddFunc: saw, UpdateFunc: func(_, object any) { saw(object) }, DeleteFunc: saw}
-}
-
-// listerWatcher is what the informer lists and watches. It is listed once, since a watch of it never fails.
-func (s *source) listerWatcher() toolscache.ListerWatcher {
-	return listedFirst{&toolscache.ListWatch{ListWithContextFunc: s.list, WatchFuncWithContext: s.watch}}
-}
-
-// listedFirst can't be watched for its initial state.
-type listedFirst struct{ *toolscache.ListWatch }
-
-// IsWatchListSemanticsUnSupported is asked by reflectors.
-func (listedFirst) IsWatchListSemanticsUnSupported() bool { return true }
-
-// list returns the Secrets of the Namespaces that are known at the start, once all have been read or may not be.
-func (s *source) list(ctx context.Context, _ metav1.ListOptions) (runtime.Object, error) {
-	select {
-	case <-s.namespaces.Done():
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-	list := &corev1.SecretList{}
-	err := s.until(ctx, func() (bool, error) {
-		for namespace, f := range s.feeds {
-			if !f.synced && (f.refusals == 0 || slices.Contains(s.options.Namespaces, namespace)) {
-				return false, nil
-			}
-		}
-		s.queue, s.positions = nil, map[string]*position{}
-		for namespace, f := range s.feeds {
-			s.position(namespace).queued = uint64(len(f.known))
-			for _, secret := range f.known {
-				list.Items = append(list.Items, *secret)
-			}
-		}
-		return true, nil
-	})
-	return list, err
-}
-
-// watch streams what changes after the list.
-func (s *source) watch(ctx context.Context, _ metav1.ListOptions) (watch.Interface, error) {
-	events := make(chan watch.Event)
-	w := watch.NewProxyWatcher(events)
-	ctx, cancel := context.WithCancel(ctx)
-	s.work.Go(func() {
-		<-w.StopChan()
-		cancel()
-	})
-	s.work.Go(func() { s.stream(ctx, events) })
-	return w, nil
-}
-
-// stream sends the queue until ctx ends.
-func (s *source) stream(ctx context.Context, events chan<- watch.Event) {
-	for {
-		var next []watch.Event
-		err := s.until(ctx, func() (bool, error) {
-			next, s.queue = s.queue, nil
-			return len(next) > 0, nil
-		})
-		if err != nil {
-			return
-		}
-		for _, event := range next {
-			select {
-			case events <- event:
-			case <-ctx.Done():
-				return
-			}
-		}
-	}
 }

@@ -59,17 +59,20 @@ func (e *events) awaitIn(t *testing.T, ns string, want ...string) {
 type requests struct {
 	mu    sync.Mutex
 	paths []string
-	// held is the Namespace whose watches bring nothing until released is closed.
+	// held is how the path ends whose watches bring nothing until released is closed.
 	held     string
 	released chan struct{}
 }
 
-// hold holds back what comes from a Namespace. The function lets it come.
-func (r *requests) hold(ns string) (release func()) {
+// hold holds back the Secrets that come from a Namespace. The function lets them come.
+func (r *requests) hold(ns string) (release func()) { return r.holdAt(secretsPath(ns)) }
+
+// holdAt holds back what comes by a path that ends so.
+func (r *requests) holdAt(path string) (release func()) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	released := make(chan struct{})
-	r.held, r.released = ns, released
+	r.held, r.released = path, released
 	return sync.OnceFunc(func() {
 		r.mu.Lock()
 		defer r.mu.Unlock()
@@ -82,7 +85,7 @@ func (r *requests) hold(ns string) (release func()) {
 func (r *requests) gate(path string) <-chan struct{} {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.held == "" || path != secretsPath(r.held) {
+	if r.held == "" || !strings.HasSuffix(path, r.held) {
 		return nil
 	}
 	return r.released

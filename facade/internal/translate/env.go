@@ -33,23 +33,22 @@ func (c *change) variables(want, have []wire.EnvVar) error {
 	data := map[string][]byte{}
 	entries := make([]ac.EnvVarApplyConfiguration, 0, len(want))
 	for _, variable := range want {
-		if slices.Contains(have, variable) && !c.owns(variable.Name) {
-			continue // It is as Git or kubectl has it, and theirs it stays.
-		}
-		if err := c.others.replace(envPath(variable.Name)); err != nil {
+		entry, value, err := c.variable(variable, slices.Contains(have, variable), name)
+		if err != nil {
 			return err
 		}
-		if !slices.Contains(have, variable) { // What was accepted before stays.
-			if err := checkPort(variable); err != nil {
-				return err
-			}
+		if entry != nil {
+			entries = append(entries, *entry)
 		}
-		ref := ac.KeyRef().WithName(name).WithKey(variable.Name)
-		entries = append(entries, *ac.EnvVar().WithName(variable.Name).WithValueFrom(ac.EnvVarSource().WithSecretKeyRef(ref)))
-		data[variable.Name] = []byte(variable.Value)
+		if value != nil {
+			data[variable.Name] = []byte(*value)
+		}
 	}
 	if len(entries) == 0 && !c.ownsAny() && !c.others.takes() {
 		return nil // Only the order of somebody else's variables differs.
+	}
+	if err := c.checkKept(data); err != nil {
+		return err
 	}
 	c.changed = true
 	c.spec().Env = entries
@@ -57,6 +56,31 @@ func (c *change) variables(want, have []wire.EnvVar) error {
 		c.plan.Secrets = append(c.plan.Secrets, newSecret(c.observed.App, name, v1alpha1.SecretEnv, corev1.SecretTypeOpaque, data))
 	}
 	return nil
+}
+
+// variable returns what the facade sets of a variable, or nil if that is nothing, and the value of it to put into the Secret secret, or nil. same says
+// that the client sends it as it was read.
+func (c *change) variable(variable wire.EnvVar, same bool, secret string) (*ac.EnvVarApplyConfiguration, *string, error) {
+	if same && !c.owns(variable.Name) {
+		return nil, nil, nil // It is as Git or kubectl has it, and theirs it stays.
+	}
+	if same && c.observed.ValuesHidden {
+		value, known := c.current(variable.Name)
+		if !known { // Its Secret may be on its way to the cache: the variable goes on naming it, so that the value isn't lost.
+			return c.entry(variable.Name), nil, nil
+		}
+		variable.Value = value
+	}
+	if err := c.others.replace(envPath(variable.Name)); err != nil {
+		return nil, nil, err
+	}
+	if !same { // What was accepted before stays.
+		if err := checkPort(variable); err != nil {
+			return nil, nil, err
+		}
+	}
+	ref := ac.KeyRef().WithName(secret).WithKey(variable.Name)
+	return ac.EnvVar().WithName(variable.Name).WithValueFrom(ac.EnvVarSource().WithSecretKeyRef(ref)), &variable.Value, nil
 }
 
 // refuseRemoval is the 409 about a variable that is to go and is somebody else's.
@@ -74,8 +98,40 @@ func (c *change) refuseRemoval(want, have []wire.EnvVar) error {
 }
 
 // owns tells whether a variable is one that the facade set.
-func (c *change) owns(name string) bool {
-	return c.desired.Spec != nil && slices.ContainsFunc(c.desired.Spec.Env, func(e ac.EnvVarApplyConfiguration) bool { return e.Name != nil && *e.Name == name })
+func (c *change) owns(name string) bool { return c.entry(name) != nil }
+
+// entry returns what the facade set of a variable, or nil.
+func (c *change) entry(name string) *ac.EnvVarApplyConfiguration {
+	if c.desired.Spec == nil {
+		return nil
+	}
+	at := slices.IndexFunc(c.desired.Spec.Env, func(e ac.EnvVarApplyConfiguration) bool { return e.Name != nil && *e.Name == name })
+	if at < 0 {
+		return nil
+	}
+	return &c.desired.Spec.Env[at]
+}
+
+// current returns the value that a variable has, also if the caller may not see it, and whether the facade knows it.
+func (c *change) current(name string) (value string, known bool) {
+	env := c.observed.App.Spec.Env
+	at := slices.IndexFunc(env, func(v v1alpha1.EnvVar) bool { return v.Name == name })
+	if at < 0 {
+		return "", false
+	}
+	return knownValue(c.observed, &env[at])
+}
+
+// checkKept is the 400 about an environment that is too large with the values that it keeps. Of a body that has all values, this is known already.
+func (c *change) checkKept(data map[string][]byte) error {
+	if !c.observed.ValuesHidden {
+		return nil
+	}
+	total := 0
+	for name, value := range data {
+		total += len(name) + len(value)
+	}
+	return wire.CheckEnvSize(total)
 }
 
 // ownsAny tells whether there is a variable that the facade set.
@@ -100,6 +156,10 @@ func checkPort(variable wire.EnvVar) error {
 func (c *change) port(want, have []wire.EnvVar) error {
 	value := ""
 	if c.owns(envport.Variable) {
+		kept := wire.EnvVar{Name: envport.Variable}
+		if c.observed.ValuesHidden && slices.Contains(want, kept) && slices.Contains(have, kept) {
+			return nil // The variable keeps its value, and the App its port.
+		}
 		value = valueIn(want, envport.Variable)
 	}
 	number, _ := envport.Parse(value)

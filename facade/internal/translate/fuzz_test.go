@@ -73,6 +73,12 @@ func FuzzRoundTrip(f *testing.F) {
 		if err != nil || !again.Empty() {
 			t.Errorf("writing the same again: got %v and %+v, want nothing to do", err, again)
 		}
+		observed.ValuesHidden = true
+		body.Env = new(ToWire(platform, observed).Env)
+		again, err = Change(platform, observed, body, false, fresh)
+		if err != nil || !again.Empty() {
+			t.Errorf("writing what is read without values: got %v and %+v, want nothing to do", err, again)
+		}
 	})
 }
 

@@ -31,6 +31,9 @@ func SizeOfDomain(platform Platform, o Observed) int {
 
 // sizeOfValue is how many bytes a variable's value, as valueOf returns it, has in an answer.
 func sizeOfValue(o Observed, variable *v1alpha1.EnvVar) int {
+	if o.ValuesHidden {
+		return 0
+	}
 	if variable.Value != nil {
 		return encodedSize(*variable.Value)
 	}

@@ -45,6 +45,9 @@ type Observed struct {
 	Keys     []*corev1.Secret
 	// ExternalID is the organization's; empty until it has one.
 	ExternalID string
+	// ValuesHidden says that the caller has no right to the values of the App's variables: they are shown as empty, and a variable that comes back
+	// empty in a change keeps the value that it has.
+	ValuesHidden bool
 }
 
 // ToWire is the app as clients read it.
@@ -136,19 +139,30 @@ func envOf(o Observed) []wire.EnvVar {
 }
 
 // valueOf is the value of a variable as clients see it: a literal, or what a REST client gave. What the App takes from elsewhere, by Git's or
-// kubectl's word, the facade doesn't know and shows as empty.
+// kubectl's word, the facade doesn't know and shows as empty. So are all values if they are hidden.
 func valueOf(o Observed, variable *v1alpha1.EnvVar) string {
+	if o.ValuesHidden {
+		return ""
+	}
+	value, _ := knownValue(o, variable)
+	return value
+}
+
+// knownValue returns the value of a variable, hidden or not, and whether the facade knows it.
+func knownValue(o Observed, variable *v1alpha1.EnvVar) (value string, known bool) {
 	if variable.Value != nil {
-		return *variable.Value
+		return *variable.Value, true
 	}
 	ref := secretRef(variable)
 	if ref == nil {
-		return ""
+		return "", false
 	}
-	if secret := o.secret(ref.Name, v1alpha1.SecretEnv); secret != nil {
-		return string(secret.Data[ref.Key])
+	secret := o.secret(ref.Name, v1alpha1.SecretEnv)
+	if secret == nil {
+		return "", false
 	}
-	return ""
+	found, known := secret.Data[ref.Key]
+	return string(found), known
 }
 
 func secretRef(variable *v1alpha1.EnvVar) *v1alpha1.KeyRef {

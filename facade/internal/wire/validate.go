@@ -41,6 +41,7 @@ const (
 	messageLocation = "Enter an image reference, [https://][HOST[:PORT]/]REPOSITORY[:TAG][@DIGEST], with the repository in lower case. " +
 		"http:// is also accepted and means the same; leave out any other scheme."
 	messageRoleName = "A role name is the ARN of an AWS IAM role, such as arn:aws:iam::123456789012:role/shop-pull, or a user name without a colon."
+	messageEnvSize  = "All variables together have at most 1000 KiB."
 	messageEmail    = "Enter a valid email address, such as support@example.com or Support <support@example.com>."
 )
 
@@ -115,6 +116,14 @@ func validateEnv(errors apierr.Fields, env []EnvVar) {
 		seen[variable.Name] = true
 	}
 	if total > maxEnvTotal {
-		errors.Add(FieldEnv, "All variables together have at most 1000 KiB.")
+		errors.Add(FieldEnv, messageEnvSize)
 	}
+}
+
+// CheckEnvSize returns the 400 about an environment whose names and values together have more bytes than an App can take.
+func CheckEnvSize(size int) error {
+	if size > maxEnvTotal {
+		return apierr.Field(FieldEnv, messageEnvSize)
+	}
+	return nil
 }

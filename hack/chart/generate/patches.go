@@ -64,6 +64,11 @@ var patches = []patch{
 	},
 	{kind: "ServiceAccount", name: "berth-operator", path: "metadata", add: with(".Values.operator.serviceAccount.annotations", "annotations")},
 	{kind: "ServiceAccount", name: "berth-facade", path: "metadata", add: with(".Values.facade.serviceAccount.annotations", "annotations")},
+	{
+		kind: "ClusterRole", name: "berth-contributor", path: "rules", add: []string{
+			`{{- if .Values.contributorsSeeValues }}`, `- apiGroups:`, `  - berth.dev`, `  resources:`, `  - apps/env`, `  verbs:`, `  - get`, `{{- end }}`,
+		},
+	},
 	{kind: "ServiceMonitor", path: "metadata.labels", add: with(".Values.metrics.labels", "")},
 	{kind: "PrometheusRule", path: "metadata.labels", add: with(".Values.metrics.labels", "")},
 	{

@@ -100,6 +100,11 @@ var table = []value{
 			"otherwise. See docs/domain.md.",
 	},
 	{
+		path: "contributorsSeeValues", schema: boolean, preset: false,
+		doc: "Whether contributors of all organizations see the values of Apps' variables by the REST API, and not only their names. It adds a right to the " +
+			"ClusterRole berth-contributor. See docs/keys.md.",
+	},
+	{
 		path: "hostHold", schema: duration, setting: "HOST_HOLD",
 		doc: "How long a host that an App or Domain releases is held for its organization: a duration in hours, such as 168h. A host takes its count of " +
 			"new certificates with it, so hold hosts for 24h at least. 0s frees them at once.",
