@@ -6,14 +6,19 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/berth-dev/berth/facade/apikey"
 	"github.com/berth-dev/berth/facade/internal/auth"
 	"github.com/berth-dev/berth/facade/internal/profile"
 	"github.com/berth-dev/berth/facade/internal/signin"
 	"github.com/berth-dev/berth/facade/internal/store"
+	"github.com/berth-dev/berth/facade/internal/translate"
 )
 
 // SignIn says how people sign in to see to their API keys. The zero value has nobody sign in.
 type SignIn = signin.Options
+
+// KeyLimits bound the API keys that work at the same time.
+type KeyLimits = apikey.Limits
 
 // GroupMap are the groups of Berth's that groups of the identity provider stand for.
 type GroupMap = signin.GroupMap
@@ -35,6 +40,13 @@ func newPages(options SignIn, keys *store.Store, reviews *auth.Reviews, limits L
 		return nil, fmt.Errorf("have people sign in: %w", err)
 	}
 	return profile.New(pages), nil
+}
+
+// forStore are the options of the store.
+func (o Options) forStore(platform translate.Platform) store.Options {
+	return store.Options{
+		Config: o.Config, Namespace: o.Namespace, Platform: platform, KeyLimits: o.KeyLimits, VerifyDomains: o.Hosts.Verify, Log: o.Log,
+	}
 }
 
 // reviewer asks about people what is asked about the holders of keys for a call.

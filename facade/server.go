@@ -74,6 +74,8 @@ type Options struct {
 	// TrustedProxies are the networks of proxies whose word for a client's address (X-Forwarded-For) counts, and for the trace that a request is part
 	// of (traceparent); none if empty.
 	TrustedProxies []netip.Prefix
+	// KeyLimits bound the API keys that people make on the profile page.
+	KeyLimits KeyLimits
 	// Limits bound how often this server lets requests through.
 	Limits Limits
 	// Edge bounds what this server spends on clients before it knows who they are.
@@ -208,9 +210,7 @@ func New(ctx context.Context, options Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := store.New(ctx, store.Options{
-		Config: options.Config, Namespace: options.Namespace, Platform: platform, VerifyDomains: options.Hosts.Verify, Log: options.Log,
-	})
+	s, err := store.New(ctx, options.forStore(platform))
 	if err != nil {
 		return nil, err
 	}

@@ -101,6 +101,38 @@ func TestRotate(t *testing.T) {
 	}
 }
 
+// TestKeyLimits says that a key beyond the limits takes a flag.
+func TestKeyLimits(t *testing.T) {
+	found(t, "limited")
+	found(t, "wide")
+	create := func(want string, args ...string) {
+		t.Helper()
+		_, _, err := berthctl(t, append([]string{"apikey", "create", "--org", "limited", "--expires", "1h"}, args...)...)
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("apikey create %v: got %v, want %q", args, err, want)
+		}
+	}
+	const owner, organization = "--max-keys-per-owner", "--max-keys-per-organization"
+	create("", "--owner", "lea@example.com")
+	create("the owner has the maximum of 1 API keys; revoke one that is not needed, or raise "+owner, "--owner", "LEA@example.com", owner, "1")
+	create("", "--owner", "leo@example.com", owner, "1")
+	create("", owner, "1") // Nobody's.
+	create("", owner, "1")
+	create("organization limited has the maximum of 4 API keys; revoke one that is not needed, or raise "+organization, "--org", "wide", organization, "4")
+	create("", organization, "0")
+	create("must not be negative", owner, "-1")
+	for range 25 {
+		key, _, err := apikey.New(apikey.Spec{Owner: "lea@example.com", Role: apikey.RoleManager, Organizations: []string{"wide"}, Expires: time.Now()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cluster.Create(t.Context(), key.Secret("berth-system")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	create("", "--owner", "lea@example.com") // Those have ended.
+}
+
 func TestParseExpiry(t *testing.T) {
 	now := time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC)
 	cases := map[string]struct {

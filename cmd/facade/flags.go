@@ -29,6 +29,7 @@ type flags struct {
 	signIn                       signInFlags
 	proxies                      networks
 	limits                       facade.Limits
+	keys                         facade.KeyLimits
 	edge                         facade.Edge
 	hstsMaxAge                   time.Duration
 	version                      bool
@@ -64,6 +65,7 @@ func parse(args []string) (*flags, error) {
 	set.Var(&f.proxies, "trusted-proxy", "a network (10.1.0.0/16) of proxies whose X-Forwarded-For and traceparent count; repeat it, or use commas, for several")
 	set.BoolVar(&f.version, "version", false, "print the version and end")
 	registerLimits(set, &f.limits)
+	registerKeys(set, &f.keys)
 	registerEdge(set, &f.edge)
 	registerHSTS(set, &f.hstsMaxAge)
 	f.hosts.register(set)
@@ -92,14 +94,14 @@ func parse(args []string) (*flags, error) {
 	if f.limits.FailedLogins < 0 || f.limits.KeyRate < 0 || f.limits.KeyBurst < 0 {
 		return nil, errors.New("a limit is a number from 0 on")
 	}
-	return f, checkEdge(f.edge)
+	return f, errors.Join(checkKeys(f.keys), checkEdge(f.edge))
 }
 
 // options are what the flags say; the files that they name are read.
 func (f *flags) options() (facade.Options, error) {
 	options := facade.Options{
 		Namespace: f.namespace, BaseDomain: f.baseDomain, DrainDelay: f.drainDelay, TrustedProxies: f.proxies, Limits: f.limits, Edge: f.edge,
-		PublicURL: f.signIn.publicURL, HSTSMaxAge: f.hstsMaxAge,
+		KeyLimits: f.keys, PublicURL: f.signIn.publicURL, HSTSMaxAge: f.hstsMaxAge,
 	}
 	var err error
 	if options.Mail, err = f.mail.options(); err != nil {

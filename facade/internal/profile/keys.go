@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/berth-dev/berth/facade/apikey"
 	"github.com/berth-dev/berth/facade/internal/apierr"
@@ -74,7 +73,7 @@ func (p *Pages) create(c *gin.Context, session signin.Session) error {
 	}
 	mw.Made(c, organization, key.ID)
 	if err := p.options.Store.CreateKey(c.Request.Context(), key); err != nil {
-		return shownAlready(err)
+		return refusal(err)
 	}
 	p.showTo(c, session, http.StatusCreated, pageMade, "Your new key", p.madeView(key, token))
 	return nil
@@ -163,7 +162,7 @@ func (p *Pages) rotate(c *gin.Context, session signin.Session) error {
 	old.Account = session.Person.Account // Of a key that names none, whoever is the owner now stays it.
 	key, token, err := p.options.Store.RotateKey(ctx, old, id, overlap)
 	if err != nil {
-		return shownAlready(err)
+		return refusal(err)
 	}
 	view := p.madeView(key, token)
 	if now, err := p.options.Store.KeyByID(old.ID); err == nil {
@@ -249,14 +248,6 @@ func home(key apikey.Key) string {
 		organization = key.Organizations[0]
 	}
 	return Root + "/?organization=" + url.QueryEscape(organization)
-}
-
-// shownAlready turns the error about a key that is there into one that says so to a person.
-func shownAlready(err error) error {
-	if apierrors.IsAlreadyExists(err) {
-		return errShown()
-	}
-	return err
 }
 
 func errShown() error {

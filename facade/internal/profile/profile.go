@@ -40,7 +40,9 @@ type Store interface {
 	KeysOfOwner(owner string) []apikey.Key
 	// KeyByID returns the key with this id, or the 404.
 	KeyByID(id string) (apikey.Key, error)
-	// CreateKey writes a key; apierrors.IsAlreadyExists tells whether there is one with its id.
+	// CheckKey returns an *apikey.LimitError if a key exceeds the limits of its owner or of an organization.
+	CheckKey(key apikey.Key) error
+	// CreateKey writes a key; apierrors.IsAlreadyExists tells whether there is one with its id, *apikey.LimitError that there are too many.
 	CreateKey(ctx context.Context, key apikey.Key) error
 	// RevokeKey deletes a key.
 	RevokeKey(ctx context.Context, key apikey.Key) error

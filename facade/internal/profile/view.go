@@ -47,6 +47,8 @@ type organizationView struct {
 	// Roles are those that the person may give to a new key; none if they may make no key.
 	Roles    []apikey.Role
 	Expiries []choice
+	// Full says why there is no room for another key, and what to do; empty if there is.
+	Full string
 	// Form is what the form carries that makes a key.
 	Form string
 	// Open shows that form at once.
@@ -95,6 +97,9 @@ func (p *Pages) organizationView(ctx context.Context, r *rights, name string) (o
 	}
 	if view.Roles, err = r.grantable(ctx, name); err != nil {
 		return view, err
+	}
+	if len(view.Roles) > 0 {
+		view.Full = p.full(r.person, name)
 	}
 	mayListApps, err := r.mayListApps(ctx, name)
 	if err != nil {

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"slices"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -40,17 +39,6 @@ func (s *Store) KeysOfOwner(owner string) []apikey.Key {
 	return s.keys.that(func(key apikey.Key) bool { return apikey.SameOwner(key.Owner, owner) })
 }
 
-// CreateKey writes a key that apikey.New has made. apierrors.IsAlreadyExists tells whether the error says that there is one with its id. As the
-// other methods that write keys, it writes as the facade itself, whoever acts in ctx: that they may is for the caller to have asked.
-func (s *Store) CreateKey(ctx context.Context, key apikey.Key) error {
-	secret := key.Secret(s.namespace)
-	if err := s.own.Create(ctx, secret); err != nil {
-		return withoutValues(err)
-	}
-	s.awaitKey(ctx, key.ID, func(_ apikey.Key, found bool) bool { return found })
-	return nil
-}
-
 // RevokeKey deletes this key, and none that has its id later. One that is gone is no error.
 func (s *Store) RevokeKey(ctx context.Context, key apikey.Key) error {
 	err := s.own.Delete(ctx, s.secretOf(key), client.Preconditions{UID: &key.UID})
@@ -59,20 +47,6 @@ func (s *Store) RevokeKey(ctx context.Context, key apikey.Key) error {
 	}
 	s.awaitKey(ctx, key.ID, func(now apikey.Key, found bool) bool { return !found || now.UID != key.UID })
 	return nil
-}
-
-// RotateKey makes a key that replaces this one, with the id that is given or a new random one if that is empty, and returns it with its token.
-// The one that is replaced stops working after overlap, which is at once for zero; one that expires earlier still does. If it can't be told to
-// stop, there is no new key. apierrors.IsAlreadyExists is as with CreateKey.
-func (s *Store) RotateKey(ctx context.Context, old apikey.Key, id string, overlap time.Duration) (apikey.Key, string, error) {
-	now := s.now()
-	key, token, err := apikey.Rotate(ctx, s.own, s.namespace, old, id, now, now.Add(overlap))
-	if err != nil {
-		return apikey.Key{}, "", withoutValues(err)
-	}
-	s.awaitKey(ctx, key.ID, func(_ apikey.Key, found bool) bool { return found })
-	s.awaitKey(ctx, old.ID, func(now apikey.Key, found bool) bool { return !found || !now.Retires.IsZero() })
-	return key, token, nil
 }
 
 // secretOf is the name of a key's Secret.

@@ -24,6 +24,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/facade/apikey"
 	"github.com/berth-dev/berth/facade/internal/auth"
 	"github.com/berth-dev/berth/facade/internal/translate"
 	"github.com/berth-dev/berth/internal/secretcache"
@@ -39,6 +40,8 @@ type Options struct {
 	Namespace string
 	// Platform is what holds for every app. The Store knows the Namespaces for it.
 	Platform translate.Platform
+	// KeyLimits bound the API keys that people make.
+	KeyLimits apikey.Limits
 	// VerifyDomains says that hosts require a proof of ownership, unless an Organization says otherwise.
 	VerifyDomains bool
 	// Log is told what goes wrong behind the requests' backs.
@@ -56,6 +59,7 @@ type Store struct {
 	own           client.Client
 	uses          uses
 	keys          keyIndex
+	keyLimits     apikey.Limits
 	ended         endedSessions
 	budget        budget
 	namespace     string
@@ -85,6 +89,7 @@ func New(ctx context.Context, options Options) (*Store, error) {
 		own:           own,
 		uses:          newUses(options.Log),
 		keys:          keyIndex{namespace: options.Namespace},
+		keyLimits:     options.KeyLimits,
 		ended:         endedSessions{namespace: options.Namespace},
 		namespace:     options.Namespace,
 		platform:      options.Platform,
@@ -212,7 +217,7 @@ func (s *Store) Start(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	noting.Go(func() { s.noteUses(ctx) })
-	noting.Go(func() { s.forgetEnded(ctx) })
+	noting.Go(func() { s.collect(ctx) })
 	return s.cache.Start(ctx)
 }
 

@@ -160,6 +160,14 @@ var table = []value{
 	},
 	{path: "limits.keyRate", schema: number, setting: "KEY_RATE", doc: "How many requests a second an API key may make in the long run."},
 	{path: "limits.keyBurst", schema: count, setting: "KEY_BURST", doc: "How many requests an API key may make at once."},
+	{
+		path: "limits.keysPerOwner", schema: count, setting: "MAX_KEYS_PER_OWNER",
+		doc: "How many API keys that work a person may have, to be made on the profile page. 0: any number.",
+	},
+	{
+		path: "limits.keysPerOrganization", schema: count, setting: "MAX_KEYS_PER_ORGANIZATION",
+		doc: "How many API keys that work an organization may have, to be made on the profile page. 0: any number.",
+	},
 	{path: "limits.connections", schema: count, setting: "MAX_CONNECTIONS", doc: "How many connections to the facade may be open."},
 	{
 		path: "limits.connectionsPerAddress", schema: count, setting: "MAX_CONNECTIONS_PER_ADDRESS",
