@@ -33,24 +33,24 @@ func withKeyLimits(t *testing.T, limits KeyLimits) *Server {
 func TestProfileKeyLimits(t *testing.T) {
 	server := withKeyLimits(t, KeyLimits{PerOwner: 2, PerOrganization: 4})
 	org, _ := organization(t) // With a key of ann@example.com.
-	mia := visit(t, "mia@example.com", group(org, "manager"))
+	lou := visit(t, "lou@example.com", group(org, "manager"))
 	const keys = "/profile/keys"
 	newKey := wish(org, "contributor")
-	form := plus(newKey, "form", mia.form(t, "/profile/"))
-	first, _ := mia.send(t, http.MethodPost, keys, form, nil).want(t, http.StatusCreated).key(t)
-	second, _ := mia.post(t, "/profile/", keys, newKey).want(t, http.StatusCreated).key(t)
-	refused := mia.post(t, "/profile/", keys, newKey).want(t, http.StatusForbidden)
+	form := plus(newKey, "form", lou.form(t, "/profile/"))
+	first, _ := lou.send(t, http.MethodPost, keys, form, nil).want(t, http.StatusCreated).key(t)
+	second, _ := lou.post(t, "/profile/", keys, newKey).want(t, http.StatusCreated).key(t)
+	refused := lou.post(t, "/profile/", keys, newKey).want(t, http.StatusForbidden)
 	refused.mustSay(t, "You have 2 API keys that work, which is the maximum. Revoke one that you do not need, then make the key.")
-	list := mia.get(t, "/profile/")
+	list := lou.get(t, "/profile/")
 	list.mustSay(t, "You have 2 API keys that work")
 	if strings.Contains(list.text, "Make the key") {
 		t.Error("the page has a form that cannot make a key")
 	}
-	mia.send(t, http.MethodPost, keys, form, nil).want(t, http.StatusConflict).mustSay(t, "shown again")
+	lou.send(t, http.MethodPost, keys, form, nil).want(t, http.StatusConflict).mustSay(t, "shown again")
 
 	rotate := func(id, overlap string, want int) page {
 		path := keys + "/" + id + "/rotate"
-		return mia.post(t, path, path, url.Values{"overlap": {overlap}}).want(t, want)
+		return lou.post(t, path, path, url.Values{"overlap": {overlap}}).want(t, want)
 	}
 	second, _ = rotate(second, "1d", http.StatusCreated).key(t)
 	second, _ = rotate(second, "1d", http.StatusCreated).key(t)
@@ -59,7 +59,7 @@ func TestProfileKeyLimits(t *testing.T) {
 		second, _ = rotate(second, "now", http.StatusCreated).key(t)
 	}
 	ended := 0
-	for _, key := range server.store.KeysOfOwner("mia@example.com") {
+	for _, key := range server.store.KeysOfOwner("lou@example.com") {
 		if key.Expired(time.Now()) {
 			ended++
 		}
@@ -68,15 +68,55 @@ func TestProfileKeyLimits(t *testing.T) {
 		t.Errorf("5 rotations left %d keys that have ended, want the 2 that ended last", ended)
 	}
 
-	ben := visit(t, "ben@example.com", group(org, "contributor"))
-	ben.post(t, "/profile/", keys, newKey).want(t, http.StatusCreated)
-	eve := visit(t, "eve@example.com", group(org, "contributor"))
+	lex := visit(t, "lex@example.com", group(org, "contributor"))
+	lex.post(t, "/profile/", keys, newKey).want(t, http.StatusCreated)
+	liv := visit(t, "liv@example.com", group(org, "contributor"))
 	spawn(t, apikey.Spec{Role: apikey.RoleContributor, Organizations: []string{"other", org}, Expires: time.Now().Add(-time.Hour)}) // It has ended.
-	eve.post(t, "/profile/", keys, newKey).want(t, http.StatusForbidden).
+	liv.post(t, "/profile/", keys, newKey).want(t, http.StatusForbidden).
 		mustSay(t, "The organization "+org+" has 4 API keys that work, which is the maximum. Ask a manager of the organization to revoke one")
 	path := keys + "/" + first + "/revoke"
-	mia.post(t, path, path, nil).want(t, http.StatusSeeOther)
-	eve.post(t, "/profile/", keys, newKey).want(t, http.StatusCreated)
+	lou.post(t, path, path, nil).want(t, http.StatusSeeOther)
+	liv.post(t, "/profile/", keys, newKey).want(t, http.StatusCreated)
+}
+
+// TestProfileKeyLife says that people make and rotate keys to none that lives longer than the platform lets it.
+func TestProfileKeyLife(t *testing.T) {
+	withKeyLimits(t, KeyLimits{Life: 45 * 24 * time.Hour})
+	org, _ := organization(t)
+	lia := visit(t, "lia@example.com", group(org, "manager"))
+	list := lia.get(t, "/profile/").text
+	for option, want := range map[string]bool{
+		`<option value="30d">in 30 days<`: true, `<option value="1080h0m0s" selected>in 45 days<`: true, `"90d"`: false, `"365d"`: false, `"never"`: false,
+	} {
+		if strings.Contains(list, option) != want {
+			t.Errorf("the form has %s: want %t", option, want)
+		}
+	}
+	make := func(expiry string, want int) page {
+		return lia.post(t, "/profile/", "/profile/keys", plus(wish(org, "contributor"), "expiry", expiry)).want(t, want)
+	}
+	for _, expiry := range []string{"90d", "365d", "never", "1080h", "", "-1h"} {
+		make(expiry, http.StatusBadRequest)
+	}
+	make("30d", http.StatusCreated)
+	ends := func(id string) time.Duration {
+		key, err := suite.server.store.KeyByID(id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return time.Until(key.End()).Round(time.Hour)
+	}
+	id, _ := make("1080h0m0s", http.StatusCreated).key(t)
+	lasting := spawn(t, apikey.Spec{Owner: "lia@example.com", Role: apikey.RoleContributor, Organizations: []string{org}})
+	path := "/profile/keys/" + lasting + "/rotate"
+	lia.get(t, path).mustSay(t, "but that it expires in 45 days, which is the longest possible here")
+	successor, _ := lia.post(t, path, path, url.Values{"overlap": {"1d"}}).want(t, http.StatusCreated).key(t)
+	for what, id := range map[string]string{"longest": id, "successor of a lasting one": successor} {
+		eventually(t, "the first server knows the key", func() bool { _, err := suite.server.store.KeyByID(id); return err == nil })
+		if got := ends(id); got != 45*24*time.Hour {
+			t.Errorf("the key that is the %s ends in %s, want 45 days", what, got)
+		}
+	}
 }
 
 // TestKeyLimitsRace says that the limits hold though two servers make keys at the same time.
@@ -88,7 +128,8 @@ func TestKeyLimitsRace(t *testing.T) {
 	var all sync.WaitGroup
 	for _, server := range []*Server{one, two, one, two, one, two, one, two, one, two} {
 		all.Go(func() {
-			key, _, err := apikey.New(apikey.Spec{Owner: "race@example.com", Role: apikey.RoleContributor, Organizations: []string{org}})
+			spec := apikey.Spec{Owner: "race@example.com", Role: apikey.RoleContributor, Organizations: []string{org}, Expires: time.Now().Add(time.Hour)}
+			key, _, err := apikey.New(spec)
 			if err != nil {
 				t.Error(err)
 				return

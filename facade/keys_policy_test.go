@@ -1,6 +1,7 @@
 package facade
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -87,6 +88,16 @@ func TestFacadeKeys(t *testing.T) {
 			secret.Immutable = nil
 			return c.Create(t.Context(), secret)
 		}},
+		{"make one that does not end", false, func() error { return c.Create(t.Context(), ending(t, time.Time{})) }},
+		{"make one that lives for a year", true, func() error { return c.Create(t.Context(), ending(t, now.Add(apikey.DefaultMaxLife))) }},
+		{"make one that lives longer", false, func() error { return c.Create(t.Context(), ending(t, now.Add(apikey.DefaultMaxLife+2*time.Hour))) }},
+		{"make one whose end is no time", false, func() error {
+			secret := ending(t, now.Add(time.Hour))
+			secret.Annotations["berth.dev/expires-at"] = "never"
+			return c.Create(t.Context(), secret)
+		}},
+		{"let it expire later", false, func() error { return patch(key, annotate("berth.dev/expires-at", "2099-01-01T00:00:00Z")) }},
+		{"let it not expire", false, func() error { return patch(key, `{"metadata":{"annotations":{"berth.dev/expires-at":null}}}`) }},
 		{"make one under another name", false, func() error {
 			secret := fresh(t, apikey.RoleManager).Secret(systemSpace)
 			secret.Name = "key-" + secret.Name
@@ -134,10 +145,66 @@ func TestFacadeKeys(t *testing.T) {
 	}
 }
 
+// ending is the Secret of a key that isn't written and expires at a time; zero for never.
+func ending(t *testing.T, at time.Time) *corev1.Secret {
+	t.Helper()
+	key, _, err := apikey.New(apikey.Spec{Role: apikey.RoleManager, Organizations: []string{"some-organization"}, Expires: at})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key.Secret(systemSpace)
+}
+
+// TestFacadeKeyLife says that the Namespace's annotation decides how long the keys live that the facade makes.
+func TestFacadeKeyLife(t *testing.T) {
+	c := asFacade(t)
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: systemSpace}}
+	say := func(life string) {
+		t.Helper()
+		patch := `{"metadata":{"annotations":{"berth.dev/max-key-life":` + life + `}}}`
+		if err := suite.cluster.Patch(t.Context(), namespace.DeepCopy(), client.RawPatch(types.MergePatchType, []byte(patch))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Cleanup(func() {
+		patch := client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"annotations":{"berth.dev/max-key-life":null}}}`))
+		if err := suite.cluster.Patch(context.WithoutCancel(t.Context()), namespace, patch); err != nil {
+			t.Error(err)
+		}
+	})
+	try := func(life time.Duration) error {
+		at := time.Time{}
+		if life > 0 {
+			at = time.Now().Add(life)
+		}
+		return c.Create(t.Context(), ending(t, at), client.DryRunAll)
+	}
+	const month = 30 * 24 * time.Hour
+	cases := map[string]struct {
+		annotation string
+		life       time.Duration
+		allowed    bool
+	}{
+		"Within":   {`"720h"`, month, true},
+		"Beyond":   {`"720h"`, month + 2*time.Hour, false},
+		"Never":    {`"720h"`, 0, false},
+		"Any":      {`"0"`, 0, true},
+		"AnyZero":  {`"0s"`, 20 * apikey.DefaultMaxLife, true},
+		"Nonsense": {`"a year"`, time.Hour, false},
+		"Default":  {`null`, apikey.DefaultMaxLife, true},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			say(tc.annotation)
+			eventually(t, "the policy knows the annotation", func() bool { return (try(tc.life) == nil) == tc.allowed })
+		})
+	}
+}
+
 // fresh is a key that isn't written.
 func fresh(t *testing.T, role apikey.Role) apikey.Key {
 	t.Helper()
-	spec := apikey.Spec{Role: role}
+	spec := apikey.Spec{Role: role, Expires: time.Now().Add(30 * 24 * time.Hour)}
 	if role != apikey.RoleHost {
 		spec.Organizations = []string{"some-organization"}
 	}

@@ -137,8 +137,8 @@ func TestLastUse(t *testing.T) {
 func TestManageKeys(t *testing.T) {
 	org, _ := organization(t)
 	keys := suite.server.store
-	owner := org + "@example.com"
-	first, _ := newKeyOf(t, apikey.Spec{Owner: owner, Role: apikey.RoleContributor, Organizations: []string{org}, Description: "the first"})
+	owner, end := org+"@example.com", time.Now().Add(time.Hour)
+	first, _ := newKeyOf(t, apikey.Spec{Owner: owner, Role: apikey.RoleContributor, Organizations: []string{org}, Description: "the first", Expires: end})
 	elsewhere, _ := newKeyOf(t, apikey.Spec{Owner: owner, Role: apikey.RoleContributor, Organizations: []string{"no-" + org}})
 	newKeyOf(t, apikey.Spec{Role: apikey.RoleContributor, Organizations: []string{"no-" + org}})
 	again := first

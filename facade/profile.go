@@ -3,7 +3,6 @@ package facade
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"time"
 
 	"github.com/berth-dev/berth/facade/apikey"
@@ -24,14 +23,17 @@ type KeyLimits = apikey.Limits
 type GroupMap = signin.GroupMap
 
 // newPages makes the pages on which people see to their API keys.
-func newPages(options SignIn, keys *store.Store, reviews *auth.Reviews, limits Limits, log *slog.Logger) (*profile.Pages, error) {
-	ofAPI := limits.forAuth()
-	pages := profile.Options{Store: keys, Reviewer: reviewer{reviews}, SignIns: ofAPI.Failures, Writes: ofAPI.Keys, Now: time.Now}
+func newPages(server Options, keys *store.Store, reviews *auth.Reviews) (*profile.Pages, error) {
+	ofAPI := server.Limits.forAuth()
+	pages := profile.Options{
+		Store: keys, Reviewer: reviewer{reviews}, SignIns: ofAPI.Failures, Writes: ofAPI.Keys, MaxLife: server.KeyLimits.Life, Now: time.Now,
+	}
+	options := server.SignIn
 	if options.Issuer == "" {
 		return profile.New(pages), nil
 	}
 	if len(options.SessionKey) == 0 {
-		log.Warn("there is no session key, so this process has made one up: with several replicas nobody can sign in, and with one, sign-ins end with it",
+		server.Log.Warn("there is no session key, so this process has made one up: with several replicas nobody can sign in, and with one, sign-ins end with it",
 			"remedy", "put 32 random bytes into the file of --session-key-file, in a cluster into the Secret berth-session under key, and restart the facade")
 	}
 	options.Ended = keys.SessionEnded

@@ -235,7 +235,7 @@ func New(ctx context.Context, options Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	pages, err := newPages(options.SignIn, s, reviews, options.Limits, options.Log)
+	pages, err := newPages(options, s, reviews)
 	if err != nil {
 		return nil, err
 	}

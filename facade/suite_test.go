@@ -140,6 +140,7 @@ func newServer(ctx context.Context, config *rest.Config, dir string, log io.Writ
 	options := Options{
 		Config:     config,
 		Namespace:  systemSpace,
+		KeyLimits:  KeyLimits{Life: apikey.DefaultMaxLife},
 		BaseDomain: baseDomain,
 		Hosts:      Hosts{Public: "berth.example.com", ClusterDomain: "corp.internal", Reserved: []string{"login.test"}},
 		Mail: Mail{

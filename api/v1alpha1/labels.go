@@ -78,6 +78,9 @@ const (
 	AnnotationIssuedAt = "berth.dev/issued-at"
 	// AnnotationRefreshAt on such a Secret, an RFC 3339 time, says when they are to be replaced by new ones.
 	AnnotationRefreshAt = "berth.dev/refresh-at"
-	// AnnotationExpiresAt on such a Secret, an RFC 3339 time, says when they end.
+	// AnnotationExpiresAt on such a Secret, an RFC 3339 time, says when they end. On the Secret of an API key, it is when the key ends.
 	AnnotationExpiresAt = "berth.dev/expires-at"
+	// AnnotationMaxKeyLife on the Namespace of the API keys says how long a key lives at most that the facade makes, as a duration such as 8760h; 0 is for
+	// any time. An admission policy enforces it.
+	AnnotationMaxKeyLife = "berth.dev/max-key-life"
 )

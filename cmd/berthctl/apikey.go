@@ -86,7 +86,7 @@ func (g *global) createAPIKey(cmd *cobra.Command, wanted *keyFlags) error {
 		return fmt.Errorf("create Secret %s/%s: %w", secret.Namespace, secret.Name, err)
 	}
 	key.Created = secret.CreationTimestamp
-	return g.show(cmd, key, token)
+	return g.show(cmd, c, key, token)
 }
 
 // checkLimits refuses a key that exceeds the limits, and says which flag lifts them.
@@ -108,7 +108,8 @@ func (g *global) checkLimits(cmd *cobra.Command, c client.Client, key apikey.Key
 }
 
 // show prints a key that was just made. The key alone is on standard output, for scripts.
-func (g *global) show(cmd *cobra.Command, key apikey.Key, token string) error {
+func (g *global) show(cmd *cobra.Command, c client.Client, key apikey.Key, token string) error {
+	g.warnOfLife(cmd, c, key)
 	if g.output == outputJSON {
 		shown := present(key)
 		shown.Key = token

@@ -56,7 +56,7 @@ func (g *global) rotateAPIKey(cmd *cobra.Command, id string, overlap time.Durati
 		return err
 	}
 	now := time.Now()
-	key, token, err := apikey.Rotate(cmd.Context(), c, g.namespace, old, "", now, now.Add(overlap))
+	key, token, err := apikey.Rotate(cmd.Context(), c, g.namespace, old, apikey.Rotation{Now: now, Retire: now.Add(overlap)})
 	if err != nil {
 		return fmt.Errorf("replace API key %s: %w", id, err)
 	}
@@ -65,7 +65,7 @@ func (g *global) rotateAPIKey(cmd *cobra.Command, id string, overlap time.Durati
 	} else {
 		fmt.Fprintf(cmd.ErrOrStderr(), "API key %s works for another %s at most\n", id, overlap)
 	}
-	return g.show(cmd, key, token)
+	return g.show(cmd, c, key, token)
 }
 
 // parseExpiry reads when a key is to expire: zero for nothing, a duration from now on, in days too, or a time, that of a date at its begin in

@@ -41,6 +41,12 @@ func TestKeysThatExpire(t *testing.T) {
 	if err != nil || !strings.Contains(told, "never expires") {
 		t.Errorf("apikey create without --expires: got %v and said %q, want it to say so", err, told)
 	}
+	if !strings.Contains(told, "lives longer than 8760h0m0s") {
+		t.Errorf("apikey create without --expires: it said %q, want a warning", told)
+	}
+	if _, told, err = berthctl(t, "apikey", "create", "--org", "other", "--expires", "365d"); err != nil || strings.Contains(told, "Warning") {
+		t.Errorf("apikey create --expires=365d: got %v and said %q", err, told)
+	}
 	if _, told, err = berthctl(t, "apikey", "create", "--org", "other", "--expires", "1h"); err != nil || !strings.Contains(told, "expires at 20") {
 		t.Errorf("apikey create --expires=1h: got %v and said %q, want it to say when", err, told)
 	}

@@ -25,7 +25,7 @@ func TestParse(t *testing.T) {
 		hosts:  hostFlags{clusterDomain: "cluster.local"},
 		signIn: signInFlags{groupsClaim: "groups", scopes: "openid,email,profile,groups"},
 		limits: facade.Limits{FailedLogins: 30, KeyRate: 50, KeyBurst: 100},
-		keys:   facade.KeyLimits{PerOwner: 20, PerOrganization: 200},
+		keys:   facade.KeyLimits{PerOwner: 20, PerOrganization: 200, Life: 365 * 24 * time.Hour},
 		edge:   facade.Edge{Connections: 4096, ConnectionsPerAddress: 512, AnonymousLines: 10}, hstsMaxAge: 365 * 24 * time.Hour,
 		mail: mailFlags{timeout: time.Minute},
 	}
@@ -56,12 +56,12 @@ func TestParse(t *testing.T) {
 	bounded.hstsMaxAge = time.Hour
 	bounded.edge = facade.Edge{Connections: 100, AnonymousLines: 0.5}
 	keys := defaults
-	keys.keys = facade.KeyLimits{PerOrganization: 7}
+	keys.keys = facade.KeyLimits{PerOrganization: 7, Life: 720 * time.Hour}
 	cases := map[string]struct {
 		args []string
 		want flags
 	}{
-		"Keys": {args: append(required, "--max-keys-per-owner=0", "--max-keys-per-organization=7"), want: keys},
+		"Keys": {args: append(required, "--max-keys-per-owner=0", "--max-keys-per-organization=7", "--max-key-life=720h"), want: keys},
 		"Edge": {args: append(required, "--max-connections=100", "--max-connections-per-address=0", "--anonymous-log-rate=0.5", "--hsts-max-age=1h"), want: bounded},
 		"SignIn": {
 			args: append(required, "--oidc-issuer-url=https://id.example.com", "--oidc-client-id=berth", "--oidc-client-secret-file=secret",
@@ -118,6 +118,8 @@ func TestParseMistakes(t *testing.T) {
 		"Argument":      {args: append(required, "serve"), want: "unexpected argument"},
 		"ReservedHost":  {args: append(required, "--reserved-host=*.example.com"), want: "reserved-host"},
 		"KeysPerOwner":  {args: append(required, "--max-keys-per-owner=-1"), want: "must not be negative"},
+		"KeyLife":       {args: append(required, "--max-key-life=-1h"), want: "max-key-life"},
+		"NoKeyLife":     {args: append(required, "--max-key-life=1s"), want: "max-key-life"},
 		"KeysPerOrg":    {args: append(required, "--max-keys-per-organization=-1"), want: "must not be negative"},
 		"UnknownFlag":   {args: append(required, "--insecure"), want: "insecure"},
 		"Port":          {args: append(required, "--default-email-port=65536"), want: "default-email-port"},

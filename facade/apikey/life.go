@@ -7,12 +7,16 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/berth-dev/berth/api/v1alpha1"
 )
 
 // Annotations of a key's Secret.
 const (
 	// annotationLastUsed is when the key was used last, an RFC 3339 time, to the hour.
 	annotationLastUsed = "berth.dev/last-used"
+	// annotationExpiresAt is when the key expires, as its data says it: an admission policy reads annotations, but not data.
+	annotationExpiresAt = v1alpha1.AnnotationExpiresAt
 	// annotationRetiresAt is when the key stops working since another one replaces it, an RFC 3339 time.
 	annotationRetiresAt = "berth.dev/retires-at"
 )
@@ -20,10 +24,10 @@ const (
 // LastUsedPrecision is what the time of a key's last use is cut to.
 const LastUsedPrecision = time.Hour
 
-// retires reads when a key ends by a rotation; zero for never. Whoever writes annotations can only shorten a key's life: one that can't be read as a
+// endIn reads when an annotation ends a key; zero for never. Whoever writes annotations can only shorten a key's life: one that can't be read as a
 // time ends it at once, since it was to end some time.
-func retires(annotations map[string]string) time.Time {
-	text, found := annotations[annotationRetiresAt]
+func endIn(annotations map[string]string, name string) time.Time {
+	text, found := annotations[name]
 	if !found {
 		return time.Time{}
 	}
@@ -50,7 +54,12 @@ func Older(a, b Key) int {
 
 // End is when the key stops working, the earlier of Expires and Retires; zero for never.
 func (k Key) End() time.Time {
-	ends := slices.DeleteFunc([]time.Time{k.Expires, k.Retires}, time.Time.IsZero)
+	return earliest(k.Expires, k.Retires)
+}
+
+// earliest returns the earliest of some times, of which zero is never.
+func earliest(times ...time.Time) time.Time {
+	ends := slices.DeleteFunc(times, time.Time.IsZero)
 	if len(ends) == 0 {
 		return time.Time{}
 	}
@@ -63,15 +72,28 @@ func (k Key) Expired(now time.Time) bool {
 	return !end.IsZero() && !now.Before(end)
 }
 
-// Successor makes the key that replaces this one, with the same owner, role, organizations, description and lifetime, and returns it with its
-// token. It has the id that is given, or a new random one if that is empty. The key itself stays as it is: RetirePatch ends it.
-func (k Key) Successor(id string, now time.Time) (Key, string, error) {
+// Successor makes the key that replaces this one, with the same owner, role, organizations, description and lifetime, which is at most longest, and
+// returns it with its token; 0 is for any lifetime. It has the id that is given, or a new random one if that is empty. The key itself stays as it is:
+// RetirePatch ends it.
+func (k Key) Successor(id string, now time.Time, longest time.Duration) (Key, string, error) {
 	spec := k.Spec
 	spec.ID, spec.Replaces = id, k.ID
-	if !k.Expires.IsZero() {
-		spec.Expires = now.Add(k.Expires.Sub(k.Created.Time))
+	if life := k.SuccessorLife(longest); life > 0 {
+		spec.Expires = now.Add(life)
 	}
 	return New(spec)
+}
+
+// SuccessorLife is how long the successor of the key lives if no key may live longer than longest; 0 is for ever, for both.
+func (k Key) SuccessorLife(longest time.Duration) time.Duration {
+	if k.Expires.IsZero() {
+		return longest
+	}
+	life := max(k.Expires.Sub(k.Created.Time), time.Second) // One that was restored after its end has none.
+	if longest > 0 {
+		return min(life, longest)
+	}
+	return life
 }
 
 // RetirePatch is the JSON merge patch of the key's Secret that ends the key at a time, or earlier if it ends earlier anyway. It fits no Secret

@@ -10,18 +10,21 @@ import (
 const (
 	DefaultMaxPerOwner        = 20
 	DefaultMaxPerOrganization = 200
+	DefaultMaxLife            = 365 * 24 * time.Hour
 )
 
 // KeepEnded is how long a key that has ended is kept, so that lists still show it.
 const KeepEnded = 30 * 24 * time.Hour
 
-// Limits bound the API keys that work at the same time. Keys that have ended do not count. Nor do keys that another one replaces, of which there may
+// Limits bound the API keys that work at the same time, and how long each of them lives. Keys that have ended do not count. Nor do keys that another one replaces, of which there may
 // be as many again: a rotation is possible at the limit. The zero value has no limits.
 type Limits struct {
 	// PerOwner is the largest number of keys of one owner; 0 for any number.
 	PerOwner int
 	// PerOrganization is the largest number of keys that hold in one organization; 0 for any number.
 	PerOrganization int
+	// Life is how long a key lives at most; 0 for any time. Keys that were made before are not concerned, their successors are.
+	Life time.Duration
 }
 
 // LimitError is the error about a key that would exceed the limits.

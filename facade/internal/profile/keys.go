@@ -39,7 +39,9 @@ type madeView struct {
 type askView struct {
 	keyView
 	Overlaps []choice
-	Back     string
+	// Life is how long the key that replaces it lives, in words, if that differs; empty otherwise.
+	Life string
+	Back string
 }
 
 // create makes a key and shows it, once: sent again, the form finds that its key is there.
@@ -52,7 +54,7 @@ func (p *Pages) create(c *gin.Context, session signin.Session) error {
 	if err := p.mayCreate(c, session, organization, role); err != nil {
 		return err
 	}
-	life, err := chosen(c, "expiry", expiries)
+	life, err := chosen(c, "expiry", expiriesWithin(p.options.MaxLife))
 	if err != nil {
 		return err
 	}
@@ -233,7 +235,11 @@ func (p *Pages) ask(c *gin.Context, session signin.Session) (askView, error) {
 		return askView{}, err
 	}
 	view, err := p.keyView(ctx, r, key, "")
-	return askView{keyView: view, Overlaps: overlaps, Back: home(key)}, err
+	shown := askView{keyView: view, Overlaps: overlaps, Back: home(key)}
+	if life := key.SuccessorLife(p.options.MaxLife); life != key.SuccessorLife(0) {
+		shown.Life = lifeWords(life)
+	}
+	return shown, err
 }
 
 func (p *Pages) madeView(key apikey.Key, token string) madeView {

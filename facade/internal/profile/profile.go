@@ -68,6 +68,8 @@ type Options struct {
 	Reviewer Reviewer
 	// SignIns limits how often browsers of one network come back from signing in, Writes how often one person changes something. Nil for no limit.
 	SignIns, Writes *limit.Limiter
+	// MaxLife is how long a key lives at most that is made here; 0 for any time.
+	MaxLife time.Duration
 	// Now is the clock.
 	Now func() time.Time
 }

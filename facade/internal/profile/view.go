@@ -47,6 +47,8 @@ type organizationView struct {
 	// Roles are those that the person may give to a new key; none if they may make no key.
 	Roles    []apikey.Role
 	Expiries []choice
+	// Expiry is the one of Expiries that the form has at first.
+	Expiry string
 	// Full says why there is no room for another key, and what to do; empty if there is.
 	Full string
 	// Form is what the form carries that makes a key.
@@ -90,7 +92,8 @@ func roleIn(person signin.Person, organization string) string {
 
 // organizationView shows an organization.
 func (p *Pages) organizationView(ctx context.Context, r *rights, name string) (organizationView, error) {
-	view := organizationView{Name: name, Role: roleIn(r.person, name), Expiries: expiries}
+	view := organizationView{Name: name, Role: roleIn(r.person, name), Expiries: expiriesWithin(p.options.MaxLife)}
+	view.Expiry = preselected(view.Expiries)
 	var err error
 	if view.All, err = r.may(ctx, "list", "", name); err != nil {
 		return view, err

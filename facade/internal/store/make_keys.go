@@ -79,7 +79,8 @@ func (s *Store) RotateKey(ctx context.Context, old apikey.Key, id string, overla
 			return apikey.Key{}, "", err
 		}
 	}
-	key, token, err := apikey.Rotate(ctx, s.own, s.namespace, old, id, now, now.Add(overlap))
+	rotation := apikey.Rotation{ID: id, Now: now, Retire: now.Add(overlap), Longest: s.keyLimits.Life}
+	key, token, err := apikey.Rotate(ctx, s.own, s.namespace, old, rotation)
 	if err != nil {
 		return apikey.Key{}, "", withoutValues(err)
 	}

@@ -161,6 +161,10 @@ var table = []value{
 	{path: "limits.keyRate", schema: number, setting: "KEY_RATE", doc: "How many requests a second an API key may make in the long run."},
 	{path: "limits.keyBurst", schema: count, setting: "KEY_BURST", doc: "How many requests an API key may make at once."},
 	{
+		path: "limits.keyLife", schema: duration, setting: "MAX_KEY_LIFE",
+		doc: "How long an API key lives at most that is made on the profile page: a duration in hours, such as 8760h. 0s: any time.",
+	},
+	{
 		path: "limits.keysPerOwner", schema: count, setting: "MAX_KEYS_PER_OWNER",
 		doc: "How many API keys that work a person may have, to be made on the profile page. 0: any number.",
 	},
