@@ -36,6 +36,7 @@ import (
 	"github.com/berth-dev/berth/facade/internal/store"
 	"github.com/berth-dev/berth/facade/internal/translate"
 	"github.com/berth-dev/berth/facade/internal/web"
+	"github.com/berth-dev/berth/internal/access"
 	"github.com/berth-dev/berth/internal/egress"
 	"github.com/berth-dev/berth/internal/host"
 	"github.com/berth-dev/berth/internal/policycheck"
@@ -45,8 +46,10 @@ import (
 type Options struct {
 	// Config reaches the API server.
 	Config *rest.Config
-	// Namespace is Berth's own, which holds the API keys.
+	// Namespace is Berth's own, which held the API keys in earlier versions.
 	Namespace string
+	// KeysNamespace holds the API keys and the ends of sessions; access.KeysNamespace if it is empty.
+	KeysNamespace string
 	// BaseDomain is the domain that apps have their default hosts under, such as "apps.example.com".
 	BaseDomain string
 	// Hosts say which other hosts no Domain can have, and which have to be proven.
@@ -74,6 +77,11 @@ type Options struct {
 	// TrustedProxies are the networks of proxies whose word for a client's address (X-Forwarded-For) counts, and for the trace that a request is part
 	// of (traceparent); none if empty.
 	TrustedProxies []netip.Prefix
+	// KeyLimits bound the API keys that people make on the profile page.
+	KeyLimits KeyLimits
+	// KeyOwnerSeen is within which time the person who has made a key has to have signed in for the key to work; 0 for any time. Without SignIn, nobody can,
+	// and it has no effect.
+	KeyOwnerSeen time.Duration
 	// Limits bound how often this server lets requests through.
 	Limits Limits
 	// Edge bounds what this server spends on clients before it knows who they are.
@@ -202,6 +210,7 @@ func New(ctx context.Context, options Options) (*Server, error) {
 	if problems := validation.IsDNS1123Subdomain(options.BaseDomain); len(problems) > 0 {
 		return nil, fmt.Errorf("the base domain %q is no host name: %s", options.BaseDomain, strings.Join(problems, "; "))
 	}
+	options.KeysNamespace = cmp.Or(options.KeysNamespace, access.KeysNamespace)
 	options.Log = slog.New(requestid.Handler(options.Log.Handler()))
 	counts := metrics.New()
 	options.Config = observed(options.Config, counts, options.Log)
@@ -213,9 +222,7 @@ func New(ctx context.Context, options Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := store.New(ctx, store.Options{
-		Config: options.Config, Namespace: options.Namespace, Platform: platform, VerifyDomains: options.Hosts.Verify, Log: options.Log,
-	})
+	s, err := store.New(ctx, options.forStore(platform))
 	if err != nil {
 		return nil, err
 	}
@@ -240,7 +247,7 @@ func New(ctx context.Context, options Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	pages, err := newPages(options.SignIn, s, reviews, options.Limits, options.Log)
+	pages, err := newPages(options, s, reviews)
 	if err != nil {
 		return nil, err
 	}

@@ -26,6 +26,7 @@ type keyFlags struct {
 	description   string
 	expires       string
 	host          bool
+	limits        apikey.Limits
 }
 
 func newAPIKey(g *global) *cobra.Command {
@@ -34,9 +35,10 @@ func newAPIKey(g *global) *cobra.Command {
 	create := &cobra.Command{
 		Use:   "create (--org NAME | --host)",
 		Short: "Make an API key and print it; it can't be shown again",
-		Long:  "Make an API key and print it on standard output, alone. It is not kept anywhere and can't be shown again.",
-		Args:  cobra.NoArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return g.createAPIKey(cmd, wanted) },
+		Long: "Make an API key and print it on standard output, alone. It is not kept anywhere and can't be shown again. " +
+			"Refused if the owner or an organization has as many keys as the flags allow, which are the facade's defaults; raise them, or set 0, to go beyond.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return g.createAPIKey(cmd, wanted) },
 	}
 	flags := create.Flags()
 	flags.StringSliceVar(&wanted.organizations, "org", nil, "an organization that the key is for; may be given more than once")
@@ -45,6 +47,9 @@ func newAPIKey(g *global) *cobra.Command {
 	flags.BoolVar(&wanted.host, "host", false, "a key for the staff of the platform, which holds in every organization")
 	flags.StringVar(&wanted.description, "description", "", "what the key is for, on one line")
 	flags.StringVar(&wanted.expires, "expires", "", "when the key stops working: in 720h or 90d, at 2027-01-31 or 2027-01-31T12:00:00Z; default: never")
+	flags.IntVar(&wanted.limits.PerOwner, "max-keys-per-owner", apikey.DefaultMaxPerOwner, "how many keys that work the owner may have; 0 for any number")
+	flags.IntVar(&wanted.limits.PerOrganization, "max-keys-per-organization", apikey.DefaultMaxPerOrganization,
+		"how many keys that work an organization may have; 0 for any number")
 	create.MarkFlagsMutuallyExclusive("org", "host")
 	create.MarkFlagsMutuallyExclusive("role", "host")
 	create.MarkFlagsOneRequired("org", "host")
@@ -54,7 +59,7 @@ func newAPIKey(g *global) *cobra.Command {
 		Args:  cobra.ExactArgs(1),
 		RunE:  func(cmd *cobra.Command, args []string) error { return g.revokeAPIKey(cmd, args[0]) },
 	}
-	cmd.AddCommand(create, newList(g), newRotate(g), revoke)
+	cmd.AddCommand(create, newList(g), newRotate(g), newMigrate(g), newExclude(g), revoke)
 	return cmd
 }
 
@@ -73,16 +78,38 @@ func (g *global) createAPIKey(cmd *cobra.Command, wanted *keyFlags) error {
 	if err := organizationsExist(cmd.Context(), c, key.Organizations); err != nil {
 		return err
 	}
-	secret := key.Secret(g.namespace)
+	if err := g.checkLimits(cmd, c, key, wanted.limits); err != nil {
+		return err
+	}
+	secret := key.Secret(g.keysNamespace)
 	if err := c.Create(cmd.Context(), secret); err != nil {
 		return fmt.Errorf("create Secret %s/%s: %w", secret.Namespace, secret.Name, err)
 	}
 	key.Created = secret.CreationTimestamp
-	return g.show(cmd, key, token)
+	return g.show(cmd, c, key, token)
+}
+
+// checkLimits refuses a key that exceeds the limits, and says which flag lifts them.
+func (g *global) checkLimits(cmd *cobra.Command, c client.Client, key apikey.Key, limits apikey.Limits) error {
+	keys, err := g.apiKeys(cmd, c)
+	if err != nil {
+		return err
+	}
+	err = limits.Check(key, keys, time.Now())
+	exceeded, ok := errors.AsType[*apikey.LimitError](err)
+	if !ok {
+		return err
+	}
+	flag := "--max-keys-per-owner"
+	if exceeded.Organization != "" {
+		flag = "--max-keys-per-organization"
+	}
+	return fmt.Errorf("%w; revoke one that is not needed, or raise %s", err, flag)
 }
 
 // show prints a key that was just made. The key alone is on standard output, for scripts.
-func (g *global) show(cmd *cobra.Command, key apikey.Key, token string) error {
+func (g *global) show(cmd *cobra.Command, c client.Client, key apikey.Key, token string) error {
+	g.warnOfLife(cmd, c, key)
 	if g.output == outputJSON {
 		shown := present(key)
 		shown.Key = token
@@ -102,6 +129,9 @@ func (f *keyFlags) key() (apikey.Key, string, error) {
 		if address, err := mail.ParseAddress(f.owner); err != nil || address.Address != f.owner {
 			return apikey.Key{}, "", fmt.Errorf("--owner is an e-mail address, not %q", f.owner)
 		}
+	}
+	if f.limits.PerOwner < 0 || f.limits.PerOrganization < 0 {
+		return apikey.Key{}, "", errors.New("--max-keys-per-owner and --max-keys-per-organization must not be negative")
 	}
 	expires, err := parseExpiry(f.expires, time.Now())
 	if err != nil {
@@ -132,9 +162,9 @@ func organizationsExist(ctx context.Context, c client.Client, names []string) er
 // apiKeys are all API keys. Secrets that only look like one are told of and left out.
 func (g *global) apiKeys(cmd *cobra.Command, c client.Client) ([]apikey.Key, error) {
 	secrets := &corev1.SecretList{}
-	err := c.List(cmd.Context(), secrets, client.InNamespace(g.namespace), client.MatchingLabels{v1alpha1.LabelSecret: v1alpha1.SecretAPIKey})
+	err := c.List(cmd.Context(), secrets, client.InNamespace(g.keysNamespace), client.MatchingLabels{v1alpha1.LabelSecret: v1alpha1.SecretAPIKey})
 	if err != nil {
-		return nil, fmt.Errorf("list Secrets in %s: %w", g.namespace, err)
+		return nil, fmt.Errorf("list Secrets in %s: %w", g.keysNamespace, err)
 	}
 	keys := make([]apikey.Key, 0, len(secrets.Items))
 	for i := range secrets.Items {
@@ -167,7 +197,7 @@ func (g *global) revokeAPIKey(cmd *cobra.Command, id string) error {
 }
 
 func (g *global) revoke(cmd *cobra.Command, c client.Client, id string) error {
-	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: apikey.SecretName(id), Namespace: g.namespace}}
+	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: apikey.SecretName(id), Namespace: g.keysNamespace}}
 	if err := c.Delete(cmd.Context(), secret); err != nil {
 		return fmt.Errorf("delete Secret %s/%s: %w", secret.Namespace, secret.Name, err)
 	}

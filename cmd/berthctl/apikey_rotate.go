@@ -8,9 +8,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/facade/apikey"
 )
@@ -43,20 +40,15 @@ func (g *global) rotateAPIKey(cmd *cobra.Command, id string, overlap time.Durati
 	if err != nil {
 		return err
 	}
-	secret := &corev1.Secret{}
-	err = c.Get(cmd.Context(), client.ObjectKey{Namespace: g.namespace, Name: apikey.SecretName(id)}, secret)
-	if apierrors.IsNotFound(err) {
-		return fmt.Errorf("there is no API key %s", id)
-	}
-	if err != nil {
-		return fmt.Errorf("read API key %s: %w", id, err)
-	}
-	old, err := apikey.FromSecret(secret)
+	old, err := g.apiKey(cmd.Context(), c, id)
 	if err != nil {
 		return err
 	}
+	if old, err = withoutExclusions(cmd.Context(), c, old); err != nil {
+		return err
+	}
 	now := time.Now()
-	key, token, err := apikey.Rotate(cmd.Context(), c, g.namespace, old, "", now, now.Add(overlap))
+	key, token, err := apikey.Rotate(cmd.Context(), c, g.keysNamespace, old, apikey.Rotation{Now: now, Retire: now.Add(overlap)})
 	if err != nil {
 		return fmt.Errorf("replace API key %s: %w", id, err)
 	}
@@ -65,7 +57,7 @@ func (g *global) rotateAPIKey(cmd *cobra.Command, id string, overlap time.Durati
 	} else {
 		fmt.Fprintf(cmd.ErrOrStderr(), "API key %s works for another %s at most\n", id, overlap)
 	}
-	return g.show(cmd, key, token)
+	return g.show(cmd, c, key, token)
 }
 
 // parseExpiry reads when a key is to expire: zero for nothing, a duration from now on, in days too, or a time, that of a date at its begin in

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/facade/apikey"
@@ -17,7 +18,7 @@ import (
 func keyInCluster(t *testing.T, id string) apikey.Key {
 	t.Helper()
 	secret := &corev1.Secret{}
-	if err := cluster.Get(t.Context(), client.ObjectKey{Namespace: "berth-system", Name: apikey.SecretName(id)}, secret); err != nil {
+	if err := cluster.Get(t.Context(), client.ObjectKey{Namespace: "berth-keys", Name: apikey.SecretName(id)}, secret); err != nil {
 		t.Fatal(err)
 	}
 	key, err := apikey.FromSecret(secret)
@@ -40,6 +41,12 @@ func TestKeysThatExpire(t *testing.T) {
 	_, told, err := berthctl(t, "apikey", "create", "--org", "other", "--owner", "ann@example.com")
 	if err != nil || !strings.Contains(told, "never expires") {
 		t.Errorf("apikey create without --expires: got %v and said %q, want it to say so", err, told)
+	}
+	if !strings.Contains(told, "lives longer than 8760h0m0s") {
+		t.Errorf("apikey create without --expires: it said %q, want a warning", told)
+	}
+	if _, told, err = berthctl(t, "apikey", "create", "--org", "other", "--expires", "365d"); err != nil || strings.Contains(told, "Warning") {
+		t.Errorf("apikey create --expires=365d: got %v and said %q", err, told)
 	}
 	if _, told, err = berthctl(t, "apikey", "create", "--org", "other", "--expires", "1h"); err != nil || !strings.Contains(told, "expires at 20") {
 		t.Errorf("apikey create --expires=1h: got %v and said %q, want it to say when", err, told)
@@ -99,6 +106,79 @@ func TestRotate(t *testing.T) {
 	if _, _, err := berthctl(t, "apikey", "rotate", third.ID, "--overlap", "-1h"); err == nil || !strings.Contains(err.Error(), "--overlap") {
 		t.Errorf("apikey rotate --overlap=-1h: got %v", err)
 	}
+}
+
+// TestExclude says that an excluded key is replaced by one that does not hold there.
+func TestExclude(t *testing.T) {
+	for _, name := range []string{"excluding", "admitting"} {
+		found(t, name)
+		namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
+		if err := cluster.Create(t.Context(), namespace); client.IgnoreAlreadyExists(err) != nil {
+			t.Fatal(err)
+		}
+	}
+	made := decode[apiKey](t, must(t, "apikey", "create", "--org", "excluding", "--org", "admitting", "-o", "json"))
+	exclusion := apikey.Exclusion("excluding", made.ID)
+	exists := func() bool {
+		return cluster.Get(t.Context(), client.ObjectKeyFromObject(exclusion), &corev1.Secret{}) == nil
+	}
+	for range 2 {
+		must(t, "apikey", "exclude", made.ID, "--org", "excluding")
+	}
+	if !exists() {
+		t.Error("apikey exclude: the organization does not exclude the key")
+	}
+	second := decode[apiKey](t, must(t, "apikey", "rotate", made.ID, "-o", "json"))
+	if !slices.Equal(second.Organizations, []string{"admitting"}) {
+		t.Errorf("apikey rotate: the new key names %v", second.Organizations)
+	}
+	must(t, "apikey", "exclude", second.ID, "--org", "admitting")
+	if _, _, err := berthctl(t, "apikey", "rotate", second.ID); err == nil || !strings.Contains(err.Error(), "all organizations of API key") {
+		t.Errorf("apikey rotate of a key that all exclude: got %v", err)
+	}
+	for range 2 {
+		must(t, "apikey", "exclude", made.ID, "--org", "excluding", "--undo")
+	}
+	if exists() {
+		t.Error("apikey exclude --undo: the organization excludes the key")
+	}
+	for id, want := range map[string]string{made.ID: "does not name organization other", "nosuchid": "no API key"} {
+		if _, _, err := berthctl(t, "apikey", "exclude", id, "--org", "other"); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("apikey exclude %s: got %v, want %q", id, err, want)
+		}
+	}
+}
+
+// TestKeyLimits says that a key beyond the limits takes a flag.
+func TestKeyLimits(t *testing.T) {
+	found(t, "limited")
+	found(t, "wide")
+	create := func(want string, args ...string) {
+		t.Helper()
+		_, _, err := berthctl(t, append([]string{"apikey", "create", "--org", "limited", "--expires", "1h"}, args...)...)
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("apikey create %v: got %v, want %q", args, err, want)
+		}
+	}
+	const owner, organization = "--max-keys-per-owner", "--max-keys-per-organization"
+	create("", "--owner", "lea@example.com")
+	create("the owner has the maximum of 1 API keys; revoke one that is not needed, or raise "+owner, "--owner", "LEA@example.com", owner, "1")
+	create("", "--owner", "leo@example.com", owner, "1")
+	create("", owner, "1") // Nobody's.
+	create("", owner, "1")
+	create("organization limited has the maximum of 4 API keys; revoke one that is not needed, or raise "+organization, "--org", "wide", organization, "4")
+	create("", organization, "0")
+	create("must not be negative", owner, "-1")
+	for range 25 {
+		key, _, err := apikey.New(apikey.Spec{Owner: "lea@example.com", Role: apikey.RoleManager, Organizations: []string{"wide"}, Expires: time.Now()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cluster.Create(t.Context(), key.Secret("berth-keys")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	create("", "--owner", "lea@example.com") // Those have ended.
 }
 
 func TestParseExpiry(t *testing.T) {

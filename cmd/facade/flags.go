@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/config"
 
 	"github.com/berth-dev/berth/facade"
+	"github.com/berth-dev/berth/internal/access"
 )
 
 // flags are what the command line says.
@@ -22,6 +23,7 @@ type flags struct {
 	metricsAddress               string
 	certFile, keyFile            string
 	baseDomain, namespace        string
+	keysNamespace                string
 	hosts                        hostFlags
 	drainDelay                   time.Duration
 	logLevel                     slog.Level
@@ -29,6 +31,8 @@ type flags struct {
 	signIn                       signInFlags
 	proxies                      networks
 	limits                       facade.Limits
+	keys                         facade.KeyLimits
+	keyOwnerSeen                 time.Duration
 	edge                         facade.Edge
 	hstsMaxAge                   time.Duration
 	version                      bool
@@ -58,13 +62,16 @@ func parse(args []string) (*flags, error) {
 	set.StringVar(&f.certFile, "tls-cert-file", "", "the certificate chain to serve HTTPS with, PEM, leaf first; read again when it changes (required)")
 	set.StringVar(&f.keyFile, "tls-key-file", "", "the private key of the certificate, PEM; read again when it changes (required)")
 	set.StringVar(&f.baseDomain, "base-domain", "", "the domain that apps have their default hosts under (required)")
-	set.StringVar(&f.namespace, "namespace", "berth-system", "Berth's own namespace, which holds the API keys")
+	set.StringVar(&f.namespace, "namespace", "berth-system", "Berth's own namespace")
+	set.StringVar(&f.keysNamespace, "keys-namespace", access.KeysNamespace, "the namespace of the API keys and of the ends of sessions; "+
+		"in --namespace, where earlier versions had them, the facade would need the right to read all of Berth's Secrets")
 	set.DurationVar(&f.drainDelay, "drain-delay", 5*time.Second,
 		"how long to go on serving after SIGTERM, for load balancers to notice that /readyz fails; and up to 10s more while connections still come, unless it is 0")
 	set.TextVar(&f.logLevel, "log-level", slog.LevelInfo, "the least level that is logged: DEBUG, INFO, WARN or ERROR")
 	set.Var(&f.proxies, "trusted-proxy", "a network (10.1.0.0/16) of proxies whose X-Forwarded-For and traceparent count; repeat it, or use commas, for several")
 	set.BoolVar(&f.version, "version", false, "print the version and end")
 	registerLimits(set, &f.limits)
+	registerKeys(set, f)
 	registerEdge(set, &f.edge)
 	registerHSTS(set, &f.hstsMaxAge)
 	f.hosts.register(set)
@@ -79,7 +86,9 @@ func parse(args []string) (*flags, error) {
 	if f.version {
 		return f, nil
 	}
-	for name, value := range map[string]string{"base-domain": f.baseDomain, "tls-cert-file": f.certFile, "tls-key-file": f.keyFile} {
+	for name, value := range map[string]string{
+		"base-domain": f.baseDomain, "keys-namespace": f.keysNamespace, "tls-cert-file": f.certFile, "tls-key-file": f.keyFile,
+	} {
 		if value == "" {
 			return nil, fmt.Errorf("--%s is required", name)
 		}
@@ -93,14 +102,14 @@ func parse(args []string) (*flags, error) {
 	if f.limits.FailedLogins < 0 || f.limits.KeyRate < 0 || f.limits.KeyBurst < 0 {
 		return nil, errors.New("a limit is a number from 0 on")
 	}
-	return f, checkEdge(f.edge)
+	return f, errors.Join(checkKeys(f), checkEdge(f.edge))
 }
 
 // options are what the flags say; the files that they name are read.
 func (f *flags) options() (facade.Options, error) {
 	options := facade.Options{
-		Namespace: f.namespace, BaseDomain: f.baseDomain, DrainDelay: f.drainDelay, TrustedProxies: f.proxies, Limits: f.limits, Edge: f.edge,
-		PublicURL: f.signIn.publicURL, HSTSMaxAge: f.hstsMaxAge,
+		Namespace: f.namespace, KeysNamespace: f.keysNamespace, BaseDomain: f.baseDomain, DrainDelay: f.drainDelay, TrustedProxies: f.proxies,
+		Limits: f.limits, Edge: f.edge, KeyLimits: f.keys, KeyOwnerSeen: f.keyOwnerSeen, PublicURL: f.signIn.publicURL, HSTSMaxAge: f.hstsMaxAge,
 	}
 	var err error
 	if options.Mail, err = f.mail.options(); err != nil {

@@ -21,13 +21,15 @@ func TestParse(t *testing.T) {
 	required := []string{"--base-domain=apps.example.com", "--tls-cert-file=tls.crt", "--tls-key-file=tls.key"}
 	defaults := flags{
 		listenAddress: ":8443", healthAddress: ":8081", metricsAddress: ":8080", certFile: "tls.crt", keyFile: "tls.key",
-		baseDomain: "apps.example.com", namespace: "berth-system", drainDelay: 5 * time.Second,
+		baseDomain: "apps.example.com", namespace: "berth-system", keysNamespace: "berth-keys", drainDelay: 5 * time.Second,
 		hosts:  hostFlags{clusterDomain: "cluster.local"},
 		signIn: signInFlags{groupsClaim: "groups", scopes: "openid,email,profile,groups"},
 		limits: facade.Limits{FailedLogins: 30, KeyRate: 50, KeyBurst: 100},
+		keys:   facade.KeyLimits{PerOwner: 20, PerOrganization: 200, Life: 365 * 24 * time.Hour},
 		edge:   facade.Edge{Connections: 4096, ConnectionsPerAddress: 512, AnonymousLines: 10}, hstsMaxAge: 365 * 24 * time.Hour,
 		mail: mailFlags{timeout: time.Minute},
 	}
+	defaults.keyOwnerSeen = 90 * 24 * time.Hour
 	changed := defaults
 	changed.listenAddress, changed.logLevel, changed.drainDelay = "127.0.0.1:0", slog.LevelDebug, 0
 	changed.metricsAddress = "0"
@@ -55,10 +57,14 @@ func TestParse(t *testing.T) {
 	bounded := defaults
 	bounded.hstsMaxAge = time.Hour
 	bounded.edge = facade.Edge{Connections: 100, AnonymousLines: 0.5}
+	keys := defaults
+	keys.keysNamespace, keys.keyOwnerSeen = "keys", 0
+	keys.keys = facade.KeyLimits{PerOrganization: 7, Life: 720 * time.Hour}
 	cases := map[string]struct {
 		args []string
 		want flags
 	}{
+		"Keys": {args: append(required, "--max-keys-per-owner=0", "--max-keys-per-organization=7", "--max-key-life=720h", "--keys-namespace=keys", "--key-owner-seen=0"), want: keys},
 		"Edge": {args: append(required, "--max-connections=100", "--max-connections-per-address=0", "--anonymous-log-rate=0.5", "--hsts-max-age=1h"), want: bounded},
 		"SignIn": {
 			args: append(required, "--oidc-issuer-url=https://id.example.com", "--oidc-client-id=berth", "--oidc-client-secret-file=secret",
@@ -115,6 +121,12 @@ func TestParseMistakes(t *testing.T) {
 		"NoKey":         {args: required[:2], want: "--tls-key-file is required"},
 		"Argument":      {args: append(required, "serve"), want: "unexpected argument"},
 		"ReservedHost":  {args: append(required, "--reserved-host=*.example.com"), want: "reserved-host"},
+		"KeysNamespace": {args: append(required, "--keys-namespace="), want: "--keys-namespace is required"},
+		"KeyOwnerSeen":  {args: append(required, "--key-owner-seen=1h"), want: "key-owner-seen"},
+		"KeysPerOwner":  {args: append(required, "--max-keys-per-owner=-1"), want: "must not be negative"},
+		"KeyLife":       {args: append(required, "--max-key-life=-1h"), want: "max-key-life"},
+		"NoKeyLife":     {args: append(required, "--max-key-life=1s"), want: "max-key-life"},
+		"KeysPerOrg":    {args: append(required, "--max-keys-per-organization=-1"), want: "must not be negative"},
 		"UnknownFlag":   {args: append(required, "--insecure"), want: "insecure"},
 		"Port":          {args: append(required, "--default-email-port=65536"), want: "default-email-port"},
 		"SenderDomain":  {args: append(required, "--email-sender-domain=*.example.com"), want: "email-sender-domain"},

@@ -4,7 +4,7 @@
 // whoever reads it learns nothing to call the API with. A plain hash is enough, since a key has 238 random bits.
 //
 // What a key is made with is in the Secret's data, which is immutable. What changes later is in its annotations: when the key was used last,
-// and an earlier end that a rotation gives it.
+// and an earlier end that a rotation gives it. When the key expires is in an annotation as well, for an admission policy, and the earlier time counts.
 package apikey
 
 import (
@@ -108,6 +108,8 @@ type Key struct {
 	Retires time.Time
 	// LastUsed is when the key was used last, to the hour; zero for never.
 	LastUsed time.Time
+	// OwnerSeen is when the person was last known to have signed in whose account made the key, to the day; zero if that is not known.
+	OwnerSeen time.Time
 }
 
 // New makes a key and returns it with its token, which is kept nowhere. The error wraps ErrInvalid if the spec doesn't make sense.
@@ -147,9 +149,10 @@ func (k Key) Secret(namespace string) *corev1.Secret {
 	immutable := true
 	return &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{
-			Name:      SecretName(k.ID),
-			Namespace: namespace,
-			Labels:    map[string]string{v1alpha1.LabelSecret: v1alpha1.SecretAPIKey},
+			Name:        SecretName(k.ID),
+			Namespace:   namespace,
+			Labels:      map[string]string{v1alpha1.LabelSecret: v1alpha1.SecretAPIKey},
+			Annotations: k.annotations(),
 		},
 		Immutable: &immutable,
 		Type:      corev1.SecretTypeOpaque,
@@ -165,6 +168,21 @@ func (k Key) Secret(namespace string) *corev1.Secret {
 			dataReplaces:      []byte(k.Replaces),
 		},
 	}
+}
+
+// annotations are those that the Secret of a new key has.
+func (k Key) annotations() map[string]string {
+	var annotations map[string]string
+	for name, at := range map[string]time.Time{annotationExpiresAt: k.Expires, annotationOwnerSeen: k.OwnerSeen.Truncate(SeenPrecision)} {
+		if at.IsZero() {
+			continue
+		}
+		if annotations == nil {
+			annotations = map[string]string{}
+		}
+		annotations[name] = format(at)
+	}
+	return annotations
 }
 
 // FromSecret reads a key back from its Secret. The error wraps ErrInvalid and never tells the Secret's content.
@@ -184,7 +202,7 @@ func FromSecret(secret *corev1.Secret) (Key, error) {
 			Account:     Account{Issuer: string(secret.Data[dataIssuer]), Subject: string(secret.Data[dataSubject])},
 			Description: string(secret.Data[dataDescription]),
 			Role:        Role(secret.Data[dataRole]),
-			Expires:     expires,
+			Expires:     earliest(expires, endIn(secret.Annotations, annotationExpiresAt)),
 			Replaces:    string(secret.Data[dataReplaces]),
 		},
 		Hash:    string(secret.Data[dataHash]),
@@ -194,7 +212,8 @@ func FromSecret(secret *corev1.Secret) (Key, error) {
 	if names := string(secret.Data[dataOrganizations]); names != "" {
 		key.Organizations = strings.Split(names, ",")
 	}
-	key.Retires, key.LastUsed = retires(secret.Annotations), lastUsed(secret.Annotations)
+	key.Retires, key.LastUsed = endIn(secret.Annotations, annotationRetiresAt), lastUsed(secret.Annotations)
+	key.OwnerSeen = endIn(secret.Annotations, annotationOwnerSeen) // If it can't be read, the owner has not been seen for long.
 	return key, key.validate()
 }
 

@@ -7,12 +7,18 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/berth-dev/berth/api/v1alpha1"
 )
 
 // Annotations of a key's Secret.
 const (
 	// annotationLastUsed is when the key was used last, an RFC 3339 time, to the hour.
 	annotationLastUsed = "berth.dev/last-used"
+	// annotationExpiresAt is when the key expires, as its data says it: an admission policy reads annotations, but not data.
+	annotationExpiresAt = v1alpha1.AnnotationExpiresAt
+	// annotationOwnerSeen is when the owner was last known to have signed in, an RFC 3339 time, to the day.
+	annotationOwnerSeen = "berth.dev/owner-seen"
 	// annotationRetiresAt is when the key stops working since another one replaces it, an RFC 3339 time.
 	annotationRetiresAt = "berth.dev/retires-at"
 )
@@ -20,10 +26,13 @@ const (
 // LastUsedPrecision is what the time of a key's last use is cut to.
 const LastUsedPrecision = time.Hour
 
-// retires reads when a key ends by a rotation; zero for never. Whoever writes annotations can only shorten a key's life: one that can't be read as a
+// SeenPrecision is what the time of an owner's last sign-in is cut to.
+const SeenPrecision = 24 * time.Hour
+
+// endIn reads when an annotation ends a key; zero for never. Whoever writes annotations can only shorten a key's life: one that can't be read as a
 // time ends it at once, since it was to end some time.
-func retires(annotations map[string]string) time.Time {
-	text, found := annotations[annotationRetiresAt]
+func endIn(annotations map[string]string, name string) time.Time {
+	text, found := annotations[name]
 	if !found {
 		return time.Time{}
 	}
@@ -43,6 +52,16 @@ func lastUsed(annotations map[string]string) time.Time {
 	return at
 }
 
+// DormantFrom is when the key stops working until its owner signs in again, if that has to happen within a time; zero for never. It concerns keys of
+// people who sign in: a key that names no account is that of a program, or of somebody whom the platform's staff knows. Nor does it concern a key of
+// which nothing says yet when its owner has signed in.
+func (k Key) DormantFrom(within time.Duration) time.Time {
+	if within <= 0 || k.Account == (Account{}) || k.OwnerSeen.IsZero() {
+		return time.Time{}
+	}
+	return k.OwnerSeen.Add(SeenPrecision + within) // The sign-in was some time on that day.
+}
+
 // Older compares two keys by when they were made, then by id.
 func Older(a, b Key) int {
 	return cmp.Or(a.Created.Compare(b.Created.Time), cmp.Compare(a.ID, b.ID))
@@ -50,7 +69,12 @@ func Older(a, b Key) int {
 
 // End is when the key stops working, the earlier of Expires and Retires; zero for never.
 func (k Key) End() time.Time {
-	ends := slices.DeleteFunc([]time.Time{k.Expires, k.Retires}, time.Time.IsZero)
+	return earliest(k.Expires, k.Retires)
+}
+
+// earliest returns the earliest of some times, of which zero is never.
+func earliest(times ...time.Time) time.Time {
+	ends := slices.DeleteFunc(times, time.Time.IsZero)
 	if len(ends) == 0 {
 		return time.Time{}
 	}
@@ -63,15 +87,30 @@ func (k Key) Expired(now time.Time) bool {
 	return !end.IsZero() && !now.Before(end)
 }
 
-// Successor makes the key that replaces this one, with the same owner, role, organizations, description and lifetime, and returns it with its
-// token. It has the id that is given, or a new random one if that is empty. The key itself stays as it is: RetirePatch ends it.
-func (k Key) Successor(id string, now time.Time) (Key, string, error) {
+// Successor makes the key that replaces this one, with the same owner, role, organizations, description and lifetime, which is at most longest, and
+// returns it with its token; 0 is for any lifetime. It has the id that is given, or a new random one if that is empty. The key itself stays as it is:
+// RetirePatch ends it.
+func (k Key) Successor(id string, now time.Time, longest time.Duration) (Key, string, error) {
 	spec := k.Spec
 	spec.ID, spec.Replaces = id, k.ID
-	if !k.Expires.IsZero() {
-		spec.Expires = now.Add(k.Expires.Sub(k.Created.Time))
+	if life := k.SuccessorLife(longest); life > 0 {
+		spec.Expires = now.Add(life)
 	}
-	return New(spec)
+	key, token, err := New(spec)
+	key.OwnerSeen = k.OwnerSeen
+	return key, token, err
+}
+
+// SuccessorLife is how long the successor of the key lives if no key may live longer than longest; 0 is for ever, for both.
+func (k Key) SuccessorLife(longest time.Duration) time.Duration {
+	if k.Expires.IsZero() {
+		return longest
+	}
+	life := max(k.Expires.Sub(k.Created.Time), time.Second) // One that was restored after its end has none.
+	if longest > 0 {
+		return min(life, longest)
+	}
+	return life
 }
 
 // RetirePatch is the JSON merge patch of the key's Secret that ends the key at a time, or earlier if it ends earlier anyway. It fits no Secret
@@ -87,6 +126,12 @@ func (k Key) RetirePatch(at time.Time) []byte {
 // UsedPatch is the JSON merge patch of the key's Secret that notes a use, as RetirePatch is one. All uses within an hour make the same.
 func (k Key) UsedPatch(at time.Time) []byte {
 	return k.patch(annotationLastUsed, at.Truncate(LastUsedPrecision))
+}
+
+// SeenPatch is the JSON merge patch of the key's Secret that notes that the owner has signed in, as RetirePatch is one. All sign-ins within a day make
+// the same.
+func (k Key) SeenPatch(at time.Time) []byte {
+	return k.patch(annotationOwnerSeen, at.Truncate(SeenPrecision))
 }
 
 // patch names no resource version: it changes nothing that anybody else writes, so it can't be in conflict with them.

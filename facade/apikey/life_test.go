@@ -127,6 +127,72 @@ func TestUsedPatch(t *testing.T) {
 	}
 }
 
+// TestLongestLife says that the successor of a key lives as long as the key, but no longer than any may.
+func TestLongestLife(t *testing.T) {
+	cases := map[string]struct {
+		life, longest, want time.Duration
+	}{
+		"Unlimited": {life: 90 * time.Hour, want: 90 * time.Hour},
+		"Shorter":   {life: 90 * time.Hour, longest: 91 * time.Hour, want: 90 * time.Hour},
+		"Longer":    {life: 90 * time.Hour, longest: 24 * time.Hour, want: 24 * time.Hour},
+		"Lasting":   {longest: 24 * time.Hour, want: 24 * time.Hour},
+		"ForEver":   {},
+		"Restored":  {life: -time.Hour, longest: 24 * time.Hour, want: time.Second},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			old := Key{Spec: Spec{ID: "0a1b2c3d", Role: RoleHost}, Created: metav1.NewTime(noon)}
+			if tc.life != 0 {
+				old.Expires = noon.Add(tc.life)
+			}
+			now := noon.Add(time.Minute)
+			key, _, err := old.Successor("", now, tc.longest)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := time.Time{}
+			if tc.want > 0 {
+				want = now.Add(tc.want)
+			}
+			if !key.Expires.Equal(want) {
+				t.Errorf("Successor(...): it ends at %s, want %s", key.Expires, want)
+			}
+		})
+	}
+}
+
+// TestExpiryAnnotation says that the annotation which an admission policy reads can end a key earlier than its data says, and not later.
+func TestExpiryAnnotation(t *testing.T) {
+	cases := map[string]struct {
+		expires    time.Time
+		annotation string
+		want       time.Time
+	}{
+		"Same":      {expires: noon, annotation: format(noon), want: noon},
+		"Later":     {expires: noon, annotation: format(noon.Add(time.Hour)), want: noon},
+		"Earlier":   {expires: noon, annotation: format(noon.Add(-time.Hour)), want: noon.Add(-time.Hour)},
+		"DataNever": {annotation: format(noon), want: noon},
+		"NoTime":    {expires: noon, annotation: "never", want: time.Unix(0, 0).UTC()},
+		"Empty":     {expires: noon, want: time.Unix(0, 0).UTC()},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			key, _, err := New(Spec{Role: RoleHost, Expires: tc.expires})
+			if err != nil {
+				t.Fatal(err)
+			}
+			secret := key.Secret("berth-keys")
+			if got := secret.Annotations[annotationExpiresAt]; got != format(tc.expires) {
+				t.Errorf("a new key has the annotation %q", got)
+			}
+			secret.Annotations = map[string]string{annotationExpiresAt: tc.annotation}
+			if key, err = FromSecret(secret); err != nil || !key.End().Equal(tc.want) {
+				t.Errorf("it ends at %s, %v, want %s", key.End(), err, tc.want)
+			}
+		})
+	}
+}
+
 func TestSuccessor(t *testing.T) {
 	old, token, err := New(Spec{
 		Owner: "ann@example.com", Description: "CI", Role: RoleManager, Organizations: []string{"acme", "cowork"}, Expires: noon.Add(90 * time.Hour),
@@ -136,7 +202,7 @@ func TestSuccessor(t *testing.T) {
 	}
 	old.Created = metav1.NewTime(noon)
 	now := noon.Add(time.Hour)
-	key, fresh, err := patched(t, old, old.RetirePatch(now)).Successor("", now)
+	key, fresh, err := patched(t, old, old.RetirePatch(now)).Successor("", now, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -154,7 +220,7 @@ func TestSuccessor(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	key, _, err = lasting.Successor("chosen0id", now)
+	key, _, err = lasting.Successor("chosen0id", now, 0)
 	if err != nil || key.ID != "chosen0id" || !key.End().IsZero() {
 		t.Errorf("Successor(...) of a key without an end: got %s that ends at %s, %v", key.ID, key.End(), err)
 	}

@@ -18,6 +18,14 @@ func (k Key) OwnedBy(address string, account Account) bool {
 	return SameOwner(k.Owner, address)
 }
 
+// SameHolder reports whether two keys have one owner: the same account or, if one of them names none, the same address.
+func (k Key) SameHolder(other Key) bool {
+	if k.Account != (Account{}) && other.Account != (Account{}) {
+		return k.Account == other.Account
+	}
+	return SameOwner(k.Owner, other.Owner)
+}
+
 // SameOwner tells whether two e-mail addresses are one owner's, which upper and lower case of ASCII make no difference to. Other letters have to
 // be the same ones: to Unicode, K and the sign of Kelvin differ by case alone, but a mail server may give either to somebody else. Nobody owns
 // what has no owner.

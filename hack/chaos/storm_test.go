@@ -70,7 +70,7 @@ func newOrganization(t *testing.T, organization *v1alpha1.Organization) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := suite.api.Create(t.Context(), key.Secret(testenv.Namespace)); err != nil {
+	if err := suite.api.Create(t.Context(), key.Secret(testenv.KeysNamespace)); err != nil {
 		t.Fatal(err)
 	}
 	return token

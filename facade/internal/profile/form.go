@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/hex"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -33,9 +34,45 @@ type choice struct {
 }
 
 var (
-	expiries = []choice{{"30d", "30 days", 30 * day}, {"90d", "90 days", 90 * day}, {"365d", "1 year", 365 * day}, {"never", "never", 0}}
+	expiries = []choice{{"30d", "in 30 days", 30 * day}, {"90d", "in 90 days", 90 * day}, {"365d", "in 1 year", 365 * day}, {"never", "never", 0}}
 	overlaps = []choice{{"1h", "in an hour", time.Hour}, {"1d", "in a day", day}, {"7d", "in a week", 7 * day}, {"now", "at once", 0}}
 )
+
+// usualExpiry is the choice that the form has at first, if it is offered.
+const usualExpiry = "90d"
+
+// expiriesWithin are the choices of keys that live for longest at most, and longest itself; 0 is for any time.
+func expiriesWithin(longest time.Duration) []choice {
+	if longest == 0 {
+		return expiries
+	}
+	offered := slices.DeleteFunc(slices.Clone(expiries), func(c choice) bool { return c.length == 0 || c.length > longest })
+	if len(offered) == 0 || offered[len(offered)-1].length < longest {
+		offered = append(offered, choice{Value: longest.String(), Text: "in " + lifeWords(longest), length: longest})
+	}
+	return offered
+}
+
+// lifeWords are a length of time in days, if it is one.
+func lifeWords(life time.Duration) string {
+	switch {
+	case life == day:
+		return "1 day"
+	case life%day == 0:
+		return fmt.Sprintf("%d days", life/day)
+	case life%time.Hour == 0:
+		return fmt.Sprintf("%d hours", life/time.Hour)
+	}
+	return life.String()
+}
+
+// preselected is the choice that the form has at first: the usual one, or else the longest.
+func preselected(offered []choice) string {
+	if slices.ContainsFunc(offered, func(c choice) bool { return c.Value == usualExpiry }) {
+		return usualExpiry
+	}
+	return offered[len(offered)-1].Value
+}
 
 // chosen returns the choice that a form has sent; the error is the 400 if it is none of them.
 func chosen(c *gin.Context, field string, choices []choice) (time.Duration, error) {

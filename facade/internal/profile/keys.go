@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/berth-dev/berth/facade/apikey"
 	"github.com/berth-dev/berth/facade/internal/apierr"
@@ -40,7 +39,9 @@ type madeView struct {
 type askView struct {
 	keyView
 	Overlaps []choice
-	Back     string
+	// Life is how long the key that replaces it lives, in words, if that differs; empty otherwise.
+	Life string
+	Back string
 }
 
 // create makes a key and shows it, once: sent again, the form finds that its key is there.
@@ -53,7 +54,7 @@ func (p *Pages) create(c *gin.Context, session signin.Session) error {
 	if err := p.mayCreate(c, session, organization, role); err != nil {
 		return err
 	}
-	life, err := chosen(c, "expiry", expiries)
+	life, err := chosen(c, "expiry", expiriesWithin(p.options.MaxLife))
 	if err != nil {
 		return err
 	}
@@ -72,9 +73,10 @@ func (p *Pages) create(c *gin.Context, session signin.Session) error {
 	if err != nil {
 		return err
 	}
+	key.OwnerSeen = p.options.Now()
 	mw.Made(c, organization, key.ID)
 	if err := p.options.Store.CreateKey(c.Request.Context(), key); err != nil {
-		return shownAlready(err)
+		return refusal(err)
 	}
 	p.showTo(c, session, http.StatusCreated, pageMade, "Your new key", p.madeView(key, token))
 	return nil
@@ -149,7 +151,7 @@ func (p *Pages) rotate(c *gin.Context, session signin.Session) error {
 		return err
 	}
 	ctx := c.Request.Context()
-	if err := decided(p.rights(session.Person).mayRotate(ctx, old)); err != nil {
+	if err := decided(p.rights(session.Person).mayRotate(ctx, p.options.Store.WithoutExclusions(old))); err != nil {
 		return err
 	}
 	overlap, err := chosen(c, "overlap", overlaps)
@@ -160,11 +162,12 @@ func (p *Pages) rotate(c *gin.Context, session signin.Session) error {
 	if !rotatable(old, p.options.Now()) {
 		return p.notRotatable(id)
 	}
+	old.OwnerSeen = p.options.Now()
 	// The new key has the address that its owner has now, and names their account also if the old one named none.
 	old.Owner, old.Account = session.Person.Address, session.Person.Account
 	key, token, err := p.options.Store.RotateKey(ctx, old, id, overlap)
 	if err != nil {
-		return shownAlready(err)
+		return refusal(err)
 	}
 	view := p.madeView(key, token)
 	if now, err := p.options.Store.KeyByID(old.ID); err == nil {
@@ -235,7 +238,11 @@ func (p *Pages) ask(c *gin.Context, session signin.Session) (askView, error) {
 		return askView{}, err
 	}
 	view, err := p.keyView(ctx, r, key, "")
-	return askView{keyView: view, Overlaps: overlaps, Back: home(key)}, err
+	shown := askView{keyView: view, Overlaps: overlaps, Back: home(key)}
+	if life := key.SuccessorLife(p.options.MaxLife); life != key.SuccessorLife(0) {
+		shown.Life = lifeWords(life)
+	}
+	return shown, err
 }
 
 func (p *Pages) madeView(key apikey.Key, token string) madeView {
@@ -250,14 +257,6 @@ func home(key apikey.Key) string {
 		organization = key.Organizations[0]
 	}
 	return Root + "/?organization=" + url.QueryEscape(organization)
-}
-
-// shownAlready turns the error about a key that is there into one that says so to a person.
-func shownAlready(err error) error {
-	if apierrors.IsAlreadyExists(err) {
-		return errShown()
-	}
-	return err
 }
 
 func errShown() error {

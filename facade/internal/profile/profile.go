@@ -40,12 +40,26 @@ type Store interface {
 	KeysOf(address string, account apikey.Account) []apikey.Key
 	// KeyByID returns the key with this id, or the 404.
 	KeyByID(id string) (apikey.Key, error)
-	// CreateKey writes a key; apierrors.IsAlreadyExists tells whether there is one with its id.
+	// CheckKey returns an *apikey.LimitError if a key exceeds the limits of its owner or of an organization.
+	CheckKey(key apikey.Key) error
+	// CreateKey writes a key; apierrors.IsAlreadyExists tells whether there is one with its id, *apikey.LimitError that there are too many.
 	CreateKey(ctx context.Context, key apikey.Key) error
 	// RevokeKey deletes a key.
 	RevokeKey(ctx context.Context, key apikey.Key) error
 	// RotateKey makes a key, with this id, that replaces another one, which stops working after overlap.
 	RotateKey(ctx context.Context, old apikey.Key, id string, overlap time.Duration) (apikey.Key, string, error)
+	// Excluded reports whether an organization excludes a key.
+	Excluded(organization, id string) bool
+	// WithoutExclusions returns a key with the organizations alone in which it holds.
+	WithoutExclusions(key apikey.Key) apikey.Key
+	// ExcludeKey excludes a key from an organization, as whoever acts in ctx.
+	ExcludeKey(ctx context.Context, organization, id string) error
+	// AdmitKey lets a key hold in an organization again, as whoever acts in ctx.
+	AdmitKey(ctx context.Context, organization, id string) error
+	// OwnerSeen notes that a person has signed in, without waiting for anything.
+	OwnerSeen(account apikey.Account)
+	// Dormant reports whether a key does not work until its owner signs in again.
+	Dormant(key apikey.Key) bool
 	// EndSession ends a session of a person, by its id, on every replica.
 	EndSession(ctx context.Context, account apikey.Account, id string) error
 }
@@ -66,6 +80,8 @@ type Options struct {
 	Reviewer Reviewer
 	// SignIns limits how often browsers of one network come back from signing in, Writes how often one person changes something. Nil for no limit.
 	SignIns, Writes *limit.Limiter
+	// MaxLife is how long a key lives at most that is made here; 0 for any time.
+	MaxLife time.Duration
 	// Now is the clock.
 	Now func() time.Time
 }
@@ -126,6 +142,8 @@ func (p *Pages) Routes(engine *gin.Engine, front ...gin.HandlerFunc) {
 	}
 	pages.GET("/keys/:key/revoke", p.signedIn(p.askRevoke))
 	pages.POST("/keys/:key/revoke", p.signedIn(p.revoke))
+	pages.GET("/keys/:key/exclude/:org", p.signedIn(p.askExclude))
+	pages.POST("/keys/:key/exclude/:org", p.signedIn(p.exclude))
 	pages.GET("/keys/:key/rotate", p.signedIn(p.askRotate))
 	pages.POST("/keys/:key/rotate", p.signedIn(p.rotate))
 }

@@ -47,6 +47,10 @@ type organizationView struct {
 	// Roles are those that the person may give to a new key; none if they may make no key.
 	Roles    []apikey.Role
 	Expiries []choice
+	// Expiry is the one of Expiries that the form has at first.
+	Expiry string
+	// Full says why there is no room for another key, and what to do; empty if there is.
+	Full string
 	// Form is what the form carries that makes a key.
 	Form string
 	// Open shows that form at once.
@@ -60,6 +64,8 @@ type keyView struct {
 	Ends time.Time
 	// Over is true if it has stopped working, and Replaced if another one is there for it.
 	Over, Replaced bool
+	// Dormant is true if it does not work until its owner signs in again.
+	Dormant bool
 	// ReplacedBy is the id of the key that is there for it; empty if there is none, or the person may not see it.
 	ReplacedBy string
 	// UsedFrom and UsedUntil are the time in which it was used last, as closely as that is known.
@@ -69,6 +75,9 @@ type keyView struct {
 	// Elsewhere are the organizations that it holds in beside the one that it is shown under.
 	Elsewhere            []string
 	MayRevoke, MayRotate bool
+	// Under is the organization that it is shown under, if any; Excluded whether that excludes it, and MayExclude whether the person may have it do so.
+	Under                string
+	Excluded, MayExclude bool
 }
 
 // Used tells whether the key was used at all.
@@ -88,13 +97,17 @@ func roleIn(person signin.Person, organization string) string {
 
 // organizationView shows an organization.
 func (p *Pages) organizationView(ctx context.Context, r *rights, name string) (organizationView, error) {
-	view := organizationView{Name: name, Role: roleIn(r.person, name), Expiries: expiries}
+	view := organizationView{Name: name, Role: roleIn(r.person, name), Expiries: expiriesWithin(p.options.MaxLife)}
+	view.Expiry = preselected(view.Expiries)
 	var err error
 	if view.All, err = r.may(ctx, "list", "", name); err != nil {
 		return view, err
 	}
 	if view.Roles, err = r.grantable(ctx, name); err != nil {
 		return view, err
+	}
+	if len(view.Roles) > 0 {
+		view.Full = p.full(r.person, name)
 	}
 	mayListApps, err := r.mayListApps(ctx, name)
 	if err != nil {
@@ -144,13 +157,18 @@ func usedWithin(key apikey.Key, now time.Time) (from, until time.Time) {
 func (p *Pages) keyView(ctx context.Context, r *rights, key apikey.Key, under string) (keyView, error) {
 	now := p.options.Now()
 	view := keyView{Key: key, Ends: key.End(), Over: key.Expired(now), Replaced: !key.Retires.IsZero(), Mine: r.person.Owns(key)}
+	view.Dormant = !view.Over && p.options.Store.Dormant(key)
 	view.UsedFrom, view.UsedUntil = usedWithin(key, now)
 	view.Elsewhere = slices.DeleteFunc(slices.Clone(key.Organizations), func(name string) bool { return name == under })
+	view.Under, view.Excluded = under, p.options.Store.Excluded(under, key.ID)
 	var err error
+	if view.MayExclude, err = r.mayExclude(ctx, key, under); err != nil {
+		return view, err
+	}
 	if view.MayRevoke, err = r.mayRevoke(ctx, key); err != nil || !rotatable(key, now) {
 		return view, err
 	}
-	view.MayRotate, err = r.mayRotate(ctx, key)
+	view.MayRotate, err = r.mayRotate(ctx, p.options.Store.WithoutExclusions(key))
 	return view, err
 }
 

@@ -26,8 +26,6 @@ const (
 	maxEnded = 50
 	// keepEnded is how long an ended session is kept: twice as long as its cookie is valid, for clocks that differ.
 	keepEnded = 2 * time.Hour
-	// forgetInterval is how often those that were kept for long enough are deleted.
-	forgetInterval = 10 * time.Minute
 )
 
 // endedSessions are the sessions that their people have ended, by the names of their Secrets, which say nothing else: what a session is sealed
@@ -140,20 +138,6 @@ func (s *Store) EndSession(ctx context.Context, account apikey.Account, id strin
 	defer cancelWait()
 	s.changes.await(ctx, func() bool { return s.ended.has(name) })
 	return nil
-}
-
-// forgetEnded deletes ended sessions whose cookies are valid no more, until ctx ends. Every replica does; what another one has deleted is gone.
-func (s *Store) forgetEnded(ctx context.Context) {
-	ticker := time.NewTicker(forgetInterval)
-	defer ticker.Stop()
-	for {
-		s.ForgetEndedBefore(ctx, s.now().Add(-keepEnded))
-		select {
-		case <-ticker.C:
-		case <-ctx.Done():
-			return
-		}
-	}
 }
 
 // ForgetEndedBefore deletes the records of sessions that were ended before a time.

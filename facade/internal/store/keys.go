@@ -14,10 +14,11 @@ import (
 	"github.com/berth-dev/berth/facade/internal/apierr"
 )
 
-// KeyByHash finds an API key by apikey.Hash of its token. One that has expired isn't found.
+// KeyByHash finds an API key by apikey.Hash of its token. One that has expired isn't found. It has the organizations alone in which it holds.
 func (s *Store) KeyByHash(hash string) (apikey.Key, bool) {
 	now := s.now()
-	return s.keys.withHash(hash, func(key apikey.Key) bool { return !key.Expired(now) })
+	key, found := s.keys.withHash(hash, func(key apikey.Key) bool { return !key.Expired(now) })
+	return s.WithoutExclusions(key), found
 }
 
 // KeyByID returns the API key with this id, also one that has expired; the error is the 404 if there is none.
@@ -40,17 +41,6 @@ func (s *Store) KeysOf(address string, account apikey.Account) []apikey.Key {
 	return s.keys.that(func(key apikey.Key) bool { return key.OwnedBy(address, account) })
 }
 
-// CreateKey writes a key that apikey.New has made. apierrors.IsAlreadyExists tells whether the error says that there is one with its id. As the
-// other methods that write keys, it writes as the facade itself, whoever acts in ctx: that they may is for the caller to have asked.
-func (s *Store) CreateKey(ctx context.Context, key apikey.Key) error {
-	secret := key.Secret(s.namespace)
-	if err := s.own.Create(ctx, secret); err != nil {
-		return withoutValues(err)
-	}
-	s.awaitKey(ctx, key.ID, func(_ apikey.Key, found bool) bool { return found })
-	return nil
-}
-
 // RevokeKey deletes this key, and none that has its id later. One that is gone is no error.
 func (s *Store) RevokeKey(ctx context.Context, key apikey.Key) error {
 	err := s.own.Delete(ctx, s.secretOf(key), client.Preconditions{UID: &key.UID})
@@ -59,20 +49,6 @@ func (s *Store) RevokeKey(ctx context.Context, key apikey.Key) error {
 	}
 	s.awaitKey(ctx, key.ID, func(now apikey.Key, found bool) bool { return !found || now.UID != key.UID })
 	return nil
-}
-
-// RotateKey makes a key that replaces this one, with the id that is given or a new random one if that is empty, and returns it with its token.
-// The one that is replaced stops working after overlap, which is at once for zero; one that expires earlier still does. If it can't be told to
-// stop, there is no new key. apierrors.IsAlreadyExists is as with CreateKey.
-func (s *Store) RotateKey(ctx context.Context, old apikey.Key, id string, overlap time.Duration) (apikey.Key, string, error) {
-	now := s.now()
-	key, token, err := apikey.Rotate(ctx, s.own, s.namespace, old, id, now, now.Add(overlap))
-	if err != nil {
-		return apikey.Key{}, "", withoutValues(err)
-	}
-	s.awaitKey(ctx, key.ID, func(_ apikey.Key, found bool) bool { return found })
-	s.awaitKey(ctx, old.ID, func(now apikey.Key, found bool) bool { return !found || !now.Retires.IsZero() })
-	return key, token, nil
 }
 
 // secretOf is the name of a key's Secret.
@@ -90,26 +66,35 @@ func (s *Store) awaitKey(ctx context.Context, id string, seen func(now apikey.Ke
 	})
 }
 
-// AwaitRevoked returns when the API key with this id is gone or has expired, or ctx ends.
-func (s *Store) AwaitRevoked(ctx context.Context, id string) {
+// AwaitRevoked returns when the API key with this id is gone, has expired or is dormant, when an organization excludes it, or ctx ends.
+func (s *Store) AwaitRevoked(ctx context.Context, id, organization string) {
 	for ctx.Err() == nil {
 		key, err := s.KeyByID(id)
-		if err != nil || key.Expired(s.now()) {
+		if err != nil || key.Expired(s.now()) || s.Dormant(key) || s.Excluded(organization, id) {
 			return
 		}
-		s.awaitEnd(ctx, key)
+		s.awaitEnd(ctx, key, organization)
 	}
 }
 
-// awaitEnd returns when it is time for a key to expire, when that time is another one, when the key is gone, or when ctx ends.
-func (s *Store) awaitEnd(ctx context.Context, key apikey.Key) {
-	if end := key.End(); !end.IsZero() {
+// awaitEnd returns when it is time for a key to expire, when that time is another one, when the key is gone or excluded, or when ctx ends.
+func (s *Store) awaitEnd(ctx context.Context, key apikey.Key, organization string) {
+	if end := s.stops(key); !end.IsZero() {
 		limited, cancel := context.WithTimeout(ctx, end.Sub(s.now()))
 		defer cancel()
 		ctx = limited
 	}
 	s.changes.await(ctx, func() bool {
 		now, err := s.KeyByID(key.ID)
-		return err != nil || now.UID != key.UID || !now.End().Equal(key.End())
+		return err != nil || s.Excluded(organization, key.ID) || now.UID != key.UID || !s.stops(now).Equal(s.stops(key))
 	})
+}
+
+// stops is when a key stops working as far as is known now; zero for never.
+func (s *Store) stops(key apikey.Key) time.Time {
+	end, dormant := key.End(), key.DormantFrom(s.ownerSeen)
+	if end.IsZero() || !dormant.IsZero() && dormant.Before(end) {
+		return dormant
+	}
+	return end
 }

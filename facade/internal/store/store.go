@@ -24,6 +24,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/facade/apikey"
 	"github.com/berth-dev/berth/facade/internal/auth"
 	"github.com/berth-dev/berth/facade/internal/translate"
 	"github.com/berth-dev/berth/internal/secretcache"
@@ -34,11 +35,16 @@ import (
 type Options struct {
 	// Config reaches the API server.
 	Config *rest.Config
-	// Namespace is Berth's own, which holds the API keys. Keys elsewhere are none: whoever may write Secrets in an organization must not be
-	// able to make one.
-	Namespace string
+	// KeysNamespace holds the API keys. Keys elsewhere are none: whoever may write Secrets in an organization must not be able to make one.
+	KeysNamespace string
+	// FormerKeysNamespace is the Namespace of the API keys in earlier versions. It is not read.
+	FormerKeysNamespace string
 	// Platform is what holds for every app. The Store knows the Namespaces for it.
 	Platform translate.Platform
+	// KeyLimits bound the API keys that people make.
+	KeyLimits apikey.Limits
+	// OwnerSeen is within which time the owner of a key has to have signed in for the key to work; 0 for any time.
+	OwnerSeen time.Duration
 	// VerifyDomains says that hosts require a proof of ownership, unless an Organization says otherwise.
 	VerifyDomains bool
 	// Log is told what goes wrong behind the requests' backs.
@@ -53,12 +59,19 @@ type Store struct {
 	// client writes as whoever acts in a request's context.
 	client client.Client
 	// own acts as the facade itself: it writes what is about API keys, claims hosts, and asks for objects where the cache may be behind.
-	own           client.Client
-	uses          uses
-	keys          keyIndex
-	ended         endedSessions
-	budget        budget
+	own       client.Client
+	uses      uses
+	sightings uses
+	ownerSeen time.Duration
+	keys      keyIndex
+	keyLimits apikey.Limits
+	ended     endedSessions
+	// exclusions are the keys that organizations exclude.
+	exclusions exclusions
+	budget     budget
+	// namespace holds the API keys, and former held them in earlier versions.
 	namespace     string
+	former        string
 	platform      translate.Platform
 	verifyDomains bool
 	changes       changes
@@ -71,7 +84,7 @@ type Store struct {
 // New makes a Store. It reads no object before Start, but asks the API server which kinds it serves.
 func New(ctx context.Context, options Options) (*Store, error) {
 	scheme := NewScheme()
-	informers, err := secretcache.New(secretOptions(options.Namespace))(options.Config, cacheOptions(scheme))
+	informers, err := secretcache.New(secretOptions(options.KeysNamespace))(options.Config, cacheOptions(scheme))
 	if err != nil {
 		return nil, fmt.Errorf("make the cache: %w", err)
 	}
@@ -84,9 +97,13 @@ func New(ctx context.Context, options Options) (*Store, error) {
 		client:        writer,
 		own:           own,
 		uses:          newUses(options.Log),
-		keys:          keyIndex{namespace: options.Namespace},
-		ended:         endedSessions{namespace: options.Namespace},
-		namespace:     options.Namespace,
+		sightings:     newUses(options.Log),
+		ownerSeen:     options.OwnerSeen,
+		keys:          keyIndex{namespace: options.KeysNamespace},
+		keyLimits:     options.KeyLimits,
+		ended:         endedSessions{namespace: options.KeysNamespace},
+		namespace:     options.KeysNamespace,
+		former:        options.FormerKeysNamespace,
 		platform:      options.Platform,
 		verifyDomains: options.VerifyDomains,
 		changes:       changes{happened: make(chan struct{})},
@@ -141,14 +158,14 @@ func cacheOptions(scheme *runtime.Scheme) cache.Options {
 }
 
 // keepOfNamespace keeps the identity and the labels of a Namespace, which say whether its Secrets are read, and of its annotations those that say whether
-// it becomes an Organization.
+// it becomes an Organization or has got the API keys of an earlier version.
 func keepOfNamespace(object any) (any, error) {
 	namespace, ok := object.(*corev1.Namespace)
 	if !ok {
 		return object, nil
 	}
 	var annotations map[string]string
-	for _, kept := range []string{v1alpha1.AnnotationExternalID, v1alpha1.AnnotationOrganizationUID} {
+	for _, kept := range []string{v1alpha1.AnnotationExternalID, v1alpha1.AnnotationOrganizationUID, v1alpha1.AnnotationKeysMigrated} {
 		if value, ok := namespace.Annotations[kept]; ok {
 			if annotations == nil {
 				annotations = map[string]string{}
@@ -170,12 +187,11 @@ func keepSetters(object any) (any, error) {
 	return object, nil
 }
 
-// secretOptions say what is kept of Secrets: those with Berth's label in organizations, and in Berth's own Namespace, which has the API keys and the ended
-// sessions.
+// secretOptions say what is kept of Secrets: those with Berth's label in organizations, and in the Namespace of the API keys and the ended sessions.
 func secretOptions(namespace string) secretcache.Options {
 	return secretcache.Options{
 		Labels: mustSelect(v1alpha1.LabelSecret, selection.In,
-			v1alpha1.SecretAPIKey, v1alpha1.SecretEndedSession, v1alpha1.SecretEnv, v1alpha1.SecretTLS, v1alpha1.SecretCertificate, v1alpha1.SecretMailPassword,
+			v1alpha1.SecretAPIKey, v1alpha1.SecretEndedSession, v1alpha1.SecretExcludedKey, v1alpha1.SecretEnv, v1alpha1.SecretTLS, v1alpha1.SecretCertificate, v1alpha1.SecretMailPassword,
 			v1alpha1.SecretNewCertKey, v1alpha1.SecretRegistry),
 		Transform:  keepOfSecret,
 		Namespaces: []string{namespace},
@@ -211,8 +227,9 @@ func (s *Store) Start(ctx context.Context) error {
 	defer noting.Wait()
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	noting.Go(func() { s.noteUses(ctx) })
-	noting.Go(func() { s.forgetEnded(ctx) })
+	noting.Go(func() { s.uses.work(ctx, s.noteUse) })
+	noting.Go(func() { s.sightings.work(ctx, s.noteSeen) })
+	noting.Go(func() { s.collect(ctx) })
 	return s.cache.Start(ctx)
 }
 
@@ -254,11 +271,13 @@ func (s *Store) watch(ctx context.Context) error {
 func (s *Store) setSecret(secret *corev1.Secret) {
 	s.keys.set(secret)
 	s.ended.set(secret)
+	s.exclusions.set(secret)
 	s.budget.set(secret)
 }
 
 func (s *Store) removeSecret(secret *corev1.Secret) {
 	s.keys.remove(secret)
 	s.ended.remove(secret)
+	s.exclusions.remove(secret)
 	s.budget.remove(secret)
 }

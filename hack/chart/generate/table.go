@@ -146,6 +146,11 @@ var table = []value{
 		doc: "Other Namespaces that cannot become organizations. System Namespaces, Berth's own and those of routerNamespaces never can.",
 	},
 	{
+		path: "keysNamespace", schema: word, preset: "berth-keys",
+		doc: "The Namespace of the API keys, which the release makes and leaves when it is uninstalled. It holds nothing else, since the facade reads all of " +
+			"its Secrets. To choose another one for a release that has keys, copy them first.",
+	},
+	{
 		path: "wildcardCertificate.enabled", schema: boolean, preset: false, setting: "WILDCARD_CERTIFICATE",
 		doc: "Whether Apps rely on it, which takes an ingress controller that serves it already. Otherwise each has a certificate of its own.",
 	},
@@ -165,6 +170,23 @@ var table = []value{
 	},
 	{path: "limits.keyRate", schema: number, setting: "KEY_RATE", doc: "How many requests a second an API key may make in the long run."},
 	{path: "limits.keyBurst", schema: count, setting: "KEY_BURST", doc: "How many requests an API key may make at once."},
+	{
+		path: "limits.keyLife", schema: duration, setting: "MAX_KEY_LIFE",
+		doc: "How long an API key lives at most that is made on the profile page: a duration in hours, such as 8760h. 0s: any time.",
+	},
+	{
+		path: "limits.keyOwnerSeen", schema: duration, setting: "KEY_OWNER_SEEN",
+		doc: "Within which time the person who has made an API key on the profile page has to have signed in for the key to work: a duration in hours, " +
+			"such as 2160h. 0s: any time.",
+	},
+	{
+		path: "limits.keysPerOwner", schema: count, setting: "MAX_KEYS_PER_OWNER",
+		doc: "How many API keys that work a person may have, to be made on the profile page. 0: any number.",
+	},
+	{
+		path: "limits.keysPerOrganization", schema: count, setting: "MAX_KEYS_PER_ORGANIZATION",
+		doc: "How many API keys that work an organization may have, to be made on the profile page. 0: any number.",
+	},
 	{path: "limits.connections", schema: count, setting: "MAX_CONNECTIONS", doc: "How many connections to the facade may be open; each further one replaces an idle one."},
 	{
 		path: "limits.connectionsPerAddress", schema: count, setting: "MAX_CONNECTIONS_PER_ADDRESS",

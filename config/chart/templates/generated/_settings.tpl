@@ -20,9 +20,13 @@ INGRESS_CLASS: {{ include "berth.found" (list . "ingressClass") | quote }}
 INTERNAL_REGISTRIES: {{ .Values.registries.internal | join "," | quote }}
 ISSUER_NAME: {{ include "berth.found" (list . "issuerName") | quote }}
 KEY_BURST: {{ .Values.limits.keyBurst | int | quote }}
+KEY_OWNER_SEEN: {{ .Values.limits.keyOwnerSeen | quote }}
 KEY_RATE: {{ .Values.limits.keyRate | quote }}
 MAX_CONNECTIONS: {{ .Values.limits.connections | int | quote }}
 MAX_CONNECTIONS_PER_ADDRESS: {{ .Values.limits.connectionsPerAddress | int | quote }}
+MAX_KEYS_PER_ORGANIZATION: {{ .Values.limits.keysPerOrganization | int | quote }}
+MAX_KEYS_PER_OWNER: {{ .Values.limits.keysPerOwner | int | quote }}
+MAX_KEY_LIFE: {{ .Values.limits.keyLife | quote }}
 NEVER_ORGANIZATIONS: {{ .Values.neverOrganizations | join "," | quote }}
 OIDC_CLIENT_ID: {{ .Values.oidc.clientID | quote }}
 OIDC_GROUPS: {{ .Values.oidc.groups | join ";" | quote }}
