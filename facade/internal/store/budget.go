@@ -24,7 +24,7 @@ import (
 // replaces stays until no Pod needs it. Without it, an organization at its limit could not get below it.
 const spare = 2 * policy.MaxEnvironment
 
-// budget counts how many bytes of what clients send each organization keeps in Secrets. The zero value is empty.
+// budget counts how many bytes of what clients send each organization keeps in Secrets.
 type budget struct {
 	mu sync.Mutex
 	// sizes are those of the Secrets in the cache, and kept is their sum for each organization.
@@ -34,6 +34,10 @@ type budget struct {
 	coming map[string]int64
 
 	written limit.Volume
+}
+
+func newBudget() *budget {
+	return &budget{sizes: map[client.ObjectKey]int64{}, kept: map[string]int64{}, coming: map[string]int64{}}
 }
 
 func (b *budget) set(secret *corev1.Secret) {
@@ -48,9 +52,6 @@ func (b *budget) remove(secret *corev1.Secret) { b.note(client.ObjectKeyFromObje
 func (b *budget) note(secret client.ObjectKey, size int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.sizes == nil {
-		b.sizes, b.kept, b.coming = map[client.ObjectKey]int64{}, map[string]int64{}, map[string]int64{}
-	}
 	add(b.kept, secret.Namespace, size-b.sizes[secret])
 	if size == 0 {
 		delete(b.sizes, secret)
@@ -72,9 +73,6 @@ func (b *budget) reserve(organization string, size, most int64) (release func(),
 	defer b.mu.Unlock()
 	if size > most-b.kept[organization]-b.coming[organization] {
 		return nil, false
-	}
-	if b.coming == nil {
-		b.coming = map[string]int64{}
 	}
 	add(b.coming, organization, size)
 	return sync.OnceFunc(func() {

@@ -68,7 +68,7 @@ type Store struct {
 	ended     endedSessions
 	// exclusions are the keys that organizations exclude.
 	exclusions exclusions
-	budget     budget
+	budget     *budget
 	// namespace holds the API keys, and former held them in earlier versions.
 	namespace     string
 	former        string
@@ -107,6 +107,7 @@ func New(ctx context.Context, options Options) (*Store, error) {
 		platform:      options.Platform,
 		verifyDomains: options.VerifyDomains,
 		changes:       changes{happened: make(chan struct{})},
+		budget:        newBudget(),
 		now:           time.Now,
 	}
 	s.platform.IsNamespace = s.isNamespace
