@@ -68,6 +68,9 @@ func (h *logHandlers) get(c *gin.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := h.shares.log(ctx, c.Param("org")); err != nil {
+		return nil, err
+	}
 	options.Current = func(ctx context.Context) *v1alpha1.App {
 		now, err := h.apps.Get(ctx, c.Param("org"), c.Param("app"))
 		if err != nil {

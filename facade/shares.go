@@ -33,7 +33,10 @@ const (
 	bytesPerSecond = 4 << 20
 	// keysAtOnce is how many private keys are generated for such an organization within keysWithin.
 	keysAtOnce = 5
-	keysWithin = 10 * time.Second
+	// logsPerSecond is how many logs of such an organization begin to be read or followed within a second in the long run; twice as many at once. Each
+	// asks the API server, and the kubelets.
+	logsPerSecond = 20
+	keysWithin    = 10 * time.Second
 )
 
 // shares are what each organization may have of this server at the same time.
@@ -42,6 +45,7 @@ type shares struct {
 	policy func(ctx context.Context, organization string) v1alpha1.Organization
 
 	requests, generated limit.Volume
+	logs                limit.Volume
 	received, answered  limit.Volume
 	followers, streams  limit.Slots
 	// bodies and answers are bytes in memory, unsent bytes that were promised to clients.
@@ -142,6 +146,17 @@ func (s *shares) receive(ctx context.Context, organization string, size int) tim
 // unlimited reports whether an organization is trusted. Calls that are about all organizations are those of host staff.
 func (s *shares) unlimited(ctx context.Context, organization string) bool {
 	return organization == "" || policy.RequestsPerSecond(s.policy(ctx, organization)) == policy.Unlimited
+}
+
+// log counts that a log of an organization begins to be read or followed. The error is a 429.
+func (s *shares) log(ctx context.Context, organization string) error {
+	if s.unlimited(ctx, organization) {
+		return nil
+	}
+	if wait := s.logs.Take(organization, 1, 2*logsPerSecond, 2*time.Second); wait > 0 {
+		return apierr.Busy("Clients of the organization ask for logs too often. Follow a log with follow=true instead.", wait)
+	}
+	return nil
 }
 
 // generate waits until a private key may be generated for an organization.

@@ -192,6 +192,22 @@ func TestKeysOfAnOrganization(t *testing.T) {
 	call(t, otherKey, http.MethodPost, domainPath(other, otherSlug)+"newcert/?algorithm=ecdsa", nil).want(t, http.StatusCreated)
 }
 
+// TestLogsOfAnOrganization says that an organization that is not trusted reads so many logs within a time, and no other waits.
+func TestLogsOfAnOrganization(t *testing.T) {
+	org, slug, key := loggingApp(t)
+	limitRequests(t, org, 1000, 1)
+	path := appPath(org, slug) + "logs/"
+	var last answer
+	for range 20 * logsPerSecond {
+		if last = call(t, key, http.MethodGet, path, nil); last.status != http.StatusOK {
+			break
+		}
+	}
+	wantWait(t, last)
+	other, otherSlug, otherKey := loggingApp(t)
+	call(t, otherKey, http.MethodGet, appPath(other, otherSlug)+"logs/", nil).want(t, http.StatusOK)
+}
+
 // TestSlowBodiesOfAnOrganization says that clients which begin large bodies and never end them use up the share of their own organization only.
 func TestSlowBodiesOfAnOrganization(t *testing.T) {
 	org, slug, key := loggingApp(t)
