@@ -76,7 +76,7 @@ func TestExcludeRights(t *testing.T) {
 		values     url.Values
 		want       int
 	}{
-		"Contributor":  {reason: "Who may not revoke keys may not exclude them.", who: contributor, key: shared, where: org, values: exclude, want: http.StatusForbidden},
+		"Contributor":  {reason: "They may revoke no keys.", who: contributor, key: shared, where: org, values: exclude, want: http.StatusForbidden},
 		"OtherOrg":     {reason: "Each organization decides for itself.", who: manager, key: shared, where: other, values: exclude, want: http.StatusForbidden},
 		"NotOfTheKey":  {who: manager, key: shared, where: "no-such-organization", values: exclude, want: http.StatusNotFound},
 		"SingleKey":    {reason: "It is revoked instead.", who: manager, key: single, where: org, values: exclude, want: http.StatusForbidden},
@@ -163,7 +163,8 @@ func TestExclusionsDoNotAddUp(t *testing.T) {
 	}
 	limits := KeyLimits{PerOrganization: 2}
 	holding := suite.server.store.WithoutExclusions(shared)
-	if err := limits.Check(apikey.Key{Spec: apikey.Spec{ID: "new", Organizations: []string{org}}}, []apikey.Key{holding, holding}, shared.Created.Time); err != nil {
+	wanted := apikey.Key{Spec: apikey.Spec{ID: "new", Organizations: []string{org}}}
+	if err := limits.Check(wanted, []apikey.Key{holding, holding}, shared.Created.Time); err != nil {
 		t.Errorf("an excluded key counts: %v", err)
 	}
 }

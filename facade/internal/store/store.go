@@ -192,8 +192,8 @@ func keepSetters(object any) (any, error) {
 func secretOptions(namespace string) secretcache.Options {
 	return secretcache.Options{
 		Labels: mustSelect(v1alpha1.LabelSecret, selection.In,
-			v1alpha1.SecretAPIKey, v1alpha1.SecretEndedSession, v1alpha1.SecretExcludedKey, v1alpha1.SecretEnv, v1alpha1.SecretTLS, v1alpha1.SecretCertificate, v1alpha1.SecretMailPassword,
-			v1alpha1.SecretNewCertKey, v1alpha1.SecretRegistry),
+			v1alpha1.SecretAPIKey, v1alpha1.SecretEndedSession, v1alpha1.SecretExcludedKey, v1alpha1.SecretEnv, v1alpha1.SecretTLS,
+			v1alpha1.SecretCertificate, v1alpha1.SecretMailPassword, v1alpha1.SecretNewCertKey, v1alpha1.SecretRegistry),
 		Transform:  keepOfSecret,
 		Namespaces: []string{namespace},
 	}
