@@ -162,6 +162,7 @@ func TestOperatorCreatesNamespacesOfOrganizationsAlone(t *testing.T) {
 		"AsItDoes":   {func(*corev1.Namespace) {}, ""},
 		"System":     {func(ns *corev1.Namespace) { rename(ns, "kube-other") }, "system Namespaces"},
 		"Berth":      {func(ns *corev1.Namespace) { rename(ns, testenv.Namespace) }, "Berth's own"},
+		"Keys":       {func(ns *corev1.Namespace) { rename(ns, testenv.KeysNamespace) }, "Berth's own"},
 		"NoOwner":    {func(ns *corev1.Namespace) { ns.OwnerReferences = nil }, "that an Organization owns"},
 		"OtherOwner": {func(ns *corev1.Namespace) { ns.OwnerReferences[0].Name = "other" }, "Organization of the same name"},
 		"SecondOwner": {func(ns *corev1.Namespace) {

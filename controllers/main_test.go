@@ -126,6 +126,7 @@ func testOptions() Options {
 		IngressClass:       "traefik",
 		IngressAnnotations: map[string]string{"example.com/entrypoint": "websecure"},
 		Namespace:          testenv.Namespace,
+		KeysNamespace:      testenv.KeysNamespace,
 		RouterNamespaces:   []string{"traefik"},
 		RouterNetworks:     []netip.Prefix{netip.MustParsePrefix("192.0.2.7/32")},
 		PublicHost:         publicHost,

@@ -79,7 +79,7 @@ func TestOrganizationAdoptsLabelledNamespacesAlone(t *testing.T) {
 // The platform's own Namespaces never become organizations: their members could write API keys, or certificates of others.
 func TestReservedNamespacesAreNoOrganizations(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{testenv.Namespace, "traefik", "cert-manager", "never"} {
+	for _, name := range []string{testenv.Namespace, testenv.KeysNamespace, "traefik", "cert-manager", "never"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			org := orgNamed(name)
@@ -97,7 +97,7 @@ func TestReservedNamespacesAreNoOrganizations(t *testing.T) {
 			for _, b := range access.Bindings(name, testenv.Namespace)[2:] {
 				absent(t, roleBinding(name, b.Name))
 			}
-			if name != testenv.Namespace {
+			if name != testenv.Namespace && name != testenv.KeysNamespace {
 				absent(t, nsNamed(name))
 			}
 		})

@@ -71,6 +71,8 @@ type Options struct {
 	CertManagerNamespace string
 	// NeverOrganizations are further Namespaces that cannot become organizations.
 	NeverOrganizations []string
+	// KeysNamespace is that of the API keys, which cannot become an organization either. Empty: there is none to protect.
+	KeysNamespace string
 	// Namespace is Berth's own, in which the ServiceAccounts of operator and facade lie. Required.
 	Namespace string
 	// RouterNamespaces are the Namespaces, and RouterNetworks the addresses, that ingress controllers send requests to Pods from. Without
@@ -280,7 +282,7 @@ func (o Options) rules() host.Rules {
 }
 
 func (o Options) never() []string {
-	return slices.Concat([]string{o.Namespace, o.CertManagerNamespace}, o.RouterNamespaces, o.NeverOrganizations)
+	return slices.Concat([]string{o.Namespace, o.KeysNamespace, o.CertManagerNamespace}, o.RouterNamespaces, o.NeverOrganizations)
 }
 
 func (o Options) platform() desired.Platform {

@@ -52,7 +52,7 @@ func TestFollowUntilKeyIsRevoked(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	secret := key.Secret(systemSpace)
+	secret := key.Secret(keysSpace)
 	if err := suite.cluster.Create(t.Context(), secret); err != nil {
 		t.Fatal(err)
 	}

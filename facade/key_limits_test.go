@@ -143,7 +143,7 @@ func TestKeyLimitsRace(t *testing.T) {
 	all.Wait()
 	secrets := &corev1.SecretList{}
 	labelled := client.MatchingLabels{v1alpha1.LabelSecret: v1alpha1.SecretAPIKey}
-	if err := suite.cluster.List(t.Context(), secrets, client.InNamespace(systemSpace), labelled); err != nil {
+	if err := suite.cluster.List(t.Context(), secrets, client.InNamespace(keysSpace), labelled); err != nil {
 		t.Fatal(err)
 	}
 	made := 0
@@ -166,7 +166,7 @@ func TestEndedKeysAreDeleted(t *testing.T) {
 	}
 	old, recent, lasting := spawn(t, spec(now.Add(-31*24*time.Hour))), spawn(t, spec(now.Add(-29*24*time.Hour))), spawn(t, spec(time.Time{}))
 	suite.server.store.DeleteKeysEndedBefore(t.Context(), now.Add(-apikey.KeepEnded))
-	gone := client.ObjectKey{Namespace: systemSpace, Name: apikey.SecretName(old)}
+	gone := client.ObjectKey{Namespace: keysSpace, Name: apikey.SecretName(old)}
 	if err := suite.cluster.Get(t.Context(), gone, &corev1.Secret{}); !apierrors.IsNotFound(err) {
 		t.Errorf("the key that ended a month ago: got %v, want that it is gone", err)
 	}

@@ -35,7 +35,7 @@ func asFacade(t *testing.T) client.Client {
 // TestFacadeKeys says that in Berth's own Namespace the facade can do with API keys what it has to, and nothing else.
 func TestFacadeKeys(t *testing.T) {
 	c := asFacade(t)
-	plain := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: systemSpace, GenerateName: "plain-"}, StringData: map[string]string{"a": "b"}}
+	plain := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: keysSpace, GenerateName: "plain-"}, StringData: map[string]string{"a": "b"}}
 	eventually(t, "the policy is in force", func() bool {
 		err := c.Create(t.Context(), plain.DeepCopy(), client.DryRunAll)
 		return apierrors.IsInvalid(err)
@@ -44,7 +44,7 @@ func TestFacadeKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	patch := func(key apikey.Key, patch string) error {
-		secret := key.Secret(systemSpace)
+		secret := key.Secret(keysSpace)
 		return c.Patch(t.Context(), secret, client.RawPatch(types.MergePatchType, []byte(patch)))
 	}
 	annotate := func(name, value string) string {
@@ -54,7 +54,7 @@ func TestFacadeKeys(t *testing.T) {
 	key := fresh(t, apikey.RoleManager)
 	ended := func(change func(*corev1.Secret)) *corev1.Secret {
 		secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{
-			Namespace: systemSpace, Name: "ended-session-x", Labels: map[string]string{v1alpha1.LabelSecret: v1alpha1.SecretEndedSession},
+			Namespace: keysSpace, Name: "ended-session-x", Labels: map[string]string{v1alpha1.LabelSecret: v1alpha1.SecretEndedSession},
 		}, Immutable: new(true), Type: corev1.SecretTypeOpaque}
 		if change != nil {
 			change(secret)
@@ -62,7 +62,7 @@ func TestFacadeKeys(t *testing.T) {
 		return secret
 	}
 	host := fresh(t, apikey.RoleHost)
-	if err := suite.cluster.Create(t.Context(), host.Secret(systemSpace)); err != nil {
+	if err := suite.cluster.Create(t.Context(), host.Secret(keysSpace)); err != nil {
 		t.Fatal(err)
 	}
 	for _, step := range []struct {
@@ -70,7 +70,7 @@ func TestFacadeKeys(t *testing.T) {
 		allowed bool
 		do      func() error
 	}{
-		{"make a key", true, func() error { return c.Create(t.Context(), key.Secret(systemSpace)) }},
+		{"make a key", true, func() error { return c.Create(t.Context(), key.Secret(keysSpace)) }},
 		{"note its use", true, func() error { return patch(key, string(key.UsedPatch(now))) }},
 		{"let it end", true, func() error { return patch(key, string(key.RetirePatch(now.Add(time.Hour)))) }},
 		{"let it end earlier", true, func() error { return patch(key, string(key.RetirePatch(now.Add(time.Minute)))) }},
@@ -82,9 +82,9 @@ func TestFacadeKeys(t *testing.T) {
 		{"take its label off", false, func() error { return patch(key, `{"metadata":{"labels":{"berth.dev/secret":null}}}`) }},
 		{"label it", false, func() error { return patch(key, `{"metadata":{"labels":{"a":"b"}}}`) }},
 		{"hold it", false, func() error { return patch(key, `{"metadata":{"finalizers":["a.example.com/b"]}}`) }},
-		{"make a key of host staff", false, func() error { return c.Create(t.Context(), fresh(t, apikey.RoleHost).Secret(systemSpace)) }},
+		{"make a key of host staff", false, func() error { return c.Create(t.Context(), fresh(t, apikey.RoleHost).Secret(keysSpace)) }},
 		{"make one that can be changed", false, func() error {
-			secret := fresh(t, apikey.RoleManager).Secret(systemSpace)
+			secret := fresh(t, apikey.RoleManager).Secret(keysSpace)
 			secret.Immutable = nil
 			return c.Create(t.Context(), secret)
 		}},
@@ -99,7 +99,7 @@ func TestFacadeKeys(t *testing.T) {
 		{"let it expire later", false, func() error { return patch(key, annotate("berth.dev/expires-at", "2099-01-01T00:00:00Z")) }},
 		{"let it not expire", false, func() error { return patch(key, `{"metadata":{"annotations":{"berth.dev/expires-at":null}}}`) }},
 		{"make one under another name", false, func() error {
-			secret := fresh(t, apikey.RoleManager).Secret(systemSpace)
+			secret := fresh(t, apikey.RoleManager).Secret(keysSpace)
 			secret.Name = "key-" + secret.Name
 			return c.Create(t.Context(), secret)
 		}},
@@ -109,7 +109,7 @@ func TestFacadeKeys(t *testing.T) {
 		{"delete another Secret", false, func() error { return c.Delete(t.Context(), plain.DeepCopy()) }},
 		{"read a single Secret", false, func() error { return c.Get(t.Context(), client.ObjectKeyFromObject(plain), &corev1.Secret{}) }},
 		{"list keys", true, func() error {
-			return c.List(t.Context(), &corev1.SecretList{}, client.InNamespace(systemSpace), client.MatchingLabels{v1alpha1.LabelSecret: v1alpha1.SecretAPIKey})
+			return c.List(t.Context(), &corev1.SecretList{}, client.InNamespace(keysSpace), client.MatchingLabels{v1alpha1.LabelSecret: v1alpha1.SecretAPIKey})
 		}},
 		{"make a key elsewhere", false, func() error { return c.Create(t.Context(), fresh(t, apikey.RoleManager).Secret("default")) }},
 		{"end a session", true, func() error { return c.Create(t.Context(), ended(nil)) }},
@@ -135,8 +135,8 @@ func TestFacadeKeys(t *testing.T) {
 		{"end a session elsewhere", false, func() error {
 			return c.Create(t.Context(), ended(func(s *corev1.Secret) { s.Namespace = "default" }))
 		}},
-		{"delete a key", true, func() error { return c.Delete(t.Context(), key.Secret(systemSpace)) }},
-		{"delete a key of host staff", true, func() error { return c.Delete(t.Context(), host.Secret(systemSpace)) }},
+		{"delete a key", true, func() error { return c.Delete(t.Context(), key.Secret(keysSpace)) }},
+		{"delete a key of host staff", true, func() error { return c.Delete(t.Context(), host.Secret(keysSpace)) }},
 	} {
 		err := step.do()
 		if refused := apierrors.IsInvalid(err) || apierrors.IsForbidden(err); err == nil != step.allowed || err != nil && !refused {
@@ -152,13 +152,13 @@ func ending(t *testing.T, at time.Time) *corev1.Secret {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return key.Secret(systemSpace)
+	return key.Secret(keysSpace)
 }
 
 // TestFacadeKeyLife says that the Namespace's annotation decides how long the keys live that the facade makes.
 func TestFacadeKeyLife(t *testing.T) {
 	c := asFacade(t)
-	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: systemSpace}}
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: keysSpace}}
 	say := func(life string) {
 		t.Helper()
 		patch := `{"metadata":{"annotations":{"berth.dev/max-key-life":` + life + `}}}`

@@ -25,7 +25,7 @@ func newKeyOf(t *testing.T, spec apikey.Spec) (apikey.Key, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := suite.cluster.Create(t.Context(), made.Secret(systemSpace)); err != nil {
+	if err := suite.cluster.Create(t.Context(), made.Secret(keysSpace)); err != nil {
 		t.Fatal(err)
 	}
 	var key apikey.Key
@@ -40,7 +40,7 @@ func newKeyOf(t *testing.T, spec apikey.Spec) (apikey.Key, string) {
 func secretOfKey(t *testing.T, id string) *corev1.Secret {
 	t.Helper()
 	secret := &corev1.Secret{}
-	if err := suite.cluster.Get(t.Context(), client.ObjectKey{Namespace: systemSpace, Name: apikey.SecretName(id)}, secret); err != nil {
+	if err := suite.cluster.Get(t.Context(), client.ObjectKey{Namespace: keysSpace, Name: apikey.SecretName(id)}, secret); err != nil {
 		t.Fatal(err)
 	}
 	return secret
@@ -117,7 +117,7 @@ func TestLastUse(t *testing.T) {
 		})
 		call(t, token, http.MethodGet, appsPath(org), nil).want(t, http.StatusOK)
 	})
-	if want := []string{"PATCH /api/v1/namespaces/" + systemSpace + "/secrets/apikey-" + key.ID}; !cmp.Equal(want, requests) {
+	if want := []string{"PATCH /api/v1/namespaces/" + keysSpace + "/secrets/apikey-" + key.ID}; !cmp.Equal(want, requests) {
 		t.Errorf("21 uses asked for %v, want %v", requests, want)
 	}
 	noted, err := apikey.FromSecret(secretOfKey(t, key.ID))
@@ -211,7 +211,7 @@ func TestRotateKey(t *testing.T) {
 	if _, _, err := keys.RotateKey(t.Context(), stale, "stale0"+strings.TrimPrefix(org, "org-"), 0); err == nil {
 		t.Error("a key was rotated that was made after the one that was meant")
 	}
-	left := client.ObjectKey{Namespace: systemSpace, Name: apikey.SecretName("stale0" + strings.TrimPrefix(org, "org-"))}
+	left := client.ObjectKey{Namespace: keysSpace, Name: apikey.SecretName("stale0" + strings.TrimPrefix(org, "org-"))}
 	if err := suite.cluster.Get(t.Context(), left, &corev1.Secret{}); !apierrors.IsNotFound(err) {
 		t.Errorf("a rotation that failed left a key: %v", err)
 	}

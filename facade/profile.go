@@ -47,7 +47,8 @@ func newPages(server Options, keys *store.Store, reviews *auth.Reviews) (*profil
 // forStore are the options of the store.
 func (o Options) forStore(platform translate.Platform) store.Options {
 	return store.Options{
-		Config: o.Config, Namespace: o.Namespace, Platform: platform, KeyLimits: o.KeyLimits, VerifyDomains: o.Hosts.Verify, Log: o.Log,
+		Config: o.Config, KeysNamespace: o.KeysNamespace, FormerKeysNamespace: o.Namespace,
+		Platform: platform, KeyLimits: o.KeyLimits, VerifyDomains: o.Hosts.Verify, Log: o.Log,
 	}
 }
 

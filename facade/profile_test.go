@@ -187,7 +187,7 @@ func spawn(t *testing.T, spec apikey.Spec) (id string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := suite.cluster.Create(t.Context(), key.Secret(systemSpace)); err != nil {
+	if err := suite.cluster.Create(t.Context(), key.Secret(keysSpace)); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "the server knows the key", func() bool {

@@ -1,6 +1,7 @@
 package facade
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -12,7 +13,7 @@ import (
 // +kubebuilder:rbac:groups=admissionregistration.k8s.io,resources=validatingadmissionpolicies;validatingadmissionpolicybindings,resourceNames=berth-external-id;berth-facade-hostclaims;berth-facade-keys;berth-operator-namespaces;berth-operator-rolebindings;berth-people-secrets,verbs=get
 
 func newPolicyCheck(options Options, counts *metrics.Metrics) (*policycheck.Checker, error) {
-	policies, err := policycheck.New(options.Config, options.Log, policycheck.Facade(options.Namespace)...)
+	policies, err := policycheck.New(options.Config, options.Log, policycheck.Facade(options.KeysNamespace)...)
 	if err != nil {
 		return nil, err
 	}
@@ -26,6 +27,9 @@ func (s *Server) unready() error {
 	}
 	if !s.store.Synced() {
 		return errors.New("caches: not filled yet")
+	}
+	if err := s.store.CheckKeys(context.Background()); err != nil {
+		return fmt.Errorf("API keys: %w", err)
 	}
 	if err := s.policies.Err(); err != nil {
 		return fmt.Errorf("policies: %w", err)

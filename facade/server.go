@@ -36,6 +36,7 @@ import (
 	"github.com/berth-dev/berth/facade/internal/store"
 	"github.com/berth-dev/berth/facade/internal/translate"
 	"github.com/berth-dev/berth/facade/internal/web"
+	"github.com/berth-dev/berth/internal/access"
 	"github.com/berth-dev/berth/internal/egress"
 	"github.com/berth-dev/berth/internal/host"
 	"github.com/berth-dev/berth/internal/policycheck"
@@ -45,8 +46,10 @@ import (
 type Options struct {
 	// Config reaches the API server.
 	Config *rest.Config
-	// Namespace is Berth's own, which holds the API keys.
+	// Namespace is Berth's own, which held the API keys in earlier versions.
 	Namespace string
+	// KeysNamespace holds the API keys and the ends of sessions; access.KeysNamespace if it is empty.
+	KeysNamespace string
 	// BaseDomain is the domain that apps have their default hosts under, such as "apps.example.com".
 	BaseDomain string
 	// Hosts say which other hosts no Domain can have, and which have to be proven.
@@ -199,6 +202,7 @@ func New(ctx context.Context, options Options) (*Server, error) {
 	if problems := validation.IsDNS1123Subdomain(options.BaseDomain); len(problems) > 0 {
 		return nil, fmt.Errorf("the base domain %q is no host name: %s", options.BaseDomain, strings.Join(problems, "; "))
 	}
+	options.KeysNamespace = cmp.Or(options.KeysNamespace, access.KeysNamespace)
 	options.Log = slog.New(requestid.Handler(options.Log.Handler()))
 	counts := metrics.New()
 	options.Config = observed(options.Config, counts, options.Log)

@@ -52,7 +52,7 @@ func endedSessions(t *testing.T) []corev1.Secret {
 	t.Helper()
 	var secrets corev1.SecretList
 	labelled := client.MatchingLabels{v1alpha1.LabelSecret: v1alpha1.SecretEndedSession}
-	if err := suite.cluster.List(t.Context(), &secrets, client.InNamespace(systemSpace), labelled); err != nil {
+	if err := suite.cluster.List(t.Context(), &secrets, client.InNamespace(keysSpace), labelled); err != nil {
 		t.Fatal(err)
 	}
 	return secrets.Items

@@ -35,9 +35,9 @@ import (
 )
 
 const (
-	baseDomain  = "apps.example.com"
-	fromEmail   = "hello@example.com"
-	systemSpace = testenv.Namespace
+	baseDomain = "apps.example.com"
+	fromEmail  = "hello@example.com"
+	keysSpace  = testenv.KeysNamespace
 	// mailUser and mailPassword are the platform's login at its mail server.
 	mailUser     = "platform"
 	mailPassword = "password-of-the-platform"
@@ -139,7 +139,7 @@ func newServer(ctx context.Context, config *rest.Config, dir string, log io.Writ
 	}
 	options := Options{
 		Config:     config,
-		Namespace:  systemSpace,
+		Namespace:  testenv.Namespace,
 		KeyLimits:  KeyLimits{Life: apikey.DefaultMaxLife},
 		BaseDomain: baseDomain,
 		Hosts:      Hosts{Public: "berth.example.com", ClusterDomain: "corp.internal", Reserved: []string{"login.test"}},
@@ -179,7 +179,7 @@ func newKey(ctx context.Context, role apikey.Role, organizations ...string) (str
 	if err != nil {
 		return "", err
 	}
-	return token, suite.cluster.Create(ctx, key.Secret(systemSpace))
+	return token, suite.cluster.Create(ctx, key.Secret(keysSpace))
 }
 
 // organization makes an organization with a name of its own and returns it with the token of one of its managers.

@@ -115,7 +115,7 @@ func TestTestEmailFails(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := suite.cluster.Create(t.Context(), nameless.Secret(systemSpace)); err != nil {
+	if err := suite.cluster.Create(t.Context(), nameless.Secret(keysSpace)); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "the key works", func() bool { return call(t, token, http.MethodGet, path, nil).status == http.StatusOK })

@@ -24,9 +24,9 @@ const (
 
 // Values of LabelSecret.
 const (
-	// SecretAPIKey marks a Secret in Berth's own namespace that holds the hash of an API key.
+	// SecretAPIKey marks a Secret in the Namespace of the API keys that holds the hash of an API key.
 	SecretAPIKey = "api-key"
-	// SecretEndedSession marks an empty Secret in Berth's own namespace whose name says that somebody has signed out of a session.
+	// SecretEndedSession marks an empty Secret in the Namespace of the API keys whose name says that somebody has signed out of a session.
 	SecretEndedSession = "ended-session"
 	// SecretEnv marks an immutable Secret with the values of an App's environment as a REST client gave them.
 	SecretEnv = "env"
@@ -80,6 +80,9 @@ const (
 	AnnotationRefreshAt = "berth.dev/refresh-at"
 	// AnnotationExpiresAt on such a Secret, an RFC 3339 time, says when they end. On the Secret of an API key, it is when the key ends.
 	AnnotationExpiresAt = "berth.dev/expires-at"
+	// AnnotationKeysMigrated on the Namespace of the API keys, an RFC 3339 time, says when those of an earlier version, which lie in another Namespace,
+	// were copied there.
+	AnnotationKeysMigrated = "berth.dev/keys-migrated"
 	// AnnotationMaxKeyLife on the Namespace of the API keys says how long a key lives at most that the facade makes, as a duration such as 8760h; 0 is for
 	// any time. An admission policy enforces it.
 	AnnotationMaxKeyLife = "berth.dev/max-key-life"

@@ -59,7 +59,7 @@ func newAPIKey(g *global) *cobra.Command {
 		Args:  cobra.ExactArgs(1),
 		RunE:  func(cmd *cobra.Command, args []string) error { return g.revokeAPIKey(cmd, args[0]) },
 	}
-	cmd.AddCommand(create, newList(g), newRotate(g), revoke)
+	cmd.AddCommand(create, newList(g), newRotate(g), newMigrate(g), revoke)
 	return cmd
 }
 
@@ -81,7 +81,7 @@ func (g *global) createAPIKey(cmd *cobra.Command, wanted *keyFlags) error {
 	if err := g.checkLimits(cmd, c, key, wanted.limits); err != nil {
 		return err
 	}
-	secret := key.Secret(g.namespace)
+	secret := key.Secret(g.keysNamespace)
 	if err := c.Create(cmd.Context(), secret); err != nil {
 		return fmt.Errorf("create Secret %s/%s: %w", secret.Namespace, secret.Name, err)
 	}
@@ -162,9 +162,9 @@ func organizationsExist(ctx context.Context, c client.Client, names []string) er
 // apiKeys are all API keys. Secrets that only look like one are told of and left out.
 func (g *global) apiKeys(cmd *cobra.Command, c client.Client) ([]apikey.Key, error) {
 	secrets := &corev1.SecretList{}
-	err := c.List(cmd.Context(), secrets, client.InNamespace(g.namespace), client.MatchingLabels{v1alpha1.LabelSecret: v1alpha1.SecretAPIKey})
+	err := c.List(cmd.Context(), secrets, client.InNamespace(g.keysNamespace), client.MatchingLabels{v1alpha1.LabelSecret: v1alpha1.SecretAPIKey})
 	if err != nil {
-		return nil, fmt.Errorf("list Secrets in %s: %w", g.namespace, err)
+		return nil, fmt.Errorf("list Secrets in %s: %w", g.keysNamespace, err)
 	}
 	keys := make([]apikey.Key, 0, len(secrets.Items))
 	for i := range secrets.Items {
@@ -197,7 +197,7 @@ func (g *global) revokeAPIKey(cmd *cobra.Command, id string) error {
 }
 
 func (g *global) revoke(cmd *cobra.Command, c client.Client, id string) error {
-	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: apikey.SecretName(id), Namespace: g.namespace}}
+	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: apikey.SecretName(id), Namespace: g.keysNamespace}}
 	if err := c.Delete(cmd.Context(), secret); err != nil {
 		return fmt.Errorf("delete Secret %s/%s: %w", secret.Namespace, secret.Name, err)
 	}

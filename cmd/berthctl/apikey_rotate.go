@@ -44,7 +44,7 @@ func (g *global) rotateAPIKey(cmd *cobra.Command, id string, overlap time.Durati
 		return err
 	}
 	secret := &corev1.Secret{}
-	err = c.Get(cmd.Context(), client.ObjectKey{Namespace: g.namespace, Name: apikey.SecretName(id)}, secret)
+	err = c.Get(cmd.Context(), client.ObjectKey{Namespace: g.keysNamespace, Name: apikey.SecretName(id)}, secret)
 	if apierrors.IsNotFound(err) {
 		return fmt.Errorf("there is no API key %s", id)
 	}
@@ -56,7 +56,7 @@ func (g *global) rotateAPIKey(cmd *cobra.Command, id string, overlap time.Durati
 		return err
 	}
 	now := time.Now()
-	key, token, err := apikey.Rotate(cmd.Context(), c, g.namespace, old, apikey.Rotation{Now: now, Retire: now.Add(overlap)})
+	key, token, err := apikey.Rotate(cmd.Context(), c, g.keysNamespace, old, apikey.Rotation{Now: now, Retire: now.Add(overlap)})
 	if err != nil {
 		return fmt.Errorf("replace API key %s: %w", id, err)
 	}

@@ -54,7 +54,7 @@ func setup(ctx context.Context, config *rest.Config) error {
 	if err := clientcmd.WriteToFile(*file, kubeconfig); err != nil {
 		return err
 	}
-	for _, name := range []string{"berth-system", "plain"} {
+	for _, name := range []string{"berth-system", "berth-keys", "plain"} {
 		if err := cluster.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}); err != nil {
 			return err
 		}
@@ -131,7 +131,7 @@ func TestAPIKeys(t *testing.T) {
 		t.Errorf("apikey list: -want, +got:\n%s", diff)
 	}
 	secret := &corev1.Secret{}
-	if err := cluster.Get(t.Context(), client.ObjectKey{Namespace: "berth-system", Name: apikey.SecretName(ours)}, secret); err != nil {
+	if err := cluster.Get(t.Context(), client.ObjectKey{Namespace: "berth-keys", Name: apikey.SecretName(ours)}, secret); err != nil {
 		t.Fatal(err)
 	}
 	if key, err := apikey.FromSecret(secret); err != nil || key.Hash != apikey.Hash(token) {
@@ -170,7 +170,7 @@ func TestKeysOfOrganizationsThatGo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := cluster.Create(t.Context(), earlier.Secret("berth-system")); err != nil {
+	if err := cluster.Create(t.Context(), earlier.Secret("berth-keys")); err != nil {
 		t.Fatal(err)
 	}
 	if _, _, err := berthctl(t, "org", "create", "earlier"); err == nil || !strings.Contains(err.Error(), earlier.ID) {

@@ -25,7 +25,9 @@ type global struct {
 	kubeconfig string
 	context    string
 	namespace  string
-	output     string
+	// keysNamespace is that of the API keys.
+	keysNamespace string
+	output        string
 }
 
 // client connects to the cluster. Every read is live: a command runs once and ends.

@@ -17,7 +17,7 @@ import (
 func keyInCluster(t *testing.T, id string) apikey.Key {
 	t.Helper()
 	secret := &corev1.Secret{}
-	if err := cluster.Get(t.Context(), client.ObjectKey{Namespace: "berth-system", Name: apikey.SecretName(id)}, secret); err != nil {
+	if err := cluster.Get(t.Context(), client.ObjectKey{Namespace: "berth-keys", Name: apikey.SecretName(id)}, secret); err != nil {
 		t.Fatal(err)
 	}
 	key, err := apikey.FromSecret(secret)
@@ -132,7 +132,7 @@ func TestKeyLimits(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := cluster.Create(t.Context(), key.Secret("berth-system")); err != nil {
+		if err := cluster.Create(t.Context(), key.Secret("berth-keys")); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -16,7 +16,7 @@ import (
 func (g *global) warnOfLife(cmd *cobra.Command, c client.Client, key apikey.Key) {
 	longest := apikey.DefaultMaxLife
 	namespace := &corev1.Namespace{}
-	if err := c.Get(cmd.Context(), client.ObjectKey{Name: g.namespace}, namespace); err == nil {
+	if err := c.Get(cmd.Context(), client.ObjectKey{Name: g.keysNamespace}, namespace); err == nil {
 		if life, err := time.ParseDuration(namespace.Annotations[v1alpha1.AnnotationMaxKeyLife]); err == nil {
 			longest = life
 		}

@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/config"
 
 	"github.com/berth-dev/berth/facade"
+	"github.com/berth-dev/berth/internal/access"
 )
 
 // flags are what the command line says.
@@ -22,6 +23,7 @@ type flags struct {
 	metricsAddress               string
 	certFile, keyFile            string
 	baseDomain, namespace        string
+	keysNamespace                string
 	hosts                        hostFlags
 	drainDelay                   time.Duration
 	logLevel                     slog.Level
@@ -58,7 +60,9 @@ func parse(args []string) (*flags, error) {
 	set.StringVar(&f.certFile, "tls-cert-file", "", "the certificate chain to serve HTTPS with, PEM, leaf first; read again when it changes (required)")
 	set.StringVar(&f.keyFile, "tls-key-file", "", "the private key of the certificate, PEM; read again when it changes (required)")
 	set.StringVar(&f.baseDomain, "base-domain", "", "the domain that apps have their default hosts under (required)")
-	set.StringVar(&f.namespace, "namespace", "berth-system", "Berth's own namespace, which holds the API keys")
+	set.StringVar(&f.namespace, "namespace", "berth-system", "Berth's own namespace")
+	set.StringVar(&f.keysNamespace, "keys-namespace", access.KeysNamespace, "the namespace of the API keys and of the ends of sessions; "+
+		"in --namespace, where earlier versions had them, the facade would need the right to read all of Berth's Secrets")
 	set.DurationVar(&f.drainDelay, "drain-delay", 5*time.Second,
 		"how long to go on serving after SIGTERM, for load balancers to notice that /readyz fails; and up to 10s more while connections still come, unless it is 0")
 	set.TextVar(&f.logLevel, "log-level", slog.LevelInfo, "the least level that is logged: DEBUG, INFO, WARN or ERROR")
@@ -80,7 +84,7 @@ func parse(args []string) (*flags, error) {
 	if f.version {
 		return f, nil
 	}
-	for name, value := range map[string]string{"base-domain": f.baseDomain, "tls-cert-file": f.certFile, "tls-key-file": f.keyFile} {
+	for name, value := range map[string]string{"base-domain": f.baseDomain, "keys-namespace": f.keysNamespace, "tls-cert-file": f.certFile, "tls-key-file": f.keyFile} {
 		if value == "" {
 			return nil, fmt.Errorf("--%s is required", name)
 		}
@@ -100,7 +104,7 @@ func parse(args []string) (*flags, error) {
 // options are what the flags say; the files that they name are read.
 func (f *flags) options() (facade.Options, error) {
 	options := facade.Options{
-		Namespace: f.namespace, BaseDomain: f.baseDomain, DrainDelay: f.drainDelay, TrustedProxies: f.proxies, Limits: f.limits, Edge: f.edge,
+		Namespace: f.namespace, KeysNamespace: f.keysNamespace, BaseDomain: f.baseDomain, DrainDelay: f.drainDelay, TrustedProxies: f.proxies, Limits: f.limits, Edge: f.edge,
 		KeyLimits: f.keys, PublicURL: f.signIn.publicURL, HSTSMaxAge: f.hstsMaxAge,
 	}
 	var err error

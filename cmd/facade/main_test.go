@@ -21,7 +21,7 @@ func TestParse(t *testing.T) {
 	required := []string{"--base-domain=apps.example.com", "--tls-cert-file=tls.crt", "--tls-key-file=tls.key"}
 	defaults := flags{
 		listenAddress: ":8443", healthAddress: ":8081", metricsAddress: ":8080", certFile: "tls.crt", keyFile: "tls.key",
-		baseDomain: "apps.example.com", namespace: "berth-system", drainDelay: 5 * time.Second,
+		baseDomain: "apps.example.com", namespace: "berth-system", keysNamespace: "berth-keys", drainDelay: 5 * time.Second,
 		hosts:  hostFlags{clusterDomain: "cluster.local"},
 		signIn: signInFlags{groupsClaim: "groups", scopes: "openid,email,profile,groups"},
 		limits: facade.Limits{FailedLogins: 30, KeyRate: 50, KeyBurst: 100},
@@ -56,12 +56,13 @@ func TestParse(t *testing.T) {
 	bounded.hstsMaxAge = time.Hour
 	bounded.edge = facade.Edge{Connections: 100, AnonymousLines: 0.5}
 	keys := defaults
+	keys.keysNamespace = "keys"
 	keys.keys = facade.KeyLimits{PerOrganization: 7, Life: 720 * time.Hour}
 	cases := map[string]struct {
 		args []string
 		want flags
 	}{
-		"Keys": {args: append(required, "--max-keys-per-owner=0", "--max-keys-per-organization=7", "--max-key-life=720h"), want: keys},
+		"Keys": {args: append(required, "--max-keys-per-owner=0", "--max-keys-per-organization=7", "--max-key-life=720h", "--keys-namespace=keys"), want: keys},
 		"Edge": {args: append(required, "--max-connections=100", "--max-connections-per-address=0", "--anonymous-log-rate=0.5", "--hsts-max-age=1h"), want: bounded},
 		"SignIn": {
 			args: append(required, "--oidc-issuer-url=https://id.example.com", "--oidc-client-id=berth", "--oidc-client-secret-file=secret",
@@ -117,6 +118,7 @@ func TestParseMistakes(t *testing.T) {
 		"NoKey":         {args: required[:2], want: "--tls-key-file is required"},
 		"Argument":      {args: append(required, "serve"), want: "unexpected argument"},
 		"ReservedHost":  {args: append(required, "--reserved-host=*.example.com"), want: "reserved-host"},
+		"KeysNamespace": {args: append(required, "--keys-namespace="), want: "--keys-namespace is required"},
 		"KeysPerOwner":  {args: append(required, "--max-keys-per-owner=-1"), want: "must not be negative"},
 		"KeyLife":       {args: append(required, "--max-key-life=-1h"), want: "max-key-life"},
 		"NoKeyLife":     {args: append(required, "--max-key-life=1s"), want: "max-key-life"},

@@ -26,6 +26,7 @@ func TestParse(t *testing.T) {
 				Issuer:             controllers.Issuer{Name: "ca", Kind: "ClusterIssuer", Group: "cert-manager.io"},
 				IngressAnnotations: map[string]string{},
 				Namespace:          "berth-system",
+				KeysNamespace:      "berth-keys",
 
 				CertManagerNamespace: "cert-manager",
 				HostHold:             168 * time.Hour,

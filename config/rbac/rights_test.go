@@ -114,7 +114,7 @@ var facadeOrganization = []right{
 	{onBehalf("get"), "pods/log", "logs"},
 }
 
-// facadeKeys is what the facade may do in Berth's own Namespace.
+// facadeKeys is what the facade may do in the Namespace of the API keys, which holds nothing else but the ends of sessions.
 var facadeKeys = []right{
 	{"list watch", "secrets", "who calls is told by the hash of an API key"},
 	{"create patch delete", "secrets", "keys that people make, and when they were used; an admission policy allows nothing else"},
@@ -245,13 +245,18 @@ type object struct {
 	raw  []byte
 }
 
-// objects renders the manifests of this folder.
+// objects renders the manifests of this folder, and those of the Namespace of the API keys.
 func objects(t *testing.T) []object {
 	t.Helper()
 	dir, err := os.Getwd()
 	if err != nil {
 		t.Fatal(err)
 	}
+	return append(rendered(t, dir), rendered(t, filepath.Join(dir, "..", "keys"))...)
+}
+
+func rendered(t *testing.T, dir string) []object {
+	t.Helper()
 	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), filepath.Clean(dir))
 	if err != nil {
 		t.Fatal(err)

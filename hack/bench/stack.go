@@ -111,7 +111,7 @@ func (s *stack) prepare(ctx context.Context) error {
 		return err
 	}
 	s.token = token
-	if _, err := s.plane.Client.CoreV1().Secrets(testenv.Namespace).Create(ctx, key.Secret(testenv.Namespace), metav1.CreateOptions{}); err != nil {
+	if _, err := s.plane.Client.CoreV1().Secrets(testenv.KeysNamespace).Create(ctx, key.Secret(testenv.KeysNamespace), metav1.CreateOptions{}); err != nil {
 		return err
 	}
 	if err := s.makeCertificate(); err != nil {

@@ -62,7 +62,7 @@ func (s *storm) enter(t *testing.T, organization string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := suite.api.Create(t.Context(), key.Secret(testenv.Namespace)); err != nil {
+	if err := suite.api.Create(t.Context(), key.Secret(testenv.KeysNamespace)); err != nil {
 		t.Fatal(err)
 	}
 	s.key = token

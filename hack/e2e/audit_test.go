@@ -105,7 +105,7 @@ func TestAuditLogNamesTheKey(t *testing.T) {
 func keyID(t *testing.T, token string) string {
 	t.Helper()
 	var secrets corev1.SecretList
-	inBerth, keys := client.InNamespace(stack.Namespace), client.MatchingLabels{berthv1alpha1.LabelSecret: berthv1alpha1.SecretAPIKey}
+	inBerth, keys := client.InNamespace(stack.KeysNamespace), client.MatchingLabels{berthv1alpha1.LabelSecret: berthv1alpha1.SecretAPIKey}
 	if err := berth.Client.List(t.Context(), &secrets, inBerth, keys); err != nil {
 		t.Fatal(err)
 	}

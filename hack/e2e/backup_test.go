@@ -41,7 +41,7 @@ func TestBackup(t *testing.T) {
 	kubectl(t, "", "delete", "organization", organizationName, "--timeout=2m")
 	kubectl(t, "", "wait", "namespace", organizationName, "--for=delete", "--timeout=2m")
 	kubectl(t, "", "delete", "hostclaims", "--field-selector=spec.organization="+organizationName) // As in another cluster.
-	kubectl(t, "", "delete", "secret", key, "-n", stack.Namespace)
+	kubectl(t, "", "delete", "secret", key, "-n", stack.KeysNamespace)
 	for name := range kept {
 		kubectl(t, "", "delete", "secret", name, "-n", stack.Namespace)
 	}

@@ -203,7 +203,7 @@ func TestHostileOrganization(t *testing.T) {
 			t.Errorf("Organization %s: %s (error: %v), want it to be refused", name, out, err)
 		}
 	}
-	for _, name := range []string{"berth-system", "cert-manager"} {
+	for _, name := range []string{"berth-system", "berth-keys", "cert-manager"} {
 		wantNoRights(t, name)
 	}
 	var ns corev1.Namespace

@@ -45,7 +45,8 @@ func organization(t *testing.T, name string, flags ...string) *restClient {
 // managerOf makes another manager of an organization, with a key whose owner has this address.
 func managerOf(t *testing.T, organization, owner string) *restClient {
 	t.Helper()
-	key, err := berth.Berthctl(t.Context(), "apikey", "create", "--org", organization, "--role", "manager", "--owner", owner)
+	flags := []string{"--org", organization, "--role", "manager", "--owner", owner, "--max-keys-per-owner=0"} // All tests have one owner.
+	key, err := berth.Berthctl(t.Context(), append([]string{"apikey", "create"}, flags...)...)
 	if err != nil {
 		t.Fatal(err)
 	}

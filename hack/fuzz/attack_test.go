@@ -49,7 +49,7 @@ func hostile(b *testing.B) kind {
 		b.Fatal(err)
 	}
 	suite.keys[keyHostile] = token
-	if err := suite.cluster.Create(ctx, key.Secret(testenv.Namespace)); err != nil {
+	if err := suite.cluster.Create(ctx, key.Secret(testenv.KeysNamespace)); err != nil {
 		b.Fatal(err)
 	}
 	if err := poll(ctx, func() bool { return knows(ctx, keyHostile, orgHostile) }); err != nil {

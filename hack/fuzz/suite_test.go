@@ -127,7 +127,7 @@ func newKeys(ctx context.Context) error {
 			return err
 		}
 		suite.keys[name] = token
-		if err := suite.cluster.Create(ctx, key.Secret(testenv.Namespace)); err != nil {
+		if err := suite.cluster.Create(ctx, key.Secret(testenv.KeysNamespace)); err != nil {
 			return err
 		}
 	}

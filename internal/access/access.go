@@ -15,6 +15,9 @@ import (
 // Prefix is what the name of every user and group of Berth's begins with.
 const Prefix = "berth:"
 
+// KeysNamespace is the Namespace of the API keys unless a flag says otherwise.
+const KeysNamespace = "berth-keys"
+
 // Role is what the members of a group may do in an organization.
 type Role string
 

@@ -91,7 +91,7 @@ func gauge(t *testing.T, c *Checker) float64 {
 // Each way in which a policy is not in force is named, with the policy, and the check recovers when the policy is put right.
 func TestUnbound(t *testing.T) {
 	operator, operatorLog := newChecker(t, access.ServiceAccountOperator, Operator()...)
-	facade, _ := newChecker(t, access.ServiceAccountFacade, Facade(testenv.Namespace)...)
+	facade, _ := newChecker(t, access.ServiceAccountFacade, Facade(testenv.KeysNamespace)...)
 	for name, tc := range faults {
 		t.Run(name, func(t *testing.T) {
 			before := readPair(t, tc.policy)
@@ -183,7 +183,7 @@ func TestAPIServerAway(t *testing.T) {
 
 // An administrator, to whom no policy of Berth's applies, may run the programs in development.
 func TestAdministrator(t *testing.T) {
-	c, err := New(testenv.Config(), slog.New(slog.DiscardHandler), append(Operator(), Facade(testenv.Namespace)...)...)
+	c, err := New(testenv.Config(), slog.New(slog.DiscardHandler), append(Operator(), Facade(testenv.KeysNamespace)...)...)
 	if err != nil {
 		t.Fatal(err)
 	}

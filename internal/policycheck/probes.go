@@ -47,7 +47,7 @@ func Operator() []Probe {
 	}
 }
 
-// Facade returns the probes of the facade: a Secret that is not an API key, in Berth's Namespace.
+// Facade returns the probes of the facade: a Secret that is not an API key, in the Namespace of these.
 func Facade(namespace string) []Probe {
 	return []Probe{{policy: "berth-facade-keys", send: func(ctx context.Context, api kubernetes.Interface) error {
 		secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{GenerateName: "policycheck-"}}

@@ -30,7 +30,10 @@ import (
 // Namespace is Berth's own in config/default.
 const Namespace = "berth-system"
 
-// InstallRights makes what config/default has of rights: Berth's Namespace, ServiceAccounts, roles with their bindings, and admission
+// KeysNamespace is that of the API keys.
+const KeysNamespace = access.KeysNamespace
+
+// InstallRights makes what config/default has of rights: Berth's Namespaces, ServiceAccounts, roles with their bindings, and admission
 // policies.
 func InstallRights(ctx context.Context, config *rest.Config) error {
 	c, err := client.New(config, client.Options{})

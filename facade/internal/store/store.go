@@ -35,9 +35,10 @@ import (
 type Options struct {
 	// Config reaches the API server.
 	Config *rest.Config
-	// Namespace is Berth's own, which holds the API keys. Keys elsewhere are none: whoever may write Secrets in an organization must not be
-	// able to make one.
-	Namespace string
+	// KeysNamespace holds the API keys. Keys elsewhere are none: whoever may write Secrets in an organization must not be able to make one.
+	KeysNamespace string
+	// FormerKeysNamespace is the Namespace of the API keys in earlier versions. It is not read.
+	FormerKeysNamespace string
 	// Platform is what holds for every app. The Store knows the Namespaces for it.
 	Platform translate.Platform
 	// KeyLimits bound the API keys that people make.
@@ -56,13 +57,15 @@ type Store struct {
 	// client writes as whoever acts in a request's context.
 	client client.Client
 	// own acts as the facade itself: it writes what is about API keys, claims hosts, and asks for objects where the cache may be behind.
-	own           client.Client
-	uses          uses
-	keys          keyIndex
-	keyLimits     apikey.Limits
-	ended         endedSessions
-	budget        budget
+	own       client.Client
+	uses      uses
+	keys      keyIndex
+	keyLimits apikey.Limits
+	ended     endedSessions
+	budget    budget
+	// namespace holds the API keys, and former held them in earlier versions.
 	namespace     string
+	former        string
 	platform      translate.Platform
 	verifyDomains bool
 	changes       changes
@@ -75,7 +78,7 @@ type Store struct {
 // New makes a Store. It reads no object before Start, but asks the API server which kinds it serves.
 func New(ctx context.Context, options Options) (*Store, error) {
 	scheme := NewScheme()
-	informers, err := secretcache.New(secretOptions(options.Namespace))(options.Config, cacheOptions(scheme))
+	informers, err := secretcache.New(secretOptions(options.KeysNamespace))(options.Config, cacheOptions(scheme))
 	if err != nil {
 		return nil, fmt.Errorf("make the cache: %w", err)
 	}
@@ -88,10 +91,11 @@ func New(ctx context.Context, options Options) (*Store, error) {
 		client:        writer,
 		own:           own,
 		uses:          newUses(options.Log),
-		keys:          keyIndex{namespace: options.Namespace},
+		keys:          keyIndex{namespace: options.KeysNamespace},
 		keyLimits:     options.KeyLimits,
-		ended:         endedSessions{namespace: options.Namespace},
-		namespace:     options.Namespace,
+		ended:         endedSessions{namespace: options.KeysNamespace},
+		namespace:     options.KeysNamespace,
+		former:        options.FormerKeysNamespace,
 		platform:      options.Platform,
 		verifyDomains: options.VerifyDomains,
 		changes:       changes{happened: make(chan struct{})},
@@ -146,14 +150,14 @@ func cacheOptions(scheme *runtime.Scheme) cache.Options {
 }
 
 // keepOfNamespace keeps the identity and the labels of a Namespace, which say whether its Secrets are read, and of its annotations those that say whether
-// it becomes an Organization.
+// it becomes an Organization or has got the API keys of an earlier version.
 func keepOfNamespace(object any) (any, error) {
 	namespace, ok := object.(*corev1.Namespace)
 	if !ok {
 		return object, nil
 	}
 	var annotations map[string]string
-	for _, kept := range []string{v1alpha1.AnnotationExternalID, v1alpha1.AnnotationOrganizationUID} {
+	for _, kept := range []string{v1alpha1.AnnotationExternalID, v1alpha1.AnnotationOrganizationUID, v1alpha1.AnnotationKeysMigrated} {
 		if value, ok := namespace.Annotations[kept]; ok {
 			if annotations == nil {
 				annotations = map[string]string{}
@@ -175,8 +179,7 @@ func keepSetters(object any) (any, error) {
 	return object, nil
 }
 
-// secretOptions say what is kept of Secrets: those with Berth's label in organizations, and in Berth's own Namespace, which has the API keys and the ended
-// sessions.
+// secretOptions say what is kept of Secrets: those with Berth's label in organizations, and in the Namespace of the API keys and the ended sessions.
 func secretOptions(namespace string) secretcache.Options {
 	return secretcache.Options{
 		Labels: mustSelect(v1alpha1.LabelSecret, selection.In,

@@ -39,9 +39,12 @@ func TestRelease(t *testing.T) {
 	}
 	visitor := visit(t, "shop."+berth.Env.BaseDomain)
 
+	if _, err := berth.Berthctl(t.Context(), "apikey", "migrate", "--namespace", helm.namespace, "--helm-release", helm.namespace); err != nil {
+		t.Fatal(err)
+	}
 	helm.upgrade(t, current, images(berth.Settings().ImageTags))
 	mustRun(t, helm.namespace, berth.Settings().ImageTags)
-	mustList(t, helm.namespace, "shop")
+	mustList(t, "shop")
 	if !isCurrent(t) {
 		t.Error("the definition of App is still the previous one")
 	}
@@ -64,7 +67,7 @@ func TestRelease(t *testing.T) {
 	makeApp(t, "again")
 	mustBeReady(t, "again")
 	mustBeReady(t, "shop")
-	mustList(t, helm.namespace, "shop")
+	mustList(t, "shop")
 	mustBeTheSame(t, "new installation", before, state(t, "shop"))
 
 	session = sessionKey(t, helm.namespace)
@@ -147,9 +150,9 @@ func mustBeTheSame(t *testing.T, what string, before, after []string) {
 }
 
 // mustList shows an App over REST and fails the test if it is missing.
-func mustList(t *testing.T, namespace, app string) {
+func mustList(t *testing.T, app string) {
 	t.Helper()
-	key, err := berth.Berthctl(t.Context(), "apikey", "create", "--namespace", namespace, "--org", organization, "--owner", "tests@example.test")
+	key, err := berth.Berthctl(t.Context(), "apikey", "create", "--org", organization, "--owner", "tests@example.test", "--max-keys-per-owner=0")
 	if err != nil {
 		t.Fatal(err)
 	}

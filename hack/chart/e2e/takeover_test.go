@@ -59,7 +59,7 @@ func TestTakeOver(t *testing.T) {
 	all := values(berth.Settings().ImageTags)
 	all["crds"] = map[string]any{"keep": false}
 	helm.takeOver(t, current, all)
-	mustList(t, helm.namespace, "moved")
+	mustList(t, "moved")
 	mustBeTheSame(t, "new owner", before, state(t, "moved"))
 	visitor.MustNotHaveNoticed(t)
 

@@ -13,8 +13,11 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
-// namespace is Berth's in the manifests.
-var namespace = regexp.MustCompile(`\bberth-system\b`)
+// namespaces are Berth's in the manifests, with the expressions of what they are in the chart.
+var namespaces = map[string]*regexp.Regexp{
+	".Release.Namespace":    regexp.MustCompile(`\bberth-system\b`),
+	".Values.keysNamespace": regexp.MustCompile(`\bberth-keys\b`),
+}
 
 // folder is where the templates are that are generated; others lie beside it.
 const folder = "templates/generated"
@@ -38,7 +41,7 @@ func Run(root string) error {
 		return err
 	}
 	for _, o := range objects {
-		if o.GetKind() == "Namespace" {
+		if o.GetKind() == "Namespace" && o.GetName() == "berth-system" {
 			continue // Whoever installs a release makes it.
 		}
 		if err := c.object(o); err != nil {
@@ -100,15 +103,17 @@ func (c *chart) object(o *object) error {
 	return nil
 }
 
-// everywhere replaces what stands for something else wherever it is: the Namespace, and the names of Secrets that the chart does not make.
+// everywhere replaces what stands for something else wherever it is: the Namespaces, and the names of Secrets that the chart does not make.
 func (c *chart) everywhere(o *object) {
 	eachScalar(o.YNode(), func(n *yaml.Node) {
 		if expression, ok := nameOf[n.Value]; ok {
 			c.tokens.set(n, expression)
 			return
 		}
-		if namespace.MatchString(n.Value) {
-			n.Value = namespace.ReplaceAllLiteralString(n.Value, c.tokens.expression(".Release.Namespace"))
+		for expression, name := range namespaces {
+			if name.MatchString(n.Value) {
+				n.Value = name.ReplaceAllLiteralString(n.Value, c.tokens.expression(expression))
+			}
 		}
 	})
 }

@@ -49,6 +49,8 @@ type patch struct {
 // patches are made in this order.
 var patches = []patch{
 	{kind: "CustomResourceDefinition", path: "metadata.annotations", add: []string{`{{- if .Values.crds.keep }}`, `helm.sh/resource-policy: keep`, `{{- end }}`}},
+	{kind: "Namespace", path: "metadata.annotations", key: "berth.dev/max-key-life", set: ".Values.limits.keyLife | quote"},
+	{kind: "Namespace", path: "metadata.annotations", add: []string{"helm.sh/resource-policy: keep"}}, // With the API keys in it.
 	{kind: "Certificate", name: "berth-facade", path: "spec.issuerRef.name", set: `include "berth.facadeIssuer" (list . "name")`},
 	{kind: "Certificate", name: "berth-facade", path: "spec.issuerRef.kind", set: `include "berth.facadeIssuer" (list . "kind")`},
 	{kind: "Certificate", name: "berth-facade", path: "spec.issuerRef.group", set: `include "berth.facadeIssuer" (list . "group")`},

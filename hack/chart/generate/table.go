@@ -141,6 +141,11 @@ var table = []value{
 		doc: "Other Namespaces that cannot become organizations. System Namespaces, Berth's own and those of routerNamespaces never can.",
 	},
 	{
+		path: "keysNamespace", schema: word, preset: "berth-keys",
+		doc: "The Namespace of the API keys, which the release makes and leaves when it is uninstalled. It holds nothing else, since the facade reads all of " +
+			"its Secrets. To choose another one for a release that has keys, copy them first.",
+	},
+	{
 		path: "wildcardCertificate.enabled", schema: boolean, preset: false, setting: "WILDCARD_CERTIFICATE",
 		doc: "Whether Apps rely on it, which takes an ingress controller that serves it already. Otherwise each has a certificate of its own.",
 	},

@@ -18,10 +18,15 @@ import (
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/api/types"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
+
+	"github.com/berth-dev/berth/internal/access"
 )
 
 // Namespace is where Berth itself runs.
 const Namespace = "berth-system"
+
+// KeysNamespace is that of the API keys.
+const KeysNamespace = access.KeysNamespace
 
 //go:embed overlay.yaml.tmpl
 var overlayText string
@@ -45,7 +50,8 @@ func (s *Stack) install(ctx context.Context) error {
 			return fmt.Errorf("%s %s: %w", o.GetKind(), o.GetName(), err)
 		}
 	}
-	return nil
+	_, err = s.Berthctl(ctx, "apikey", "migrate") // An existing cluster may have an earlier version.
+	return err
 }
 
 // render builds the overlay, in the order in which the objects can be made.

@@ -30,10 +30,12 @@ func (s *Stack) seed(ctx context.Context) error {
 	if err := s.awaitRights(ctx); err != nil {
 		return fmt.Errorf("wait for the rights in the organization: %w", err)
 	}
-	if s.Env.APIKey, err = s.Berthctl(ctx, "apikey", "create", "--org", Organization, "--role", "manager", "--owner", "manager@"+s.opts.BaseDomain); err != nil {
+	// Each start makes new ones.
+	create := []string{"apikey", "create", "--max-keys-per-owner=0", "--max-keys-per-organization=0"}
+	if s.Env.APIKey, err = s.Berthctl(ctx, append(create, "--org", Organization, "--role", "manager", "--owner", "manager@"+s.opts.BaseDomain)...); err != nil {
 		return err
 	}
-	s.Env.HostKey, err = s.Berthctl(ctx, "apikey", "create", "--host", "--owner", "staff@"+s.opts.BaseDomain)
+	s.Env.HostKey, err = s.Berthctl(ctx, append(create, "--host", "--owner", "staff@"+s.opts.BaseDomain)...)
 	return err
 }
 

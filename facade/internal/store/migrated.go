@@ -1,0 +1,58 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/berth-dev/berth/api/v1alpha1"
+)
+
+// CheckKeys returns an error if the API keys of an earlier version may still be in another Namespace, which the facade has no right to read: a replica
+// that does not know them must not take requests from one that does. That is so if an organization is older than the Namespace of the keys, and
+// nothing says that they were copied.
+func (s *Store) CheckKeys(ctx context.Context) error {
+	if s.namespace == s.former {
+		return nil
+	}
+	namespace := &corev1.Namespace{}
+	if err := s.cache.Get(ctx, client.ObjectKey{Name: s.namespace}, namespace); err != nil {
+		return fmt.Errorf("read the Namespace of the API keys: %w", err)
+	}
+	if namespace.Annotations[v1alpha1.AnnotationKeysMigrated] != "" {
+		return nil
+	}
+	older, err := s.organizationBefore(ctx, &namespace.CreationTimestamp)
+	if err != nil || older == "" {
+		return err
+	}
+	return fmt.Errorf("organization %s is older than Namespace %s, so API keys may be left in Namespace %s. Run: berthctl apikey migrate", older, s.namespace, s.former)
+}
+
+// organizationBefore returns the name of an organization that was created before a time, also of one that is still only a labelled Namespace; empty if
+// there is none.
+func (s *Store) organizationBefore(ctx context.Context, at *metav1.Time) (string, error) {
+	var organizations v1alpha1.OrganizationList
+	var namespaces corev1.NamespaceList
+	if err := s.cache.List(ctx, &organizations); err != nil {
+		return "", err
+	}
+	if err := s.cache.List(ctx, &namespaces, client.HasLabels{v1alpha1.LabelOrganization}); err != nil {
+		return "", err
+	}
+	for _, o := range organizations.Items {
+		if o.CreationTimestamp.Before(at) {
+			return o.Name, nil
+		}
+	}
+	for _, ns := range namespaces.Items {
+		unconverted := ns.Annotations[v1alpha1.AnnotationExternalID] != "" && ns.Annotations[v1alpha1.AnnotationOrganizationUID] == ""
+		if unconverted && ns.CreationTimestamp.Before(at) {
+			return ns.Name, nil
+		}
+	}
+	return "", nil
+}
