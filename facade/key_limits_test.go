@@ -81,7 +81,7 @@ func TestProfileKeyLimits(t *testing.T) {
 
 // TestProfileKeyLife says that people make and rotate keys to none that lives longer than the platform lets it.
 func TestProfileKeyLife(t *testing.T) {
-	withKeyLimits(t, KeyLimits{Life: 45 * 24 * time.Hour})
+	server := withKeyLimits(t, KeyLimits{Life: 45 * 24 * time.Hour})
 	org, _ := organization(t)
 	lia := visit(t, "lia@example.com", group(org, "manager"))
 	list := lia.get(t, "/profile/").text
@@ -92,27 +92,27 @@ func TestProfileKeyLife(t *testing.T) {
 			t.Errorf("the form has %s: want %t", option, want)
 		}
 	}
-	make := func(expiry string, want int) page {
+	choose := func(expiry string, want int) page {
 		return lia.post(t, "/profile/", "/profile/keys", plus(wish(org, "contributor"), "expiry", expiry)).want(t, want)
 	}
 	for _, expiry := range []string{"90d", "365d", "never", "1080h", "", "-1h"} {
-		make(expiry, http.StatusBadRequest)
+		choose(expiry, http.StatusBadRequest)
 	}
-	make("30d", http.StatusCreated)
+	choose("30d", http.StatusCreated)
 	ends := func(id string) time.Duration {
-		key, err := suite.server.store.KeyByID(id)
+		key, err := server.store.KeyByID(id)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return time.Until(key.End()).Round(time.Hour)
 	}
-	id, _ := make("1080h0m0s", http.StatusCreated).key(t)
+	id, _ := choose("1080h0m0s", http.StatusCreated).key(t)
 	lasting := spawn(t, apikey.Spec{Owner: "lia@example.com", Role: apikey.RoleContributor, Organizations: []string{org}})
+	eventually(t, "the server knows the key", func() bool { _, err := server.store.KeyByID(lasting); return err == nil })
 	path := "/profile/keys/" + lasting + "/rotate"
 	lia.get(t, path).mustSay(t, "but that it expires in 45 days, which is the longest possible here")
 	successor, _ := lia.post(t, path, path, url.Values{"overlap": {"1d"}}).want(t, http.StatusCreated).key(t)
 	for what, id := range map[string]string{"longest": id, "successor of a lasting one": successor} {
-		eventually(t, "the first server knows the key", func() bool { _, err := suite.server.store.KeyByID(id); return err == nil })
 		if got := ends(id); got != 45*24*time.Hour {
 			t.Errorf("the key that is the %s ends in %s, want 45 days", what, got)
 		}

@@ -75,6 +75,7 @@ func TestFacadeKeys(t *testing.T) {
 		{"let it end", true, func() error { return patch(key, string(key.RetirePatch(now.Add(time.Hour)))) }},
 		{"let it end earlier", true, func() error { return patch(key, string(key.RetirePatch(now.Add(time.Minute)))) }},
 		{"note a use once more", true, func() error { return patch(key, string(key.UsedPatch(now.Add(time.Hour)))) }},
+		{"note a sign-in", true, func() error { return patch(key, string(key.SeenPatch(now))) }},
 		{"let it end later", false, func() error { return patch(key, string(key.RetirePatch(now.Add(2*time.Hour)))) }},
 		{"let it not end", false, func() error { return patch(key, `{"metadata":{"annotations":{"berth.dev/retires-at":null}}}`) }},
 		{"annotate it otherwise", false, func() error { return patch(key, annotate("a", "b")) }},

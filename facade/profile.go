@@ -46,9 +46,13 @@ func newPages(server Options, keys *store.Store, reviews *auth.Reviews) (*profil
 
 // forStore are the options of the store.
 func (o Options) forStore(platform translate.Platform) store.Options {
+	ownerSeen := o.KeyOwnerSeen
+	if o.SignIn.Issuer == "" {
+		ownerSeen = 0
+	}
 	return store.Options{
 		Config: o.Config, KeysNamespace: o.KeysNamespace, FormerKeysNamespace: o.Namespace,
-		Platform: platform, KeyLimits: o.KeyLimits, VerifyDomains: o.Hosts.Verify, Log: o.Log,
+		Platform: platform, KeyLimits: o.KeyLimits, OwnerSeen: ownerSeen, VerifyDomains: o.Hosts.Verify, Log: o.Log,
 	}
 }
 

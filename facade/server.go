@@ -79,6 +79,9 @@ type Options struct {
 	TrustedProxies []netip.Prefix
 	// KeyLimits bound the API keys that people make on the profile page.
 	KeyLimits KeyLimits
+	// KeyOwnerSeen is within which time the person who has made a key has to have signed in for the key to work; 0 for any time. Without SignIn, nobody can,
+	// and it has no effect.
+	KeyOwnerSeen time.Duration
 	// Limits bound how often this server lets requests through.
 	Limits Limits
 	// Edge bounds what this server spends on clients before it knows who they are.

@@ -23,7 +23,9 @@ type apiKey struct {
 	Expires time.Time `json:"expires,omitzero"`
 	// LastUsed is to the hour; left out for never.
 	LastUsed time.Time `json:"lastUsed,omitzero"`
-	Replaces string    `json:"replaces,omitempty"`
+	// OwnerSeen is when the owner of a key that was made on the profile page last signed in, to the day; left out if that is not known.
+	OwnerSeen time.Time `json:"ownerSeen,omitzero"`
+	Replaces  string    `json:"replaces,omitempty"`
 }
 
 func present(key apikey.Key) apiKey {
@@ -33,7 +35,7 @@ func present(key apikey.Key) apiKey {
 	}
 	return apiKey{
 		ID: key.ID, Role: key.Role, Organizations: organizations, Owner: key.Owner, Description: key.Description,
-		Created: key.Created.UTC(), Expires: key.End(), LastUsed: key.LastUsed, Replaces: key.Replaces,
+		Created: key.Created.UTC(), Expires: key.End(), LastUsed: key.LastUsed, OwnerSeen: key.OwnerSeen, Replaces: key.Replaces,
 	}
 }
 

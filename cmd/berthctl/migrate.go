@@ -129,7 +129,8 @@ func (g *global) copyKey(ctx context.Context, c client.Client, former *corev1.Se
 	}
 	for key, value := range former.Data {
 		if !bytes.Equal(value, there.Data[key]) {
-			return false, fmt.Errorf("Secret %s/%s is there, but is not the copy of the one in %s; delete one of them", secret.Namespace, secret.Name, g.namespace) //nolint:staticcheck // A Kind.
+			const clash = "the Secret %s/%s is not the copy of the one in namespace %s; delete one of them"
+			return false, fmt.Errorf(clash, secret.Namespace, secret.Name, g.namespace)
 		}
 	}
 	before := there.DeepCopy()

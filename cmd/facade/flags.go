@@ -32,6 +32,7 @@ type flags struct {
 	proxies                      networks
 	limits                       facade.Limits
 	keys                         facade.KeyLimits
+	keyOwnerSeen                 time.Duration
 	edge                         facade.Edge
 	hstsMaxAge                   time.Duration
 	version                      bool
@@ -69,7 +70,7 @@ func parse(args []string) (*flags, error) {
 	set.Var(&f.proxies, "trusted-proxy", "a network (10.1.0.0/16) of proxies whose X-Forwarded-For and traceparent count; repeat it, or use commas, for several")
 	set.BoolVar(&f.version, "version", false, "print the version and end")
 	registerLimits(set, &f.limits)
-	registerKeys(set, &f.keys)
+	registerKeys(set, f)
 	registerEdge(set, &f.edge)
 	registerHSTS(set, &f.hstsMaxAge)
 	f.hosts.register(set)
@@ -84,7 +85,9 @@ func parse(args []string) (*flags, error) {
 	if f.version {
 		return f, nil
 	}
-	for name, value := range map[string]string{"base-domain": f.baseDomain, "keys-namespace": f.keysNamespace, "tls-cert-file": f.certFile, "tls-key-file": f.keyFile} {
+	for name, value := range map[string]string{
+		"base-domain": f.baseDomain, "keys-namespace": f.keysNamespace, "tls-cert-file": f.certFile, "tls-key-file": f.keyFile,
+	} {
 		if value == "" {
 			return nil, fmt.Errorf("--%s is required", name)
 		}
@@ -98,14 +101,14 @@ func parse(args []string) (*flags, error) {
 	if f.limits.FailedLogins < 0 || f.limits.KeyRate < 0 || f.limits.KeyBurst < 0 {
 		return nil, errors.New("a limit is a number from 0 on")
 	}
-	return f, errors.Join(checkKeys(f.keys), checkEdge(f.edge))
+	return f, errors.Join(checkKeys(f), checkEdge(f.edge))
 }
 
 // options are what the flags say; the files that they name are read.
 func (f *flags) options() (facade.Options, error) {
 	options := facade.Options{
-		Namespace: f.namespace, KeysNamespace: f.keysNamespace, BaseDomain: f.baseDomain, DrainDelay: f.drainDelay, TrustedProxies: f.proxies, Limits: f.limits, Edge: f.edge,
-		KeyLimits: f.keys, PublicURL: f.signIn.publicURL, HSTSMaxAge: f.hstsMaxAge,
+		Namespace: f.namespace, KeysNamespace: f.keysNamespace, BaseDomain: f.baseDomain, DrainDelay: f.drainDelay, TrustedProxies: f.proxies,
+		Limits: f.limits, Edge: f.edge, KeyLimits: f.keys, KeyOwnerSeen: f.keyOwnerSeen, PublicURL: f.signIn.publicURL, HSTSMaxAge: f.hstsMaxAge,
 	}
 	var err error
 	if options.Mail, err = f.mail.options(); err != nil {

@@ -29,6 +29,7 @@ func TestParse(t *testing.T) {
 		edge:   facade.Edge{Connections: 4096, ConnectionsPerAddress: 512, AnonymousLines: 10}, hstsMaxAge: 365 * 24 * time.Hour,
 		mail: mailFlags{timeout: time.Minute},
 	}
+	defaults.keyOwnerSeen = 90 * 24 * time.Hour
 	changed := defaults
 	changed.listenAddress, changed.logLevel, changed.drainDelay = "127.0.0.1:0", slog.LevelDebug, 0
 	changed.metricsAddress = "0"
@@ -56,13 +57,13 @@ func TestParse(t *testing.T) {
 	bounded.hstsMaxAge = time.Hour
 	bounded.edge = facade.Edge{Connections: 100, AnonymousLines: 0.5}
 	keys := defaults
-	keys.keysNamespace = "keys"
+	keys.keysNamespace, keys.keyOwnerSeen = "keys", 0
 	keys.keys = facade.KeyLimits{PerOrganization: 7, Life: 720 * time.Hour}
 	cases := map[string]struct {
 		args []string
 		want flags
 	}{
-		"Keys": {args: append(required, "--max-keys-per-owner=0", "--max-keys-per-organization=7", "--max-key-life=720h", "--keys-namespace=keys"), want: keys},
+		"Keys": {args: append(required, "--max-keys-per-owner=0", "--max-keys-per-organization=7", "--max-key-life=720h", "--keys-namespace=keys", "--key-owner-seen=0"), want: keys},
 		"Edge": {args: append(required, "--max-connections=100", "--max-connections-per-address=0", "--anonymous-log-rate=0.5", "--hsts-max-age=1h"), want: bounded},
 		"SignIn": {
 			args: append(required, "--oidc-issuer-url=https://id.example.com", "--oidc-client-id=berth", "--oidc-client-secret-file=secret",
@@ -119,6 +120,7 @@ func TestParseMistakes(t *testing.T) {
 		"Argument":      {args: append(required, "serve"), want: "unexpected argument"},
 		"ReservedHost":  {args: append(required, "--reserved-host=*.example.com"), want: "reserved-host"},
 		"KeysNamespace": {args: append(required, "--keys-namespace="), want: "--keys-namespace is required"},
+		"KeyOwnerSeen":  {args: append(required, "--key-owner-seen=1h"), want: "key-owner-seen"},
 		"KeysPerOwner":  {args: append(required, "--max-keys-per-owner=-1"), want: "must not be negative"},
 		"KeyLife":       {args: append(required, "--max-key-life=-1h"), want: "max-key-life"},
 		"NoKeyLife":     {args: append(required, "--max-key-life=1s"), want: "max-key-life"},

@@ -108,6 +108,8 @@ type Key struct {
 	Retires time.Time
 	// LastUsed is when the key was used last, to the hour; zero for never.
 	LastUsed time.Time
+	// OwnerSeen is when the person was last known to have signed in whose account made the key, to the day; zero if that is not known.
+	OwnerSeen time.Time
 }
 
 // New makes a key and returns it with its token, which is kept nowhere. The error wraps ErrInvalid if the spec doesn't make sense.
@@ -170,10 +172,17 @@ func (k Key) Secret(namespace string) *corev1.Secret {
 
 // annotations are those that the Secret of a new key has.
 func (k Key) annotations() map[string]string {
-	if k.Expires.IsZero() {
-		return nil
+	var annotations map[string]string
+	for name, at := range map[string]time.Time{annotationExpiresAt: k.Expires, annotationOwnerSeen: k.OwnerSeen.Truncate(SeenPrecision)} {
+		if at.IsZero() {
+			continue
+		}
+		if annotations == nil {
+			annotations = map[string]string{}
+		}
+		annotations[name] = format(at)
 	}
-	return map[string]string{annotationExpiresAt: format(k.Expires)}
+	return annotations
 }
 
 // FromSecret reads a key back from its Secret. The error wraps ErrInvalid and never tells the Secret's content.
@@ -204,6 +213,7 @@ func FromSecret(secret *corev1.Secret) (Key, error) {
 		key.Organizations = strings.Split(names, ",")
 	}
 	key.Retires, key.LastUsed = endIn(secret.Annotations, annotationRetiresAt), lastUsed(secret.Annotations)
+	key.OwnerSeen = endIn(secret.Annotations, annotationOwnerSeen) // If it can't be read, the owner has not been seen for long.
 	return key, key.validate()
 }
 

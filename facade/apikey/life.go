@@ -17,12 +17,17 @@ const (
 	annotationLastUsed = "berth.dev/last-used"
 	// annotationExpiresAt is when the key expires, as its data says it: an admission policy reads annotations, but not data.
 	annotationExpiresAt = v1alpha1.AnnotationExpiresAt
+	// annotationOwnerSeen is when the owner was last known to have signed in, an RFC 3339 time, to the day.
+	annotationOwnerSeen = "berth.dev/owner-seen"
 	// annotationRetiresAt is when the key stops working since another one replaces it, an RFC 3339 time.
 	annotationRetiresAt = "berth.dev/retires-at"
 )
 
 // LastUsedPrecision is what the time of a key's last use is cut to.
 const LastUsedPrecision = time.Hour
+
+// SeenPrecision is what the time of an owner's last sign-in is cut to.
+const SeenPrecision = 24 * time.Hour
 
 // endIn reads when an annotation ends a key; zero for never. Whoever writes annotations can only shorten a key's life: one that can't be read as a
 // time ends it at once, since it was to end some time.
@@ -45,6 +50,16 @@ func lastUsed(annotations map[string]string) time.Time {
 		return time.Time{}
 	}
 	return at
+}
+
+// DormantFrom is when the key stops working until its owner signs in again, if that has to happen within a time; zero for never. It concerns keys of
+// people who sign in: a key that names no account is that of a program, or of somebody whom the platform's staff knows. Nor does it concern a key of
+// which nothing says yet when its owner has signed in.
+func (k Key) DormantFrom(within time.Duration) time.Time {
+	if within <= 0 || k.Account == (Account{}) || k.OwnerSeen.IsZero() {
+		return time.Time{}
+	}
+	return k.OwnerSeen.Add(SeenPrecision + within) // The sign-in was some time on that day.
 }
 
 // Older compares two keys by when they were made, then by id.
@@ -81,7 +96,9 @@ func (k Key) Successor(id string, now time.Time, longest time.Duration) (Key, st
 	if life := k.SuccessorLife(longest); life > 0 {
 		spec.Expires = now.Add(life)
 	}
-	return New(spec)
+	key, token, err := New(spec)
+	key.OwnerSeen = k.OwnerSeen
+	return key, token, err
 }
 
 // SuccessorLife is how long the successor of the key lives if no key may live longer than longest; 0 is for ever, for both.
@@ -109,6 +126,12 @@ func (k Key) RetirePatch(at time.Time) []byte {
 // UsedPatch is the JSON merge patch of the key's Secret that notes a use, as RetirePatch is one. All uses within an hour make the same.
 func (k Key) UsedPatch(at time.Time) []byte {
 	return k.patch(annotationLastUsed, at.Truncate(LastUsedPrecision))
+}
+
+// SeenPatch is the JSON merge patch of the key's Secret that notes that the owner has signed in, as RetirePatch is one. All sign-ins within a day make
+// the same.
+func (k Key) SeenPatch(at time.Time) []byte {
+	return k.patch(annotationOwnerSeen, at.Truncate(SeenPrecision))
 }
 
 // patch names no resource version: it changes nothing that anybody else writes, so it can't be in conflict with them.

@@ -16,8 +16,8 @@ const (
 // KeepEnded is how long a key that has ended is kept, so that lists still show it.
 const KeepEnded = 30 * 24 * time.Hour
 
-// Limits bound the API keys that work at the same time, and how long each of them lives. Keys that have ended do not count. Nor do keys that another one replaces, of which there may
-// be as many again: a rotation is possible at the limit. The zero value has no limits.
+// Limits bound the API keys that work at the same time, and how long each of them lives. Keys that have ended do not count. Nor do keys that another one
+// replaces, of which there may be as many again: a rotation is possible at the limit. The zero value has no limits.
 type Limits struct {
 	// PerOwner is the largest number of keys of one owner; 0 for any number.
 	PerOwner int

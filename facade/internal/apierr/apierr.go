@@ -91,6 +91,21 @@ func Unauthorized() *Error {
 	}
 }
 
+// OwnerNotSeen is the 401 about a valid key whose owner has not signed in for a time.
+func OwnerNotSeen(within time.Duration) *Error {
+	e := Unauthorized()
+	e.Detail = fmt.Sprintf("The owner of this API key has not signed in to the profile page for %s. The key works again once they do.", days(within))
+	return e
+}
+
+// days are a length of time, in days if it is so long.
+func days(length time.Duration) string {
+	if n := length / (24 * time.Hour); n > 1 {
+		return fmt.Sprintf("%d days", n)
+	}
+	return length.String()
+}
+
 // Forbidden is a 403 to somebody who may see the object.
 func Forbidden() *Error {
 	return &Error{Status: http.StatusForbidden, Detail: "You do not have permission to perform this action."}

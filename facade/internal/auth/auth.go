@@ -43,6 +43,8 @@ func ofKey(key apikey.Key) Principal {
 type Keys interface {
 	// KeyByHash returns the key whose token has this hash, in apikey.Hash's form.
 	KeyByHash(hash string) (apikey.Key, bool)
+	// CheckOwner returns the answer to a request with a key that does not work until its owner signs in again, or nil if it works.
+	CheckOwner(key apikey.Key) error
 	// Used notes that a key has been used, without waiting for anything.
 	Used(key apikey.Key)
 }
@@ -57,6 +59,8 @@ const (
 	Missing Outcome = "missing"
 	// Unknown is the outcome for what is no valid key: it never was one, was revoked, or has expired.
 	Unknown Outcome = "unknown"
+	// Dormant is the outcome for a key that does not work until its owner signs in again.
+	Dormant Outcome = "dormant"
 	// Limited is the outcome for a valid key that has been used too often.
 	Limited Outcome = "limited"
 )
@@ -77,12 +81,18 @@ func Authenticate(keys Keys, limits Limits, count func(Outcome)) gin.HandlerFunc
 			return
 		}
 		c.Request = c.Request.WithContext(NewContext(c.Request.Context(), ofKey(key)))
-		keys.Used(key)
 		if err := limits.allow(key.ID); err != nil {
 			count(Limited)
 			web.Fail(c, err)
 			return
 		}
+		// Whoever has the key may know whose it is.
+		if err := keys.CheckOwner(key); err != nil {
+			count(Dormant)
+			web.Fail(c, err)
+			return
+		}
+		keys.Used(key)
 		count(Accepted)
 	}
 }

@@ -65,6 +65,7 @@ type faultyKeys struct{ key apikey.Key }
 
 func (f faultyKeys) KeyByHash(string) (apikey.Key, bool) { return f.key, true }
 func (faultyKeys) Used(apikey.Key)                       {}
+func (faultyKeys) CheckOwner(apikey.Key) error           { return nil }
 
 // TestFind says that the key of another token is not taken for one's own, even if the lookup returns it.
 func TestFind(t *testing.T) {

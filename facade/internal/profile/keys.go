@@ -73,6 +73,7 @@ func (p *Pages) create(c *gin.Context, session signin.Session) error {
 	if err != nil {
 		return err
 	}
+	key.OwnerSeen = p.options.Now()
 	mw.Made(c, organization, key.ID)
 	if err := p.options.Store.CreateKey(c.Request.Context(), key); err != nil {
 		return refusal(err)
@@ -161,6 +162,7 @@ func (p *Pages) rotate(c *gin.Context, session signin.Session) error {
 	if !rotatable(old, p.options.Now()) {
 		return p.notRotatable(id)
 	}
+	old.OwnerSeen = p.options.Now()
 	old.Account = session.Person.Account // Of a key that names none, whoever is the owner now stays it.
 	key, token, err := p.options.Store.RotateKey(ctx, old, id, overlap)
 	if err != nil {

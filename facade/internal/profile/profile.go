@@ -48,6 +48,10 @@ type Store interface {
 	RevokeKey(ctx context.Context, key apikey.Key) error
 	// RotateKey makes a key, with this id, that replaces another one, which stops working after overlap.
 	RotateKey(ctx context.Context, old apikey.Key, id string, overlap time.Duration) (apikey.Key, string, error)
+	// OwnerSeen notes that a person has signed in, without waiting for anything.
+	OwnerSeen(account apikey.Account)
+	// Dormant reports whether a key does not work until its owner signs in again.
+	Dormant(key apikey.Key) bool
 	// EndSession ends a session of a person, by its id, on every replica.
 	EndSession(ctx context.Context, account apikey.Account, id string) error
 }

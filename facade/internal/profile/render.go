@@ -19,6 +19,7 @@ var files embed.FS
 
 var functions = template.FuncMap{
 	"time":    func(at time.Time) string { return at.UTC().Format("2 January 2006, 15:04 UTC") },
+	"date":    func(at time.Time) string { return at.UTC().Format("2 January 2006") },
 	"clock":   func(at time.Time) string { return at.UTC().Format("15:04 UTC") },
 	"machine": func(at time.Time) string { return at.UTC().Format(time.RFC3339) },
 }

@@ -26,9 +26,11 @@ func (p *Pages) finishSignIn(c *gin.Context) error {
 	if wait := p.options.SignIns.Take(auth.Network(c.ClientIP())); wait > 0 {
 		return apierr.TooManyRequests(wait)
 	}
-	if _, err := p.options.SignIn.Finish(c.Writer, c.Request); err != nil {
+	person, err := p.options.SignIn.Finish(c.Writer, c.Request)
+	if err != nil {
 		return err
 	}
+	p.options.Store.OwnerSeen(person.Account)
 	c.Redirect(http.StatusSeeOther, Root+"/")
 	return nil
 }

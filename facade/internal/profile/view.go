@@ -64,6 +64,8 @@ type keyView struct {
 	Ends time.Time
 	// Over is true if it has stopped working, and Replaced if another one is there for it.
 	Over, Replaced bool
+	// Dormant is true if it does not work until its owner signs in again.
+	Dormant bool
 	// ReplacedBy is the id of the key that is there for it; empty if there is none, or the person may not see it.
 	ReplacedBy string
 	// UsedFrom and UsedUntil are the time in which it was used last, as closely as that is known.
@@ -152,6 +154,7 @@ func usedWithin(key apikey.Key, now time.Time) (from, until time.Time) {
 func (p *Pages) keyView(ctx context.Context, r *rights, key apikey.Key, under string) (keyView, error) {
 	now := p.options.Now()
 	view := keyView{Key: key, Ends: key.End(), Over: key.Expired(now), Replaced: !key.Retires.IsZero(), Mine: r.person.Owns(key)}
+	view.Dormant = !view.Over && p.options.Store.Dormant(key)
 	view.UsedFrom, view.UsedUntil = usedWithin(key, now)
 	view.Elsewhere = slices.DeleteFunc(slices.Clone(key.Organizations), func(name string) bool { return name == under })
 	var err error

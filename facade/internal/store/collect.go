@@ -6,20 +6,27 @@ import (
 	"slices"
 	"time"
 
+	"k8s.io/apimachinery/pkg/util/wait"
+
 	"github.com/berth-dev/berth/facade/apikey"
 )
 
 // collectInterval is how often what was kept for long enough is deleted.
 const collectInterval = 10 * time.Minute
 
-// collect deletes ended sessions whose cookies are not valid any more, and keys that have ended long ago, until ctx ends. Every replica does; what
+// collect deletes ended sessions whose cookies are not valid any more, and keys that have ended long ago, and notes since when owners are waited for,
+// until ctx ends. Every replica does; what
 // another one has deleted is gone.
 func (s *Store) collect(ctx context.Context) {
+	if err := wait.PollUntilContextCancel(ctx, time.Second, true, func(context.Context) (bool, error) { return s.Synced(), nil }); err != nil {
+		return
+	}
 	ticker := time.NewTicker(collectInterval)
 	defer ticker.Stop()
 	for {
 		s.ForgetEndedBefore(ctx, s.now().Add(-keepEnded))
 		s.DeleteKeysEndedBefore(ctx, s.now().Add(-apikey.KeepEnded))
+		s.countFromNow()
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"slices"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -64,11 +65,11 @@ func (s *Store) awaitKey(ctx context.Context, id string, seen func(now apikey.Ke
 	})
 }
 
-// AwaitRevoked returns when the API key with this id is gone or has expired, or ctx ends.
+// AwaitRevoked returns when the API key with this id is gone, has expired or is dormant, or ctx ends.
 func (s *Store) AwaitRevoked(ctx context.Context, id string) {
 	for ctx.Err() == nil {
 		key, err := s.KeyByID(id)
-		if err != nil || key.Expired(s.now()) {
+		if err != nil || key.Expired(s.now()) || s.Dormant(key) {
 			return
 		}
 		s.awaitEnd(ctx, key)
@@ -77,13 +78,22 @@ func (s *Store) AwaitRevoked(ctx context.Context, id string) {
 
 // awaitEnd returns when it is time for a key to expire, when that time is another one, when the key is gone, or when ctx ends.
 func (s *Store) awaitEnd(ctx context.Context, key apikey.Key) {
-	if end := key.End(); !end.IsZero() {
+	if end := s.stops(key); !end.IsZero() {
 		limited, cancel := context.WithTimeout(ctx, end.Sub(s.now()))
 		defer cancel()
 		ctx = limited
 	}
 	s.changes.await(ctx, func() bool {
 		now, err := s.KeyByID(key.ID)
-		return err != nil || now.UID != key.UID || !now.End().Equal(key.End())
+		return err != nil || now.UID != key.UID || !s.stops(now).Equal(s.stops(key))
 	})
+}
+
+// stops is when a key stops working as far as is known now; zero for never.
+func (s *Store) stops(key apikey.Key) time.Time {
+	end, dormant := key.End(), key.DormantFrom(s.ownerSeen)
+	if end.IsZero() || !dormant.IsZero() && dormant.Before(end) {
+		return dormant
+	}
+	return end
 }

@@ -20,7 +20,8 @@ const (
 	useTimeout = 10 * time.Second
 )
 
-// uses are the ids of keys whose last use is to be written. A key is in it once, and is being written once, however often it is used.
+// uses are the ids of keys whose last use, or the last sign-in of whose owner, is to be written. A key is in it once, and is being written once, however
+// often it is used.
 type uses struct {
 	queue workqueue.TypedInterface[string]
 	limit *rate.Limiter
@@ -43,19 +44,19 @@ func (s *Store) useToNote(key apikey.Key) bool {
 	return s.now().Truncate(apikey.LastUsedPrecision).After(key.LastUsed)
 }
 
-// noteUses writes last uses until ctx ends.
-func (s *Store) noteUses(ctx context.Context) {
-	stop := context.AfterFunc(ctx, s.uses.queue.ShutDown)
+// work writes what is to be noted of keys until ctx ends.
+func (u *uses) work(ctx context.Context, note func(ctx context.Context, id string) error) {
+	stop := context.AfterFunc(ctx, u.queue.ShutDown)
 	defer stop()
 	for {
-		id, shutdown := s.uses.queue.Get()
+		id, shutdown := u.queue.Get()
 		if shutdown {
 			return
 		}
-		if err := s.noteUse(ctx, id); err != nil {
-			s.uses.log.DebugContext(ctx, "the last use of a key is not noted", "key", id, "error", err)
+		if err := note(ctx, id); err != nil {
+			u.log.DebugContext(ctx, "cannot annotate an API key", "key", id, "error", err)
 		}
-		s.uses.queue.Done(id)
+		u.queue.Done(id)
 	}
 }
 
@@ -65,14 +66,19 @@ func (s *Store) noteUse(ctx context.Context, id string) error {
 	if !found || !s.useToNote(key) {
 		return nil
 	}
-	if err := s.uses.limit.Wait(ctx); err != nil {
+	return s.annotate(ctx, &s.uses, key, key.UsedPatch(s.now()), s.useToNote)
+}
+
+// annotate patches the Secret of a key when its turn comes, and waits for the cache to have seen it: there is nothing to note any more.
+func (s *Store) annotate(ctx context.Context, u *uses, key apikey.Key, patch []byte, toNote func(apikey.Key) bool) error {
+	if err := u.limit.Wait(ctx); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, useTimeout)
 	defer cancel()
-	if err := s.own.Patch(ctx, s.secretOf(key), client.RawPatch(types.MergePatchType, key.UsedPatch(s.now()))); err != nil {
+	if err := s.own.Patch(ctx, s.secretOf(key), client.RawPatch(types.MergePatchType, patch)); err != nil {
 		return withoutValues(err)
 	}
-	s.awaitKey(ctx, id, func(now apikey.Key, found bool) bool { return !found || !s.useToNote(now) })
+	s.awaitKey(ctx, key.ID, func(now apikey.Key, found bool) bool { return !found || !toNote(now) })
 	return nil
 }

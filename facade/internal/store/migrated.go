@@ -29,7 +29,8 @@ func (s *Store) CheckKeys(ctx context.Context) error {
 	if err != nil || older == "" {
 		return err
 	}
-	return fmt.Errorf("organization %s is older than Namespace %s, so API keys may be left in Namespace %s. Run: berthctl apikey migrate", older, s.namespace, s.former)
+	const behind = "organization %s is older than Namespace %s, so API keys may be left in Namespace %s. Run: berthctl apikey migrate"
+	return fmt.Errorf(behind, older, s.namespace, s.former)
 }
 
 // organizationBefore returns the name of an organization that was created before a time, also of one that is still only a labelled Namespace; empty if

@@ -43,6 +43,8 @@ type Options struct {
 	Platform translate.Platform
 	// KeyLimits bound the API keys that people make.
 	KeyLimits apikey.Limits
+	// OwnerSeen is within which time the owner of a key has to have signed in for the key to work; 0 for any time.
+	OwnerSeen time.Duration
 	// VerifyDomains says that hosts require a proof of ownership, unless an Organization says otherwise.
 	VerifyDomains bool
 	// Log is told what goes wrong behind the requests' backs.
@@ -59,6 +61,8 @@ type Store struct {
 	// own acts as the facade itself: it writes what is about API keys, claims hosts, and asks for objects where the cache may be behind.
 	own       client.Client
 	uses      uses
+	sightings uses
+	ownerSeen time.Duration
 	keys      keyIndex
 	keyLimits apikey.Limits
 	ended     endedSessions
@@ -91,6 +95,8 @@ func New(ctx context.Context, options Options) (*Store, error) {
 		client:        writer,
 		own:           own,
 		uses:          newUses(options.Log),
+		sightings:     newUses(options.Log),
+		ownerSeen:     options.OwnerSeen,
 		keys:          keyIndex{namespace: options.KeysNamespace},
 		keyLimits:     options.KeyLimits,
 		ended:         endedSessions{namespace: options.KeysNamespace},
@@ -219,7 +225,8 @@ func (s *Store) Start(ctx context.Context) error {
 	defer noting.Wait()
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	noting.Go(func() { s.noteUses(ctx) })
+	noting.Go(func() { s.uses.work(ctx, s.noteUse) })
+	noting.Go(func() { s.sightings.work(ctx, s.noteSeen) })
 	noting.Go(func() { s.collect(ctx) })
 	return s.cache.Start(ctx)
 }

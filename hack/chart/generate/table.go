@@ -170,6 +170,11 @@ var table = []value{
 		doc: "How long an API key lives at most that is made on the profile page: a duration in hours, such as 8760h. 0s: any time.",
 	},
 	{
+		path: "limits.keyOwnerSeen", schema: duration, setting: "KEY_OWNER_SEEN",
+		doc: "Within which time the person who has made an API key on the profile page has to have signed in for the key to work: a duration in hours, " +
+			"such as 2160h. 0s: any time.",
+	},
+	{
 		path: "limits.keysPerOwner", schema: count, setting: "MAX_KEYS_PER_OWNER",
 		doc: "How many API keys that work a person may have, to be made on the profile page. 0: any number.",
 	},

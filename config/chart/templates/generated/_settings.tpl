@@ -19,6 +19,7 @@ INGRESS_CLASS: {{ include "berth.found" (list . "ingressClass") | quote }}
 INTERNAL_REGISTRIES: {{ .Values.registries.internal | join "," | quote }}
 ISSUER_NAME: {{ include "berth.found" (list . "issuerName") | quote }}
 KEY_BURST: {{ .Values.limits.keyBurst | int | quote }}
+KEY_OWNER_SEEN: {{ .Values.limits.keyOwnerSeen | quote }}
 KEY_RATE: {{ .Values.limits.keyRate | quote }}
 MAX_CONNECTIONS: {{ .Values.limits.connections | int | quote }}
 MAX_CONNECTIONS_PER_ADDRESS: {{ .Values.limits.connectionsPerAddress | int | quote }}
