@@ -38,7 +38,7 @@ const (
 type appWatcher interface {
 	Get(ctx context.Context, organization, slug string) (translate.Observed, error)
 	AwaitGone(ctx context.Context, app *v1alpha1.App)
-	AwaitRevoked(ctx context.Context, keyID string)
+	AwaitRevoked(ctx context.Context, keyID, organization string)
 }
 
 // logReader is where the output of an App is read; podlogs.Reader says how.
@@ -109,7 +109,7 @@ func (h *logHandlers) follow(ctx context.Context, action auth.Action, app *v1alp
 		cancel()
 	}()
 	go func() {
-		h.apps.AwaitRevoked(ctx, auth.FromContext(ctx).ID)
+		h.apps.AwaitRevoked(ctx, auth.FromContext(ctx).ID, action.Organization)
 		cancel()
 	}()
 	go func() {

@@ -32,7 +32,12 @@ func callers(t *testing.T, org, manager string) []caller {
 		t.Fatal(err)
 	}
 	_, expired := newKeyOf(t, apikey.Spec{Role: apikey.RoleHost, Expires: time.Now().Add(-time.Second)})
-	_, stranger := organization(t)
+	other, stranger := organization(t)
+	shared, excluded := newKeyOf(t, apikey.Spec{Role: apikey.RoleManager, Organizations: []string{other, org}})
+	if err := suite.cluster.Create(t.Context(), apikey.Exclusion(org, shared.ID)); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the key is excluded", func() bool { return suite.server.store.Excluded(org, shared.ID) })
 	const nobody, refused, unseen = http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound
 	return []caller{
 		{name: "NoKey", read: nobody, write: nobody, all: nobody},
@@ -40,6 +45,7 @@ func callers(t *testing.T, org, manager string) []caller {
 		{name: "Revoked", token: revokedToken, read: nobody, write: nobody, all: nobody},
 		{name: "Expired", token: expired, read: nobody, write: nobody, all: nobody},
 		{name: "OtherManager", token: stranger, read: unseen, write: unseen, all: refused},
+		{name: "Excluded", token: excluded, read: unseen, write: unseen, all: refused},
 		{name: "Contributor", token: member(t, apikey.RoleContributor, org), write: refused, all: refused},
 		{name: "Manager", token: manager, all: refused},
 		{name: "Host", token: suite.host},

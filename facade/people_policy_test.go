@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/facade/apikey"
 	"github.com/berth-dev/berth/internal/testenv"
 )
 
@@ -64,7 +65,17 @@ func (r requester) testWrites(t *testing.T) {
 		s.OwnerReferences = owner
 		return create(t, s)
 	}
+	exclusion := func(change func(*corev1.Secret)) func() error {
+		return func() error {
+			s := apikey.Exclusion(r.secret(corev1.SecretTypeOpaque, "").Namespace, "0a1b2c3d")
+			if change != nil {
+				change(s)
+			}
+			return r.Create(ctx, s, client.DryRunAll)
+		}
+	}
 	const (
+		excluding  = "A Secret with the label berth.dev/secret=excluded-key"
 		name       = "metadata.name must not end in"
 		owners     = "metadata.ownerReferences is set by Berth"
 		finalizers = "metadata.finalizers is not allowed"
@@ -77,14 +88,22 @@ func (r requester) testWrites(t *testing.T) {
 		// refusal is what the policy says; empty for what is allowed.
 		refusal string
 	}{
-		"MakeCertificate":           {do: newSecret(corev1.SecretTypeOpaque, v1alpha1.SecretCertificate)},
-		"MakePlain":                 {do: newSecret(corev1.SecretTypeOpaque, "")},
-		"MakeToken":                 {do: newSecret(corev1.SecretTypeServiceAccountToken, ""), refusal: token},
-		"MakeLabeledToken":          {do: newSecret(corev1.SecretTypeServiceAccountToken, v1alpha1.SecretEnv), refusal: token},
-		"ApplyToken":                {do: func() error { return r.applyToken(ctx) }, refusal: token},
-		"MakePull":                  {do: newSecret(corev1.SecretTypeDockerConfigJson, v1alpha1.SecretPull), refusal: reserved},
-		"MakeTLS":                   {do: newSecret(corev1.SecretTypeOpaque, v1alpha1.SecretTLS), refusal: reserved},
-		"MakeKey":                   {do: newSecret(corev1.SecretTypeOpaque, v1alpha1.SecretAPIKey), refusal: reserved},
+		"MakeCertificate":    {do: newSecret(corev1.SecretTypeOpaque, v1alpha1.SecretCertificate)},
+		"MakePlain":          {do: newSecret(corev1.SecretTypeOpaque, "")},
+		"MakeToken":          {do: newSecret(corev1.SecretTypeServiceAccountToken, ""), refusal: token},
+		"MakeLabeledToken":   {do: newSecret(corev1.SecretTypeServiceAccountToken, v1alpha1.SecretEnv), refusal: token},
+		"ApplyToken":         {do: func() error { return r.applyToken(ctx) }, refusal: token},
+		"MakePull":           {do: newSecret(corev1.SecretTypeDockerConfigJson, v1alpha1.SecretPull), refusal: reserved},
+		"MakeTLS":            {do: newSecret(corev1.SecretTypeOpaque, v1alpha1.SecretTLS), refusal: reserved},
+		"MakeKey":            {do: newSecret(corev1.SecretTypeOpaque, v1alpha1.SecretAPIKey), refusal: reserved},
+		"ExcludeKey":         {do: exclusion(nil)},
+		"ExcludeKeyWithData": {do: exclusion(func(s *corev1.Secret) { s.StringData = map[string]string{"a": "b"} }), refusal: excluding},
+		"ExcludeNoKey":       {do: exclusion(func(s *corev1.Secret) { s.Name = "excluded-key-x" }), refusal: excluding},
+		"ExcludeByOtherName": {do: exclusion(func(s *corev1.Secret) { s.Name = "key-0a1b2c3d" }), refusal: excluding},
+		"ExcludeByOtherType": {do: exclusion(func(s *corev1.Secret) {
+			s.Type = corev1.SecretTypeBasicAuth
+			s.StringData = map[string]string{"username": "a"}
+		}), refusal: excluding},
 		"ChangeEnv":                 {do: change(v1alpha1.SecretEnv)},
 		"ChangePlain":               {do: change(""), refusal: foreign},
 		"ChangeTLS":                 {do: change(v1alpha1.SecretTLS), refusal: foreign},

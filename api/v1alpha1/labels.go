@@ -28,6 +28,9 @@ const (
 	SecretAPIKey = "api-key"
 	// SecretEndedSession marks an empty Secret in the Namespace of the API keys whose name says that somebody has signed out of a session.
 	SecretEndedSession = "ended-session"
+	// SecretExcludedKey marks an empty Secret in an organization whose name, excluded-key-ID, says that the API key with this id does not hold there,
+	// though it names the organization. Managers create and delete it.
+	SecretExcludedKey = "excluded-key"
 	// SecretEnv marks an immutable Secret with the values of an App's environment as a REST client gave them.
 	SecretEnv = "env"
 	// SecretTLS marks the Secret with the certificate of an App's default host or of a Domain, or with one that was issued and is kept to be used again,

@@ -59,7 +59,7 @@ func newAPIKey(g *global) *cobra.Command {
 		Args:  cobra.ExactArgs(1),
 		RunE:  func(cmd *cobra.Command, args []string) error { return g.revokeAPIKey(cmd, args[0]) },
 	}
-	cmd.AddCommand(create, newList(g), newRotate(g), newMigrate(g), revoke)
+	cmd.AddCommand(create, newList(g), newRotate(g), newMigrate(g), newExclude(g), revoke)
 	return cmd
 }
 

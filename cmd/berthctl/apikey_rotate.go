@@ -8,9 +8,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/facade/apikey"
 )
@@ -43,16 +40,11 @@ func (g *global) rotateAPIKey(cmd *cobra.Command, id string, overlap time.Durati
 	if err != nil {
 		return err
 	}
-	secret := &corev1.Secret{}
-	err = c.Get(cmd.Context(), client.ObjectKey{Namespace: g.keysNamespace, Name: apikey.SecretName(id)}, secret)
-	if apierrors.IsNotFound(err) {
-		return fmt.Errorf("there is no API key %s", id)
-	}
+	old, err := g.apiKey(cmd.Context(), c, id)
 	if err != nil {
-		return fmt.Errorf("read API key %s: %w", id, err)
+		return err
 	}
-	old, err := apikey.FromSecret(secret)
-	if err != nil {
+	if old, err = withoutExclusions(cmd.Context(), c, old); err != nil {
 		return err
 	}
 	now := time.Now()

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/facade/apikey"
@@ -104,6 +105,47 @@ func TestRotate(t *testing.T) {
 	}
 	if _, _, err := berthctl(t, "apikey", "rotate", third.ID, "--overlap", "-1h"); err == nil || !strings.Contains(err.Error(), "--overlap") {
 		t.Errorf("apikey rotate --overlap=-1h: got %v", err)
+	}
+}
+
+// TestExclude says that an excluded key is replaced by one that does not hold there.
+func TestExclude(t *testing.T) {
+	for _, name := range []string{"excluding", "admitting"} {
+		found(t, name)
+		namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
+		if err := cluster.Create(t.Context(), namespace); client.IgnoreAlreadyExists(err) != nil {
+			t.Fatal(err)
+		}
+	}
+	made := decode[apiKey](t, must(t, "apikey", "create", "--org", "excluding", "--org", "admitting", "-o", "json"))
+	exclusion := apikey.Exclusion("excluding", made.ID)
+	exists := func() bool {
+		return cluster.Get(t.Context(), client.ObjectKeyFromObject(exclusion), &corev1.Secret{}) == nil
+	}
+	for range 2 {
+		must(t, "apikey", "exclude", made.ID, "--org", "excluding")
+	}
+	if !exists() {
+		t.Error("apikey exclude: the organization does not exclude the key")
+	}
+	second := decode[apiKey](t, must(t, "apikey", "rotate", made.ID, "-o", "json"))
+	if !slices.Equal(second.Organizations, []string{"admitting"}) {
+		t.Errorf("apikey rotate: the new key names %v", second.Organizations)
+	}
+	must(t, "apikey", "exclude", second.ID, "--org", "admitting")
+	if _, _, err := berthctl(t, "apikey", "rotate", second.ID); err == nil || !strings.Contains(err.Error(), "all organizations of API key") {
+		t.Errorf("apikey rotate of a key that all exclude: got %v", err)
+	}
+	for range 2 {
+		must(t, "apikey", "exclude", made.ID, "--org", "excluding", "--undo")
+	}
+	if exists() {
+		t.Error("apikey exclude --undo: the organization excludes the key")
+	}
+	for id, want := range map[string]string{made.ID: "does not name organization other", "nosuchid": "no API key"} {
+		if _, _, err := berthctl(t, "apikey", "exclude", id, "--org", "other"); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("apikey exclude %s: got %v, want %q", id, err, want)
+		}
 	}
 }
 

@@ -63,7 +63,11 @@ func TestParse(t *testing.T) {
 		args []string
 		want flags
 	}{
-		"Keys": {args: append(required, "--max-keys-per-owner=0", "--max-keys-per-organization=7", "--max-key-life=720h", "--keys-namespace=keys", "--key-owner-seen=0"), want: keys},
+		"Keys": {
+			args: append(required, "--max-keys-per-owner=0", "--max-keys-per-organization=7", "--max-key-life=720h", "--keys-namespace=keys",
+				"--key-owner-seen=0"),
+			want: keys,
+		},
 		"Edge": {args: append(required, "--max-connections=100", "--max-connections-per-address=0", "--anonymous-log-rate=0.5", "--hsts-max-age=1h"), want: bounded},
 		"SignIn": {
 			args: append(required, "--oidc-issuer-url=https://id.example.com", "--oidc-client-id=berth", "--oidc-client-secret-file=secret",

@@ -21,7 +21,10 @@ func TestDormantFrom(t *testing.T) {
 		"Off":        {account: account, seen: "2026-03-04T00:00:00Z"},
 		"NotKnown":   {reason: "A key of an earlier version goes on.", account: account, within: 90 * day},
 		"NoAccount":  {reason: "Nobody signs in for a key of berthctl.", seen: "2026-03-04T00:00:00Z", within: 90 * day},
-		"Unreadable": {reason: "What says nothing says that it is long ago.", account: account, seen: "always", within: 90 * day, want: time.Unix(0, 0).Add(91 * day)},
+		"Unreadable": {
+			reason:  "What cannot be read says that it is long ago.",
+			account: account, seen: "always", within: 90 * day, want: time.Unix(0, 0).Add(91 * day),
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

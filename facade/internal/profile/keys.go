@@ -151,7 +151,7 @@ func (p *Pages) rotate(c *gin.Context, session signin.Session) error {
 		return err
 	}
 	ctx := c.Request.Context()
-	if err := decided(p.rights(session.Person).mayRotate(ctx, old)); err != nil {
+	if err := decided(p.rights(session.Person).mayRotate(ctx, p.options.Store.WithoutExclusions(old))); err != nil {
 		return err
 	}
 	overlap, err := chosen(c, "overlap", overlaps)

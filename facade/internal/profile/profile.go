@@ -48,6 +48,14 @@ type Store interface {
 	RevokeKey(ctx context.Context, key apikey.Key) error
 	// RotateKey makes a key, with this id, that replaces another one, which stops working after overlap.
 	RotateKey(ctx context.Context, old apikey.Key, id string, overlap time.Duration) (apikey.Key, string, error)
+	// Excluded reports whether an organization excludes a key.
+	Excluded(organization, id string) bool
+	// WithoutExclusions returns a key with the organizations alone in which it holds.
+	WithoutExclusions(key apikey.Key) apikey.Key
+	// ExcludeKey excludes a key from an organization, as whoever acts in ctx.
+	ExcludeKey(ctx context.Context, organization, id string) error
+	// AdmitKey lets a key hold in an organization again, as whoever acts in ctx.
+	AdmitKey(ctx context.Context, organization, id string) error
 	// OwnerSeen notes that a person has signed in, without waiting for anything.
 	OwnerSeen(account apikey.Account)
 	// Dormant reports whether a key does not work until its owner signs in again.
@@ -134,6 +142,8 @@ func (p *Pages) Routes(engine *gin.Engine, front ...gin.HandlerFunc) {
 	}
 	pages.GET("/keys/:key/revoke", p.signedIn(p.askRevoke))
 	pages.POST("/keys/:key/revoke", p.signedIn(p.revoke))
+	pages.GET("/keys/:key/exclude/:org", p.signedIn(p.askExclude))
+	pages.POST("/keys/:key/exclude/:org", p.signedIn(p.exclude))
 	pages.GET("/keys/:key/rotate", p.signedIn(p.askRotate))
 	pages.POST("/keys/:key/rotate", p.signedIn(p.rotate))
 }

@@ -31,6 +31,7 @@ var (
 	pageMade    = parse("made.html")
 	pageRevoke  = parse("revoke.html")
 	pageRotate  = parse("rotate.html")
+	pageExclude = parse("exclude.html")
 	pageError   = parse("error.html")
 )
 

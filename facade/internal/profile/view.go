@@ -75,6 +75,9 @@ type keyView struct {
 	// Elsewhere are the organizations that it holds in beside the one that it is shown under.
 	Elsewhere            []string
 	MayRevoke, MayRotate bool
+	// Under is the organization that it is shown under, if any; Excluded whether that excludes it, and MayExclude whether the person may have it do so.
+	Under                string
+	Excluded, MayExclude bool
 }
 
 // Used tells whether the key was used at all.
@@ -157,11 +160,15 @@ func (p *Pages) keyView(ctx context.Context, r *rights, key apikey.Key, under st
 	view.Dormant = !view.Over && p.options.Store.Dormant(key)
 	view.UsedFrom, view.UsedUntil = usedWithin(key, now)
 	view.Elsewhere = slices.DeleteFunc(slices.Clone(key.Organizations), func(name string) bool { return name == under })
+	view.Under, view.Excluded = under, p.options.Store.Excluded(under, key.ID)
 	var err error
+	if view.MayExclude, err = r.mayExclude(ctx, key, under); err != nil {
+		return view, err
+	}
 	if view.MayRevoke, err = r.mayRevoke(ctx, key); err != nil || !rotatable(key, now) {
 		return view, err
 	}
-	view.MayRotate, err = r.mayRotate(ctx, key)
+	view.MayRotate, err = r.mayRotate(ctx, p.options.Store.WithoutExclusions(key))
 	return view, err
 }
 

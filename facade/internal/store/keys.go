@@ -14,10 +14,11 @@ import (
 	"github.com/berth-dev/berth/facade/internal/apierr"
 )
 
-// KeyByHash finds an API key by apikey.Hash of its token. One that has expired isn't found.
+// KeyByHash finds an API key by apikey.Hash of its token. One that has expired isn't found. It has the organizations alone in which it holds.
 func (s *Store) KeyByHash(hash string) (apikey.Key, bool) {
 	now := s.now()
-	return s.keys.withHash(hash, func(key apikey.Key) bool { return !key.Expired(now) })
+	key, found := s.keys.withHash(hash, func(key apikey.Key) bool { return !key.Expired(now) })
+	return s.WithoutExclusions(key), found
 }
 
 // KeyByID returns the API key with this id, also one that has expired; the error is the 404 if there is none.
@@ -65,19 +66,19 @@ func (s *Store) awaitKey(ctx context.Context, id string, seen func(now apikey.Ke
 	})
 }
 
-// AwaitRevoked returns when the API key with this id is gone, has expired or is dormant, or ctx ends.
-func (s *Store) AwaitRevoked(ctx context.Context, id string) {
+// AwaitRevoked returns when the API key with this id is gone, has expired or is dormant, when an organization excludes it, or ctx ends.
+func (s *Store) AwaitRevoked(ctx context.Context, id, organization string) {
 	for ctx.Err() == nil {
 		key, err := s.KeyByID(id)
-		if err != nil || key.Expired(s.now()) || s.Dormant(key) {
+		if err != nil || key.Expired(s.now()) || s.Dormant(key) || s.Excluded(organization, id) {
 			return
 		}
-		s.awaitEnd(ctx, key)
+		s.awaitEnd(ctx, key, organization)
 	}
 }
 
-// awaitEnd returns when it is time for a key to expire, when that time is another one, when the key is gone, or when ctx ends.
-func (s *Store) awaitEnd(ctx context.Context, key apikey.Key) {
+// awaitEnd returns when it is time for a key to expire, when that time is another one, when the key is gone or excluded, or when ctx ends.
+func (s *Store) awaitEnd(ctx context.Context, key apikey.Key, organization string) {
 	if end := s.stops(key); !end.IsZero() {
 		limited, cancel := context.WithTimeout(ctx, end.Sub(s.now()))
 		defer cancel()
@@ -85,7 +86,7 @@ func (s *Store) awaitEnd(ctx context.Context, key apikey.Key) {
 	}
 	s.changes.await(ctx, func() bool {
 		now, err := s.KeyByID(key.ID)
-		return err != nil || now.UID != key.UID || !s.stops(now).Equal(s.stops(key))
+		return err != nil || s.Excluded(organization, key.ID) || now.UID != key.UID || !s.stops(now).Equal(s.stops(key))
 	})
 }
 

@@ -9,11 +9,12 @@ import (
 
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/facade/apikey"
+	"github.com/berth-dev/berth/facade/internal/apierr"
 )
 
 // CheckKey returns an *apikey.LimitError if a key exceeds the limits of its owner or of an organization.
 func (s *Store) CheckKey(key apikey.Key) error {
-	return s.keyLimits.Check(key, s.keys.that(everyKey), s.now())
+	return s.keyLimits.Check(key, s.holding(), s.now())
 }
 
 func everyKey(apikey.Key) bool { return true }
@@ -58,13 +59,13 @@ func (s *Store) recheck(ctx context.Context, key apikey.Key) error {
 	var keys []apikey.Key
 	for i := range secrets.Items {
 		if other, err := apikey.FromSecret(&secrets.Items[i]); err == nil {
-			keys = append(keys, other)
+			keys = append(keys, s.WithoutExclusions(other))
 		}
 	}
 	return s.keyLimits.Check(key, keys, s.now())
 }
 
-// RotateKey makes a key that replaces this one, with the id that is given or a new random one if that is empty, and returns it with its token.
+// RotateKey makes a key that replaces this one where it holds, with the id that is given or a new random one if that is empty, and returns it with its token.
 // The one that is replaced stops working after overlap, which is at once for zero; one that expires earlier still does. If it can't be told to
 // stop, there is no new key. apierrors.IsAlreadyExists is as with CreateKey, and so is *apikey.LimitError, if too many replaced keys still work.
 func (s *Store) RotateKey(ctx context.Context, old apikey.Key, id string, overlap time.Duration) (apikey.Key, string, error) {
@@ -73,9 +74,12 @@ func (s *Store) RotateKey(ctx context.Context, old apikey.Key, id string, overla
 		return apikey.Key{}, "", err
 	}
 	defer unlock()
+	if old = s.WithoutExclusions(old); len(old.Organizations) == 0 {
+		return apikey.Key{}, "", apierr.Forbidden()
+	}
 	now := s.now()
 	if _, there := s.keys.get(id); overlap > 0 && !there {
-		if err := s.keyLimits.CheckReplaced(old, s.keys.that(everyKey), now); err != nil {
+		if err := s.keyLimits.CheckReplaced(old, s.holding(), now); err != nil {
 			return apikey.Key{}, "", err
 		}
 	}

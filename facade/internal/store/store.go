@@ -66,7 +66,9 @@ type Store struct {
 	keys      keyIndex
 	keyLimits apikey.Limits
 	ended     endedSessions
-	budget    budget
+	// exclusions are the keys that organizations exclude.
+	exclusions exclusions
+	budget     budget
 	// namespace holds the API keys, and former held them in earlier versions.
 	namespace     string
 	former        string
@@ -189,8 +191,8 @@ func keepSetters(object any) (any, error) {
 func secretOptions(namespace string) secretcache.Options {
 	return secretcache.Options{
 		Labels: mustSelect(v1alpha1.LabelSecret, selection.In,
-			v1alpha1.SecretAPIKey, v1alpha1.SecretEndedSession, v1alpha1.SecretEnv, v1alpha1.SecretTLS, v1alpha1.SecretCertificate, v1alpha1.SecretMailPassword,
-			v1alpha1.SecretNewCertKey, v1alpha1.SecretRegistry),
+			v1alpha1.SecretAPIKey, v1alpha1.SecretEndedSession, v1alpha1.SecretExcludedKey, v1alpha1.SecretEnv, v1alpha1.SecretTLS,
+			v1alpha1.SecretCertificate, v1alpha1.SecretMailPassword, v1alpha1.SecretNewCertKey, v1alpha1.SecretRegistry),
 		Transform:  keepOfSecret,
 		Namespaces: []string{namespace},
 	}
@@ -269,11 +271,13 @@ func (s *Store) watch(ctx context.Context) error {
 func (s *Store) setSecret(secret *corev1.Secret) {
 	s.keys.set(secret)
 	s.ended.set(secret)
+	s.exclusions.set(secret)
 	s.budget.set(secret)
 }
 
 func (s *Store) removeSecret(secret *corev1.Secret) {
 	s.keys.remove(secret)
 	s.ended.remove(secret)
+	s.exclusions.remove(secret)
 	s.budget.remove(secret)
 }
