@@ -17,10 +17,10 @@ func TestDormantFrom(t *testing.T) {
 		within  time.Duration
 		want    time.Time
 	}{
-		"Seen":       {reason: "It was some time on that day.", account: account, seen: "2026-03-04T00:00:00Z", within: 90 * day, want: midnight.Add(91 * day)},
-		"Off":        {account: account, seen: "2026-03-04T00:00:00Z"},
-		"NotKnown":   {reason: "A key of an earlier version goes on.", account: account, within: 90 * day},
-		"NoAccount":  {reason: "Nobody signs in for a key of berthctl.", seen: "2026-03-04T00:00:00Z", within: 90 * day},
+		"Seen":      {reason: "It was some time on that day.", account: account, seen: "2026-03-04T00:00:00Z", within: 90 * day, want: midnight.Add(91 * day)},
+		"Off":       {account: account, seen: "2026-03-04T00:00:00Z"},
+		"NotKnown":  {reason: "A key of an earlier version goes on.", account: account, within: 90 * day},
+		"NoAccount": {reason: "Nobody signs in for a key of berthctl.", seen: "2026-03-04T00:00:00Z", within: 90 * day},
 		"Unreadable": {
 			reason:  "What cannot be read says that it is long ago.",
 			account: account, seen: "always", within: 90 * day, want: time.Unix(0, 0).Add(91 * day),

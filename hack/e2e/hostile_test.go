@@ -212,6 +212,23 @@ func TestHostileOrganization(t *testing.T) {
 	}
 }
 
+// S17: the facade, if it were stolen, reads API keys, and no other Secrets of Berth's.
+func TestHostileFacade(t *testing.T) {
+	t.Parallel()
+	for namespace, want := range map[string]string{"berth-keys": "yes", "berth-system": "no", "kube-system": "no", "default": "no"} {
+		for _, verb := range []string{"list", "watch", "get"} {
+			if namespace == "berth-keys" && verb == "get" {
+				want = "no" // It needs none.
+			}
+			// Its exit status is 1 if the answer is no.
+			out, _ := tryKubectl(t, "", "auth", "can-i", verb, "secrets", "-n", namespace, "--as=system:serviceaccount:berth-system:berth-facade")
+			if got, _, _ := strings.Cut(strings.TrimSpace(out), " "); got != want {
+				t.Errorf("the facade may %s Secrets in %s: %q, want %s", verb, namespace, out, want)
+			}
+		}
+	}
+}
+
 func organizationManifest(name string) string {
 	return fmt.Sprintf("{apiVersion: berth.dev/v1alpha1, kind: Organization, metadata: {name: %s}}", name)
 }
