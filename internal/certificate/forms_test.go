@@ -204,3 +204,19 @@ func handshake(t *testing.T, chain, key []byte, root *x509.Certificate) {
 		t.Errorf("the client heard %s: %v; the server: %v", strconv.Quote(string(heard)), err, serverErr)
 	}
 }
+
+// Read with a plus sign for each space, this certificate is followed by what happens to look like another structure.
+func TestOneStructureGoesFirst(t *testing.T) {
+	const text = "-----BEGIN CERTIFICATE----- " +
+		"MIIBTzCB9aADAgECAgEBMAoGCCqGSM49BAMCMA8xDTALBgNVBAMTBHJvb3QwHhcNMjYwNjAxMTEw " +
+		"MDAwWhcNMjYwNjAxMTMwMDAwWjAPMQ0wCwYDVQQDEwRyb290MFkwEwYHKoZIzj0CAQYIKoZIzj0D " +
+		"AQcDQgAEAF91ILVCQQks80FNmWiTwPjvsSC/dTI spz1CzSuWtlokSP547G8mHE7dnVW5bAVjrLO " +
+		"wxKp3uOkXXjkObJMKKNCMEAwDgYDVR0PAQH/BAQDAgIEMA8GA1UdEwEB/wQFMAMBAf8wHQYDVR0O " +
+		"BBYEFLOSng16/mIqk/lkB1DCXw/X4wKDMAoGCCqGSM49BAMCA0kAMEYCIQDyNRzZbvYaXpriUptt " +
+		"8QFCIOdTiVMkQ1K7IJX1f09IHAIhAKOnpYptp2yNukIYYOTejrqI120uwm38HnIsu98PAREP " +
+		"-----END CERTIFICATE-----"
+	got, err := ParseChain([]byte(text))
+	if err != nil || len(got) != 1 {
+		t.Errorf("ParseChain: got %q, %v, want one certificate", subjects(got), err)
+	}
+}

@@ -131,19 +131,13 @@ func decode(body string) (der []byte, fault string) {
 			return char
 		}
 	}, strings.TrimRight(body, "-"))
-	if der, ok := decodeBase64(withoutSpaces(body)); ok {
+	if der, structures := decodeBase64(withoutSpaces(body)); structures > 0 {
 		return der, ""
 	}
-	for _, reading := range readings(body) {
-		read, ok := decodeBase64(reading)
-		if ok && der != nil && !bytes.Equal(der, read) {
-			return nil, faultForm // It may be either.
-		}
-		if ok {
-			der = read
-		}
-	}
+	der, several := read(body)
 	switch {
+	case several:
+		return nil, faultForm // It may be either.
 	case der != nil:
 		return der, ""
 	case notBase64.MatchString(strings.TrimRight(withoutSpaces(body), "=")):
@@ -155,10 +149,30 @@ func decode(body string) (der []byte, fault string) {
 	}
 }
 
-// decodeBase64 returns the content of base64, with or without its padding, if that is whole.
-func decodeBase64(text string) ([]byte, bool) {
+// read returns the content of lines of base64 that have spaces in place of plus signs, and whether they can be read in several ways. A reading of one
+// structure goes before those of two: what follows the first one may be anything that happens to look like another.
+func read(body string) (der []byte, several bool) {
+	fewest := 0
+	for _, reading := range readings(body) {
+		content, structures := decodeBase64(reading)
+		switch {
+		case structures == 0 || fewest > 0 && structures > fewest:
+		case structures < fewest || fewest == 0:
+			der, several, fewest = content, false, structures
+		default:
+			several = several || !bytes.Equal(der, content)
+		}
+	}
+	return der, several
+}
+
+// decodeBase64 returns the content of base64, with or without its padding, and of how many structures it consists; none if it is not whole.
+func decodeBase64(text string) (der []byte, structures int) {
 	der, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(text, "="))
-	return der, err == nil && isWhole(der)
+	if err != nil {
+		return nil, 0
+	}
+	return der, wholeStructures(der)
 }
 
 // readings returns what lines of base64 may mean that have spaces in place of plus signs. At their end, some spaces may be plus signs and others
@@ -173,20 +187,21 @@ func readings(body string) []string {
 	return all
 }
 
-// isWhole reports whether a text is a structure of ASN.1, as long as it says, or two of them: a trusted certificate is followed by who trusts it.
-func isWhole(der []byte) bool {
+// wholeStructures returns of how many structures of ASN.1, as long as they say, a text consists. One or two are wanted: a trusted certificate is followed
+// by who trusts it. Of anything else it has none.
+func wholeStructures(der []byte) int {
 	rest := der
-	for range 2 {
+	for number := range 2 {
 		var value asn1.RawValue
 		var err error
 		if rest, err = asn1.Unmarshal(rest, &value); err != nil || !value.IsCompound {
-			return false
+			return 0
 		}
 		if len(rest) == 0 {
-			return true
+			return number + 1
 		}
 	}
-	return false
+	return 0
 }
 
 func withoutSpaces(body string) string { return strings.Join(strings.Fields(body), "") }
