@@ -219,7 +219,7 @@ func TestMistakes(t *testing.T) {
 		"KeyOwner":        {args: []string{"apikey", "create", "--host", "--owner", "Ann <ann@example.com>"}, want: "--owner"},
 		"KeyExpires":      {args: []string{"apikey", "create", "--host", "--expires", "2020-01-01"}, want: "--expires"},
 		"KeyTwoLines":     {args: []string{"apikey", "create", "--host", "--description", "a\nb"}, want: "description"},
-		"KeyNoNamespace":  {args: []string{"apikey", "create", "--host", "-n", "none"}, want: "none"},
+		"KeyNoNamespace":  {args: []string{"apikey", "create", "--host", "--keys-namespace", "none"}, want: "none"},
 		"UnknownOutput":   {args: []string{"apikey", "create", "--host", "-o", "yaml"}, want: "--output"},
 		"NoKubeconfig":    {args: []string{"org", "list", "--kubeconfig", "/does/not/exist"}, want: "kubeconfig"},
 		"UnknownContext":  {args: []string{"org", "list", "--context", "none"}, want: "none"},
