@@ -5,7 +5,6 @@ import (
 	"strconv"
 
 	"github.com/gin-gonic/gin"
-	"k8s.io/utils/ptr"
 
 	"github.com/berth-dev/berth/facade/internal/apierr"
 	"github.com/berth-dev/berth/facade/internal/auth"
@@ -44,11 +43,12 @@ type appHandlers struct {
 	reviews accessReviewer
 }
 
-// hidesValues reports whether the caller may not see the values of an app's variables; without a name, those of all apps of the organization. It is
-// asked once for a request, so that all of an answer agrees.
-func (h *appHandlers) hidesValues(c *gin.Context, app string) (bool, error) {
+// hidesValues reports whether the caller may not see the values of variables in the organization. The right is to those of all its apps, whatever app
+// is asked for: a client that read "" in a list would otherwise set what it may see of one app to that. It is asked once for a request, so that all of
+// an answer agrees.
+func (h *appHandlers) hidesValues(c *gin.Context) (bool, error) {
 	ctx := c.Request.Context()
-	may, err := h.reviews.May(ctx, auth.FromContext(ctx), auth.Action{Verb: "get", Resource: resourceEnv, Organization: c.Param("org"), Name: app})
+	may, err := h.reviews.May(ctx, auth.FromContext(ctx), auth.Action{Verb: "get", Resource: resourceEnv, Organization: c.Param("org")})
 	return !may, err
 }
 
@@ -57,7 +57,7 @@ func (h *appHandlers) list(c *gin.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	hidden, err := h.hidesValues(c, "")
+	hidden, err := h.hidesValues(c)
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +81,7 @@ func (h *appHandlers) shown(hidden bool) shown[wire.App] {
 }
 
 func (h *appHandlers) get(c *gin.Context) (any, error) {
-	hidden, err := h.hidesValues(c, c.Param("app"))
+	hidden, err := h.hidesValues(c)
 	if err != nil {
 		return nil, err
 	}
@@ -102,7 +102,7 @@ func (h *appHandlers) create(c *gin.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	hidden, err := h.hidesValues(c, ptr.Deref(body.Slug, ""))
+	hidden, err := h.hidesValues(c)
 	if err != nil {
 		return nil, err
 	}
@@ -139,7 +139,7 @@ func (h *appHandlers) change(c *gin.Context, restart bool) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	hidden, err := h.hidesValues(c, c.Param("app"))
+	hidden, err := h.hidesValues(c)
 	if err != nil {
 		return nil, err
 	}

@@ -65,7 +65,7 @@ func readInAYoungOrganization(t *testing.T, key, organization string) {
 // grantAllButSecrets makes the RoleBindings of an organization, but that the server may not read Secrets, and returns the one that lets it.
 func grantAllButSecrets(t *testing.T, organization string) (rest access.Binding) {
 	t.Helper()
-	for _, binding := range access.Bindings(organization, keysSpace) {
+	for _, binding := range access.Bindings(organization, testenv.Namespace) {
 		kind := "ClusterRole"
 		if binding.Name == access.ServiceAccountFacade {
 			role := &rbacv1.ClusterRole{}

@@ -122,8 +122,8 @@ var (
 
 // Parse reads the reason and the message of a container that waits for its image, as a kubelet gives them.
 //
-// A registry can lead a node to any other server, by a redirect or as the one that gives tokens, and over plain HTTP at that. Of the answers of others,
-// only a denial is told, and no status.
+// A registry can lead a node to any other server, by a redirect or as the one that issues tokens, and over plain HTTP at that. Of the answers of others,
+// only the denial of a token over HTTPS is told, without its status.
 func Parse(image, reason, message string) Error {
 	switch reason {
 	case reasonInvalidName:
@@ -141,9 +141,10 @@ func Parse(image, reason, message string) Error {
 	}
 	said := strings.ToLower(named.ReplaceAllString(message, ""))
 	failed := classify(said, statusIn(said), reason == reasonBackOff && !found)
-	if isOfAnother(image, message) {
+	if others := ofOthers(image, message); len(others) > 0 {
+		plain := slices.ContainsFunc(others, func(u string) bool { return !strings.HasPrefix(u, "https://") })
 		failed.Status = 0
-		if failed.Class != Denied {
+		if failed.Class != Denied || plain || !strings.Contains(said, "token") {
 			failed.Class = Unreachable
 		}
 	}
@@ -176,13 +177,13 @@ func classify(said string, status int, silent bool) Error {
 // dockerHub is the domain of the servers of Docker Hub.
 const dockerHub = "docker.io"
 
-// isOfAnother reports whether a message names a URL of another server than the image's registry.
-func isOfAnother(image, message string) bool {
+// ofOthers returns the URLs in a message that are of another server than the image's registry.
+func ofOthers(image, message string) []string {
 	own := registry.Of(image)
-	return slices.ContainsFunc(requested.FindAllString(message, -1), func(text string) bool {
+	return slices.DeleteFunc(requested.FindAllString(message, -1), func(text string) bool {
 		u, err := url.Parse(text)
 		isHub := err == nil && own == dockerHub && strings.HasSuffix(u.Host, "."+dockerHub) && u.Scheme == "https"
-		return err != nil || u.Host != own && !isHub
+		return err == nil && (u.Host == own || isHub)
 	})
 }
 

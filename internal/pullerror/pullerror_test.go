@@ -71,7 +71,7 @@ func TestParse(t *testing.T) {
 			want: pullError{Class: pullerror.Denied, Status: 401},
 		},
 		"TokensOfAnother": {
-			said: `failed to authorize: failed to fetch anonymous token: unexpected status from GET request to http://10.0.0.5:8080/: 401 Unauthorized`,
+			said: `failed to authorize: failed to fetch anonymous token: unexpected status from GET request to https://auth.example.com/token: 401 Unauthorized`,
 			want: pullError{Class: pullerror.Denied},
 		},
 		"Inspected":   {reason: "ImageInspectError", said: "dial unix /run/containerd.sock", want: pullError{Class: pullerror.Unknown}},
@@ -123,6 +123,8 @@ func TestPortsAreNotTold(t *testing.T) {
 		"Realm503":    `failed to authorize: failed to fetch anonymous token: unexpected status from GET request to http://10.0.0.9:8080/: 503 Service Unavailable`,
 		"Realm429":    `failed to authorize: failed to fetch anonymous token: unexpected status from GET request to http://10.0.0.9/: 429 Too Many Requests`,
 		"RealmNoPort": `failed to authorize: failed to fetch anonymous token: Get "http://10.0.0.9:1/": dial tcp 10.0.0.9:1: connect: connection refused`,
+		"Realm401":    `failed to authorize: failed to fetch anonymous token: unexpected status from GET request to http://10.0.0.9:8080/: 401 Unauthorized`,
+		"Redirect401": `unexpected status from GET request to https://10.0.0.9/v2/x/manifests/y: 401 Unauthorized`,
 		"Redirect404": `unexpected status from GET request to http://10.0.0.9:8080/v2/x/manifests/y: 404 Not Found`,
 		"Redirect500": `unexpected status from GET request to http://10.0.0.9:8080/v2/x/manifests/y: 500 Internal Server Error`,
 		"Unavailable": `Error response from daemon: Get "https://10.0.0.5:6443/v2/": context deadline exceeded`,
