@@ -34,6 +34,7 @@ berth_reconciles_total{kind="App", outcome="failed"} 0+1x120
 workqueue_longest_running_processor_seconds{job="berth-operator-metrics", name="app"} 1x120
 berth_policies_bound{job="berth-operator-metrics", pod="o"} 0 1x119
 berth_policies_bound{job="berth-facade-metrics", pod="f"} 0 1x119
+berth_embedded_roots_timestamp_seconds{job="berth-operator-metrics", pod="p"} 0x120
 berth_certificate_expiration_timestamp_seconds{organization="a", kind="App", name="web", type="Default"} 7776000x120
 berth_pull_token_expiration_timestamp_seconds{organization="a", app="web"} 43200+60x120
 berth_apps{organization="a", state="ready", reason="Succeeded"} 200x120
@@ -99,6 +100,10 @@ func TestAlerts(t *testing.T) {
 		"BerthPoliciesUnbound": {
 			series: `berth_policies_bound{job="berth-operator-metrics", pod="p"} 0x120`,
 			want:   []string{"BerthPoliciesUnbound critical"},
+		},
+		"BerthRootsOld": {
+			series: `berth_embedded_roots_timestamp_seconds{job="berth-operator-metrics", pod="p"} -16000000x120`,
+			want:   []string{"BerthRootsOld info"},
 		},
 		"BerthCertificateEnds": {
 			series: `berth_certificate_expiration_timestamp_seconds{organization="a", kind="Domain", name="www", type="Custom"} 518400x120`,

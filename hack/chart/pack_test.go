@@ -41,16 +41,19 @@ func TestHelmReadsThePackage(t *testing.T) {
 func TestPackedDigests(t *testing.T) {
 	t.Parallel()
 	operator, facade := "sha256:"+strings.Repeat("1", 64), "sha256:"+strings.Repeat("2", 64)
-	packed, err := chart.Pack("../..", "1.2.3", time.Unix(0, 0), chart.Digest{Component: "operator", Digest: operator}, chart.Digest{Component: "facade", Digest: facade})
+	digests := []chart.Digest{{Component: "operator", Digest: operator}, {Component: "facade", Digest: facade}}
+	packed, err := chart.Pack("../..", "1.2.3", time.Unix(0, 0), digests...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	const registry = "registry.example.com/berth/"
 	cases := map[string]struct{ values, operator, facade string }{
-		"None":      {operator: registry + "operator:v1.2.3@" + operator, facade: registry + "facade:v1.2.3@" + facade},
-		"Tag":       {values: "image: {tag: dev}", operator: registry + "operator:dev", facade: registry + "facade:dev"},
-		"OneTag":    {values: "operator: {image: {tag: dev}}", operator: registry + "operator:dev", facade: registry + "facade:v1.2.3@" + facade},
-		"OneDigest": {values: "facade: {image: {digest: '" + operator + "'}}", operator: registry + "operator:v1.2.3@" + operator, facade: registry + "facade@" + operator},
+		"None":   {operator: registry + "operator:v1.2.3@" + operator, facade: registry + "facade:v1.2.3@" + facade},
+		"Tag":    {values: "image: {tag: dev}", operator: registry + "operator:dev", facade: registry + "facade:dev"},
+		"OneTag": {values: "operator: {image: {tag: dev}}", operator: registry + "operator:dev", facade: registry + "facade:v1.2.3@" + facade},
+		"OneDigest": {
+			values: "facade: {image: {digest: '" + operator + "'}}", operator: registry + "operator:v1.2.3@" + operator, facade: registry + "facade@" + operator,
+		},
 		"Repository": {
 			values: "facade: {image: {repository: mirror.example.org/facade}}", operator: registry + "operator:v1.2.3@" + operator,
 			facade: "mirror.example.org/facade:v1.2.3@" + facade,

@@ -3,6 +3,7 @@
 package metrics
 
 import (
+	"math"
 	"runtime"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -10,6 +11,7 @@ import (
 	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"github.com/berth-dev/berth/controllers/internal/phase"
+	"github.com/berth-dev/berth/internal/authorities"
 	"github.com/berth-dev/berth/internal/version"
 )
 
@@ -27,6 +29,10 @@ var (
 		Name: "berth_build_info", Help: "Always 1; the labels say which build runs.",
 		ConstLabels: prometheus.Labels{"component": "operator", "version": version.Of(), "goversion": runtime.Version()},
 	})
+	roots = promauto.With(ctrlmetrics.Registry).NewGauge(prometheus.GaugeOpts{
+		Name: "berth_embedded_roots_timestamp_seconds",
+		Help: "When the list of certificate authorities was made that the images of this release have: seconds since 1970, or NaN if that is unknown.",
+	})
 )
 
 // Reconciled counts a reconcile of an object of a kind.
@@ -39,5 +45,11 @@ func Phase(kind, name string, outcome phase.Result) {
 	phases.WithLabelValues(kind, name, string(outcome)).Inc()
 }
 
-// Built says which build runs.
-func Built() { build.Set(1) }
+// Built says which build runs, and how old the certificate authorities in it are.
+func Built() {
+	build.Set(1)
+	roots.Set(math.NaN()) // Nothing is older or younger than that.
+	if at := authorities.Dated(); !at.IsZero() {
+		roots.Set(float64(at.Unix()))
+	}
+}
