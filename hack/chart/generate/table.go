@@ -160,7 +160,7 @@ var table = []value{
 	},
 	{path: "limits.keyRate", schema: number, setting: "KEY_RATE", doc: "How many requests a second an API key may make in the long run."},
 	{path: "limits.keyBurst", schema: count, setting: "KEY_BURST", doc: "How many requests an API key may make at once."},
-	{path: "limits.connections", schema: count, setting: "MAX_CONNECTIONS", doc: "How many connections to the facade may be open; each further one replaces an idle one."},
+	{path: "limits.connections", schema: count, setting: "MAX_CONNECTIONS", doc: "How many connections to the facade may be open."},
 	{
 		path: "limits.connectionsPerAddress", schema: count, setting: "MAX_CONNECTIONS_PER_ADDRESS",
 		doc: "How many connections to the facade one address may have open; those of facade.trustedProxies are not counted.",
