@@ -108,7 +108,8 @@ func TestConnectionsInAll(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	begin := fmt.Sprintf("PUT %s HTTP/1.1\r\nHost: api\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{", appPath(org, slug), key)
+	begin := fmt.Sprintf("PUT %s HTTP/1.1\r\nHost: api\r\nAuthorization: Bearer %s\r\n", appPath(org, slug), key) +
+		"Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{"
 	if _, err := io.WriteString(busy, begin); err != nil {
 		t.Fatal(err)
 	}

@@ -109,7 +109,9 @@ func TestPublicURLOfLinks(t *testing.T) {
 			t.Errorf("with the public URL %q, previous is %s", public, previous)
 		}
 	}
-	for _, public := range []string{"berth.example.com", "http://berth.example.com", "HTTP://berth.example.com", "ftp://berth.example.com", "https://", "https://[::1"} {
+	for _, public := range []string{
+		"berth.example.com", "http://berth.example.com", "HTTP://berth.example.com", "ftp://berth.example.com", "https://", "https://[::1",
+	} {
 		log := slog.New(slog.NewJSONHandler(&testlog.Buffer{}, nil))
 		if _, err := New(t.Context(), Options{BaseDomain: baseDomain, PublicURL: public, Config: suite.server.options.Config, Log: log}); err == nil {
 			t.Errorf("New(...) with the public URL %q: no error", public)

@@ -12,7 +12,8 @@ import (
 // Deployment, and leave room for many clients behind one address.
 func registerEdge(set *flag.FlagSet, edge *facade.Edge) {
 	const scope = "; 0 for any number; each replica counts by itself"
-	set.IntVar(&edge.Connections, "max-connections", 4096, "how many connections may be open; each further one replaces an idle one, first of the address that has the most, or waits if none is idle"+scope)
+	set.IntVar(&edge.Connections, "max-connections", 4096,
+		"how many connections may be open; each further one replaces an idle one, first of the address that has the most, or waits if none is idle"+scope)
 	set.IntVar(&edge.ConnectionsPerAddress, "max-connections-per-address", 512,
 		"how many connections an address, or a /64 of IPv6, may have open; more are closed at once; those of --trusted-proxy are not counted"+scope)
 	set.Float64Var(&edge.AnonymousLines, "anonymous-log-rate", 10,

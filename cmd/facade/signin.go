@@ -27,7 +27,8 @@ func (f *signInFlags) register(set *flag.FlagSet) {
 	set.StringVar(&f.groupsClaim, "oidc-groups-claim", "groups", "the claim of ID tokens that holds people's groups")
 	set.StringVar(&f.groupsPrefix, "oidc-groups-prefix", "", "what is put in front of each group; those that don't begin with berth: then are ignored")
 	set.Func("oidc-group", "a group of the provider and what its members are, `IDGROUP=ORG:ROLE` or IDGROUP=host; repeat it, or use semicolons, for several; "+
-		"then other groups are ignored, except those with --oidc-groups-prefix if that is set; if IDGROUP=host is given, only IDGROUP grants host staff rights", f.addGroups)
+		"then other groups are ignored, except those with --oidc-groups-prefix if that is set; "+
+		"if IDGROUP=host is given, only IDGROUP grants host staff rights", f.addGroups)
 	set.StringVar(&f.scopes, "oidc-scopes", "openid,email,profile,groups", "the scopes to ask the provider for, with commas")
 	set.StringVar(&f.publicURL, "public-url", "", "the URL at which clients reach the facade, such as https://berth.example.com; no Domain can have its host")
 	set.StringVar(&f.sessionKeyFile, "session-key-file", "", "a file with 32 random bytes or more, for all replicas; if missing, sign-ins end with the process")

@@ -59,10 +59,7 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	o.controllers.InternalRegistries, o.controllers.ECRRegions = o.registries.internal, o.registries.regions
-	if _, ok := os.LookupEnv("GOGC"); !ok {
-		debug.SetGCPercent(garbagePercent)
-	}
-	if err := memlimit.Set(); err != nil {
+	if err := limitMemory(); err != nil {
 		return err
 	}
 	logger := logr.FromSlogHandler(o.logHandler())
@@ -100,6 +97,14 @@ func run(ctx context.Context, args []string) error {
 	}
 	defer traces.Stop(ctx)
 	return mgr.Start(ctx)
+}
+
+// limitMemory has the Go runtime keep less garbage.
+func limitMemory() error {
+	if _, ok := os.LookupEnv("GOGC"); !ok {
+		debug.SetGCPercent(garbagePercent)
+	}
+	return memlimit.Set()
 }
 
 // manager says how the controllers are run.

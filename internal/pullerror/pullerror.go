@@ -123,7 +123,7 @@ var (
 // Parse reads the reason and the message of a container that waits for its image, as a kubelet gives them.
 //
 // A registry can lead a node to any other server, by a redirect or as the one that issues tokens, and over plain HTTP at that. Of the answers of others,
-// only the denial of a token over HTTPS is told, without its status.
+// only a denial is told, without its status: of a token over HTTPS, or of what a mirror of the registry is asked for.
 func Parse(image, reason, message string) Error {
 	switch reason {
 	case reasonInvalidName:
@@ -142,9 +142,8 @@ func Parse(image, reason, message string) Error {
 	said := strings.ToLower(named.ReplaceAllString(message, ""))
 	failed := classify(said, statusIn(said), reason == reasonBackOff && !found)
 	if others := ofOthers(image, message); len(others) > 0 {
-		plain := slices.ContainsFunc(others, func(u string) bool { return !strings.HasPrefix(u, "https://") })
 		failed.Status = 0
-		if failed.Class != Denied || plain || !strings.Contains(said, "token") {
+		if failed.Class != Denied || !slices.ContainsFunc(others, func(u string) bool { return mayDeny(image, u, said) }) {
 			failed.Class = Unreachable
 		}
 	}
@@ -176,6 +175,17 @@ func classify(said string, status int, silent bool) Error {
 
 // dockerHub is the domain of the servers of Docker Hub.
 const dockerHub = "docker.io"
+
+// mayDeny reports whether a denial that comes from the URL of another server is told.
+func mayDeny(image, text, said string) bool {
+	u, err := url.Parse(text)
+	if err != nil {
+		return false
+	}
+	repository := strings.TrimPrefix(registry.Repository(image), registry.Of(image)+"/")
+	isMirror := strings.HasPrefix(u.Path, "/v2/"+repository+"/") || strings.HasPrefix(u.Path, "/v2/library/"+repository+"/")
+	return isMirror || u.Scheme == "https" && strings.Contains(said, "token")
+}
 
 // ofOthers returns the URLs in a message that are of another server than the image's registry.
 func ofOthers(image, message string) []string {

@@ -118,9 +118,9 @@ func (f *follower) run(ctx context.Context, write io.Writer) error {
 		case <-heart.beats:
 			lines = []line{{}}
 		case <-look.C:
-			lines = f.attachLeft(ctx)
+			f.attachLeft(ctx)
 			if app := f.options.current(ctx); app != nil {
-				lines = append(lines, f.news(lacking(app))...)
+				lines = f.news(lacking(app))
 			}
 		case pod := <-f.pods:
 			left := f.attach(ctx, pod)
@@ -200,12 +200,10 @@ func (f *follower) attach(ctx context.Context, pod *corev1.Pod) []line {
 }
 
 // attachLeft follows the Pods that were left, as far as there is room by now.
-func (f *follower) attachLeft(ctx context.Context) []line {
-	var lines []line
+func (f *follower) attachLeft(ctx context.Context) {
 	for _, pod := range f.left {
-		lines = append(lines, f.attach(ctx, pod)...)
+		f.attach(ctx, pod) // The note has been written.
 	}
-	return lines
 }
 
 // news are those of some notes that haven't been written.

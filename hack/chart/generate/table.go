@@ -187,7 +187,7 @@ var table = []value{
 		path: "limits.keysPerOrganization", schema: count, setting: "MAX_KEYS_PER_ORGANIZATION",
 		doc: "How many API keys that work an organization may have, to be made on the profile page. 0: any number.",
 	},
-	{path: "limits.connections", schema: count, setting: "MAX_CONNECTIONS", doc: "How many connections to the facade may be open; each further one replaces an idle one."},
+	{path: "limits.connections", schema: count, setting: "MAX_CONNECTIONS", doc: "How many connections to the facade may be open."},
 	{
 		path: "limits.connectionsPerAddress", schema: count, setting: "MAX_CONNECTIONS_PER_ADDRESS",
 		doc: "How many connections to the facade one address may have open; those of facade.trustedProxies are not counted.",
