@@ -39,8 +39,12 @@ type attacker struct {
 	doors             *doors
 	// manager is one of its managers at the API server.
 	manager client.Client
-	// sent is how many requests it has sent, and refused how many of them the facade answered with 429.
-	sent, refused atomic.Int64
+	// sent is how many requests it has sent.
+	sent atomic.Int64
+
+	mu sync.Mutex
+	// answers are those to its requests, by what they ask for: how many there are with each status.
+	answers map[string]map[int]int
 }
 
 // newAttacker makes the organization, with many Domains for one host.
@@ -48,7 +52,7 @@ func newAttacker(t *testing.T, organization string, d *doors) *attacker {
 	t.Helper()
 	o := organizationOf(organization)
 	o.Spec.Trusted = nil
-	a := &attacker{organization: organization, doors: d, key: newOrganization(t, o)}
+	a := &attacker{organization: organization, doors: d, key: newOrganization(t, o), answers: map[string]map[int]int{}}
 	config := rest.CopyConfig(suite.admin)
 	config.Impersonate = rest.ImpersonationConfig{
 		UserName: access.UserOfPerson("eve@example.com"),
@@ -83,14 +87,14 @@ func (a *attacker) attack(ctx context.Context) (stop func()) {
 		for _, call := range []func(round int){
 			func(round int) {
 				if round == 0 {
-					a.call(ctx, http.MethodPost, apps, largeApp(app, round))
+					a.call(ctx, "creation", http.MethodPost, apps, largeApp(app, round))
 				}
-				a.call(ctx, http.MethodPut, apps+app+"/", largeApp(app, round))
+				a.call(ctx, "change", http.MethodPut, apps+app+"/", largeApp(app, round))
 			},
-			func(int) { a.call(ctx, http.MethodGet, apps+"?page_size=100", nil) },
-			func(int) { a.call(ctx, http.MethodPost, "/api/domains/"+a.organization+"/"+app+"/newcert/", nil) },
-			func(int) { a.call(ctx, http.MethodGet, apps+app+"/logs/?tail=10000", nil) },
-			func(int) { a.call(ctx, http.MethodGet, apps+app+"/logs/?follow=true", nil) },
+			func(int) { a.call(ctx, "page", http.MethodGet, apps+"?page_size=100", nil) },
+			func(int) { a.call(ctx, "private key", http.MethodPost, "/api/domains/"+a.organization+"/"+app+"/newcert/", nil) },
+			func(int) { a.call(ctx, "log", http.MethodGet, apps+app+"/logs/?tail=10000", nil) },
+			func(int) { a.call(ctx, "followed log", http.MethodGet, apps+app+"/logs/?follow=true", nil) },
 			func(round int) { a.flip(ctx, i, round) },
 		} {
 			running.Go(func() {
@@ -118,7 +122,7 @@ func largeApp(app string, round int) []byte {
 
 // call makes one request and reads all of the answer, whatever it is. One that was refused waits, since the attacker shares the machine with those
 // that it attacks.
-func (a *attacker) call(ctx context.Context, method, path string, body []byte) {
+func (a *attacker) call(ctx context.Context, what, method, path string, body []byte) {
 	number := a.sent.Add(1)
 	request, err := http.NewRequestWithContext(ctx, method, a.doors.url(int(number))+path, bytes.NewReader(body))
 	if err != nil {
@@ -131,13 +135,42 @@ func (a *attacker) call(ctx context.Context, method, path string, body []byte) {
 		return
 	}
 	defer response.Body.Close()
+	a.note(what, response.StatusCode)
 	_, _ = io.Copy(io.Discard, response.Body)
 	if response.StatusCode >= http.StatusBadRequest {
-		if response.StatusCode == http.StatusTooManyRequests {
-			a.refused.Add(1)
-		}
 		time.Sleep(again)
 	}
+}
+
+func (a *attacker) note(what string, status int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.answers[what] == nil {
+		a.answers[what] = map[int]int{}
+	}
+	a.answers[what][status]++
+}
+
+// refused is how many requests a limit refused.
+func (a *attacker) refused() int {
+	sum := 0
+	for _, statuses := range a.answers {
+		sum += statuses[http.StatusTooManyRequests]
+	}
+	return sum
+}
+
+// missing are the kinds of requests of which none succeeded, and those with a limit that refused none.
+func (a *attacker) missing() []string {
+	var found []string
+	for what, limited := range map[string]bool{"creation": false, "change": true, "page": false, "private key": true, "log": false, "followed log": false} {
+		statuses := a.answers[what]
+		if statuses[http.StatusOK]+statuses[http.StatusCreated] == 0 || limited && statuses[http.StatusTooManyRequests] == 0 {
+			found = append(found, fmt.Sprint(what, " ", statuses))
+		}
+	}
+	slices.Sort(found)
+	return found
 }
 
 // flip changes one of the Domains in a way that concerns no other.
