@@ -15,7 +15,7 @@ func TestWhyAnImageIsNotPulled(t *testing.T) {
 	t.Parallel()
 	cases := map[string]struct{ said, reason, message string }{
 		"Denied": {
-			said:   `failed to resolve reference "a/b:c": unexpected status from HEAD request to https://a/v2/b/manifests/c: 403 Forbidden`,
+			said:   `failed to resolve reference "a.io/b:c": unexpected status from HEAD request to https://a.io/v2/b/manifests/c: 403 Forbidden`,
 			reason: v1alpha1.ReasonImagePullDenied, message: "The registry denied access (HTTP status 403). It may want a login, and the App names none.",
 		},
 		"NotFound": {
@@ -33,12 +33,13 @@ func TestWhyAnImageIsNotPulled(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			for reason, said := range map[string]string{"ErrImagePull": tc.said, "ImagePullBackOff": `Back-off pulling image "a": ErrImagePull: ` + tc.said} {
-				got := pullSymptom(&v1alpha1.App{}, &corev1.ContainerStateWaiting{Reason: reason, Message: said})
+				got := pullSymptom(&v1alpha1.App{Spec: v1alpha1.AppSpec{Image: "a.io/b:c"}}, &corev1.ContainerStateWaiting{Reason: reason, Message: said})
 				if diff := cmp.Diff([]string{tc.reason, tc.message}, []string{got.reason, got.message}); diff != "" {
 					t.Errorf("%s: reason and message (-want +got):\n%s", reason, diff)
 				}
 			}
 			pod := podWaiting("ErrImagePull", tc.said)
+			pod.ContainerStatuses[0].Image = "a.io/b:c"
 			if denied := isDenied(&corev1.Pod{Status: pod}); denied != (tc.reason == v1alpha1.ReasonImagePullDenied) {
 				t.Errorf("a Pod with it counts as denied: %t", denied)
 			}

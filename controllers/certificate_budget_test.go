@@ -119,6 +119,7 @@ func TestBudgetAfterATransfer(t *testing.T) {
 		}
 		return nil
 	})
+	awaitRequests(t, existingClaim(t, app.Name+"."+baseDomain), 1)
 	domain, _ := requestedDomain(t, ns, "www", app.Name)
 	expect(t, domain, status.InProgressStatus, throttled)
 }
@@ -131,6 +132,7 @@ func TestBudgetOfADay(t *testing.T) {
 	claim := existingClaim(t, app.Name+"."+baseDomain)
 	certify(t, ns, app.Name)
 	awaitRequests(t, claim, 1)
+	awaitRequests(t, existingClaim(t, app.Name+"."+baseDomain), 1)
 	domain, _ := requestedDomain(t, ns, "www", app.Name)
 	expect(t, domain, status.InProgressStatus, throttled)
 	says(t, domain, "of 1 new certificates per day")

@@ -92,7 +92,9 @@ func (a *attacker) attack(ctx context.Context) (stop func()) {
 				a.call(ctx, "change", http.MethodPut, apps+app+"/", largeApp(app, round))
 			},
 			func(int) { a.call(ctx, "page", http.MethodGet, apps+"?page_size=100", nil) },
-			func(int) { a.call(ctx, "private key", http.MethodPost, "/api/domains/"+a.organization+"/"+app+"/newcert/", nil) },
+			func(int) {
+				a.call(ctx, "private key", http.MethodPost, "/api/domains/"+a.organization+"/"+app+"/newcert/", nil)
+			},
 			func(int) { a.call(ctx, "log", http.MethodGet, apps+app+"/logs/?tail=10000", nil) },
 			func(int) { a.call(ctx, "followed log", http.MethodGet, apps+app+"/logs/?follow=true", nil) },
 			func(round int) { a.flip(ctx, i, round) },

@@ -67,8 +67,9 @@ func TestParse(t *testing.T) {
 			want:   pullError{Class: pullerror.Denied},
 		},
 		"OfDockerHub401": {
-			image: "nginx", said: `failed to authorize: failed to fetch oauth token: unexpected status from POST request to https://auth.docker.io/token: 401 Unauthorized`,
-			want: pullError{Class: pullerror.Denied, Status: 401},
+			image: "nginx",
+			said:  `failed to authorize: failed to fetch oauth token: unexpected status from POST request to https://auth.docker.io/token: 401 Unauthorized`,
+			want:  pullError{Class: pullerror.Denied, Status: 401},
 		},
 		"TokensOfAnother": {
 			said: `failed to authorize: failed to fetch anonymous token: unexpected status from GET request to https://auth.example.com/token: 401 Unauthorized`,
