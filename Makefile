@@ -145,7 +145,7 @@ lint: ## check the style, the API conventions and who may import whom
 	go -C hack/cluster/components/flux vet ./source
 
 .PHONY: vulncheck
-vulncheck: ## look for known vulnerabilities that what is released reaches; without the vulnerability database, say so and go on
+vulncheck: ## look for known vulnerabilities that what is released reaches; if the vulnerability database cannot be reached, say so and go on
 	@go -C hack/tools build -o $(TOOLS)/vulncheck ./vulncheck
 	$(TOOLS)/vulncheck ./cmd/...
 

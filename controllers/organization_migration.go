@@ -84,7 +84,7 @@ func organizationOfNamespace(ns *corev1.Namespace) (org *v1alpha1.Organization, 
 		return list
 	}
 	org = &v1alpha1.Organization{
-		ObjectMeta: metav1.ObjectMeta{Name: ns.GetName()},
+		ObjectMeta: metav1.ObjectMeta{Name: ns.GetName(), Annotations: map[string]string{v1alpha1.AnnotationMigratedFrom: ns.GetName()}},
 		Spec: v1alpha1.OrganizationSpec{
 			Trusted: new(true),
 			Quota:   read(oldQuota), DefaultRequests: read(oldDefaultRequests), DefaultLimits: read(oldDefaultLimits),

@@ -70,6 +70,9 @@ func TestLabelledNamespaceBecomesAnOrganization(t *testing.T) {
 	if org.Status.ExternalID != "kept" || org.Status.VerificationToken != "kept-too" || org.Status.UserNamespaces != v1alpha1.UserNamespacesDisabled {
 		t.Errorf("status %+v, want the ids of before and no user namespaces", org.Status)
 	}
+	if got := org.Annotations[v1alpha1.AnnotationMigratedFrom]; got != ns.Name {
+		t.Errorf("annotation %s: got %q, want the Namespace: the facade has to know that there may be keys of before", v1alpha1.AnnotationMigratedFrom, got)
+	}
 	told(t, "Namespace", ns.Name, v1alpha1.ReasonOrganizationCreated, "Ignored invalid annotations: "+oldDefaultLimits)
 	told(t, "Organization", ns.Name, v1alpha1.ReasonNamespaceAdopted, ns.Name)
 }

@@ -1,6 +1,7 @@
 package facade
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -161,6 +162,26 @@ func TestExclusionsDoNotAddUp(t *testing.T) {
 	if !suite.server.store.Excluded(org, shared.ID) {
 		t.Error("the exclusion of a key that is there is gone")
 	}
+	const many = 12
+	for i := range many {
+		if err := suite.cluster.Create(t.Context(), apikey.Exclusion(org, fmt.Sprintf("goneid%02d", i))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	left := func() (count int) {
+		for i := range many {
+			if suite.server.store.Excluded(org, fmt.Sprintf("goneid%02d", i)) {
+				count++
+			}
+		}
+		return count
+	}
+	eventually(t, "the exclusions are known", func() bool { return left() == many })
+	another, _ := newKeyOf(t, spec)
+	exclude(another.ID)
+	eventually(t, "ten of them are deleted, and no more at once", func() bool { return left() == 2 })
+	exclude(shared.ID)
+	eventually(t, "the rest is deleted", func() bool { return left() == 0 })
 	limits := KeyLimits{PerOrganization: 2}
 	holding := suite.server.store.WithoutExclusions(shared)
 	wanted := apikey.Key{Spec: apikey.Spec{ID: "new", Organizations: []string{org}}}

@@ -11,6 +11,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
@@ -165,12 +166,21 @@ func TestEndedKeysAreDeleted(t *testing.T) {
 		return apikey.Spec{Role: apikey.RoleContributor, Organizations: []string{org}, Expires: end}
 	}
 	old, recent, lasting := spawn(t, spec(now.Add(-31*24*time.Hour))), spawn(t, spec(now.Add(-29*24*time.Hour))), spawn(t, spec(time.Time{}))
+	mistyped, token := newKeyOf(t, spec(time.Time{}))
+	secret := secretOfKey(t, mistyped.ID)
+	metav1.SetMetaDataAnnotation(&secret.ObjectMeta, "berth.dev/retires-at", "tomorrow")
+	if err := suite.cluster.Update(t.Context(), secret); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the key is disabled", func() bool {
+		return call(t, token, http.MethodGet, appsPath(org), nil).status == http.StatusUnauthorized
+	})
 	suite.server.store.DeleteKeysEndedBefore(t.Context(), now.Add(-apikey.KeepEnded))
 	gone := client.ObjectKey{Namespace: keysSpace, Name: apikey.SecretName(old)}
 	if err := suite.cluster.Get(t.Context(), gone, &corev1.Secret{}); !apierrors.IsNotFound(err) {
 		t.Errorf("the key that ended a month ago: got %v, want that it is gone", err)
 	}
-	for _, id := range []string{recent, lasting} {
+	for _, id := range []string{recent, lasting, mistyped.ID} {
 		secretOfKey(t, id)
 	}
 	if !strings.Contains(suite.log.String(), `"msg":"deleted an API key that has ended","key":"`+old+`"`) {

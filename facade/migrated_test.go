@@ -67,6 +67,19 @@ func TestKeysAreMigrated(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "the server is ready", server.Ready)
+	back := `{"metadata":{"annotations":{"` + v1alpha1.AnnotationKeysMigrated + `":null}}}`
+	if err := suite.cluster.Patch(context.WithoutCancel(t.Context()), young, client.RawPatch(types.MergePatchType, []byte(back))); err != nil {
+		t.Fatal(err)
+	}
+	another, end := running(t, suite.certificates, func(options *Options) { options.KeysNamespace = young.Name })
+	defer end()
+	eventually(t, "a new server asks for the keys after they were copied back", func() bool {
+		err := another.unready()
+		return err != nil && strings.Contains(err.Error(), "Run: berthctl apikey migrate")
+	})
+	if !server.Ready() {
+		t.Errorf("a server that has the keys: %v", server.unready())
+	}
 	if !suite.server.Ready() {
 		t.Errorf("a server whose Namespace of keys is older than all organizations: %v", suite.server.unready())
 	}

@@ -86,6 +86,11 @@ const (
 	// AnnotationKeysMigrated on the Namespace of the API keys, an RFC 3339 time, says when those of an earlier version, which lie in another Namespace,
 	// were copied there.
 	AnnotationKeysMigrated = "berth.dev/keys-migrated"
+	// AnnotationMigratedFrom on the Secret of an API key names the Namespace from which it was copied, as long as the original counts as well: if that is
+	// deleted, the key was revoked. On an Organization, it names the labelled Namespace of an earlier version that became this Organization.
+	AnnotationMigratedFrom = "berth.dev/migrated-from"
+	// AnnotationMigratedTo on the Secret of an API key names the Namespace into which it was copied: if the copy is deleted, the key was revoked.
+	AnnotationMigratedTo = "berth.dev/migrated-to"
 	// AnnotationMaxKeyLife on the Namespace of the API keys says how long a key lives at most that the facade makes, as a duration such as 8760h; 0 is for
 	// any time. An admission policy enforces it.
 	AnnotationMaxKeyLife = "berth.dev/max-key-life"

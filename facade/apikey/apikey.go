@@ -1,7 +1,7 @@
 // Package apikey is the format of API keys and of the Secrets that stand for them.
 //
-// A key is shown once, when it is made. What stays is a Secret in Berth's own namespace with the key's SHA-256 and whose it is:
-// whoever reads it learns nothing to call the API with. A plain hash is enough, since a key has 238 random bits.
+// A key is shown once, when it is made. What stays is a Secret in the Namespace of the API keys with the key's SHA-256 and whose it
+// is: whoever reads it learns nothing to call the API with. A plain hash is enough, since a key has 238 random bits.
 //
 // What a key is made with is in the Secret's data, which is immutable. What changes later is in its annotations: when the key was used last,
 // and an earlier end that a rotation gives it. When the key expires is in an annotation as well, for an admission policy, and the earlier time counts.
@@ -106,6 +106,8 @@ type Key struct {
 	UID types.UID
 	// Retires is when the key stops working since another one has replaced it; zero for never. It can't be later than Expires to have an effect.
 	Retires time.Time
+	// EndUnreadable says that an annotation of the Secret which ends the key can't be read as a time. The key does not work.
+	EndUnreadable bool
 	// LastUsed is when the key was used last, to the hour; zero for never.
 	LastUsed time.Time
 	// OwnerSeen is when the person was last known to have signed in whose account made the key, to the day; zero if that is not known.
@@ -143,7 +145,7 @@ func Hash(token string) string {
 // SecretName is the name of the Secret that stands for the key with this id.
 func SecretName(id string) string { return namePrefix + id }
 
-// Secret returns the Secret that stands for a key, to be created in Berth's own namespace. It is immutable: a key with other rights is
+// Secret returns the Secret that stands for a key, to be created in the Namespace of the API keys. It is immutable: a key with other rights is
 // another key.
 func (k Key) Secret(namespace string) *corev1.Secret {
 	immutable := true
@@ -202,7 +204,7 @@ func FromSecret(secret *corev1.Secret) (Key, error) {
 			Account:     Account{Issuer: string(secret.Data[dataIssuer]), Subject: string(secret.Data[dataSubject])},
 			Description: string(secret.Data[dataDescription]),
 			Role:        Role(secret.Data[dataRole]),
-			Expires:     earliest(expires, endIn(secret.Annotations, annotationExpiresAt)),
+			Expires:     expires,
 			Replaces:    string(secret.Data[dataReplaces]),
 		},
 		Hash:    string(secret.Data[dataHash]),
@@ -212,8 +214,8 @@ func FromSecret(secret *corev1.Secret) (Key, error) {
 	if names := string(secret.Data[dataOrganizations]); names != "" {
 		key.Organizations = strings.Split(names, ",")
 	}
-	key.Retires, key.LastUsed = endIn(secret.Annotations, annotationRetiresAt), lastUsed(secret.Annotations)
-	key.OwnerSeen = endIn(secret.Annotations, annotationOwnerSeen) // If it can't be read, the owner has not been seen for long.
+	key = key.withEnds(secret.Annotations)
+	key.LastUsed, key.OwnerSeen = lastUsed(secret.Annotations), ownerSeen(secret.Annotations)
 	return key, key.validate()
 }
 

@@ -29,16 +29,39 @@ const LastUsedPrecision = time.Hour
 // SeenPrecision is what the time of an owner's last sign-in is cut to.
 const SeenPrecision = 24 * time.Hour
 
-// endIn reads when an annotation ends a key; zero for never. Whoever writes annotations can only shorten a key's life: one that can't be read as a
-// time ends it at once, since it was to end some time.
-func endIn(annotations map[string]string, name string) time.Time {
+// unreadable is when a key ends, or was seen, of which an annotation can't be read: before every key.
+var unreadable = time.Unix(0, 0).UTC()
+
+// timeIn reads the time that an annotation has; zero without one. ok is false if it can't be read as a time.
+func timeIn(annotations map[string]string, name string) (at time.Time, ok bool) {
 	text, found := annotations[name]
 	if !found {
-		return time.Time{}
+		return time.Time{}, true
 	}
 	at, err := parse(text)
-	if err != nil || at.IsZero() {
-		return time.Unix(0, 0).UTC()
+	return at, err == nil && !at.IsZero()
+}
+
+// withEnds returns a key with the ends that annotations give it. Whoever writes annotations can only shorten a key's life: one that can't be read as a
+// time disables it, since it was to end some time.
+func (k Key) withEnds(annotations map[string]string) Key {
+	expires, expiresRead := timeIn(annotations, annotationExpiresAt)
+	retires, retiresRead := timeIn(annotations, annotationRetiresAt)
+	if expiresRead {
+		k.Expires = earliest(k.Expires, expires)
+	}
+	if retiresRead {
+		k.Retires = retires
+	}
+	k.EndUnreadable = !expiresRead || !retiresRead
+	return k
+}
+
+// ownerSeen reads when the owner signed in; if it can't be read, that was long ago.
+func ownerSeen(annotations map[string]string) time.Time {
+	at, ok := timeIn(annotations, annotationOwnerSeen)
+	if !ok {
+		return unreadable
 	}
 	return at
 }
@@ -67,8 +90,11 @@ func Older(a, b Key) int {
 	return cmp.Or(a.Created.Compare(b.Created.Time), cmp.Compare(a.ID, b.ID))
 }
 
-// End is when the key stops working, the earlier of Expires and Retires; zero for never.
+// End is when the key stops working, the earlier of Expires and Retires; zero for never, and long ago if it can't be read.
 func (k Key) End() time.Time {
+	if k.EndUnreadable {
+		return unreadable
+	}
 	return earliest(k.Expires, k.Retires)
 }
 
@@ -85,6 +111,13 @@ func earliest(times ...time.Time) time.Time {
 func (k Key) Expired(now time.Time) bool {
 	end := k.End()
 	return !end.IsZero() && !now.Before(end)
+}
+
+// EndedBefore reports whether the key is known to have ended before a time, so that it can be deleted. A key of which an end can't be read is disabled,
+// but kept until the other one, if there is one: whoever wrote the annotation may mend it.
+func (k Key) EndedBefore(at time.Time) bool {
+	end := earliest(k.Expires, k.Retires)
+	return !end.IsZero() && !at.Before(end)
 }
 
 // Successor makes the key that replaces this one, with the same owner, role, organizations, description and lifetime, which is at most longest, and

@@ -60,6 +60,53 @@ func TestExpired(t *testing.T) {
 	}
 }
 
+// TestEndedBefore says that a key is deleted only if it is known to have ended: an annotation that can't be read disables it and may be mended.
+func TestEndedBefore(t *testing.T) {
+	const readable, later, garbage = "2026-01-01T12:00:00Z", "2026-01-01T13:00:00Z", "2026-01-01 12:00"
+	cases := map[string]struct {
+		expires     time.Time
+		annotations map[string]string
+		// ended says that the key ended before noon, and works that it does not work at noon.
+		ended, works bool
+	}{
+		"Never":               {works: true},
+		"Expired":             {expires: noon, ended: true},
+		"Later":               {expires: noon.Add(1e9), works: true},
+		"Retired":             {annotations: map[string]string{annotationRetiresAt: readable}, ended: true},
+		"UnreadableRetires":   {annotations: map[string]string{annotationRetiresAt: garbage}},
+		"EmptyRetires":        {annotations: map[string]string{annotationRetiresAt: ""}},
+		"UnreadableExpires":   {annotations: map[string]string{annotationExpiresAt: garbage}},
+		"EmptyExpires":        {annotations: map[string]string{annotationExpiresAt: ""}},
+		"YearOne":             {annotations: map[string]string{annotationRetiresAt: "0001-01-01T00:00:00Z"}},
+		"BothUnreadable":      {annotations: map[string]string{annotationExpiresAt: garbage, annotationRetiresAt: garbage}},
+		"UnreadableButEnded":  {expires: noon, annotations: map[string]string{annotationRetiresAt: garbage}, ended: true},
+		"ExpiresButRetired":   {annotations: map[string]string{annotationExpiresAt: garbage, annotationRetiresAt: readable}, ended: true},
+		"ExpiresRetiresLater": {annotations: map[string]string{annotationExpiresAt: garbage, annotationRetiresAt: later}},
+		"DataEnded":           {expires: noon, annotations: map[string]string{annotationExpiresAt: garbage}, ended: true},
+		"UnreadableSeen":      {annotations: map[string]string{annotationOwnerSeen: garbage}, works: true},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			made, _, err := New(Spec{Role: RoleHost, Expires: tc.expires})
+			if err != nil {
+				t.Fatal(err)
+			}
+			secret := made.Secret("berth-keys")
+			secret.Annotations = tc.annotations
+			key, err := FromSecret(secret)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := key.EndedBefore(noon); got != tc.ended {
+				t.Errorf("EndedBefore(noon): got %t, want %t", got, tc.ended)
+			}
+			if got := key.Expired(noon); got == tc.works {
+				t.Errorf("Expired(noon): got %t, want %t", got, !tc.works)
+			}
+		})
+	}
+}
+
 // patched returns a key after a merge patch of its Secret.
 func patched(t *testing.T, key Key, patch []byte) Key {
 	t.Helper()

@@ -123,6 +123,10 @@ func TestRefusals(t *testing.T) {
 			"two secrets", enough + "oidc: {existingSecret: s, clientSecret: p}\n",
 			[]string{"oidc.existingSecret", "oidc.clientSecret"},
 		},
+		"KeysWithBerth": {
+			"nothing runs in the Namespace of the keys", enough + "keysNamespace: platform\n",
+			[]string{"keysNamespace must be another Namespace than that of the release, platform"},
+		},
 		"TraefikWhere": {
 			"a certificate somewhere", enough + "wildcardCertificate: {secretName: certificate, traefik: true}\n",
 			[]string{"wildcardCertificate.namespace is required"},

@@ -14,6 +14,7 @@ render without the cluster find nothing.
 {{- include "berth.findIssuer" . }}
 {{- include "berth.findIngressClass" . }}
 {{- include "berth.findRouter" . }}
+{{- include "berth.findKeys" . }}
 {{- end }}
 {{- end }}
 
@@ -59,6 +60,24 @@ render without the cluster find nothing.
 {{- $there := "" }}
 {{- if $found.asked }}{{ $there = printf " (the cluster has %s)" ($names | sortAlpha | join ", " | default "none") }}{{ end }}
 {{- include "berth.problem" (list . (printf "issuer.name is required: the cert-manager ClusterIssuer that signs the certificates of Apps, such as letsencrypt%s" $there)) }}
+{{- end }}
+{{- end }}
+
+{{- /*
+API keys of an earlier version that were not copied. The upgrade would delete the right of its Pods to read them, and they would stop serving before the new
+ones are ready.
+*/}}
+{{- define "berth.findKeys" -}}
+{{- if eq .Values.keysNamespace .Release.Namespace }}
+{{- include "berth.problem" (list . (printf "keysNamespace must be another Namespace than that of the release, %s: nothing can run in it" .Release.Namespace)) }}
+{{- else if not (dig "metadata" "annotations" "berth.dev/keys-migrated" "" (lookup "v1" "Namespace" "" .Values.keysNamespace)) }}
+{{- $left := false }}
+{{- range (lookup "v1" "Secret" .Release.Namespace "").items }}
+{{- if eq "api-key" (dig "metadata" "labels" "berth.dev/secret" "" .) }}{{ $left = true }}{{ end }}
+{{- end }}
+{{- if $left }}
+{{- include "berth.problem" (list . (printf "the API keys in Namespace %s have to be copied first: berthctl apikey migrate --namespace=%s --keys-namespace=%s --helm-release=%s" .Release.Namespace .Release.Namespace .Values.keysNamespace .Release.Name)) }}
+{{- end }}
 {{- end }}
 {{- end }}
 

@@ -15,6 +15,9 @@ import (
 // maxExclusions is how many keys an organization can exclude by the profile page.
 const maxExclusions = 200
 
+// maxStale is how many exclusions of keys that are gone are deleted with one that is made: each is a request to the API server that the caller waits for.
+const maxStale = 10
+
 // exclusions are the keys that organizations exclude.
 type exclusions struct {
 	mu sync.RWMutex
@@ -85,12 +88,15 @@ func (s *Store) holding() []apikey.Key {
 
 // ExcludeKey excludes a key from an organization, as whoever acts in ctx. Exclusions of keys that are gone are deleted, so that they do not add up.
 func (s *Store) ExcludeKey(ctx context.Context, organization, id string) error {
-	for _, other := range s.exclusions.of(organization) {
-		if _, there := s.keys.get(other); !there {
-			_ = s.client.Delete(ctx, apikey.Exclusion(organization, other)) // Tried again with the next exclusion.
+	ids := s.exclusions.of(organization)
+	stale := slices.DeleteFunc(slices.Clone(ids), func(other string) bool { _, there := s.keys.get(other); return there || other == id })
+	left := len(ids)
+	for _, other := range stale[:min(len(stale), maxStale)] {
+		if s.client.Delete(ctx, apikey.Exclusion(organization, other)) == nil { // Otherwise, the next exclusion tries again.
+			left--
 		}
 	}
-	if ids := s.exclusions.of(organization); len(ids) >= maxExclusions && !slices.Contains(ids, id) {
+	if left >= maxExclusions && !slices.Contains(ids, id) {
 		return apierr.Conflict("The organization excludes 200 API keys, which is the maximum. Let one in again that is not in use any more, or ask the " +
 			"platform's administrators to revoke it.")
 	}

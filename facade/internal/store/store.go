@@ -9,6 +9,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -70,8 +71,10 @@ type Store struct {
 	exclusions exclusions
 	budget     *budget
 	// namespace holds the API keys, and former held them in earlier versions.
-	namespace     string
-	former        string
+	namespace string
+	former    string
+	// keysChecked says that no keys are left there.
+	keysChecked   atomic.Bool
 	platform      translate.Platform
 	verifyDomains bool
 	changes       changes

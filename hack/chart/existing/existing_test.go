@@ -140,6 +140,47 @@ func TestProblems(t *testing.T) { //nolint:paralleltest // As above.
 	}
 }
 
+// TestFormerKeys says that the chart does not upgrade a release whose API keys were not copied: its Pods would not read them any more.
+func TestFormerKeys(t *testing.T) { //nolint:paralleltest // As above.
+	const key = `
+apiVersion: v1
+kind: Secret
+metadata: {namespace: default, name: apikey-0a1b2c3d, labels: {berth.dev/secret: api-key}}
+`
+	keysIn := func(name, annotation string) string {
+		return "---\napiVersion: v1\nkind: Namespace\nmetadata: {name: " + name + ", annotations: {" + annotation + "}}\n"
+	}
+	const migrated = `berth.dev/keys-migrated: "2026-01-01T00:00:00Z"`
+	command := []string{"berthctl apikey migrate --namespace=default --keys-namespace=keys-0", "--helm-release=berth"}
+	for name, tc := range map[string]struct {
+		objects string
+		// keys is the Namespace of the keys: none can be deleted in the tests' cluster.
+		keys string
+		want []string
+	}{
+		"NoNamespace":  {objects: key, keys: "keys-0", want: command},
+		"NotCopied":    {objects: key + keysIn("keys-1", ""), keys: "keys-1", want: []string{"--keys-namespace=keys-1"}},
+		"CopiedBack":   {objects: key + keysIn("keys-2", `berth.dev/keys-migrated: ""`), keys: "keys-2", want: []string{"--keys-namespace=keys-2"}},
+		"Copied":       {objects: key + keysIn("keys-3", migrated), keys: "keys-3"},
+		"OtherSecret":  {objects: strings.Replace(key, "api-key", "env", 1), keys: "keys-4"},
+		"NoLabels":     {objects: strings.Replace(key, ", labels: {berth.dev/secret: api-key}", "", 1), keys: "keys-5"},
+		"OtherRelease": {objects: strings.Replace(key, "namespace: default", "namespace: kube-public", 1), keys: "keys-6"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			config := testenv.Config()
+			create(t, config, traefik+"---"+role+"---"+inEdge+"---"+tc.objects)
+			values := three + "keysNamespace: " + tc.keys + "\n"
+			if len(tc.want) > 0 {
+				mustSay(t, config, values, tc.want...)
+				return
+			}
+			if _, err := render(t, config, values); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 // mustSay fails the test unless the chart refuses the values with these words.
 func mustSay(t *testing.T, config *rest.Config, values string, words ...string) {
 	t.Helper()

@@ -1,7 +1,8 @@
 // Command vulncheck is govulncheck with its version pinned by go.mod: it looks for known vulnerabilities in what packages are compiled of.
 //
 // A vulnerability that the packages reach is a failure. Those in packages and modules that they do not call are listed. Without the vulnerability
-// database, which is elsewhere on the Internet, nothing is known: that is said and is no failure, so that a machine without access can test the rest.
+// database, which is elsewhere on the Internet, nothing is known: that is said and is no failure, so that a machine without access can test the rest. An
+// answer that is not the database's is a failure: GOVULNDB, or what is between, has to be corrected.
 package main
 
 import (
@@ -47,18 +48,28 @@ func run(ctx context.Context, env []string, out io.Writer, patterns ...string) e
 		}
 	}
 	if err := probe(ctx, database); err != nil {
-		warn(out, err)
-		return nil
+		return warned(out, err)
 	}
 	err := check(ctx, env, out, append([]string{"-show=verbose", "-db=" + database}, patterns...))
 	if err == nil || errors.Is(err, errReached) || ctx.Err() != nil {
 		return err
 	}
-	if lost := probe(ctx, database); lost != nil { // The connection ended meanwhile.
-		warn(out, lost)
-		return nil
+	if lost := probe(ctx, database); errors.Is(lost, errUnreachable) { // The connection ended meanwhile.
+		return warned(out, lost)
 	}
 	return err
+}
+
+// errUnreachable says that nothing is known, for the database cannot be asked now.
+var errUnreachable = errors.New("the vulnerability database cannot be reached")
+
+// warned warns of a database that cannot be reached, and returns every other error.
+func warned(out io.Writer, err error) error {
+	if !errors.Is(err, errUnreachable) {
+		return err
+	}
+	warn(out, err)
+	return nil
 }
 
 // check runs govulncheck.
@@ -79,7 +90,8 @@ func check(ctx context.Context, env []string, out io.Writer, args []string) erro
 	return err
 }
 
-// probe returns an error if the database does not answer. One in a folder is not asked: if it is missing, the check fails.
+// probe returns an error if the database does not answer, which wraps errUnreachable if that is not for what was asked. One in a folder is not asked: if it
+// is missing, the check fails.
 func probe(ctx context.Context, database string) error {
 	if strings.HasPrefix(database, "file:") {
 		return nil
@@ -90,18 +102,28 @@ func probe(ctx context.Context, database string) error {
 	if err != nil {
 		return err
 	}
+	if web := request.URL.Scheme == "https" || request.URL.Scheme == "http"; !web || request.URL.Host == "" {
+		return fmt.Errorf("%s is not the address of a vulnerability database, such as %s", request.URL.Redacted(), defaultDatabase)
+	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return err
+		return fmt.Errorf("%w: %w", errUnreachable, err)
 	}
 	defer response.Body.Close()
+	if response.StatusCode >= http.StatusInternalServerError {
+		return fmt.Errorf("%w: GET %s: %s", errUnreachable, request.URL.Redacted(), response.Status)
+	}
 	if response.StatusCode != http.StatusOK {
 		return fmt.Errorf("GET %s: %s", request.URL.Redacted(), response.Status)
+	}
+	body, err := io.ReadAll(io.LimitReader(response.Body, 1<<20))
+	if err != nil {
+		return fmt.Errorf("%w: GET %s: %w", errUnreachable, request.URL.Redacted(), err)
 	}
 	var index struct {
 		Modified time.Time `json:"modified"`
 	}
-	if err := json.NewDecoder(io.LimitReader(response.Body, 1<<20)).Decode(&index); err != nil || index.Modified.IsZero() {
+	if err := json.Unmarshal(body, &index); err != nil || index.Modified.IsZero() {
 		return fmt.Errorf("GET %s: the answer is not that of a vulnerability database", request.URL.Redacted())
 	}
 	return nil
@@ -110,6 +132,6 @@ func probe(ctx context.Context, database string) error {
 // warn says that nothing was checked, so that it is not taken for a good result.
 func warn(out io.Writer, err error) {
 	line := strings.Repeat("!", 80)
-	fmt.Fprintf(out, "%s\nWARNING: VULNERABILITIES WERE NOT CHECKED: the vulnerability database cannot be reached:\n%v\n"+
+	fmt.Fprintf(out, "%s\nWARNING: VULNERABILITIES WERE NOT CHECKED:\n%v\n"+
 		"Run `make vulncheck` where it can, or set GOVULNDB to a copy of it.\n%s\n", line, err, line)
 }

@@ -61,6 +61,17 @@ func database(t *testing.T) string {
 	return dir
 }
 
+// answering answers every request with a status.
+func answering(status int) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "{}", status) })
+}
+
+// cutOff ends the connection within an answer.
+func cutOff(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Length", "100")
+	_, _ = w.Write([]byte(`{"modified":`))
+}
+
 func TestRun(t *testing.T) {
 	calls := "package main\n\nimport \"archive/zip\"\n\nfunc main() { _, _ = zip.OpenReader(\"a\") }\n"
 	imports := "package main\n\nimport \"archive/zip\"\n\nfunc main() { _ = zip.Deflate }\n"
@@ -96,8 +107,15 @@ func TestRun(t *testing.T) {
 		"Imported":    {source: imports, database: served(files), says: vulnerability},
 		"Neither":     {source: neither, database: served(files), says: "No vulnerabilities found"},
 		"Unreachable": {source: calls, database: closed.URL, says: "NOT CHECKED"},
-		"NotThere":    {source: calls, database: served(http.NotFoundHandler()), says: "NOT CHECKED"},
-		"CaptivePage": {source: calls, database: served(login), says: "NOT CHECKED"},
+		"Overloaded":  {source: calls, database: served(answering(http.StatusBadGateway)), says: "NOT CHECKED"},
+		"CutOff":      {source: calls, database: served(http.HandlerFunc(cutOff)), says: "NOT CHECKED"},
+		"NotThere":    {source: neither, database: served(http.NotFoundHandler()), fails: true},
+		"Forbidden":   {source: neither, database: served(answering(http.StatusForbidden)), fails: true},
+		"Proxy":       {source: neither, database: served(answering(http.StatusProxyAuthRequired)), fails: true},
+		"CaptivePage": {source: neither, database: served(login), fails: true},
+		"NoScheme":    {source: neither, database: "vuln.go.dev", fails: true},
+		"OtherScheme": {source: neither, database: "htps://vuln.go.dev", fails: true},
+		"NoHost":      {source: neither, database: "https:///vuln.go.dev", fails: true},
 		"LostMidway":  {source: calls, database: lost, says: "NOT CHECKED"},
 		"MissingFile": {source: calls, database: "file:///nonexistent", fails: true},
 		"NoSource":    {source: "package main\n\nfunc main() { undefined() }\n", database: served(files), fails: true},
