@@ -126,6 +126,25 @@ func TestForeignMetadata(t *testing.T) {
 	}
 }
 
+// TestSizeOfSecrets says how large a Secret is that users write. What the facade writes in the name of a key, it counts itself.
+func TestSizeOfSecrets(t *testing.T) {
+	r := manager(t)
+	const most, refused = 256 << 10, "data must not exceed 256 KiB in all"
+	sized := func(first, second int) *corev1.Secret {
+		s := r.secret(corev1.SecretTypeOpaque, v1alpha1.SecretEnv)
+		s.Data, s.StringData = map[string][]byte{"A": make([]byte, first), "B": make([]byte, second)}, nil
+		return s
+	}
+	wantDenial(t, r.Create(t.Context(), sized(most-1, 1), client.DryRunAll), "")
+	wantDenial(t, r.Create(t.Context(), sized(most, 1), client.DryRunAll), refused)
+	before := r.existing(t, v1alpha1.SecretEnv)
+	grown := before.DeepCopy()
+	grown.Data = sized(most, 1).Data
+	wantDenial(t, r.Patch(t.Context(), grown, client.MergeFrom(before), client.DryRunAll), refused)
+	large := create(t, sized(most, most))
+	wantDenial(t, r.annotate(t.Context(), large), "")
+}
+
 // TestPlainSecretsAreDeleted says which Secrets without Berth's label requesters that may not read them delete: those that they can have created.
 func TestPlainSecretsAreDeleted(t *testing.T) {
 	r := manager(t)

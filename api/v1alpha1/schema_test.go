@@ -34,6 +34,9 @@ func specSchema(t *testing.T, plural string) *apiextensionsv1.JSONSchemaProps {
 
 // patterns are of texts that the API server takes where a schema's CEL rules say more than the rest of it, by the path.
 var patterns = map[string]string{
+	"readinessProbe.httpGet.scheme": `^(HTTP|HTTPS)$`,
+	"livenessProbe.httpGet.scheme":  `^(HTTP|HTTPS)$`,
+	"startupProbe.httpGet.scheme":   `^(HTTP|HTTPS)$`,
 	"image": `^(registry\.example\.com(:5[0-9]{3})?/)?[a-z0-9]{1,9}([._]|__)?[a-z0-9](/[a-z0-9]{1,9}){0,2}` +
 		`(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,20})?(@sha256:[0-9a-f]{64})?$`,
 	"registry.roleARN": `^arn:aws(-cn)?:iam::[0-9]{12}:role/[A-Za-z0-9_+=,.@-]{1,20}$`,
