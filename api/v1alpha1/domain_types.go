@@ -175,9 +175,8 @@ type SecretKeyRef struct {
 // +kubebuilder:validation:XValidation:rule="!has(self.passwordSecretRef) || has(self.user)",fieldPath=".passwordSecretRef",message="a password needs a user"
 type DomainMail struct {
 	// from is the address that notifications come from, of at most 254 characters, with or without a display name. Characters other than ASCII
-	// in front of the @ require a mail server with SMTPUTF8. At the platform's server, without a user, an organization that is not trusted sends from
-	// the platform's domain and its proven hosts alone; otherwise the platform's address is the sender, and replies go to from. Default: user, if
-	// that is an address, or else the platform's address. Example: "Support <support@example.com>".
+	// in front of the @ require a mail server with SMTPUTF8. At the platform's server, an organization that is not trusted sends from the platform's
+	// domain and its proven hosts; otherwise from is the address for replies. Default: user, if that is an address, or else the platform's address.
 	// +kubebuilder:validation:MinLength=3
 	// +kubebuilder:validation:MaxLength=512
 	// +kubebuilder:validation:XValidation:rule="self.matches('^(([^<>\"@]|\"([^\"\\\\\\\\]|\\\\\\\\.)*\")*<\\\\s*([^@\\\\s]+|\"([^\"\\\\\\\\]|\\\\\\\\.)+\")@[^@\\\\s]+\\\\s*>|([^@\\\\s]+|\"([^\"\\\\\\\\]|\\\\\\\\.)+\")@[^@\\\\s]+)$') && (self.size() <= 254 || self.endsWith('>')) && !self.matches('[[:cntrl:]]')",message="from must be an address, such as support@example.com or Support <support@example.com>"

@@ -12,9 +12,8 @@ package v1alpha1
 // A mail server, its port and the login there belong together: a Domain that names a host is never given the platform's user and password.
 type DomainMailApplyConfiguration struct {
 	// from is the address that notifications come from, of at most 254 characters, with or without a display name. Characters other than ASCII
-	// in front of the @ require a mail server with SMTPUTF8. At the platform's server, without a user, an organization that is not trusted sends from
-	// the platform's domain and its proven hosts alone; otherwise the platform's address is the sender, and replies go to from. Default: user, if
-	// that is an address, or else the platform's address. Example: "Support <support@example.com>".
+	// in front of the @ require a mail server with SMTPUTF8. At the platform's server, an organization that is not trusted sends from the platform's
+	// domain and its proven hosts; otherwise from is the address for replies. Default: user, if that is an address, or else the platform's address.
 	From *string `json:"from,omitempty"`
 	// host is the name of the mail server that takes the notifications, by SMTP with TLS where it offers that; its certificate is verified.
 	// One inside the cluster or a private network is not connected to, unless the platform allows it. Default: the platform's server.
