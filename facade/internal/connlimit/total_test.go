@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 
@@ -35,11 +36,11 @@ func (*queue) Addr() net.Addr { return name("queue") }
 // named is a connection whose end is noted.
 type named struct {
 	addressed
-	closed *[]string
+	ended func(address string)
 }
 
 func (n named) Close() error {
-	*n.closed = append(*n.closed, n.address)
+	n.ended(n.address)
 	return nil
 }
 
@@ -79,41 +80,58 @@ func TestTotal(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				incoming, closed := &queue{incoming: make(chan net.Conn, 10), end: make(chan struct{})}, []string{}
+				incoming := &queue{incoming: make(chan net.Conn, 10), end: make(chan struct{})}
+				var mu sync.Mutex
+				var closed []string
 				refused, counted := 0, 0
+				count := func(to *int, change int) {
+					mu.Lock()
+					defer mu.Unlock()
+					*to += change
+				}
+				ended := func(address string) {
+					mu.Lock()
+					defer mu.Unlock()
+					closed = append(closed, address)
+				}
 				l := Listen(incoming, Options{
 					Total: 3, Exempt: []netip.Prefix{netip.MustParsePrefix("9.9.9.9/32")},
-					Opened: func(change int) { counted += change }, Refused: func(string) { refused++ },
+					Opened: func(change int) { count(&counted, change) }, Refused: func(string) { count(&refused, 1) },
 				})
 				open := map[string]net.Conn{}
 				go func() {
 					for c, err := l.Accept(); err == nil; c, err = l.Accept() {
+						mu.Lock()
 						open[c.RemoteAddr().String()] = c
+						mu.Unlock()
 					}
 				}()
 				for step := range strings.FieldsSeq(tc.steps) {
 					switch address := step[1:]; step[0] {
 					case '+':
-						incoming.incoming <- named{addressed{address: address}, &closed}
+						incoming.incoming <- named{addressed{address: address}, ended}
 					case '!':
 						Note(open[address], http.StateActive)
 					case '.':
 						Note(open[address], http.StateIdle)
 					case '-':
-						_ = open[address].Close()
-						closed = nil
-						delete(open, address)
+						c := open[address]
+						delete(open, address) // Before the place is another's, which is added to open.
+						_ = c.Close()
 					}
 					synctest.Wait()
+					if step[0] == '-' {
+						closed = nil // Its client has closed it.
+					}
 				}
 				for _, address := range closed {
 					delete(open, address)
 				}
 				got := strings.Join(slices.Sorted(maps.Keys(open)), " ")
-				ended := strings.Join(slices.Sorted(slices.Values(closed)), " ")
-				if got != tc.open || ended != tc.closed || refused != len(closed) || counted != 3 {
+				gone := strings.Join(slices.Sorted(slices.Values(closed)), " ")
+				if got != tc.open || gone != tc.closed || refused != len(closed) || counted != 3 {
 					t.Errorf("\n%s\n%d are counted, %d as refused; open and closed: -want, +got:\n%s", tc.reason, counted, refused,
-						cmp.Diff([]string{tc.open, tc.closed}, []string{got, ended}))
+						cmp.Diff([]string{tc.open, tc.closed}, []string{got, gone}))
 				}
 				_ = l.Close()
 			})
@@ -127,7 +145,7 @@ func TestForgetsAddresses(t *testing.T) {
 	incoming, closed := &queue{incoming: make(chan net.Conn, 10), end: make(chan struct{})}, []string{}
 	l := Listen(incoming, Options{PerAddress: 1})
 	for _, address := range []string{"192.0.2.1:1", "[2001:db8::1]:1", "192.0.2.1:2"} {
-		incoming.incoming <- named{addressed{address: address}, &closed}
+		incoming.incoming <- named{addressed{address: address}, func(address string) { closed = append(closed, address) }}
 		c, err := l.Accept()
 		if err != nil {
 			t.Fatal(err)
