@@ -79,6 +79,17 @@ func TestBudgetOfCertificates(t *testing.T) {
 	remove(t, &cmv1.Certificate{ObjectMeta: named(ns, domain.Name+".domain")})
 	again := &v1alpha1.Domain{ObjectMeta: named(ns, domain.Name+"-2"), Spec: domain.Spec}
 	create(t, again)
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the Domain that was made again: %+v", again.Status.Conditions)
+		}
+	})
+	eventually(t, func(ctx context.Context) error {
+		if err := api.Get(ctx, key(again), again); err != nil {
+			return err
+		}
+		return api.Get(ctx, client.ObjectKey{Namespace: ns, Name: again.Name + ".domain"}, &cmv1.Certificate{})
+	})
 	awaitIssuer(t, ns, again.Name+".domain", "other")
 	awaitRequests(t, claim, 3)
 
