@@ -16,6 +16,8 @@ import (
 const (
 	// newApps is how many Apps the attacked organization makes, one after the other, in each part of the case.
 	newApps = 8
+	// lasts is how long each part takes at least: so long that the attacker uses up its bursts.
+	lasts = 12 * time.Second
 	// reads is after what time it reads its apps once more.
 	reads = 20 * time.Millisecond
 	// secretBytesPerMinute is what a stranger's organization may have written of what its clients send, in a minute and at each replica.
@@ -81,6 +83,7 @@ func (w *waits) ready(part float64) time.Duration { return quantile(w.apps, part
 func (s *storm) live(t *testing.T, name string) *waits {
 	t.Helper()
 	w := &waits{}
+	over := time.After(lasts)
 	ctx, cancel := context.WithCancel(t.Context())
 	var reading sync.WaitGroup
 	reading.Go(func() {
@@ -116,6 +119,7 @@ func (s *storm) live(t *testing.T, name string) *waits {
 		}
 		w.apps = append(w.apps, time.Since(begun))
 	}
+	<-over
 	cancel()
 	reading.Wait()
 	for _, err := range w.failed {
