@@ -8,6 +8,7 @@ import (
 
 	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
 	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	testclock "k8s.io/utils/clock/testing"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -76,6 +77,13 @@ func TestBudgetOfCertificates(t *testing.T) {
 	awaitRequests(t, claim, 2)
 
 	remove(t, domain)
+	// Or the controllers learn first that the Certificate is gone, and request one more for the Domain that was.
+	eventually(t, func(ctx context.Context) error {
+		if err := cached.Get(ctx, key(domain), &v1alpha1.Domain{}); !apierrors.IsNotFound(err) {
+			return errNotYet
+		}
+		return nil
+	})
 	remove(t, &cmv1.Certificate{ObjectMeta: named(ns, domain.Name+".domain")})
 	again := &v1alpha1.Domain{ObjectMeta: named(ns, domain.Name+"-2"), Spec: domain.Spec}
 	create(t, again)
