@@ -42,9 +42,19 @@ func TestManyOrganizations(t *testing.T) {
 		}
 		return nil
 	})
-	if c, ok := r.Cache.(*Cache); !ok || len(c.source.positions) > 0 {
-		t.Error("something of the organizations is left")
+	c, ok := r.Cache.(*Cache)
+	if !ok {
+		t.Fatalf("the cache is a %T", r.Cache)
 	}
+	secrets := c.sourceOf(list)
+	eventually(t, func(context.Context) error { // The source hears of what left the cache a moment later.
+		secrets.mu.Lock()
+		defer secrets.mu.Unlock()
+		if len(secrets.positions) > 0 {
+			return fmt.Errorf("something of the organizations is left: %d positions", len(secrets.positions))
+		}
+		return nil
+	})
 }
 
 // A cache that stops leaves nothing running.

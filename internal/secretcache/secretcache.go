@@ -68,9 +68,7 @@ type Cache struct {
 	cache.Cache
 	// sources are those of the kinds, by the types of an object and of a list.
 	sources map[reflect.Type]*source
-	// source is that of Secrets.
-	source *source
-	begins *semaphore.Weighted
+	begins  *semaphore.Weighted
 }
 
 // New returns a function that makes a Cache. The options that it takes must hold Namespaces, at least those with the label of an
@@ -93,7 +91,6 @@ func New(o Options) cache.NewCacheFunc {
 				return nil, err
 			}
 		}
-		c.source = c.sources[reflect.TypeFor[*corev1.Secret]()]
 		var err error
 		if c.Cache, err = cache.New(config, c.feedInto(opts)); err != nil {
 			return nil, err
