@@ -15,8 +15,6 @@ import (
 // hubAliases are hosts at which Docker Hub answers as well.
 var hubAliases = []string{"index.docker.io", "registry-1.docker.io", "registry.hub.docker.com"}
 
-const hub = "docker.io"
-
 // Registries is what the platform says of registries.
 type Registries struct {
 	// Hosts say which names are internal.
@@ -87,8 +85,8 @@ func canonical(image string) []string {
 	server := registry.Of(image)
 	repository := strings.TrimPrefix(registry.Repository(image), server+"/")
 	server = normalized(server)
-	if server == hub {
-		for _, alias := range append(hubAliases, hub) {
+	if server == registry.DockerHub {
+		for _, alias := range append(hubAliases, registry.DockerHub) {
 			repository = strings.TrimPrefix(repository, alias+"/")
 		}
 		if !strings.Contains(repository, "/") {
@@ -103,7 +101,7 @@ func normalized(server string) string {
 	name, port, _ := strings.Cut(strings.ToLower(server), ":")
 	port = strings.TrimLeft(port, "0")
 	if slices.Contains(hubAliases, name) {
-		name = hub
+		name = registry.DockerHub
 	}
 	if port == "" || port == "443" {
 		return name

@@ -111,11 +111,13 @@ var statuses = map[int]Class{
 	http.StatusUnauthorized: Denied, http.StatusForbidden: Denied, http.StatusNotFound: NotFound, http.StatusTooManyRequests: Throttled,
 }
 
+// requestURL is the pattern of the URL of a request.
+const requestURL = `https?://[^\s"]*`
+
 var (
 	// named matches what a tenant has chosen in a message: names of images, and addresses with them.
-	named = regexp.MustCompile(`"[^"]*"|https?://[^\s"]*`)
-	// requested matches the URL of a request.
-	requested = regexp.MustCompile(`https?://[^\s"]*`)
+	named     = regexp.MustCompile(`"[^"]*"|` + requestURL)
+	requested = regexp.MustCompile(requestURL)
 	// answered matches the status of an answer: "unexpected status from HEAD request to  403 Forbidden", "StatusCode: 404".
 	answered = regexp.MustCompile(`(?i)status[^0-9]{0,48}\b([1-5][0-9]{2})\b`)
 )
@@ -173,9 +175,6 @@ func classify(said string, status int, silent bool) Error {
 	return Error{Class: Unreachable}
 }
 
-// dockerHub is the domain of the servers of Docker Hub.
-const dockerHub = "docker.io"
-
 // mayDeny reports whether a denial that comes from the URL of another server is told.
 func mayDeny(image, text, said string) bool {
 	u, err := url.Parse(text)
@@ -192,7 +191,7 @@ func ofOthers(image, message string) []string {
 	own := registry.Of(image)
 	return slices.DeleteFunc(requested.FindAllString(message, -1), func(text string) bool {
 		u, err := url.Parse(text)
-		isHub := err == nil && own == dockerHub && strings.HasSuffix(u.Host, "."+dockerHub) && u.Scheme == "https"
+		isHub := err == nil && own == registry.DockerHub && strings.HasSuffix(u.Host, "."+registry.DockerHub) && u.Scheme == "https"
 		return err == nil && (u.Host == own || isHub)
 	})
 }

@@ -3,14 +3,14 @@ package registry
 
 import "strings"
 
-// dockerHub is the registry of an image that names none.
-const dockerHub = "docker.io"
+// DockerHub is the registry of an image that names none. The names of its servers end in it.
+const DockerHub = "docker.io"
 
 // Of returns the registry of an image as its reference names it, HOST[:PORT]; it is docker.io for an image that names none.
 func Of(image string) string {
 	first, _, found := strings.Cut(image, "/")
-	if !found || !isHost(first) || first == "index."+dockerHub {
-		return dockerHub
+	if !found || !isHost(first) || first == "index."+DockerHub {
+		return DockerHub
 	}
 	return first
 }
