@@ -98,6 +98,9 @@ func (k Key) End() time.Time {
 	return earliest(k.Expires, k.Retires)
 }
 
+// StopsAt is when the key stops working as far as is known now, at its End or when it is dormant as DormantFrom says; zero for never.
+func (k Key) StopsAt(within time.Duration) time.Time { return earliest(k.End(), k.DormantFrom(within)) }
+
 // earliest returns the earliest of some times, of which zero is never.
 func earliest(times ...time.Time) time.Time {
 	ends := slices.DeleteFunc(times, time.Time.IsZero)

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"slices"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -79,22 +78,13 @@ func (s *Store) AwaitRevoked(ctx context.Context, id, organization string) {
 
 // awaitEnd returns when it is time for a key to expire, when that time is another one, when the key is gone or excluded, or when ctx ends.
 func (s *Store) awaitEnd(ctx context.Context, key apikey.Key, organization string) {
-	if end := s.stops(key); !end.IsZero() {
+	if end := key.StopsAt(s.ownerSeen); !end.IsZero() {
 		limited, cancel := context.WithTimeout(ctx, end.Sub(s.now()))
 		defer cancel()
 		ctx = limited
 	}
 	s.changes.await(ctx, func() bool {
 		now, err := s.KeyByID(key.ID)
-		return err != nil || s.Excluded(organization, key.ID) || now.UID != key.UID || !s.stops(now).Equal(s.stops(key))
+		return err != nil || s.Excluded(organization, key.ID) || now.UID != key.UID || !now.StopsAt(s.ownerSeen).Equal(key.StopsAt(s.ownerSeen))
 	})
-}
-
-// stops is when a key stops working as far as is known now; zero for never.
-func (s *Store) stops(key apikey.Key) time.Time {
-	end, dormant := key.End(), key.DormantFrom(s.ownerSeen)
-	if end.IsZero() || !dormant.IsZero() && dormant.Before(end) {
-		return dormant
-	}
-	return end
 }
