@@ -29,7 +29,7 @@ func SizeOfDomain(platform Platform, o Observed) int {
 	return encodedSize(secret.Data[corev1.TLSCertKey])
 }
 
-// sizeOfValue is how many bytes a variable's value, as valueOf returns it, has in an answer.
+// sizeOfValue is how many bytes a variable's value, as valueOf returns it, has in an answer. It copies none.
 func sizeOfValue(o Observed, variable *v1alpha1.EnvVar) int {
 	if o.ValuesHidden {
 		return 0
@@ -37,15 +37,8 @@ func sizeOfValue(o Observed, variable *v1alpha1.EnvVar) int {
 	if variable.Value != nil {
 		return encodedSize(*variable.Value)
 	}
-	ref := secretRef(variable)
-	if ref == nil {
-		return 0
-	}
-	secret := o.secret(ref.Name, v1alpha1.SecretEnv)
-	if secret == nil {
-		return 0
-	}
-	return encodedSize(secret.Data[ref.Key])
+	given, _ := givenValue(o, variable)
+	return encodedSize(given)
 }
 
 // encodedSize returns how many bytes a text has in JSON, and no fewer.

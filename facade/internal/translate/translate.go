@@ -153,16 +153,22 @@ func knownValue(o Observed, variable *v1alpha1.EnvVar) (value string, known bool
 	if variable.Value != nil {
 		return *variable.Value, true
 	}
+	given, known := givenValue(o, variable)
+	return string(given), known
+}
+
+// givenValue returns the value that a REST client gave to a variable, as it is in a Secret, and whether it is there.
+func givenValue(o Observed, variable *v1alpha1.EnvVar) (value []byte, known bool) {
 	ref := secretRef(variable)
 	if ref == nil {
-		return "", false
+		return nil, false
 	}
 	secret := o.secret(ref.Name, v1alpha1.SecretEnv)
 	if secret == nil {
-		return "", false
+		return nil, false
 	}
-	found, known := secret.Data[ref.Key]
-	return string(found), known
+	value, known = secret.Data[ref.Key]
+	return value, known
 }
 
 func secretRef(variable *v1alpha1.EnvVar) *v1alpha1.KeyRef {
