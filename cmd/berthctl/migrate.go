@@ -233,9 +233,14 @@ func (g *global) markMigrated(ctx context.Context, c client.Client) error {
 // annotateNamespace sets when the API keys of a Namespace were copied there, or removes it.
 func annotateNamespace(ctx context.Context, c client.Client, name string, at *string) error {
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
-	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"annotations": map[string]*string{v1alpha1.AnnotationKeysMigrated: at}}})
+	return ofNamespace("annotate", namespace, annotate(ctx, c, namespace, map[string]*string{v1alpha1.AnnotationKeysMigrated: at}))
+}
+
+// annotate sets annotations of an object that was not read, and removes those that are nil.
+func annotate(ctx context.Context, c client.Client, object client.Object, annotations map[string]*string) error {
+	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"annotations": annotations}})
 	if err != nil {
 		return err
 	}
-	return ofNamespace("annotate", namespace, c.Patch(ctx, namespace, client.RawPatch(types.MergePatchType, patch)))
+	return c.Patch(ctx, object, client.RawPatch(types.MergePatchType, patch))
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
@@ -12,7 +11,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
@@ -155,11 +153,6 @@ func (g *global) linkFormer(ctx context.Context, c client.Client, former *corev1
 // unlink removes what links a Secret, if it is there, with the one of the same name in another Namespace.
 func unlink(ctx context.Context, c client.Client, namespace, name string) error {
 	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
-	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"annotations": map[string]any{
-		v1alpha1.AnnotationMigratedFrom: nil, v1alpha1.AnnotationMigratedTo: nil,
-	}}})
-	if err != nil {
-		return err
-	}
-	return wrapped("annotate", secret, client.IgnoreNotFound(c.Patch(ctx, secret, client.RawPatch(types.MergePatchType, patch))))
+	err := annotate(ctx, c, secret, map[string]*string{v1alpha1.AnnotationMigratedFrom: nil, v1alpha1.AnnotationMigratedTo: nil})
+	return wrapped("annotate", secret, client.IgnoreNotFound(err))
 }
