@@ -5,12 +5,8 @@ import (
 	"bytes"
 	"compress/gzip"
 	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/sha256"
-	"crypto/x509"
 	"encoding/base64"
-	"encoding/pem"
 	"errors"
 	"io"
 	"io/fs"
@@ -28,6 +24,7 @@ import (
 
 	"github.com/berth-dev/berth/hack/release/chart"
 	"github.com/berth-dev/berth/hack/release/internal/image"
+	"github.com/berth-dev/berth/hack/release/internal/testsign"
 )
 
 // checkDigests fails the test unless the chart of a release deploys the images of the release.
@@ -62,24 +59,6 @@ func checkDigests(t *testing.T, dir string) {
 	}
 }
 
-// signingKey writes a new key into a file, and returns the one to verify with.
-func signingKey(t *testing.T) (file string, public *ecdsa.PublicKey) {
-	t.Helper()
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	der, err := x509.MarshalPKCS8PrivateKey(private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	file = filepath.Join(t.TempDir(), "signing.key")
-	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return file, &private.PublicKey
-}
-
 // small is a release of one small program for each image, pushed to a registry of the test's.
 func small(t *testing.T, key string) *release {
 	t.Helper()
@@ -109,7 +88,7 @@ func small(t *testing.T, key string) *release {
 // TestSigned says that with a key the checksums and all that is pushed is signed, and nothing without one.
 func TestSigned(t *testing.T) {
 	t.Parallel()
-	file, public := signingKey(t)
+	file, public := testsign.NewKey(t)
 	for what, key := range map[string]string{"Key": file, "NoKey": ""} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()

@@ -2,16 +2,10 @@ package image_test
 
 import (
 	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/sha256"
-	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
-	"encoding/pem"
 	"io"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -21,28 +15,18 @@ import (
 
 	"github.com/berth-dev/berth/hack/release/internal/image"
 	"github.com/berth-dev/berth/hack/release/internal/sign"
+	"github.com/berth-dev/berth/hack/release/internal/testsign"
 )
 
 // newKey returns a key to sign with, and the one to verify with.
 func newKey(t *testing.T) (*sign.Key, *ecdsa.PublicKey) {
 	t.Helper()
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	der, err := x509.MarshalPKCS8PrivateKey(private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := filepath.Join(t.TempDir(), "key")
-	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	file, public := testsign.NewKey(t)
 	key, err := sign.Load(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return key, &private.PublicKey
+	return key, public
 }
 
 // verify verifies the signature of a digest as cosign does: by what is at the tag, and the key.

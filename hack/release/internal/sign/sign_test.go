@@ -1,14 +1,12 @@
 package sign_test
 
 import (
-	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
-	"crypto/x509"
 	"encoding/base64"
 	"encoding/pem"
 	"os"
@@ -18,41 +16,14 @@ import (
 	"testing"
 
 	"github.com/berth-dev/berth/hack/release/internal/sign"
+	"github.com/berth-dev/berth/hack/release/internal/testsign"
 )
-
-func generate(t *testing.T, curve elliptic.Curve) *ecdsa.PrivateKey {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(curve, rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return key
-}
-
-// pkcs8 is a key in PEM.
-func pkcs8(t *testing.T, key crypto.PrivateKey) []byte {
-	t.Helper()
-	der, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
-}
-
-func write(t *testing.T, content []byte) string {
-	t.Helper()
-	file := filepath.Join(t.TempDir(), "file")
-	if err := os.WriteFile(file, content, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return file
-}
 
 // TestSign says that a signature holds for its content and its key alone, and is the same each time.
 func TestSign(t *testing.T) {
 	t.Parallel()
-	private := generate(t, elliptic.P256())
-	key, err := sign.Load(write(t, pkcs8(t, private)))
+	private := testsign.Generate(t, elliptic.P256())
+	key, err := sign.Load(testsign.WriteFile(t, testsign.PKCS8(t, private)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +42,7 @@ func TestSign(t *testing.T) {
 		sum := sha256.Sum256([]byte(content))
 		return ecdsa.VerifyASN1(public, sum[:], signature)
 	}
-	if !holds(&private.PublicKey, "content") || holds(&private.PublicKey, "contents") || holds(&generate(t, elliptic.P256()).PublicKey, "content") {
+	if !holds(&private.PublicKey, "content") || holds(&private.PublicKey, "contents") || holds(&testsign.Generate(t, elliptic.P256()).PublicKey, "content") {
 		t.Error("the signature does not hold for its content, or holds for another one or of another key")
 	}
 }
@@ -114,7 +85,7 @@ func TestOpenSSL(t *testing.T) {
 
 func TestLoadErrors(t *testing.T) {
 	t.Parallel()
-	good := pkcs8(t, generate(t, elliptic.P256()))
+	good := testsign.PKCS8(t, testsign.Generate(t, elliptic.P256()))
 	other, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		t.Fatal(err)
@@ -126,9 +97,9 @@ func TestLoadErrors(t *testing.T) {
 	cases := map[string][]byte{
 		"Empty":     nil,
 		"Text":      []byte("secret-of-the-releaser"),
-		"Curve":     pkcs8(t, generate(t, elliptic.P384())),
-		"RSA":       pkcs8(t, other),
-		"Ed25519":   pkcs8(t, edwards),
+		"Curve":     testsign.PKCS8(t, testsign.Generate(t, elliptic.P384())),
+		"RSA":       testsign.PKCS8(t, other),
+		"Ed25519":   testsign.PKCS8(t, edwards),
 		"Encrypted": pem.EncodeToMemory(&pem.Block{Type: "ENCRYPTED SIGSTORE PRIVATE KEY", Bytes: []byte("secret-of-the-releaser")}),
 		"NoKey":     pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: []byte("secret-of-the-releaser")}),
 		"Two":       append(good, good...),
@@ -136,7 +107,7 @@ func TestLoadErrors(t *testing.T) {
 	for name, content := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := sign.Load(write(t, content))
+			_, err := sign.Load(testsign.WriteFile(t, content))
 			if err == nil || strings.Contains(err.Error(), "secret-of-the-releaser") {
 				t.Errorf("got error %v, want one that does not have the content", err)
 			}
