@@ -27,8 +27,9 @@ const (
 	writeTimeout = 30 * time.Second
 	// youngTimeout bounds the wait for the Secrets of a young organization, and youngInterval is how often they are looked for.
 	youngTimeout, youngInterval = 10 * time.Second, 100 * time.Millisecond
-	// attempts is how often a change is planned since somebody else's came in between.
-	attempts = 20
+	// attempts is how often a change is planned if others change the same objects in between, which can be many times a second. writeTimeout ends it
+	// before that if the API server is slow.
+	attempts = 100
 	// suffixLength is that of the chance part of a Secret's name.
 	suffixLength = 10
 )
