@@ -2,7 +2,6 @@ package facade
 
 import (
 	"fmt"
-	"log/slog"
 	"net"
 	"net/http"
 	"net/url"
@@ -12,6 +11,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/berth-dev/berth/facade/internal/connlimit"
+	"github.com/berth-dev/berth/facade/internal/mw"
 	"github.com/berth-dev/berth/facade/internal/web"
 	"github.com/berth-dev/berth/internal/host"
 )
@@ -25,6 +25,9 @@ type Edge struct {
 	// ConnectionsPerAddress is how many are open at most from one address, or one /64 of IPv6; 0 for any number. More are closed at once. It does
 	// not apply to TrustedProxies, whose idle connections give way to no others either.
 	ConnectionsPerAddress int
+	// Requests is how many requests are under way at most, until their answers have been handed to the network; 0 for any number. One address, or one
+	// /64 of IPv6, has a third of them at most, and several have an equal part each. More are broken off. Logs that are followed do not count.
+	Requests int
 	// AnonymousLines is how many lines a second the log has, in the long run, about requests without a valid API key and those of keys that are
 	// used too often; 0 for any number. One caller gets a tenth of that.
 	AnonymousLines float64
@@ -62,7 +65,8 @@ const tellRefused = time.Minute
 // refusals tells the log of connections that were closed because of a limit: of the first one at once, and of all that follow within tellRefused when
 // that is over.
 type refusals struct {
-	log *slog.Logger
+	// warn writes the line.
+	warn func(address string, count int)
 	// after is time.AfterFunc.
 	after func(time.Duration, func()) *time.Timer
 
@@ -86,7 +90,7 @@ func (r *refusals) add(address string) {
 
 // tell writes the line and begins the pause; mu is held.
 func (r *refusals) tell() {
-	r.log.Warn("connections refused: too many are open", "address", r.address, "count", r.count)
+	r.warn(r.address, r.count)
 	r.count, r.pausing = 0, true
 	r.after(tellRefused, func() {
 		r.mu.Lock()
@@ -100,7 +104,9 @@ func (r *refusals) tell() {
 
 // limitConnections bounds the connections of a listener.
 func (s *Server) limitConnections(inner net.Listener) net.Listener {
-	told := &refusals{log: s.log, after: time.AfterFunc}
+	told := &refusals{after: time.AfterFunc, warn: func(address string, count int) {
+		s.log.Warn("connections refused: too many are open", "address", address, "count", count)
+	}}
 	return connlimit.Listen(inner, connlimit.Options{
 		Total: s.options.Edge.Connections, PerAddress: s.options.Edge.ConnectionsPerAddress, Exempt: s.options.TrustedProxies,
 		Opened: s.metrics.Connected,
@@ -108,6 +114,17 @@ func (s *Server) limitConnections(inner net.Listener) net.Listener {
 			s.metrics.ConnectionRefused()
 			told.add(address)
 		},
+	})
+}
+
+// limitRequests bounds the requests that are under way.
+func (s *Server) limitRequests() gin.HandlerFunc {
+	told := &refusals{after: time.AfterFunc, warn: func(address string, count int) {
+		s.log.Warn("requests broken off: too many are under way", "address", address, "count", count)
+	}}
+	return mw.UnderWay(s.options.Edge.Requests, func(address string) {
+		s.metrics.RequestBrokenOff()
+		told.add(address)
 	})
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/facade/internal/apierr"
 	"github.com/berth-dev/berth/facade/internal/auth"
+	"github.com/berth-dev/berth/facade/internal/mw"
 	"github.com/berth-dev/berth/facade/internal/podlogs"
 	"github.com/berth-dev/berth/facade/internal/translate"
 	"github.com/berth-dev/berth/facade/internal/web"
@@ -85,6 +86,7 @@ func (h *logHandlers) get(c *gin.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	mw.Lasts(c)
 	context.AfterFunc(ctx, end) // Also if the answer is not streamed, as that to HEAD.
 	options.Stream = stream
 	return web.Stream(func(write io.Writer) error {

@@ -18,7 +18,7 @@ import (
 // first is what each request passes before anything may refuse it.
 func (s *Server) first() []gin.HandlerFunc {
 	lines := mw.NewLines(s.log, s.options.Edge.AnonymousLines, s.metrics.NotLogged)
-	all := []gin.HandlerFunc{mw.CloseWhen(s.stopping.Load), s.metrics.Requests(), mw.BoundLines(lines)}
+	all := []gin.HandlerFunc{s.limitRequests(), mw.CloseWhen(s.stopping.Load), s.metrics.Requests(), mw.BoundLines(lines)}
 	if s.options.Tracer != nil {
 		all = append(all, mw.Trace(s.options.Tracer, s.options.TrustedProxies))
 	}

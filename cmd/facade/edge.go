@@ -16,6 +16,8 @@ func registerEdge(set *flag.FlagSet, edge *facade.Edge) {
 		"how many connections may be open; each further one replaces an idle one, first of the address that has the most, or waits if none is idle"+scope)
 	set.IntVar(&edge.ConnectionsPerAddress, "max-connections-per-address", 512,
 		"how many connections an address, or a /64 of IPv6, may have open; more are closed at once; those of --trusted-proxy are not counted"+scope)
+	set.IntVar(&edge.Requests, "max-requests", 3000,
+		"how many requests may be under way until their answers are sent, a third of them for one address; more are broken off; followed logs do not count"+scope)
 	set.Float64Var(&edge.AnonymousLines, "anonymous-log-rate", 10,
 		"how many lines a second the log may have about requests without a valid API key, and those of keys that are used too often; a tenth for each "+
 			"address or key; what is omitted is counted"+scope)
@@ -30,8 +32,8 @@ func registerHSTS(set *flag.FlagSet, maxAge *time.Duration) {
 
 // checkEdge returns an error if a bound makes no sense.
 func checkEdge(edge facade.Edge) error {
-	if edge.Connections < 0 || edge.ConnectionsPerAddress < 0 || edge.AnonymousLines < 0 {
-		return errors.New("--max-connections, --max-connections-per-address and --anonymous-log-rate must not be negative")
+	if edge.Connections < 0 || edge.ConnectionsPerAddress < 0 || edge.Requests < 0 || edge.AnonymousLines < 0 {
+		return errors.New("--max-connections, --max-connections-per-address, --max-requests and --anonymous-log-rate must not be negative")
 	}
 	return nil
 }

@@ -26,7 +26,7 @@ func TestParse(t *testing.T) {
 		signIn: signInFlags{groupsClaim: "groups", scopes: "openid,email,profile,groups"},
 		limits: facade.Limits{FailedLogins: 30, KeyRate: 50, KeyBurst: 100},
 		keys:   facade.KeyLimits{PerOwner: 20, PerOrganization: 200, Life: 365 * 24 * time.Hour},
-		edge:   facade.Edge{Connections: 4096, ConnectionsPerAddress: 512, AnonymousLines: 10}, hstsMaxAge: 365 * 24 * time.Hour,
+		edge:   facade.Edge{Connections: 4096, ConnectionsPerAddress: 512, Requests: 3000, AnonymousLines: 10}, hstsMaxAge: 365 * 24 * time.Hour,
 		mail: mailFlags{timeout: time.Minute},
 	}
 	defaults.keyOwnerSeen = 90 * 24 * time.Hour
@@ -56,7 +56,7 @@ func TestParse(t *testing.T) {
 	unlimited.limits, unlimited.proxies = facade.Limits{KeyBurst: 7}, networks{netip.MustParsePrefix("10.2.0.0/16"), netip.MustParsePrefix("fd00::/8")}
 	bounded := defaults
 	bounded.hstsMaxAge = time.Hour
-	bounded.edge = facade.Edge{Connections: 100, AnonymousLines: 0.5}
+	bounded.edge = facade.Edge{Connections: 100, Requests: 7, AnonymousLines: 0.5}
 	keys := defaults
 	keys.keysNamespace, keys.keyOwnerSeen = "keys", 0
 	keys.keys = facade.KeyLimits{PerOrganization: 7, Life: 720 * time.Hour}
@@ -69,7 +69,11 @@ func TestParse(t *testing.T) {
 				"--key-owner-seen=0"),
 			want: keys,
 		},
-		"Edge": {args: append(required, "--max-connections=100", "--max-connections-per-address=0", "--anonymous-log-rate=0.5", "--hsts-max-age=1h"), want: bounded},
+		"Edge": {
+			args: append(required, "--max-connections=100", "--max-connections-per-address=0", "--max-requests=7", "--anonymous-log-rate=0.5",
+				"--hsts-max-age=1h"),
+			want: bounded,
+		},
 		"SignIn": {
 			args: append(required, "--oidc-issuer-url=https://id.example.com", "--oidc-client-id=berth", "--oidc-client-secret-file=secret",
 				"--oidc-ca-file=ca.crt", "--oidc-groups-claim=roles", "--oidc-groups-prefix=berth:", "--oidc-scopes=openid",

@@ -9,6 +9,7 @@ import (
 type edge struct {
 	connections prometheus.Gauge
 	refused     prometheus.Counter
+	brokenOff   prometheus.Counter
 	notLogged   prometheus.Counter
 }
 
@@ -19,6 +20,9 @@ func newEdge(of promauto.Factory) edge {
 		}),
 		refused: of.NewCounter(prometheus.CounterOpts{
 			Name: "berth_http_connections_refused_total", Help: "Connections that were closed because of a limit.",
+		}),
+		brokenOff: of.NewCounter(prometheus.CounterOpts{
+			Name: "berth_http_requests_broken_off_total", Help: "Requests that were broken off because too many were under way.",
 		}),
 		notLogged: of.NewCounter(prometheus.CounterOpts{
 			Name: "berth_http_requests_not_logged_total", Help: "Requests without a valid API key, or beyond the limit of one, that have no line in the log.",
@@ -31,6 +35,9 @@ func (m *Metrics) Connected(change int) { m.edge.connections.Add(float64(change)
 
 // ConnectionRefused counts a connection that was closed because of a limit.
 func (m *Metrics) ConnectionRefused() { m.edge.refused.Inc() }
+
+// RequestBrokenOff counts a request that was broken off because of a limit.
+func (m *Metrics) RequestBrokenOff() { m.edge.brokenOff.Inc() }
 
 // NotLogged counts a request that has no line in the log.
 func (m *Metrics) NotLogged() { m.edge.notLogged.Inc() }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"strconv"
 
 	"github.com/gin-gonic/gin"
 
@@ -80,7 +81,13 @@ func render(c *gin.Context, status int, value any) {
 		body.Reset()
 		body.WriteString(`{"detail":"Internal server error."}`)
 	}
-	c.Data(status, typeJSONAnswer, body.Bytes())
+	send(c, status, body.Bytes())
+}
+
+// send sends an answer as a whole. It says how long it is, since the answer may be flushed before its handler has returned.
+func send(c *gin.Context, status int, body []byte) {
+	c.Header("Content-Length", strconv.Itoa(len(body)))
+	c.Data(status, typeJSONAnswer, body)
 }
 
 const (
@@ -99,7 +106,7 @@ func renderJSON(c *gin.Context, status int, v JSON) {
 	err := v(out)
 	switch {
 	case err == nil && !out.sent:
-		c.Data(status, typeJSONAnswer, out.held.Bytes())
+		send(c, status, out.held.Bytes())
 	case err == nil:
 		err = out.flush()
 	case errors.Is(err, errNoBody):

@@ -31,6 +31,10 @@ var limits = []value{
 		doc: "How many connections to the facade one address may have open; those of facade.trustedProxies are not counted.",
 	},
 	{
+		path: "limits.requests", schema: count, setting: "MAX_REQUESTS",
+		doc: "How many requests may be under way at the facade until their answers are sent, a third of them for one address. 0: any number.",
+	},
+	{
 		path: "limits.anonymousLogRate", schema: number, setting: "ANONYMOUS_LOG_RATE",
 		doc: "How many lines a second the facade's log may have about requests without a valid API key.",
 	},

@@ -27,6 +27,7 @@ MAX_CONNECTIONS_PER_ADDRESS: {{ .Values.limits.connectionsPerAddress | int | quo
 MAX_KEYS_PER_ORGANIZATION: {{ .Values.limits.keysPerOrganization | int | quote }}
 MAX_KEYS_PER_OWNER: {{ .Values.limits.keysPerOwner | int | quote }}
 MAX_KEY_LIFE: {{ .Values.limits.keyLife | quote }}
+MAX_REQUESTS: {{ .Values.limits.requests | int | quote }}
 NEVER_ORGANIZATIONS: {{ .Values.neverOrganizations | join "," | quote }}
 OIDC_CLIENT_ID: {{ .Values.oidc.clientID | quote }}
 OIDC_GROUPS: {{ .Values.oidc.groups | join ";" | quote }}
