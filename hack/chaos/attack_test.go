@@ -44,13 +44,13 @@ func TestOrganizationAttacks(t *testing.T) {
 	before, begun := etcdBytes(t), time.Now()
 	stop := a.attack(t.Context())
 	attacked := s.live(t, "busy")
-	stop()
+	answers := stop()
 	grown, minutes := etcdBytes(t)-before-usual, time.Since(begun).Minutes()
 
-	s.figures.Faults = int(a.sent.Load())
+	s.figures.Faults = answers.Sent()
 	s.figures.Objects = 2 * newApps
-	if missing := a.missing(); len(missing) > 0 {
-		t.Errorf("the attack is not as hard as the limits allow: %q", missing)
+	if missing := answers.Missing(); missing != "" {
+		t.Errorf("the attack is not as hard as the limits allow: %s", missing)
 	}
 	budget := secretBytesPerMinute*(1+minutes) + otherBytes
 	if grown > budget {
@@ -59,7 +59,7 @@ func TestOrganizationAttacks(t *testing.T) {
 	s.figures.measured("%s: an answer in %s (99 %% in %s), a new App ready in %s", "Alone", calm.read(0.5), calm.read(0.99), calm.ready(0.5))
 	s.figures.measured("%s: an answer in %s (99 %% in %s), a new App ready in %s", "Attacked", attacked.read(0.5), attacked.read(0.99), attacked.ready(0.5))
 	s.figures.measured("%d requests of the attacker, of which %d were refused; etcd grew by %.0f MiB in %.0f seconds",
-		a.sent.Load(), a.refused(), grown/(1<<20), minutes*60)
+		answers.Sent(), answers.Refused(), grown/(1<<20), minutes*60)
 	for name, p := range map[string]*process{"operator": operator, "facade": door} {
 		peak, err := p.peakMemory()
 		if err != nil || peak > memoryLimit {
