@@ -29,7 +29,7 @@ import (
 //
 // Deployments, Services, Certificates, Ingresses and what organizations have are watched without a selector, since one of somebody else's
 // may have the name that an App or an organization needs. Thus this is known without asking the API server for each new one, and it is
-// woken when that object goes. Ingresses are watched in all Namespaces because a host that one of the platform routes is nobody else's; those of the other
+// woken when that object goes. Ingresses are watched in all Namespaces because a host that one of the platform routes is reserved; those of the other
 // kinds that are hold no secrets.
 func cacheOptions() cache.Options {
 	o := cache.Options{
@@ -60,8 +60,8 @@ func cacheOptions() cache.Options {
 }
 
 // inOrganizations says what the controllers read in organizations alone, and keep of it. Of Secrets, they keep those that are for Apps and Domains, and of
-// these nothing secret. Pods, ReplicaSets and Deployments may have passwords in the literals of their environments, so that whoever may list those of the
-// whole cluster may read those of the cluster's own parts; of these, no environment is kept.
+// these nothing secret. Pods, ReplicaSets and Deployments may have passwords in the literals of their environments: who may list them in the whole cluster
+// may read those of the cluster's own parts. No environment of them is kept.
 func inOrganizations() secretcache.Options {
 	return secretcache.Options{
 		Labels: having(v1alpha1.LabelSecret,

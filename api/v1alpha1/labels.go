@@ -26,7 +26,7 @@ const (
 const (
 	// SecretAPIKey marks a Secret in the Namespace of the API keys that holds the hash of an API key.
 	SecretAPIKey = "api-key"
-	// SecretEndedSession marks an empty Secret in the Namespace of the API keys whose name says that somebody has signed out of a session.
+	// SecretEndedSession marks an empty Secret in the Namespace of the API keys whose name is that of a session that has been signed out of.
 	SecretEndedSession = "ended-session"
 	// SecretExcludedKey marks an empty Secret in an organization whose name, excluded-key-ID, says that the API key with this id does not hold there,
 	// though it names the organization. Managers create and delete it.

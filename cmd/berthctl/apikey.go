@@ -191,7 +191,7 @@ func (g *global) revokeAPIKey(cmd *cobra.Command, id string) error {
 	}
 	err = g.revoke(cmd, c, id)
 	if apierrors.IsNotFound(err) {
-		return fmt.Errorf("there is no API key %s", id)
+		return fmt.Errorf("API key %s not found", id)
 	}
 	return err
 }

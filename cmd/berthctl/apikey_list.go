@@ -17,7 +17,7 @@ type apiKey struct {
 	Role          apikey.Role `json:"role"`
 	Organizations []string    `json:"organizations"`
 	Owner         string      `json:"owner"`
-	// Account is that of the person who has made the key after signing in; left out of others, which are those of whoever has the address.
+	// Account is that of the person who has made the key after signing in; left out of others, which belong to anyone with the address.
 	Account     account   `json:"account,omitzero"`
 	Description string    `json:"description"`
 	Created     time.Time `json:"created"`

@@ -62,7 +62,7 @@ func (g *global) apiKey(ctx context.Context, c client.Client, id string) (apikey
 	secret := &corev1.Secret{}
 	err := c.Get(ctx, client.ObjectKey{Namespace: g.keysNamespace, Name: apikey.SecretName(id)}, secret)
 	if apierrors.IsNotFound(err) {
-		return apikey.Key{}, fmt.Errorf("there is no API key %s", id)
+		return apikey.Key{}, fmt.Errorf("API key %s not found", id)
 	}
 	if err != nil {
 		return apikey.Key{}, fmt.Errorf("read API key %s: %w", id, err)

@@ -100,7 +100,7 @@ func TestRotate(t *testing.T) {
 	if table := must(t, "apikey", "list", "--org", "rotating"); strings.Count(table, "(has)") != 1 {
 		t.Errorf("apikey list: want one key that has expired, got\n%s", table)
 	}
-	if _, _, err := berthctl(t, "apikey", "rotate", "nosuchid"); err == nil || !strings.Contains(err.Error(), "no API key nosuchid") {
+	if _, _, err := berthctl(t, "apikey", "rotate", "nosuchid"); err == nil || !strings.Contains(err.Error(), "API key nosuchid not found") {
 		t.Errorf("apikey rotate of no key: got %v", err)
 	}
 	if _, _, err := berthctl(t, "apikey", "rotate", third.ID, "--overlap", "-1h"); err == nil || !strings.Contains(err.Error(), "--overlap") {
@@ -142,7 +142,7 @@ func TestExclude(t *testing.T) {
 	if exists() {
 		t.Error("apikey exclude --undo: the organization excludes the key")
 	}
-	for id, want := range map[string]string{made.ID: "does not name organization other", "nosuchid": "no API key"} {
+	for id, want := range map[string]string{made.ID: "does not name organization other", "nosuchid": "not found"} {
 		if _, _, err := berthctl(t, "apikey", "exclude", id, "--org", "other"); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("apikey exclude %s: got %v, want %q", id, err, want)
 		}
