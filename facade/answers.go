@@ -3,6 +3,7 @@ package facade
 import (
 	"context"
 	"math"
+	"net/http"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -91,9 +92,19 @@ func (s *shares) charge(c *gin.Context) {
 
 // shown is how something that is observed is answered.
 type shown[T any] struct {
-	// size is about how many bytes it has in an answer.
+	// complete adds what is not kept in memory; nil if nothing is to be added. What was written is complete already.
+	complete func(context.Context, translate.Observed) (translate.Observed, error)
+	// size is about how many bytes it has in an answer. It doesn't have to be complete.
 	size func(translate.Observed) int
 	show func(translate.Observed) T
+}
+
+// completed returns what is observed with all that is shown of it.
+func (s shown[T]) completed(ctx context.Context, observed translate.Observed) (translate.Observed, error) {
+	if s.complete == nil {
+		return observed, nil
+	}
+	return s.complete(ctx, observed)
 }
 
 // pageOf answers with a page of what is observed, each of which is encoded when it is the organization's turn.
@@ -113,7 +124,16 @@ func pageOf[T any](c *gin.Context, s *shares, how shown[T], request web.PageRequ
 				yield(none, err)
 				return
 			}
-			if !yield(how.show(observed[i]), nil) {
+			whole, err := how.completed(c.Request.Context(), observed[i])
+			if err != nil && apierr.From(err).Status == http.StatusNotFound {
+				continue // It is gone since the page was put together.
+			}
+			if err != nil {
+				var none T
+				yield(none, err)
+				return
+			}
+			if !yield(how.show(whole), nil) {
 				return
 			}
 			s.charge(c)
@@ -130,7 +150,8 @@ func read[T any](c *gin.Context, s *shares, how shown[T], observed translate.Obs
 	if err := s.answer(c, size, size); err != nil {
 		return nil, err
 	}
-	return written(how, observed, nil)
+	observed, err = how.completed(c.Request.Context(), observed)
+	return written(how, observed, err)
 }
 
 // written answers a write, for which answer has been called before.

@@ -20,6 +20,7 @@ type appStore interface {
 	Organization(ctx context.Context, name string) error
 	List(ctx context.Context, organization string, window func(total int) (first, end int, err error)) ([]translate.Observed, int, error)
 	Get(ctx context.Context, organization, slug string) (translate.Observed, error)
+	EnvOf(ctx context.Context, app translate.Observed) (translate.Observed, error)
 	Exists(ctx context.Context, organization, slug string) error
 	Create(ctx context.Context, organization string, body wire.AppBody) (translate.Observed, error)
 	Change(ctx context.Context, organization, slug string, plan store.Planner) (translate.Observed, error)
@@ -74,9 +75,14 @@ func (h *appHandlers) shown(hidden bool) shown[wire.App] {
 		o.ValuesHidden = hidden
 		return o
 	}
+	complete := h.apps.EnvOf
+	if hidden {
+		complete = nil
+	}
 	return shown[wire.App]{
-		size: func(o translate.Observed) int { return translate.SizeOfApp(hide(o)) },
-		show: func(o translate.Observed) wire.App { return translate.ToWire(h.platform, hide(o)) },
+		complete: complete,
+		size:     func(o translate.Observed) int { return translate.SizeOfApp(hide(o)) },
+		show:     func(o translate.Observed) wire.App { return translate.ToWire(h.platform, hide(o)) },
 	}
 }
 

@@ -26,6 +26,7 @@ const answerTime = 10 * time.Second
 type domainFinder interface {
 	Organization(ctx context.Context, name string) error
 	GetDomain(ctx context.Context, organization, name string) (translate.Observed, error)
+	MailPasswordOf(ctx context.Context, organization, name string) (translate.Observed, error)
 	OnlyApp(organization string) *v1alpha1.App
 	Policy(ctx context.Context, organization string) v1alpha1.Organization
 	HasProven(ctx context.Context, organization, domain string) (bool, error)
@@ -84,7 +85,7 @@ func (h *mailHandlers) testOrganization(c *gin.Context) (any, error) {
 }
 
 func (h *mailHandlers) test(c *gin.Context, domain string) (any, error) {
-	observed, err := h.domains.GetDomain(c.Request.Context(), c.Param("org"), domain)
+	observed, err := h.domains.MailPasswordOf(c.Request.Context(), c.Param("org"), domain)
 	if err != nil {
 		return nil, err
 	}

@@ -109,7 +109,7 @@ var facade = []right{
 
 // facadeOrganization is what the facade may do in organizations alone: whatever it writes and reads live there, it does as its caller.
 var facadeOrganization = []right{
-	{"list watch", "secrets", "the values of environments, certificates and passwords, which changes are compared with"},
+	{"get list watch", "secrets", "which values there are, and the values when they are shown or compared with a change"},
 	{onBehalf("patch delete"), "berth.dev/apps berth.dev/domains", "what REST clients make, change and delete"},
 	{onBehalf("create patch delete"), "secrets", "the values that REST clients give"},
 	{onBehalf("get list watch"), "pods", "whose logs are read"},

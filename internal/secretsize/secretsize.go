@@ -1,38 +1,31 @@
-// Package secretsize keeps the size of a Secret in caches that do not keep its values.
+// Package secretsize knows the sizes of the Secrets in caches that do not keep their values.
 package secretsize
 
 import (
-	"strconv"
-
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/internal/sideindex"
 )
 
-// annotation has the size in caches. It is never written to the API server, and what a Secret has of its name there is overwritten.
-const annotation = "berth.dev/cached-bytes"
+// sizes are those of the Secrets in all caches of the process: a version of a Secret has the same size in each.
+var sizes sideindex.Index[int64]
 
-// Note keeps the size of a Secret that counts, before its values are dropped.
+// Note keeps the size of a Secret that counts. A transform function of a cache calls it before it drops the values.
 func Note(secret *corev1.Secret) {
 	if !Counts(secret) {
 		return
 	}
-	size := 0
+	var size int64
 	for key, value := range secret.Data {
-		size += len(key) + len(value)
+		size += int64(len(key) + len(value))
 	}
-	if secret.Annotations == nil {
-		secret.Annotations = map[string]string{}
-	}
-	secret.Annotations[annotation] = strconv.Itoa(size)
+	sideindex.Put(&sizes, secret, size)
 }
 
-// Of returns the size that was kept of a Secret, or 0.
+// Of returns the size that was kept of a cached Secret, or 0 if it does not count.
 func Of(secret *corev1.Secret) int64 {
-	size, err := strconv.ParseInt(secret.Annotations[annotation], 10, 64)
-	if err != nil {
-		return 0
-	}
+	size, _ := sizes.Get(secret)
 	return size
 }
 

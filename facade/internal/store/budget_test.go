@@ -6,6 +6,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/uuid"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/internal/secretsize"
@@ -13,8 +14,9 @@ import (
 
 // sized returns a Secret of an organization as the cache has it, with a value of a size.
 func sized(organization, name, purpose string, size int) *corev1.Secret {
+	uid := uuid.NewUUID() // Sizes are kept of each by itself.
 	secret := &corev1.Secret{
-		ObjectMeta: metav1.ObjectMeta{Namespace: organization, Name: name, Labels: map[string]string{v1alpha1.LabelSecret: purpose}},
+		ObjectMeta: metav1.ObjectMeta{Namespace: organization, Name: name, UID: uid, Labels: map[string]string{v1alpha1.LabelSecret: purpose}},
 		Data:       map[string][]byte{"K": make([]byte, size-1)},
 	}
 	secretsize.Note(secret)

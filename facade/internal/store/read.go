@@ -65,7 +65,7 @@ func (s *Store) Organizations(ctx context.Context) ([]string, error) {
 	return slices.Compact(names), nil
 }
 
-// Get returns an app with what translate.ToWire shows of it; the error is the 404 if there is none.
+// Get returns an app with what translate.ToWire shows of it but the values of its variables, which EnvOf adds; the error is the 404 if there is none.
 func (s *Store) Get(ctx context.Context, organization, slug string) (translate.Observed, error) {
 	observed, err := s.bare(ctx, organization, slug)
 	if err != nil {
@@ -159,7 +159,7 @@ func (s *Store) AwaitGone(ctx context.Context, app *v1alpha1.App) {
 
 // observe returns an App and one of its Domains, or none, without Secrets.
 func observe(app *v1alpha1.App, domain *v1alpha1.Domain, externalID string) translate.Observed {
-	return translate.Observed{App: app, Domain: domain, ExternalID: externalID, Secrets: map[string]*corev1.Secret{}}
+	return translate.Observed{App: app, Domain: domain, ExternalID: externalID, Secrets: map[string]*corev1.Secret{}, EnvSizes: map[string]map[string]int{}}
 }
 
 // addSecrets adds to what is observed the Secrets with these names that are there.
@@ -175,6 +175,9 @@ func (s *Store) addSecrets(ctx context.Context, observed translate.Observed, nam
 		}
 		if err == nil {
 			observed.Secrets[name] = secret
+			if sizes, ok := encodedSizes.Get(secret); ok {
+				observed.EnvSizes[name] = sizes
+			}
 		}
 	}
 	return nil

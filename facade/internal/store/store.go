@@ -1,17 +1,17 @@
-// Package store is the facade's view of the cluster: every read comes from caches and costs the API server nothing; every write goes to the
-// API server under the field owner of the facade and is seen by the reads that follow it.
+// Package store is the facade's view of the cluster: reads come from caches and cost the API server nothing, but for values that are secret, of which
+// only what was read lately is in memory; every write goes to the API server under the field owner of the facade and is seen by the reads that follow it.
 package store
 
 import (
 	"context"
 	"fmt"
 	"log/slog"
-	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/maypok86/otter/v2"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -29,7 +29,6 @@ import (
 	"github.com/berth-dev/berth/facade/internal/auth"
 	"github.com/berth-dev/berth/facade/internal/translate"
 	"github.com/berth-dev/berth/internal/secretcache"
-	"github.com/berth-dev/berth/internal/secretsize"
 )
 
 // Options say what a Store reads and how.
@@ -70,6 +69,7 @@ type Store struct {
 	// exclusions are the keys that organizations exclude.
 	exclusions exclusions
 	budget     *budget
+	recent     *otter.Cache[secretVersion, *corev1.Secret]
 	// namespace holds the API keys, and former held them in earlier versions.
 	namespace string
 	former    string
@@ -95,6 +95,10 @@ func New(ctx context.Context, options Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the clients: %w", err)
 	}
+	recent, err := newRecent()
+	if err != nil {
+		return nil, fmt.Errorf("make the cache of environments: %w", err)
+	}
 	s := &Store{
 		cache:         informers,
 		client:        writer,
@@ -111,6 +115,7 @@ func New(ctx context.Context, options Options) (*Store, error) {
 		verifyDomains: options.VerifyDomains,
 		changes:       changes{happened: make(chan struct{})},
 		budget:        newBudget(),
+		recent:        recent,
 		now:           time.Now,
 	}
 	s.platform.IsNamespace = s.isNamespace
@@ -202,21 +207,6 @@ func secretOptions(namespace string) secretcache.Options {
 	}
 }
 
-// keepOfSecret leaves out of memory what the facade has no use for: who wrote a Secret, the private keys of the certificates that the
-// platform gets by itself, and of a login for a registry all but the user name.
-func keepOfSecret(object any) (any, error) {
-	if secret, ok := object.(*corev1.Secret); ok {
-		secretsize.Note(secret)
-		switch secret.Labels[v1alpha1.LabelSecret] {
-		case v1alpha1.SecretTLS:
-			delete(secret.Data, corev1.TLSPrivateKeyKey)
-		case v1alpha1.SecretRegistry:
-			maps.DeleteFunc(secret.Data, func(key string, _ []byte) bool { return key != corev1.BasicAuthUsernameKey })
-		}
-	}
-	return cache.TransformStripManagedFields()(object)
-}
-
 func mustSelect(label string, operator selection.Operator, values ...string) labels.Selector {
 	requirement, err := labels.NewRequirement(label, operator, values)
 	if err != nil {
@@ -231,6 +221,7 @@ func (s *Store) Start(ctx context.Context) error {
 	defer noting.Wait()
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
+	defer s.recent.StopAllGoroutines()
 	noting.Go(func() { s.uses.work(ctx, s.noteUse) })
 	noting.Go(func() { s.sightings.work(ctx, s.noteSeen) })
 	noting.Go(func() { s.collect(ctx) })

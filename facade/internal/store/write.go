@@ -79,7 +79,7 @@ func (s *Store) Create(ctx context.Context, organization string, body wire.AppBo
 		return translate.Observed{}, w.undo(err)
 	}
 	s.awaitSeen(w.ctx, w, observed)
-	return s.written(w, observed)
+	return s.written(w, observed, ofApp)
 }
 
 // readable is nil once the Secrets of an organization can be read. In a young one they can't yet: what was written then could not be shown, and
@@ -126,10 +126,10 @@ func (s *Store) bareFinder(app client.ObjectKey) finder {
 // app, a 400 if a host is taken, or a 409 that names who else has set a field.
 func (s *Store) Change(ctx context.Context, organization, slug string, plan Planner) (translate.Observed, error) {
 	app := client.ObjectKey{Namespace: organization, Name: slug}
-	return s.change(ctx, app, s.appFinder(app), plan)
+	return s.change(ctx, app, s.appFinder(app), ofApp, plan)
 }
 
-func (s *Store) change(ctx context.Context, app client.ObjectKey, find finder, plan Planner) (translate.Observed, error) {
+func (s *Store) change(ctx context.Context, app client.ObjectKey, find finder, wanted purposes, plan Planner) (translate.Observed, error) {
 	unlock, err := s.locks.lock(ctx, app)
 	if err != nil {
 		return translate.Observed{}, err
@@ -139,7 +139,7 @@ func (s *Store) change(ctx context.Context, app client.ObjectKey, find finder, p
 	defer done()
 	fresh := s.fresh()
 	for range attempts {
-		before, planErr := s.latest(w.ctx, app, find)
+		before, planErr := s.latest(w.ctx, app, find, wanted)
 		if planErr != nil {
 			return before, w.undo(planErr)
 		}
@@ -161,7 +161,7 @@ func (s *Store) change(ctx context.Context, app client.ObjectKey, find finder, p
 			return before, w.undo(nil)
 		case err == nil:
 			s.awaitSeen(w.ctx, w, after)
-			return s.written(w, after)
+			return s.written(w, after, wanted)
 		}
 		if !apierrors.IsConflict(err) || !s.awaitNewer(w.ctx, before, changes, find) {
 			break
@@ -170,18 +170,18 @@ func (s *Store) change(ctx context.Context, app client.ObjectKey, find finder, p
 	return translate.Observed{}, w.undo(err)
 }
 
-// latest finds what a write is about, also if another facade has made the App a moment ago.
-func (s *Store) latest(ctx context.Context, app client.ObjectKey, find finder) (translate.Observed, error) {
+// latest finds what a write is about, with the values that it looks at, also if another facade has made the App a moment ago.
+func (s *Store) latest(ctx context.Context, app client.ObjectKey, find finder, wanted purposes) (translate.Observed, error) {
 	if err := s.settle(ctx, app); err != nil {
 		return translate.Observed{}, err
 	}
-	return find(ctx)
+	return s.withValues(ctx, wanted, find)
 }
 
 // Exists is nil if there is an app to change, and the 404 if not.
 func (s *Store) Exists(ctx context.Context, organization, slug string) error {
 	app := client.ObjectKey{Namespace: organization, Name: slug}
-	_, err := s.latest(ctx, app, s.bareFinder(app))
+	_, err := s.latest(ctx, app, s.bareFinder(app), nil)
 	return err
 }
 
@@ -244,16 +244,6 @@ func (s *Store) attempt(w *writer, observed translate.Observed, plan translate.P
 	return observed, nil
 }
 
-// written is what was written with what belongs to it now.
-func (s *Store) written(w *writer, after translate.Observed) (translate.Observed, error) {
-	observed := observe(after.App, after.Domain, after.ExternalID)
-	err := s.addSecrets(w.ctx, observed, translate.SecretNames(s.platform, observed))
-	for _, secret := range w.made {
-		observed.Secrets[secret.Name] = secret
-	}
-	return observed, err
-}
-
 // Delete deletes an app; what belongs to it goes with it. The error is the 404 if there is none.
 func (s *Store) Delete(ctx context.Context, organization, slug string) error {
 	unlock, err := s.locks.lock(ctx, client.ObjectKey{Namespace: organization, Name: slug})
@@ -266,7 +256,7 @@ func (s *Store) Delete(ctx context.Context, organization, slug string) error {
 	app := client.ObjectKey{Namespace: organization, Name: slug}
 	find := s.bareFinder(app)
 	for range attempts {
-		observed, findErr := s.latest(w.ctx, app, find)
+		observed, findErr := s.latest(w.ctx, app, find, nil)
 		if findErr != nil {
 			return findErr
 		}

@@ -17,16 +17,16 @@ import (
 // ChangeDomain changes what GetDomain finds by a name, as Change does an app.
 func (s *Store) ChangeDomain(ctx context.Context, organization, name string, plan Planner) (translate.Observed, error) {
 	find := s.domainFinder(organization, name)
-	now, err := s.latest(ctx, s.appCalled(organization, name), find)
+	now, err := s.latest(ctx, s.appCalled(organization, name), find, nil)
 	if err != nil {
 		return translate.Observed{}, err
 	}
-	return s.change(ctx, client.ObjectKeyFromObject(now.App), find, plan)
+	return s.change(ctx, client.ObjectKeyFromObject(now.App), find, ofDomain, plan)
 }
 
 // DomainExists is nil if GetDomain finds something to change by a name, and the 404 if not.
 func (s *Store) DomainExists(ctx context.Context, organization, name string) error {
-	_, err := s.latest(ctx, s.appCalled(organization, name), s.domainFinder(organization, name))
+	_, err := s.latest(ctx, s.appCalled(organization, name), s.domainFinder(organization, name), nil)
 	return err
 }
 
@@ -63,7 +63,7 @@ func (s *Store) CreateDomain(ctx context.Context, organization string, body wire
 		return translate.CreateDomain(platform, observed, s.freeName(observed, body, fresh), body, fresh)
 	}
 	key := client.ObjectKeyFromObject(app)
-	return s.change(ctx, key, s.withKeys(s.appFinder(key)), plan)
+	return s.change(ctx, key, s.withKeys(s.appFinder(key)), ofDomain, plan)
 }
 
 // appOf is the app that a new Domain is for: the one that the body names, or whose slug is the first label of the host, or the only one of the

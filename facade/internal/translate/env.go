@@ -29,7 +29,7 @@ func (c *change) variables(want, have []wire.EnvVar) error {
 	if err := c.refuseRemoval(want, have); err != nil {
 		return err
 	}
-	name := c.observed.App.Name + "-env-" + c.fresh.Suffix
+	name := envSecretPrefix(c.observed.App) + c.fresh.Suffix
 	data := map[string][]byte{}
 	entries := make([]ac.EnvVarApplyConfiguration, 0, len(want))
 	for _, variable := range want {

@@ -37,8 +37,24 @@ func sizeOfValue(o Observed, variable *v1alpha1.EnvVar) int {
 	if variable.Value != nil {
 		return encodedSize(*variable.Value)
 	}
+	ref := secretRef(variable)
+	if ref == nil {
+		return 0
+	}
+	if sizes, ok := o.EnvSizes[ref.Name]; ok {
+		return sizes[ref.Key]
+	}
 	given, _ := givenValue(o, variable)
 	return encodedSize(given)
+}
+
+// EncodedSizes returns how many bytes each value of a Secret has in an answer, for Observed.EnvSizes.
+func EncodedSizes(secret *corev1.Secret) map[string]int {
+	sizes := make(map[string]int, len(secret.Data))
+	for key, value := range secret.Data {
+		sizes[key] = encodedSize(value)
+	}
+	return sizes
 }
 
 // encodedSize returns how many bytes a text has in JSON, and no fewer.

@@ -5,6 +5,7 @@ package translate
 import (
 	"cmp"
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -39,6 +40,8 @@ type Observed struct {
 	Domain *v1alpha1.Domain
 	// Secrets are those of SecretNames that are there, by name; for ToWire, those of AppSecretNames do.
 	Secrets map[string]*corev1.Secret
+	// EnvSizes are those of the values of such Secrets in an answer, by the Secret's name and the value's key: so SizeOfApp needs no values.
+	EnvSizes map[string]map[string]int
 	// Siblings are the other Domains of the App. Keys are the Secrets with the private keys that wait for a certificate of the App's, and then those of
 	// the siblings' custom certificates. Only a change of a Domain looks at them.
 	Siblings []*v1alpha1.Domain
@@ -96,6 +99,21 @@ func AppSecretNames(o Observed) []string {
 	}
 	return all
 }
+
+// MadeEnvNames are the names of the Secrets in which the facade has put values of an App's variables, whether they are there or not. A name can be there
+// twice.
+func MadeEnvNames(o Observed) []string {
+	var all []string
+	for i := range o.App.Spec.Env {
+		if ref := secretRef(&o.App.Spec.Env[i]); ref != nil && strings.HasPrefix(ref.Name, envSecretPrefix(o.App)) {
+			all = append(all, ref.Name)
+		}
+	}
+	return all
+}
+
+// envSecretPrefix is what the names of the Secrets begin with in which the facade puts values of an App's variables.
+func envSecretPrefix(app *v1alpha1.App) string { return app.Name + "-env-" }
 
 // SecretNames are the names of all the Secrets that what is shown of an App and its Domain is made of, or that a change looks at. A name can be
 // there twice.
