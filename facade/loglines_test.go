@@ -166,6 +166,8 @@ func TestLogsOfTerminatedPods(t *testing.T) {
 		t.Errorf("got %d lines of 10: %q", len(got), got)
 	}
 	f := follow(t, key, appPath(org, slug)+"logs/?follow=true&tail=0")
+	// A Pod that ends before its App's Pods are watched is not told of.
+	eventually(t, "the other Pod's log is followed", func() bool { return node.follows("web") })
 	newPod(t, org, slug, "another", node.node, corev1.ContainerStatus{})
 	setPhase(t, org, "another", corev1.PodFailed, "NodeShutdown", "Pod was rejected as the node is shutting down.")
 	f.want(t, "[another failed: NodeShutdown: Pod was rejected as the node is shutting down.]")
