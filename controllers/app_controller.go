@@ -43,8 +43,7 @@ import (
 
 // appReconciler makes the cluster run Apps.
 type appReconciler struct {
-	base
-	sites sites
+	sites
 	// ports were read for Apps that name them in Secrets and ConfigMaps.
 	ports readPorts
 }
@@ -74,8 +73,8 @@ type appScope struct {
 	serving serving
 }
 
-func setupApp(mgr manager.Manager, b base, o controller.Options) error {
-	r := &appReconciler{base: b, sites: newSites(b), ports: newReadPorts()}
+func setupApp(mgr manager.Manager, s sites, o controller.Options) error {
+	r := &appReconciler{sites: s, ports: newReadPorts()}
 	child := handler.EnqueueRequestsFromMapFunc(toApp)
 	watched := builder.ControllerManagedBy(mgr).
 		Named("app").
@@ -86,7 +85,7 @@ func setupApp(mgr manager.Manager, b base, o controller.Options) error {
 		Watches(&corev1.Service{}, child, builder.WithPredicates(ownedOrNew)).
 		Watches(&cmv1.Certificate{}, child, builder.WithPredicates(ownedOrNew)).
 		Watches(&networkingv1.Ingress{}, child, builder.WithPredicates(ownedOrNew)).
-		Watches(&networkingv1.Ingress{}, b.ofRoute(func() client.ObjectList { return &v1alpha1.AppList{} }), builder.WithPredicates(routesEnd)).
+		Watches(&networkingv1.Ingress{}, s.ofRoute(func() client.ObjectList { return &v1alpha1.AppList{} }), builder.WithPredicates(routesEnd)).
 		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(labelledApp), builder.WithPredicates(podChanged)).
 		Watches(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(r.appsOfSecret), builder.WithPredicates(secretChanged)).
 		Watches(&corev1.Namespace{}, handler.EnqueueRequestsFromMapFunc(r.appsOfNamespace), builder.WithPredicates(organizationChanged)).
@@ -94,11 +93,11 @@ func setupApp(mgr manager.Manager, b base, o controller.Options) error {
 		Watches(&rbacv1.RoleBinding{}, handler.EnqueueRequestsFromMapFunc(r.appsOfNamespace), builder.WithPredicates(rightsComeOrGo)).
 		Watches(&v1alpha1.HostClaim{}, handler.EnqueueRequestsFromMapFunc(r.appsOfHost), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&v1alpha1.Domain{}, handler.EnqueueRequestsFromMapFunc(r.appsOfHost), builder.WithPredicates(asksOtherwise)).
-		Watches(&v1alpha1.HostClaim{}, b.named.concerned(v1alpha1.HostHolderApp), builder.WithPredicates(hostChangedHands)).
-		Watches(&v1alpha1.App{}, b.named.forgetDeleted()).
-		Watches(&v1alpha1.App{}, b.forgetContests()).
+		Watches(&v1alpha1.HostClaim{}, s.named.concerned(v1alpha1.HostHolderApp), builder.WithPredicates(hostChangedHands)).
+		Watches(&v1alpha1.App{}, s.named.forgetDeleted()).
+		Watches(&v1alpha1.App{}, s.forgetContests()).
 		Watches(&v1alpha1.App{}, r.forgetDeleted())
-	return watchIssuing(watched, b.client, toApp).Complete(b.measured("App", reconcile.AsReconciler(b.client, r)))
+	return watchIssuing(watched, s.client, toApp).Complete(s.measured("App", reconcile.AsReconciler(s.client, r)))
 }
 
 // Reconcile makes the cluster hold what the App asks for and writes what came of it into the App's status.

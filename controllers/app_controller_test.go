@@ -122,7 +122,7 @@ func TestIdleReconcileAsksForNothing(t *testing.T) {
 			app := running(t, ns, change)
 			before := quiesce(t, ns)
 			b := testBase(t, clock.RealClock{})
-			r := &appReconciler{base: b, sites: newSites(b)}
+			r := &appReconciler{sites: newSites(b)}
 			if err := cached.Get(t.Context(), key(app), app); err != nil {
 				t.Fatal(err)
 			}

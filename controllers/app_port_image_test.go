@@ -104,7 +104,7 @@ func newImageWorld(t *testing.T) *imageWorld {
 	w := &imageWorld{images: serveImages(t), clock: clocktesting.NewFakePassiveClock(time.Now())}
 	b := testBase(t, w.clock)
 	b.client, b.live = api, api
-	w.reconciler = &appReconciler{base: b, ports: newReadPorts()}
+	w.reconciler = &appReconciler{sites: newSites(b), ports: newReadPorts()}
 	w.restartOperator(t)
 	ns := namespace(t, nil)
 	secret := &corev1.Secret{ObjectMeta: named(ns, "login"), Type: corev1.SecretTypeDockerConfigJson, Data: map[string][]byte{}}

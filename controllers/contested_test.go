@@ -223,7 +223,7 @@ func TestForeignFieldsAreTold(t *testing.T) {
 		`spec.template.spec.containers[name="app"].resources (by kubectl-set)`)
 	before := quiesce(t, ns)
 	b := testBase(t, clock.RealClock{})
-	r := &appReconciler{base: b, sites: newSites(b)}
+	r := &appReconciler{sites: newSites(b)}
 	if err := cached.Get(t.Context(), key(app), app); err != nil {
 		t.Fatal(err)
 	}

@@ -94,7 +94,7 @@ func reconcileDomain(t *testing.T, domain *v1alpha1.Domain, c clock.PassiveClock
 // reconcileBy reconciles a Domain by a controller of the test's own.
 func reconcileBy(t *testing.T, b base, domain *v1alpha1.Domain) reconcile.Result {
 	t.Helper()
-	r := &domainReconciler{base: b, sites: newSites(b)}
+	r := &domainReconciler{sites: newSites(b)}
 	if err := cached.Get(t.Context(), key(domain), domain); err != nil {
 		t.Fatal(err)
 	}

@@ -31,8 +31,7 @@ import (
 
 // domainReconciler makes the hosts of Domains lead to their Apps.
 type domainReconciler struct {
-	base
-	sites sites
+	sites
 	// prover finds out who owns hosts.
 	prover *ownership.Prover
 }
@@ -66,8 +65,8 @@ func (s *domainScope) appKey() client.ObjectKey {
 	return client.ObjectKey{Namespace: s.domain.GetNamespace(), Name: s.domain.Spec.AppRef.Name}
 }
 
-func (o Options) setupDomain(mgr manager.Manager, b base, c controller.Options) error {
-	r := o.domainReconciler(b)
+func setupDomain(mgr manager.Manager, s sites, dnsServer string, c controller.Options) error {
+	r := newDomainReconciler(s, dnsServer)
 	child := handler.EnqueueRequestsFromMapFunc(r.domainsOfChild)
 	watched := builder.ControllerManagedBy(mgr).
 		Named("domain").
@@ -75,7 +74,7 @@ func (o Options) setupDomain(mgr manager.Manager, b base, c controller.Options) 
 		For(&v1alpha1.Domain{}, builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, statusChanged))).
 		Watches(&cmv1.Certificate{}, child, builder.WithPredicates(ownedOrNew)).
 		Watches(&networkingv1.Ingress{}, child, builder.WithPredicates(ownedOrNew)).
-		Watches(&networkingv1.Ingress{}, b.ofRoute(func() client.ObjectList { return &v1alpha1.DomainList{} }), builder.WithPredicates(routesEnd)).
+		Watches(&networkingv1.Ingress{}, s.ofRoute(func() client.ObjectList { return &v1alpha1.DomainList{} }), builder.WithPredicates(routesEnd)).
 		Watches(&corev1.Namespace{}, handler.EnqueueRequestsFromMapFunc(r.domainsOfNamespace), builder.WithPredicates(tokenChanged)).
 		Watches(&v1alpha1.Organization{}, handler.EnqueueRequestsFromMapFunc(r.domainsOfNamespace), builder.WithPredicates(policyChanged)).
 		Watches(&rbacv1.RoleBinding{}, handler.EnqueueRequestsFromMapFunc(r.domainsOfNamespace), builder.WithPredicates(rightsComeOrGo)).
@@ -85,19 +84,17 @@ func (o Options) setupDomain(mgr manager.Manager, b base, c controller.Options) 
 		Watches(&v1alpha1.HostClaim{}, handler.EnqueueRequestsFromMapFunc(r.domainsOfHost), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&v1alpha1.Domain{}, handler.EnqueueRequestsFromMapFunc(r.siblings), builder.WithPredicates(asksOtherwise)).
 		WatchesRawSource(r.prover.Source()).
-		Watches(&v1alpha1.HostClaim{}, b.named.concerned(v1alpha1.HostHolderDomain), builder.WithPredicates(hostChangedHands)).
-		Watches(&v1alpha1.Domain{}, b.named.forgetDeleted()).
-		Watches(&v1alpha1.Domain{}, b.forgetContests()).
+		Watches(&v1alpha1.HostClaim{}, s.named.concerned(v1alpha1.HostHolderDomain), builder.WithPredicates(hostChangedHands)).
+		Watches(&v1alpha1.Domain{}, s.named.forgetDeleted()).
+		Watches(&v1alpha1.Domain{}, s.forgetContests()).
 		Watches(&v1alpha1.Domain{}, onDelete(func(o client.Object) {
 			r.prover.Forget(reconcile.Request{NamespacedName: client.ObjectKeyFromObject(o)})
 		}))
-	return watchIssuing(watched, b.client, r.domainsOfChild).Complete(b.measured("Domain", reconcile.AsReconciler(b.client, r)))
+	return watchIssuing(watched, s.client, r.domainsOfChild).Complete(s.measured("Domain", reconcile.AsReconciler(s.client, r)))
 }
 
-func (o Options) domainReconciler(b base) *domainReconciler {
-	return &domainReconciler{
-		base: b, sites: newSites(b), prover: ownership.New(ownership.NewResolver(o.DNSServer), b.clock),
-	}
+func newDomainReconciler(s sites, dnsServer string) *domainReconciler {
+	return &domainReconciler{sites: s, prover: ownership.New(ownership.NewResolver(dnsServer), s.clock)}
 }
 
 // Reconcile makes the Domain's host lead to its App and writes what came of it into the Domain's status.

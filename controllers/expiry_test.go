@@ -92,7 +92,7 @@ func reconcileAside(t *testing.T, b base, domain *v1alpha1.Domain) reconcile.Res
 	t.Helper()
 	written := &v1alpha1.Domain{Status: domain.Status}
 	b.client = asideClient{b.client, written}
-	r := &domainReconciler{base: b, sites: newSites(b)}
+	r := &domainReconciler{sites: newSites(b)}
 	result, err := r.Reconcile(t.Context(), domain)
 	if err != nil {
 		t.Fatalf("Reconcile: %v", err)
@@ -106,7 +106,7 @@ func reconcileAppAside(t *testing.T, b base, app *v1alpha1.App) reconcile.Result
 	t.Helper()
 	written := &v1alpha1.App{Status: app.Status}
 	b.client = asideClient{b.client, written}
-	r := &appReconciler{base: b, sites: newSites(b)}
+	r := &appReconciler{sites: newSites(b)}
 	result, err := r.Reconcile(t.Context(), app)
 	if err != nil {
 		t.Fatalf("Reconcile: %v", err)

@@ -27,7 +27,7 @@ func binder(t *testing.T, c client.Client, name string, check func() error) func
 	o.Guarded = check
 	b := testBase(t, clock.RealClock{})
 	b.client = c
-	r := o.organizationReconciler(b)
+	r := newOrganizationReconciler(b, o.organizations())
 	return func() *phase.Outcome {
 		return phase.Run(t.Context(), ns, phase.Phase[*corev1.Namespace]{Name: "bind", Run: func(ctx context.Context, ns *corev1.Namespace) error {
 			return r.bind(ctx, ns, access.Bindings(name, testenv.Namespace)[0])

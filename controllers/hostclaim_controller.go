@@ -41,13 +41,13 @@ const claimAgain = time.Second
 // hostClaimReconciler releases the hosts of Apps and Domains that are gone, frees them once they have been held for long enough, and reserves the
 // hosts of Ingresses that are not Berth's. Apps and Domains claim their hosts in their own reconciles.
 type hostClaimReconciler struct {
-	base
+	sites
 	// hold is how long a released host is held for its organization.
 	hold time.Duration
 }
 
-func (o Options) setupHostClaim(mgr manager.Manager, b base, c controller.Options) error {
-	r := &hostClaimReconciler{base: b, hold: o.HostHold}
+func setupHostClaim(mgr manager.Manager, s sites, hold time.Duration, c controller.Options) error {
+	r := &hostClaimReconciler{sites: s, hold: hold}
 	hosts := handler.EnqueueRequestsFromMapFunc(r.hostsOf)
 	return builder.ControllerManagedBy(mgr).
 		Named("hostclaim").
@@ -56,7 +56,7 @@ func (o Options) setupHostClaim(mgr manager.Manager, b base, c controller.Option
 		Watches(&v1alpha1.App{}, hosts, builder.WithPredicates(predicate.Or(goes, comesOrGoes))).
 		Watches(&v1alpha1.Domain{}, hosts, builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, goes))).
 		Watches(&networkingv1.Ingress{}, hosts, builder.WithPredicates(ingressHostsChanged)).
-		Complete(b.measured("HostClaim", r))
+		Complete(s.measured("HostClaim", r))
 }
 
 // Reconcile brings the claim of a host, which may not exist, in line with who asks for the host.

@@ -97,7 +97,7 @@ func TestHoldEnds(t *testing.T) {
 func TestHeldHostsAreBounded(t *testing.T) {
 	t.Parallel()
 	ns := organization(t)
-	r := &hostClaimReconciler{base: testBase(t, clock.RealClock{}), hold: time.Hour}
+	r := &hostClaimReconciler{sites: newSites(testBase(t, clock.RealClock{})), hold: time.Hour}
 	for i := range 4 {
 		create(t, claimFor(fmt.Sprintf("h%d.%s.example.com", i, ns), ns, "", heldFor(time.Duration(i+1)*time.Hour)))
 	}
@@ -127,7 +127,7 @@ func TestHeldHostsAreBounded(t *testing.T) {
 func TestHeldHostsKeepTheBudget(t *testing.T) {
 	t.Parallel()
 	ns := organization(t)
-	r := &hostClaimReconciler{base: testBase(t, clock.RealClock{}), hold: time.Hour}
+	r := &hostClaimReconciler{sites: newSites(testBase(t, clock.RealClock{})), hold: time.Hour}
 	requested := map[string]time.Duration{"recent": -time.Hour, "old": -25 * time.Hour}
 	for name, ago := range requested {
 		claim := claimFor(name+"."+ns+".example.com", ns, "", func(c *v1alpha1.HostClaim) {

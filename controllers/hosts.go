@@ -172,22 +172,22 @@ func (s sites) writeClaim(ctx context.Context, claim *v1alpha1.HostClaim, write 
 }
 
 // holderLives reports whether the holder of a claim exists and still asks for the host.
-func (b base) holderLives(ctx context.Context, claim *v1alpha1.HostClaim) (bool, error) {
+func (s sites) holderLives(ctx context.Context, claim *v1alpha1.HostClaim) (bool, error) {
 	holder := claim.Spec.Holder
 	key := client.ObjectKey{Namespace: claim.Spec.Organization, Name: holder.Name}
 	switch holder.Kind {
 	case v1alpha1.HostHolderApp:
 		app := &v1alpha1.App{}
-		err := b.client.Get(ctx, key, app, client.DisableReadYourWritesConsistency)
-		asks := host.Default(app.GetName(), b.rules.BaseDomain) == claim.GetName() && app.GetDeletionTimestamp().IsZero()
+		err := s.client.Get(ctx, key, app, client.DisableReadYourWritesConsistency)
+		asks := host.Default(app.GetName(), s.rules.BaseDomain) == claim.GetName() && app.GetDeletionTimestamp().IsZero()
 		return err == nil && asks, client.IgnoreNotFound(err)
 	case v1alpha1.HostHolderDomain:
 		domain := &v1alpha1.Domain{}
-		err := b.client.Get(ctx, key, domain, client.DisableReadYourWritesConsistency)
+		err := s.client.Get(ctx, key, domain, client.DisableReadYourWritesConsistency)
 		asks := domain.Spec.Host == claim.GetName() && domain.GetDeletionTimestamp().IsZero()
 		return err == nil && asks, client.IgnoreNotFound(err)
 	default:
-		ingress, err := b.foreignIngress(ctx, claim.GetName())
+		ingress, err := s.foreignIngress(ctx, claim.GetName())
 		return ingress != nil, err
 	}
 }
@@ -195,9 +195,9 @@ func (b base) holderLives(ctx context.Context, claim *v1alpha1.HostClaim) (bool,
 // servedByAnother reports whether an App or Domain other than the claimant serves a host. If the host has no claim, a version without HostClaims gave it
 // to that object, which claims it once it is reconciled: the order of reconciles after an upgrade must not decide who has a host. A proof wins the host
 // from an object that has none.
-func (b base) servedByAnother(ctx context.Context, name string, c hostclaim.Claimant) (bool, error) {
+func (s sites) servedByAnother(ctx context.Context, name string, c hostclaim.Claimant) (bool, error) {
 	var apps v1alpha1.AppList
-	if err := indexed(ctx, b.client, &apps, metav1.NamespaceAll, indexHost, name); err != nil {
+	if err := indexed(ctx, s.client, &apps, metav1.NamespaceAll, indexHost, name); err != nil {
 		return false, err
 	}
 	other := func(o metav1.Object, kind v1alpha1.HostHolderKind) bool {
@@ -209,11 +209,11 @@ func (b base) servedByAnother(ctx context.Context, name string, c hostclaim.Clai
 			return true, nil
 		}
 	}
-	if b.rules.IsPlatform(name) {
+	if s.rules.IsPlatform(name) {
 		return false, nil // The Domains of a default host leave it to the App.
 	}
 	var domains v1alpha1.DomainList
-	if err := indexed(ctx, b.client, &domains, metav1.NamespaceAll, indexHost, name); err != nil {
+	if err := indexed(ctx, s.client, &domains, metav1.NamespaceAll, indexHost, name); err != nil {
 		return false, err
 	}
 	for i := range domains.Items {
@@ -226,9 +226,9 @@ func (b base) servedByAnother(ctx context.Context, name string, c hostclaim.Clai
 }
 
 // foreignIngress returns an Ingress that is not Berth's and that has a host, or nil.
-func (b base) foreignIngress(ctx context.Context, name string) (*networkingv1.Ingress, error) {
+func (s sites) foreignIngress(ctx context.Context, name string) (*networkingv1.Ingress, error) {
 	var list networkingv1.IngressList
-	if err := indexed(ctx, b.client, &list, metav1.NamespaceAll, indexHost, name); err != nil || len(list.Items) == 0 {
+	if err := indexed(ctx, s.client, &list, metav1.NamespaceAll, indexHost, name); err != nil || len(list.Items) == 0 {
 		return nil, err
 	}
 	return &list.Items[0], nil

@@ -75,9 +75,9 @@ func cachedIssue(secret *corev1.Secret) (issuedFor, bool) {
 }
 
 // readIssue reads a Secret with its private key, which the cache doesn't have, and returns what its certificate was issued for.
-func (b base) readIssue(ctx context.Context, key client.ObjectKey) (*corev1.Secret, issuedFor, bool, error) {
+func (s sites) readIssue(ctx context.Context, key client.ObjectKey) (*corev1.Secret, issuedFor, bool, error) {
 	secret := &corev1.Secret{}
-	if err := b.live.Get(ctx, key, secret); err != nil {
+	if err := s.live.Get(ctx, key, secret); err != nil {
 		return nil, issuedFor{}, false, client.IgnoreNotFound(err)
 	}
 	pair, err := certificate.ParsePair(secret.Data[corev1.TLSCertKey], secret.Data[corev1.TLSPrivateKeyKey])
@@ -89,8 +89,8 @@ func (b base) readIssue(ctx context.Context, key client.ObjectKey) (*corev1.Secr
 }
 
 // claimOf returns the claim of a host if an organization has the host, and nil otherwise.
-func (b base) claimOf(ctx context.Context, organization, host string) (*v1alpha1.HostClaim, error) {
-	claim, err := getClaim(ctx, b.client, host)
+func (s sites) claimOf(ctx context.Context, organization, host string) (*v1alpha1.HostClaim, error) {
+	claim, err := getClaim(ctx, s.client, host)
 	if err != nil || claim == nil || claim.Spec.Organization != organization || !claim.GetDeletionTimestamp().IsZero() {
 		return nil, err
 	}
@@ -116,7 +116,7 @@ func isIssuedSecret(secret *corev1.Secret) bool {
 
 // controllerLives reports whether what controls an object exists and stays. The garbage collector takes a moment to remove the reference to one that is
 // gone.
-func (b base) controllerLives(ctx context.Context, o client.Object) (bool, error) {
+func (s sites) controllerLives(ctx context.Context, o client.Object) (bool, error) {
 	ref := metav1.GetControllerOfNoCopy(o)
 	if ref == nil {
 		return false, nil
@@ -130,20 +130,20 @@ func (b base) controllerLives(ctx context.Context, o client.Object) (bool, error
 	default:
 		return true, nil
 	}
-	err := b.client.Get(ctx, client.ObjectKey{Namespace: o.GetNamespace(), Name: ref.Name}, owner, client.DisableReadYourWritesConsistency)
+	err := s.client.Get(ctx, client.ObjectKey{Namespace: o.GetNamespace(), Name: ref.Name}, owner, client.DisableReadYourWritesConsistency)
 	return err == nil && owner.GetUID() == ref.UID && owner.GetDeletionTimestamp().IsZero(), client.IgnoreNotFound(err)
 }
 
 // writerOf returns the Certificate that cert-manager last wrote a Secret for, or nil if cert-manager would not create the Secret again for it. No other
 // Certificate is considered, since the name of the Secret contains part of a UID. The cache does not hold which Secret a Certificate without an owner
 // names, so it is assumed to name this one.
-func (b base) writerOf(ctx context.Context, secret *corev1.Secret) (*cmv1.Certificate, error) {
+func (s sites) writerOf(ctx context.Context, secret *corev1.Secret) (*cmv1.Certificate, error) {
 	name, written := secret.GetAnnotations()[cmv1.CertificateNameKey]
 	if !written {
 		return nil, nil //nolint:nilnil // A copy that is kept has none.
 	}
 	writer := &cmv1.Certificate{}
-	if err := b.client.Get(ctx, client.ObjectKey{Namespace: secret.GetNamespace(), Name: name}, writer); err != nil {
+	if err := s.client.Get(ctx, client.ObjectKey{Namespace: secret.GetNamespace(), Name: name}, writer); err != nil {
 		return nil, client.IgnoreNotFound(err)
 	}
 	if writes := writer.Spec.SecretName; writes != "" && writes != secret.GetName() {

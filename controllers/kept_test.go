@@ -72,7 +72,7 @@ func TestKeptCertificateGoes(t *testing.T) {
 			}
 			eventually(t, func(ctx context.Context) error { return cached.Get(ctx, key(secret), &corev1.Secret{}) })
 			now := time.Now()
-			r := &secretReconciler{base: testBase(t, testclock.NewFakePassiveClock(now))}
+			r := &secretReconciler{sites: newSites(testBase(t, testclock.NewFakePassiveClock(now)))}
 			var have corev1.Secret
 			if err := cached.Get(t.Context(), key(secret), &have); err != nil {
 				t.Fatal(err)

@@ -143,7 +143,7 @@ func TestSecretsThatAreNotLeftBehind(t *testing.T) {
 				awaitAbsent(t, secret)
 				return
 			}
-			r := &secretReconciler{base: testBase(t, clock.RealClock{})}
+			r := &secretReconciler{sites: newSites(testBase(t, clock.RealClock{}))}
 			if _, err := r.Reconcile(t.Context(), secret.DeepCopy()); err != nil {
 				t.Fatal(err)
 			}

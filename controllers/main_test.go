@@ -146,7 +146,7 @@ func testBase(t *testing.T, c clock.PassiveClock) base {
 	o := testOptions().withDefaults()
 	return base{
 		client: cached, live: uncached, recorder: noEvents{}, clock: c, platform: o.platform(), rules: o.rules(), never: o.never(),
-		tokens: ecr.New(c), named: newNamedHosts(), paid: &sync.Map{}, rights: &sync.Map{}, refusals: newRefusals(),
+		tokens: ecr.New(c), rights: &sync.Map{}, refusals: newRefusals(),
 	}
 }
 

@@ -18,7 +18,7 @@ import (
 func reconcileApp(t *testing.T, app *v1alpha1.App, c clock.PassiveClock) {
 	t.Helper()
 	b := testBase(t, c)
-	r := &appReconciler{base: b, sites: newSites(b)}
+	r := &appReconciler{sites: newSites(b)}
 	if err := cached.Get(t.Context(), key(app), app); err != nil {
 		t.Fatal(err)
 	}

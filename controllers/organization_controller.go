@@ -64,8 +64,18 @@ type organizationScope struct {
 	usage *v1alpha1.LimitUsage
 }
 
-func (o Options) setupOrganization(mgr manager.Manager, b base, c controller.Options) error {
-	r := o.organizationReconciler(b)
+// organizationOptions are the settings of the organization controller.
+type organizationOptions struct {
+	// Namespace is Berth's own.
+	Namespace string
+	// Network is what the platform says about isolation. The addresses of API server and nodes are added to it.
+	Network desired.Network
+	// Guarded returns nil if the API server enforces the admission policies that bound what the operator may grant.
+	Guarded func() error
+}
+
+func setupOrganization(mgr manager.Manager, b base, o organizationOptions, c controller.Options) error {
+	r := newOrganizationReconciler(b, o)
 	child := handler.EnqueueRequestsFromMapFunc(toOrganization)
 	all, moved := handler.EnqueueRequestsFromMapFunc(r.allOrganizations), addressesChanged(r.network.IsRouterPort)
 	return builder.ControllerManagedBy(mgr).
@@ -85,14 +95,8 @@ func (o Options) setupOrganization(mgr manager.Manager, b base, c controller.Opt
 		Complete(b.measured("Organization", r))
 }
 
-func (o Options) organizationReconciler(b base) *organizationReconciler {
-	return &organizationReconciler{
-		base: b, namespace: o.Namespace, grants: guarded{b.client, o.Guarded}, counted: &sync.Map{},
-		network: desired.Network{
-			RouterNamespaces: o.RouterNamespaces, RouterNetworks: o.RouterNetworks, RouterPorts: o.RouterPorts, Platform: o.Namespace,
-			AllowedNamespaces: o.AllowEgressNamespaces, Denied: o.DenyEgress,
-		},
-	}
+func newOrganizationReconciler(b base, o organizationOptions) *organizationReconciler {
+	return &organizationReconciler{base: b, namespace: o.Namespace, grants: guarded{b.client, o.Guarded}, counted: &sync.Map{}, network: o.Network}
 }
 
 // Reconcile gives an Organization its Namespace with everything in it that makes it one, and reports in the status.

@@ -174,7 +174,7 @@ func TestOrphanIsNotAdoptedByItsLateOwner(t *testing.T) {
 	orphan(t, ns)
 	o := nsNamed(ns)
 	get(t, o)
-	r := testOptions().organizationReconciler(testBase(t, clocktesting.NewFakePassiveClock(time.Now())))
+	r := newOrganizationReconciler(testBase(t, clocktesting.NewFakePassiveClock(time.Now())), testOptions().organizations())
 	if err := r.adopt(t.Context(), &organizationScope{org: org, ns: o}); err == nil {
 		t.Error("the Namespace was adopted")
 	}

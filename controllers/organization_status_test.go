@@ -71,7 +71,7 @@ func TestUncounted(t *testing.T) {
 func TestQuotaUsageIsWrittenNowAndThen(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	r := testOptions().organizationReconciler(testBase(t, clocktesting.NewFakePassiveClock(now)))
+	r := newOrganizationReconciler(testBase(t, clocktesting.NewFakePassiveClock(now)), testOptions().organizations())
 	usage := func(pods string) *v1alpha1.QuotaUsage {
 		return &v1alpha1.QuotaUsage{Hard: amounts("pods", "20"), Used: amounts("pods", pods)}
 	}

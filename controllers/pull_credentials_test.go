@@ -174,7 +174,7 @@ func TestAppsShareTheTokensOfARole(t *testing.T) {
 	}
 	// A restarted operator goes on with what the Secrets hold.
 	b := testBase(t, clock.RealClock{})
-	r := &appReconciler{base: b, sites: newSites(b)}
+	r := &appReconciler{sites: newSites(b)}
 	for _, app := range apps[:3] {
 		s := &appScope{app: app}
 		if err := r.pullCredentials(t.Context(), s); err != nil || s.pull.recheck < 4*time.Hour {
@@ -212,7 +212,7 @@ func TestRenewalReplacesNoPod(t *testing.T) {
 func whatNow(t *testing.T, app *v1alpha1.App, at time.Time) (pull, error) {
 	t.Helper()
 	b := testBase(t, clocktesting.NewFakePassiveClock(at))
-	r := &appReconciler{base: b, sites: newSites(b)}
+	r := &appReconciler{sites: newSites(b)}
 	get(t, app)
 	s := &appScope{app: app}
 	err := r.pullCredentials(t.Context(), s)

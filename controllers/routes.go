@@ -68,27 +68,27 @@ var routesEnd = predicate.Funcs{
 }
 
 // ofRoute enqueues the Apps or Domains that ask for a host of a route, since one may wait until the route is gone.
-func (b base) ofRoute(list func() client.ObjectList) handler.EventHandler {
+func (s sites) ofRoute(list func() client.ObjectList) handler.EventHandler {
 	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, o client.Object) []reconcile.Request {
 		var all []reconcile.Request
 		for _, name := range routeHostsOf(o) {
-			all = append(all, requests(ctx, b.client, list(), metav1.NamespaceAll, client.MatchingFields{indexHost: name})...)
+			all = append(all, requests(ctx, s.client, list(), metav1.NamespaceAll, client.MatchingFields{indexHost: name})...)
 		}
 		return all
 	})
 }
 
 // routesOf returns the routes that Berth has made for a host.
-func (b base) routesOf(ctx context.Context, name string) ([]networkingv1.Ingress, error) {
+func (s sites) routesOf(ctx context.Context, name string) ([]networkingv1.Ingress, error) {
 	var list networkingv1.IngressList
 	// It does not wait for other workers' Ingresses to arrive in the cache: those of other organizations are not made before the claim is theirs.
-	err := indexed(ctx, b.client, &list, metav1.NamespaceAll, indexRoute, name)
+	err := indexed(ctx, s.client, &list, metav1.NamespaceAll, indexRoute, name)
 	return list.Items, err
 }
 
 // routedElsewhere reports whether a host still has a route in another Namespace than that of an organization.
-func (b base) routedElsewhere(ctx context.Context, name, organization string) (bool, error) {
-	routes, err := b.routesOf(ctx, name)
+func (s sites) routedElsewhere(ctx context.Context, name, organization string) (bool, error) {
+	routes, err := s.routesOf(ctx, name)
 	return slices.ContainsFunc(routes, func(i networkingv1.Ingress) bool { return i.GetNamespace() != organization }), err
 }
 

@@ -42,11 +42,11 @@ const secretAgain = 5 * time.Second
 // deletes those that cert-manager leaves behind. The garbage collector may delete the Secret of a Certificate before the Certificate, and then
 // cert-manager makes it anew, without an owner that takes it along.
 type secretReconciler struct {
-	base
+	sites
 }
 
-func setupSecret(mgr manager.Manager, b base, o controller.Options) error {
-	r := &secretReconciler{base: b}
+func setupSecret(mgr manager.Manager, s sites, o controller.Options) error {
+	r := &secretReconciler{sites: s}
 	named, issued := handler.EnqueueRequestsFromMapFunc(namedSecrets), handler.EnqueueRequestsFromMapFunc(issuedSecret)
 	return builder.ControllerManagedBy(mgr).
 		Named("secret").
@@ -60,7 +60,7 @@ func setupSecret(mgr manager.Manager, b base, o controller.Options) error {
 		Watches(&cmv1.Certificate{}, issued, builder.WithPredicates(goes)).
 		Watches(&v1alpha1.HostClaim{}, handler.EnqueueRequestsFromMapFunc(r.secretsOfClaim), builder.WithPredicates(hostLost)).
 		Watches(&rbacv1.RoleBinding{}, handler.EnqueueRequestsFromMapFunc(r.secretsOfBinding), builder.WithPredicates(rightsComeOrGo)).
-		Complete(b.measured("Secret", reconcile.AsReconciler(b.client, r)))
+		Complete(s.measured("Secret", reconcile.AsReconciler(s.client, r)))
 }
 
 // Reconcile deletes the Secret if it is a REST client's, old, and nothing names it, or if cert-manager has left it behind and its certificate cannot be

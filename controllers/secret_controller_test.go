@@ -57,7 +57,7 @@ func TestEnvSecretsThatNothingNames(t *testing.T) {
 				eventually(t, func(ctx context.Context) error { return cached.Get(ctx, key(namer), namer) })
 			}
 			eventually(t, func(ctx context.Context) error { return cached.Get(ctx, key(secret), secret) })
-			r := &secretReconciler{base: testBase(t, testclock.NewFakePassiveClock(secret.CreationTimestamp.Add(tc.age)))}
+			r := &secretReconciler{sites: newSites(testBase(t, testclock.NewFakePassiveClock(secret.CreationTimestamp.Add(tc.age))))}
 			result, err := r.Reconcile(t.Context(), secret)
 			if err != nil {
 				t.Fatal(err)
@@ -80,7 +80,7 @@ func TestEnvSecretThatWasTouched(t *testing.T) {
 	secret := newEnvSecret(t, ns, "web", "1")
 	looked := secret.DeepCopy()
 	patch(t, secret, func(o client.Object) { o.SetAnnotations(map[string]string{"touched": "yes"}) })
-	r := &secretReconciler{base: testBase(t, testclock.NewFakePassiveClock(time.Now().Add(time.Hour)))}
+	r := &secretReconciler{sites: newSites(testBase(t, testclock.NewFakePassiveClock(time.Now().Add(time.Hour))))}
 	if _, err := r.Reconcile(t.Context(), looked); !apierrors.IsConflict(err) {
 		t.Errorf("Reconcile: got error %v, want a conflict", err)
 	}
@@ -102,7 +102,7 @@ func TestOtherSecretsAreKept(t *testing.T) {
 	for _, labels := range cases {
 		secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: ns, GenerateName: "secret-", Labels: labels}}
 		create(t, secret)
-		r := &secretReconciler{base: testBase(t, testclock.NewFakePassiveClock(time.Now().Add(time.Hour)))}
+		r := &secretReconciler{sites: newSites(testBase(t, testclock.NewFakePassiveClock(time.Now().Add(time.Hour))))}
 		if _, err := r.Reconcile(t.Context(), secret); err != nil {
 			t.Fatal(err)
 		}
@@ -121,7 +121,7 @@ func TestDomainSecretsThatNothingNames(t *testing.T) {
 	awaitOwned(t, bought, domain)
 	collect := func(after time.Duration, secrets ...*corev1.Secret) {
 		t.Helper()
-		r := &secretReconciler{base: testBase(t, testclock.NewFakePassiveClock(time.Now().Add(after)))}
+		r := &secretReconciler{sites: newSites(testBase(t, testclock.NewFakePassiveClock(time.Now().Add(after))))}
 		for _, secret := range secrets {
 			if err := cached.Get(t.Context(), key(secret), secret); err != nil {
 				t.Fatal(err)

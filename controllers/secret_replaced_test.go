@@ -43,7 +43,7 @@ func TestEnvSecretThatIsAboutToRun(t *testing.T) {
 		}}}}},
 	}
 	selector := &metav1.LabelSelector{MatchLabels: template.Labels}
-	r := &secretReconciler{base: testBase(t, testclock.NewFakePassiveClock(time.Now()))}
+	r := &secretReconciler{sites: newSites(testBase(t, testclock.NewFakePassiveClock(time.Now())))}
 	run := func(want bool) {
 		t.Helper()
 		if got, err := r.isRun(t.Context(), first); err != nil || got != want {
@@ -79,7 +79,7 @@ func TestEnvSecretThatIsRestored(t *testing.T) {
 			APIVersion: v1alpha1.GroupVersion.String(), Kind: "App", Name: web.Name, UID: "another", Controller: new(true),
 		}})
 	})
-	r := &secretReconciler{base: testBase(t, testclock.NewFakePassiveClock(time.Now()))}
+	r := &secretReconciler{sites: newSites(testBase(t, testclock.NewFakePassiveClock(time.Now())))}
 	if replaced, err := r.isReplaced(t.Context(), restored); err != nil || replaced {
 		t.Errorf("isReplaced(...) = %t, %v for the owner of an earlier App", replaced, err)
 	}
@@ -146,7 +146,7 @@ func TestOrganizationCountsSecrets(t *testing.T) {
 	expectUsed(0)
 	secret := newEnvSecret(t, ns, "web", "1")
 	create(t, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "plain"}, Data: map[string][]byte{"a": []byte("not counted")}})
-	r := testOptions().organizationReconciler(testBase(t, testclock.NewFakePassiveClock(time.Now())))
+	r := newOrganizationReconciler(testBase(t, testclock.NewFakePassiveClock(time.Now())), testOptions().organizations())
 	eventually(t, func(ctx context.Context) error { return cached.Get(ctx, key(secret), &corev1.Secret{}) })
 	s := &organizationScope{org: orgNamed(ns), ns: &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns}}}
 	if err := r.usage(t.Context(), s); err != nil {

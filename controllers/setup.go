@@ -161,8 +161,6 @@ func SetupWithManager(ctx context.Context, mgr manager.Manager, o Options) error
 		registries: policy.Registries{Hosts: o.rules(), Internal: o.InternalRegistries},
 
 		never:    o.never(),
-		named:    newNamedHosts(),
-		paid:     &sync.Map{},
 		tokens:   ecr.New(o.Clock, o.ECRRegions...),
 		rights:   &sync.Map{},
 		refusals: newRefusals(),
@@ -179,16 +177,17 @@ func SetupWithManager(ctx context.Context, mgr manager.Manager, o Options) error
 	c := controller.Options{
 		MaxConcurrentReconciles: o.Concurrency, ReconciliationTimeout: reconcileTimeout, EnableWarmup: new(true), NewQueue: fair.New,
 	}
-	for name, setup := range map[string]func(manager.Manager, base, controller.Options) error{
-		"App":          setupApp,
-		"Domain":       o.setupDomain,
-		"HostClaim":    o.setupHostClaim,
-		"Orphan":       setupOrphan,
-		"Organization": o.setupOrganization,
-		"Secret":       setupSecret,
+	s := newSites(b)
+	for name, setup := range map[string]func(controller.Options) error{
+		"App":          func(c controller.Options) error { return setupApp(mgr, s, c) },
+		"Domain":       func(c controller.Options) error { return setupDomain(mgr, s, o.DNSServer, c) },
+		"HostClaim":    func(c controller.Options) error { return setupHostClaim(mgr, s, o.HostHold, c) },
+		"Orphan":       func(c controller.Options) error { return setupOrphan(mgr, b, c) },
+		"Organization": func(c controller.Options) error { return setupOrganization(mgr, b, o.organizations(), c) },
+		"Secret":       func(c controller.Options) error { return setupSecret(mgr, s, c) },
 	} {
 		c.RateLimiter = newFailures() // Each controller its own, since requests of several have the same names.
-		if err := setup(mgr, b, c); err != nil {
+		if err := setup(c); err != nil {
 			return fmt.Errorf("add the %s controller: %w", name, err)
 		}
 	}
@@ -227,10 +226,6 @@ type base struct {
 	never []string
 	// proofByDefault is true if organizations have to prove that they own their hosts, unless their policy says otherwise.
 	proofByDefault bool
-	// named are the names in custom certificates.
-	named *namedHosts
-	// paid are the certificatePayments of Certificates that are not written yet.
-	paid *sync.Map
 	// tokens are those for registries of Amazon ECR, for all Apps.
 	tokens *ecr.Tokens
 	// images asks registries what images are; nil if they are not to be asked.
@@ -283,6 +278,17 @@ func (o Options) rules() host.Rules {
 
 func (o Options) never() []string {
 	return slices.Concat([]string{o.Namespace, o.KeysNamespace, o.CertManagerNamespace}, o.RouterNamespaces, o.NeverOrganizations)
+}
+
+// organizations are the settings of the organization controller.
+func (o Options) organizations() organizationOptions {
+	return organizationOptions{
+		Namespace: o.Namespace, Guarded: o.Guarded,
+		Network: desired.Network{
+			RouterNamespaces: o.RouterNamespaces, RouterNetworks: o.RouterNetworks, RouterPorts: o.RouterPorts, Platform: o.Namespace,
+			AllowedNamespaces: o.AllowEgressNamespaces, Denied: o.DenyEgress,
+		},
+	}
 }
 
 func (o Options) platform() desired.Platform {

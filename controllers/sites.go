@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"time"
 
 	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
@@ -23,6 +24,10 @@ import (
 type sites struct {
 	base
 	router router
+	// named are the names in custom certificates.
+	named *namedHosts
+	// paid are the certificatePayments of Certificates that are not written yet.
+	paid *sync.Map
 }
 
 // router leads a host to a Service.
@@ -39,7 +44,7 @@ type router interface {
 }
 
 func newSites(b base) sites {
-	return sites{base: b, router: ingressRouter{client: b.client, platform: b.platform}}
+	return sites{base: b, router: ingressRouter{client: b.client, platform: b.platform}, named: newNamedHosts(), paid: &sync.Map{}}
 }
 
 // route leads the host of a site to an App with the certificate that certify has chosen.
