@@ -131,7 +131,7 @@ func TestOperatorChangesLittleOfNamespaces(t *testing.T) {
 		"OtherExternalID":   {change: note(v1alpha1.AnnotationExternalID, "x"), want: "external id"},
 		"NoExternalID":      {change: func(ns *corev1.Namespace) { delete(ns.Annotations, v1alpha1.AnnotationExternalID) }, want: "external id"},
 		"OtherToken":        {change: note(v1alpha1.AnnotationVerificationToken, "x"), want: "verification token"},
-		"Quota":             {change: note(oldQuota, "pods=1000"), want: "of the annotations"},
+		"Quota":             {change: note("berth.dev/quota", "pods=1000"), want: "of the annotations"},
 		"Finalizer":         {change: func(ns *corev1.Namespace) { ns.Finalizers = []string{"example.com/stay"} }, want: "changes only the labels"},
 		"OwnersOfAnything":  {change: func(ns *corev1.Namespace) { ns.OwnerReferences = ownedByAnother(ns) }, want: "changes no other owner"},
 		"OtherOrganization": {change: func(ns *corev1.Namespace) { ns.OwnerReferences[0].Name = "other" }, want: "changes no other owner"},

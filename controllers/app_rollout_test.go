@@ -27,7 +27,7 @@ func TestAppSaysThatThePreviousVersionServes(t *testing.T) {
 	}
 	violates := refused
 	violates.Message = `pods "web-x" is forbidden: violates PodSecurity "restricted:latest"`
-	late := appsv1.DeploymentCondition{Type: appsv1.DeploymentProgressing, Status: corev1.ConditionFalse, Reason: deadlineExceeded}
+	late := appsv1.DeploymentCondition{Type: appsv1.DeploymentProgressing, Status: corev1.ConditionFalse, Reason: "ProgressDeadlineExceeded"}
 	fromSecret := func(a *v1alpha1.App) {
 		ref := &v1alpha1.KeyRef{Name: "db", Key: "password"}
 		a.Spec.Env = []v1alpha1.EnvVar{{Name: "PASSWORD", ValueFrom: &v1alpha1.EnvVarSource{SecretKeyRef: ref}}}
@@ -120,7 +120,7 @@ func TestAppThatAReplicaSetIsRefusedTo(t *testing.T) {
 	patch(t, app, func(client.Object) { app.Spec.Image += "-new" })
 	d := awaitDeployment(t, app)
 	d.Status.Conditions = []appsv1.DeploymentCondition{{
-		Type: appsv1.DeploymentProgressing, Status: corev1.ConditionFalse, Reason: noReplicaSet, Message: "exceeded quota: count/replicasets.apps",
+		Type: appsv1.DeploymentProgressing, Status: corev1.ConditionFalse, Reason: "ReplicaSetCreateError", Message: "exceeded quota: count/replicasets.apps",
 	}}
 	if err := api.Status().Update(t.Context(), d); err != nil {
 		t.Fatal(err)

@@ -186,7 +186,7 @@ func awaitWithdrawal(t *testing.T, ns string) {
 			return err
 		}
 		for _, e := range list.Items {
-			if e.Action == eventWithdraw && e.Type == corev1.EventTypeWarning && strings.Contains(e.Note, "no longer served") {
+			if e.Action == "WithdrawCertificate" && e.Type == corev1.EventTypeWarning && strings.Contains(e.Note, "no longer served") {
 				return nil
 			}
 		}

@@ -67,7 +67,7 @@ func TestKeptCertificateGoes(t *testing.T) {
 			create(t, secret)
 			if !tc.kept {
 				awaitAbsent(t, secret)
-				awaitAnnounced(t, ns, "Normal "+eventKeptDeleted)
+				awaitAnnounced(t, ns, "Normal KeptCertificateDeleted")
 				return
 			}
 			eventually(t, func(ctx context.Context) error { return cached.Get(ctx, key(secret), &corev1.Secret{}) })
@@ -125,19 +125,20 @@ func TestKeptCertificatesAreBounded(t *testing.T) {
 	ns := organization(t)
 	claim := newHeldClaim(t, ns)
 	var all []*corev1.Secret
-	for i := range maxKept + 2 {
+	const kept = 20
+	for i := range kept + 2 {
 		end := time.Now().Add(time.Duration(90-i) * day)
 		secret := keptCertificate(t, ns, fmt.Sprintf("kept-%d", i), claim, pairFor{host: claim.Name, common: claim.Name, notAfter: end})
 		create(t, secret)
 		all = append(all, secret)
 	}
-	awaitAbsent(t, all[maxKept])
-	awaitAbsent(t, all[maxKept+1])
+	awaitAbsent(t, all[kept])
+	awaitAbsent(t, all[kept+1])
 	quiesce(t, ns)
-	for _, secret := range all[:maxKept] {
+	for _, secret := range all[:kept] {
 		unchanged(t, secret)
 	}
-	awaitAnnounced(t, ns, "Normal "+eventKeptDeleted)
+	awaitAnnounced(t, ns, "Normal KeptCertificateDeleted")
 }
 
 // A user's Secret that has the name of a kept one is neither changed nor served, and does not stop a reconcile.

@@ -32,7 +32,7 @@ func ids(t *testing.T, ns *corev1.Namespace) map[string]string {
 			return err
 		}
 		for _, name := range []string{v1alpha1.AnnotationExternalID, v1alpha1.AnnotationVerificationToken} {
-			if got[name] = ns.Annotations[name]; len(got[name]) != externalIDLength {
+			if got[name] = ns.Annotations[name]; len(got[name]) != 32 {
 				return fmt.Errorf("%s is %q", name, got[name])
 			}
 		}

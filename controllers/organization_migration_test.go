@@ -73,7 +73,7 @@ func TestLabelledNamespaceBecomesAnOrganization(t *testing.T) {
 	if got := org.Annotations[v1alpha1.AnnotationMigratedFrom]; got != ns.Name {
 		t.Errorf("annotation %s: got %q, want the Namespace: the facade has to know that there may be keys of before", v1alpha1.AnnotationMigratedFrom, got)
 	}
-	told(t, "Namespace", ns.Name, v1alpha1.ReasonOrganizationCreated, "Ignored invalid annotations: "+oldDefaultLimits)
+	told(t, "Namespace", ns.Name, v1alpha1.ReasonOrganizationCreated, "Ignored invalid annotations: berth.dev/default-limits")
 	told(t, "Organization", ns.Name, v1alpha1.ReasonNamespaceAdopted, ns.Name)
 }
 
@@ -101,7 +101,7 @@ func TestMigrationChangesNothing(t *testing.T) {
 	patch(t, ns, func(client.Object) {
 		ns.OwnerReferences = nil
 		delete(ns.Annotations, v1alpha1.AnnotationOrganizationUID)
-		metav1.SetMetaDataAnnotation(&ns.ObjectMeta, oldQuota, "count/pods=20")
+		metav1.SetMetaDataAnnotation(&ns.ObjectMeta, "berth.dev/quota", "count/pods=20")
 	})
 	org := orgNamed(ns.Name)
 	eventually(t, func(ctx context.Context) error { return api.Get(ctx, key(org), org) })

@@ -69,7 +69,7 @@ func TestOrphansAreDeleted(t *testing.T) {
 			for _, o := range objects {
 				awaitAbsent(t, o)
 			}
-			awaitAnnounced(t, ns, "Normal "+eventOrphanDeleted)
+			awaitAnnounced(t, ns, "Normal OrphanDeleted")
 		})
 	}
 }

@@ -124,7 +124,7 @@ func TestKeptCertificateStaysInItsOrganization(t *testing.T) {
 	get(t, c.secret)
 	patch(t, c.claim, func(client.Object) { c.claim.Spec.Organization = other })
 	awaitAbsent(t, c.secret)
-	awaitAnnounced(t, ns, "Normal "+eventKeptDeleted)
+	awaitAnnounced(t, ns, "Normal KeptCertificateDeleted")
 
 	remove(t, routeOf(c.owner)) // As the garbage collector does.
 	domain := newDomain(t, other, c.claim.Name, newApp(t, other).Name)

@@ -201,7 +201,7 @@ func TestCertificateIsUsedAgain(t *testing.T) {
 			if secret.Name != before.Name {
 				absent(t, before)
 			}
-			awaitAnnounced(t, ns, "Normal "+eventReused)
+			awaitAnnounced(t, ns, "Normal CertificateReused")
 			if got := requestedFor(t, c.claim); got != 1+tc.others {
 				t.Errorf("%d requests are counted, want %d", got, 1+tc.others)
 			}

@@ -73,7 +73,7 @@ func TestFinalizersKeepNoRoute(t *testing.T) {
 				for _, o := range siteObjects(owner) {
 					awaitAbsent(t, o)
 				}
-				awaitAnnounced(t, ns, "Normal "+eventRouteRemoved)
+				awaitAnnounced(t, ns, "Normal RouteRemoved")
 				get(t, owner) // It is still there.
 
 				name := host.Default(owner.GetName(), baseDomain)
@@ -161,7 +161,7 @@ func TestHoldOutlivesItsRoute(t *testing.T) {
 	route := newRoute(t, ns, name)
 	claim := claimFor(name, ns, "", heldFor(-time.Second))
 	create(t, claim)
-	awaitAnnounced(t, metav1.NamespaceDefault, "Normal "+eventHostRouted)
+	awaitAnnounced(t, metav1.NamespaceDefault, "Normal HostStillRouted")
 	settle()
 	get(t, claim)
 	remove(t, route)
@@ -176,7 +176,7 @@ func TestRouteOfAFormerHost(t *testing.T) {
 	former := domain.Spec.Host
 	patch(t, domain, func(client.Object) { domain.Spec.Host, domain.Spec.AppRef.Name = "new."+ns+".example.com", "none" })
 	awaitAbsent(t, routeOf(domain))
-	awaitAnnounced(t, ns, "Normal "+eventRouteRemoved)
+	awaitAnnounced(t, ns, "Normal RouteRemoved")
 	claim := &v1alpha1.HostClaim{ObjectMeta: metav1.ObjectMeta{Name: former}}
 	awaitClaim(t, claim, func(s v1alpha1.HostClaimSpec) bool { return s.HeldUntil != nil })
 	patch(t, domain, func(client.Object) { domain.Spec.AppRef.Name = "app-" + ns[len(ns)-5:] })

@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -47,7 +48,7 @@ func rollout(t *testing.T, app *v1alpha1.App, revision string, pods ...corev1.Po
 	var ready int32
 	for i := range pods {
 		made[i] = startPod(t, set, pods[i])
-		if isReady(made[i]) {
+		if slices.ContainsFunc(pods[i].Conditions, func(c corev1.PodCondition) bool { return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue }) {
 			ready++
 		}
 	}
