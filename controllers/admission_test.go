@@ -15,15 +15,15 @@ import (
 
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/controllers/internal/desired"
-	"github.com/berth-dev/berth/internal/access"
 	"github.com/berth-dev/berth/internal/policy"
-	"github.com/berth-dev/berth/internal/testenv"
+	"github.com/berth-dev/berth/internal/rbac"
+	"github.com/berth-dev/berth/internal/testing/testenv"
 )
 
 // operatorClient asks the API server as the operator, for what the operator never asks by itself.
 func operatorClient(t *testing.T) client.Client {
 	t.Helper()
-	config, err := testenv.ServiceAccount(t.Context(), testenv.Config(), access.ServiceAccountOperator)
+	config, err := testenv.ServiceAccount(t.Context(), testenv.Config(), rbac.ServiceAccountOperator)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,8 +14,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/berth-dev/berth/controllers/internal/phase"
-	"github.com/berth-dev/berth/internal/access"
-	"github.com/berth-dev/berth/internal/testenv"
+	"github.com/berth-dev/berth/internal/rbac"
+	"github.com/berth-dev/berth/internal/testing/testenv"
 )
 
 // binder returns a function that binds the operator's role in a Namespace, through a client, unless check returns an error.
@@ -30,7 +30,7 @@ func binder(t *testing.T, c client.Client, name string, check func() error) func
 	r := newOrganizationReconciler(b, o.organizations())
 	return func() *phase.Outcome {
 		return phase.Run(t.Context(), ns, phase.Phase[*corev1.Namespace]{Name: "bind", Run: func(ctx context.Context, ns *corev1.Namespace) error {
-			return r.bind(ctx, ns, access.Bindings(name, testenv.Namespace)[0])
+			return r.bind(ctx, ns, rbac.Bindings(name, testenv.Namespace)[0])
 		}})
 	}
 }

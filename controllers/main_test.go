@@ -24,11 +24,11 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/berth-dev/berth/controllers/internal/ecr"
-	"github.com/berth-dev/berth/internal/access"
-	"github.com/berth-dev/berth/internal/testaws"
-	"github.com/berth-dev/berth/internal/testenv"
-	"github.com/berth-dev/berth/internal/testlog"
-	"github.com/berth-dev/berth/internal/testotlp"
+	"github.com/berth-dev/berth/internal/rbac"
+	"github.com/berth-dev/berth/internal/testing/testaws"
+	"github.com/berth-dev/berth/internal/testing/testenv"
+	"github.com/berth-dev/berth/internal/testing/testlog"
+	"github.com/berth-dev/berth/internal/testing/testotlp"
 	"github.com/berth-dev/berth/internal/tracing"
 )
 
@@ -86,7 +86,7 @@ func startControllers(ctx context.Context, config *rest.Config) error {
 		return err
 	}
 	// The controllers may do what the operator may in a cluster, so that every test shows that it is enough.
-	if config, err = testenv.ServiceAccount(ctx, config, access.ServiceAccountOperator); err != nil {
+	if config, err = testenv.ServiceAccount(ctx, config, rbac.ServiceAccountOperator); err != nil {
 		return err
 	}
 	config.Wrap(sent.watch)

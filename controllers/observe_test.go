@@ -19,8 +19,8 @@ import (
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/controllers/internal/metrics"
 	"github.com/berth-dev/berth/controllers/internal/phase"
-	"github.com/berth-dev/berth/internal/testmetrics"
-	"github.com/berth-dev/berth/internal/testotlp"
+	"github.com/berth-dev/berth/internal/testing/testmetrics"
+	"github.com/berth-dev/berth/internal/testing/testotlp"
 	"github.com/berth-dev/berth/internal/tracing"
 )
 

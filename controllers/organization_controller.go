@@ -21,7 +21,7 @@ import (
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/controllers/internal/desired"
 	"github.com/berth-dev/berth/controllers/internal/phase"
-	"github.com/berth-dev/berth/internal/access"
+	"github.com/berth-dev/berth/internal/rbac"
 )
 
 // +kubebuilder:rbac:groups=berth.dev,resources=organizations,verbs=list;watch;create
@@ -126,7 +126,7 @@ func (r *organizationReconciler) phases(name string) []phase.Phase[*organization
 		{Name: "adoption", Condition: v1alpha1.ConditionNamespaceReady, Gate: true, Run: r.adopt},
 		{Name: "pod security", Condition: v1alpha1.ConditionNamespaceReady, Run: r.podSecurity},
 	}
-	for _, b := range access.Bindings(name, r.namespace) {
+	for _, b := range rbac.Bindings(name, r.namespace) {
 		phases = append(phases, phase.Phase[*organizationScope]{
 			Name: "access of " + b.Name, Condition: v1alpha1.ConditionAuthorized,
 			Run: func(ctx context.Context, s *organizationScope) error { return r.bind(ctx, s.ns, b) },

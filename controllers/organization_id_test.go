@@ -19,8 +19,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
-	"github.com/berth-dev/berth/internal/access"
-	"github.com/berth-dev/berth/internal/testenv"
+	"github.com/berth-dev/berth/internal/rbac"
+	"github.com/berth-dev/berth/internal/testing/testenv"
 )
 
 // ids returns the ids of an organization, once it has them.
@@ -94,7 +94,7 @@ func TestExternalIDSurvivesRestore(t *testing.T) {
 		t.Fatal(err)
 	}
 	remove(t, orgNamed(ns.Name))
-	for _, b := range access.Bindings(ns.Name, testenv.Namespace) {
+	for _, b := range rbac.Bindings(ns.Name, testenv.Namespace) {
 		awaitAbsent(t, roleBinding(ns.Name, b.Name))
 	}
 	// What deletes a Namespace's objects and then lets it go doesn't run here.

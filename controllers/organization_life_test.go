@@ -18,8 +18,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
-	"github.com/berth-dev/berth/internal/access"
-	"github.com/berth-dev/berth/internal/testenv"
+	"github.com/berth-dev/berth/internal/rbac"
+	"github.com/berth-dev/berth/internal/testing/testenv"
 )
 
 func nsNamed(name string) *corev1.Namespace {
@@ -95,7 +95,7 @@ func TestReservedNamespacesAreNoOrganizations(t *testing.T) {
 				v1alpha1.ConditionNamespaceReady: failing(v1alpha1.ReasonNamespaceReserved),
 				v1alpha1.ConditionAuthorized:     pending,
 			})
-			for _, b := range access.Bindings(name, testenv.Namespace)[2:] {
+			for _, b := range rbac.Bindings(name, testenv.Namespace)[2:] {
 				absent(t, roleBinding(name, b.Name))
 			}
 			if name != testenv.Namespace && name != testenv.KeysNamespace {
@@ -146,7 +146,7 @@ func TestNamespaceStopsBeingAnOrganization(t *testing.T) {
 			unrelated.RoleRef = rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "view"}
 			create(t, unrelated)
 			tc.end(t, ns)
-			for _, b := range access.Bindings(ns, testenv.Namespace) {
+			for _, b := range rbac.Bindings(ns, testenv.Namespace) {
 				awaitAbsent(t, roleBinding(ns, b.Name))
 			}
 			get(t, isolation)
@@ -156,7 +156,7 @@ func TestNamespaceStopsBeingAnOrganization(t *testing.T) {
 			expect(t, app, status.FailedStatus, map[string]condition{v1alpha1.ConditionReady: failing(v1alpha1.ReasonNoOrganization)})
 			get(t, &appsv1.Deployment{ObjectMeta: named(ns, app.Name)})
 			tc.again(t, ns)
-			for _, b := range access.Bindings(ns, testenv.Namespace) {
+			for _, b := range rbac.Bindings(ns, testenv.Namespace) {
 				awaitBinding(t, ns, b)
 			}
 			expect(t, app, status.InProgressStatus, map[string]condition{v1alpha1.ConditionReady: working})

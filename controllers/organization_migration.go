@@ -17,7 +17,7 @@ import (
 	"github.com/berth-dev/berth/controllers/internal/phase"
 	"github.com/berth-dev/berth/controllers/internal/status"
 	"github.com/berth-dev/berth/internal/policy"
-	"github.com/berth-dev/berth/internal/quantities"
+	"github.com/berth-dev/berth/internal/resourcelist"
 )
 
 // The annotations by which a labelled Namespace said what is now in the spec of its Organization.
@@ -77,7 +77,7 @@ func (r *organizationReconciler) createOrganization(ctx context.Context, ns *cor
 // organizationOfNamespace returns the Organization of a labelled Namespace, and the annotations that could not be read.
 func organizationOfNamespace(ns *corev1.Namespace) (org *v1alpha1.Organization, ignored []string) {
 	read := func(annotation string) corev1.ResourceList {
-		list, err := quantities.Parse(ns.GetAnnotations()[annotation])
+		list, err := resourcelist.Parse(ns.GetAnnotations()[annotation])
 		if err != nil {
 			ignored = append(ignored, annotation)
 		}

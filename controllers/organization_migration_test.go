@@ -15,9 +15,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
-	"github.com/berth-dev/berth/internal/access"
 	"github.com/berth-dev/berth/internal/policy"
-	"github.com/berth-dev/berth/internal/testenv"
+	"github.com/berth-dev/berth/internal/rbac"
+	"github.com/berth-dev/berth/internal/testing/testenv"
 )
 
 // labelled makes a Namespace that was an organization before Organizations were a kind.
@@ -85,7 +85,7 @@ func TestMigrationChangesNothing(t *testing.T) {
 	deployment := awaitDeployment(t, app)
 	expect(t, orgNamed(ns.Name), status.CurrentStatus, readyOrganization)
 	objects := []client.Object{&corev1.ResourceQuota{ObjectMeta: named(ns.Name, "berth")}}
-	for _, b := range access.Bindings(ns.Name, testenv.Namespace) {
+	for _, b := range rbac.Bindings(ns.Name, testenv.Namespace) {
 		objects = append(objects, roleBinding(ns.Name, b.Name))
 	}
 	uids := map[string]types.UID{}

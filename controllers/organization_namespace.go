@@ -23,8 +23,8 @@ import (
 	"github.com/berth-dev/berth/controllers/internal/desired"
 	"github.com/berth-dev/berth/controllers/internal/phase"
 	"github.com/berth-dev/berth/controllers/internal/status"
-	"github.com/berth-dev/berth/internal/access"
 	"github.com/berth-dev/berth/internal/policy"
+	"github.com/berth-dev/berth/internal/rbac"
 )
 
 const (
@@ -213,7 +213,7 @@ func (r *organizationReconciler) retire(ctx context.Context, name string) error 
 	r.rights.Delete(name)
 	var errs []error
 	var removed []string
-	for _, b := range slices.Backward(access.Bindings(name, r.namespace)) {
+	for _, b := range slices.Backward(rbac.Bindings(name, r.namespace)) {
 		gone, err := r.unbind(ctx, name, b.Name)
 		errs = append(errs, err)
 		if gone {

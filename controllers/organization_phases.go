@@ -21,9 +21,9 @@ import (
 	"github.com/berth-dev/berth/controllers/internal/desired"
 	"github.com/berth-dev/berth/controllers/internal/phase"
 	"github.com/berth-dev/berth/controllers/internal/ssa"
-	"github.com/berth-dev/berth/internal/access"
 	"github.com/berth-dev/berth/internal/names"
 	"github.com/berth-dev/berth/internal/policy"
+	"github.com/berth-dev/berth/internal/rbac"
 )
 
 // podSecurity bounds what the Pods of an organization may do to their node, unless an administrator has set a level on the Namespace.
@@ -36,7 +36,7 @@ func (r *organizationReconciler) podSecurity(ctx context.Context, s *organizatio
 }
 
 // bind makes one of the RoleBindings.
-func (r *organizationReconciler) bind(ctx context.Context, ns *corev1.Namespace, b access.Binding) error {
+func (r *organizationReconciler) bind(ctx context.Context, ns *corev1.Namespace, b rbac.Binding) error {
 	return ssa.Apply(ctx, r.grants, ns, desired.RoleBinding(ns, b), &rbacv1.RoleBinding{}, rbacv1ac.ExtractRoleBinding)
 }
 

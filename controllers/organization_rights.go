@@ -16,7 +16,7 @@ import (
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/controllers/internal/phase"
 	"github.com/berth-dev/berth/controllers/internal/ssa"
-	"github.com/berth-dev/berth/internal/access"
+	"github.com/berth-dev/berth/internal/rbac"
 )
 
 const (
@@ -28,13 +28,13 @@ const (
 
 // rightsComeOrGo lets through that the controllers get or lose their rights in an organization.
 var rightsComeOrGo = predicate.And(comesOrGoes, predicate.NewPredicateFuncs(func(o client.Object) bool {
-	return o.GetName() == access.ServiceAccountOperator
+	return o.GetName() == rbac.ServiceAccountOperator
 }))
 
 // requireRights waits until the controllers may write in an organization, which they do by a RoleBinding that they make first of all.
 func (b base) requireRights(ctx context.Context, ns *corev1.Namespace) error {
 	binding := &rbacv1.RoleBinding{}
-	err := b.client.Get(ctx, client.ObjectKey{Namespace: ns.GetName(), Name: access.ServiceAccountOperator}, binding)
+	err := b.client.Get(ctx, client.ObjectKey{Namespace: ns.GetName(), Name: rbac.ServiceAccountOperator}, binding)
 	if apierrors.IsNotFound(err) {
 		return phase.Wait(0, v1alpha1.ReasonProgressing, "Organization %s is being set up.", ns.GetName())
 	}

@@ -20,7 +20,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
-	"github.com/berth-dev/berth/internal/access"
+	"github.com/berth-dev/berth/internal/rbac"
 )
 
 // What the quota allows and how much of it is in use is told in the status.
@@ -239,7 +239,7 @@ func TestOrganizationDeniesNetworks(t *testing.T) {
 func TestOrganizationWithObjectsOfOthers(t *testing.T) {
 	t.Parallel()
 	ns := namespace(t, nil)
-	binding := roleBinding(ns, access.ClusterRoleManager)
+	binding := roleBinding(ns, rbac.ClusterRoleManager)
 	binding.RoleRef = rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "view"}
 	policy := &networkingv1.NetworkPolicy{ObjectMeta: named(ns, "berth")}
 	quota := &corev1.ResourceQuota{ObjectMeta: named(ns, "berth")}
@@ -252,7 +252,7 @@ func TestOrganizationWithObjectsOfOthers(t *testing.T) {
 	org.Spec = v1alpha1.OrganizationSpec{Trusted: new(true), Quota: amounts("pods", "3"), DefaultLimits: amounts("memory", "1Gi")}
 	mark(t, ns)
 	create(t, org)
-	for _, o := range []client.Object{&corev1.LimitRange{ObjectMeta: named(ns, "berth")}, roleBinding(ns, access.ClusterRoleContributor)} {
+	for _, o := range []client.Object{&corev1.LimitRange{ObjectMeta: named(ns, "berth")}, roleBinding(ns, rbac.ClusterRoleContributor)} {
 		eventually(t, func(ctx context.Context) error { return api.Get(ctx, key(o), o) })
 	}
 	for i, kind := range []string{"RoleBinding", "NetworkPolicy", "ResourceQuota"} {

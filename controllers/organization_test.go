@@ -18,9 +18,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
-	"github.com/berth-dev/berth/internal/access"
 	"github.com/berth-dev/berth/internal/policy"
-	"github.com/berth-dev/berth/internal/testenv"
+	"github.com/berth-dev/berth/internal/rbac"
+	"github.com/berth-dev/berth/internal/testing/testenv"
 )
 
 func orgNamed(name string) *v1alpha1.Organization {
@@ -78,7 +78,7 @@ func roleBinding(ns, name string) *rbacv1.RoleBinding {
 }
 
 // awaitBinding waits until a RoleBinding is as the organization is to have it.
-func awaitBinding(t *testing.T, ns string, b access.Binding) {
+func awaitBinding(t *testing.T, ns string, b rbac.Binding) {
 	t.Helper()
 	eventually(t, func(ctx context.Context) error {
 		got := roleBinding(ns, b.Name)
@@ -97,7 +97,7 @@ func awaitBinding(t *testing.T, ns string, b access.Binding) {
 func TestOrganizationKeepsWhatItHas(t *testing.T) {
 	t.Parallel()
 	ns := organization(t)
-	for _, b := range access.Bindings(ns, testenv.Namespace) {
+	for _, b := range rbac.Bindings(ns, testenv.Namespace) {
 		awaitBinding(t, ns, b)
 		remove(t, roleBinding(ns, b.Name))
 		awaitBinding(t, ns, b)

@@ -14,8 +14,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
-	"github.com/berth-dev/berth/internal/access"
 	"github.com/berth-dev/berth/internal/names"
+	"github.com/berth-dev/berth/internal/rbac"
 	"github.com/berth-dev/berth/internal/secretsize"
 )
 
@@ -24,7 +24,7 @@ var ofOrganizations = predicate.NewPredicateFuncs(func(o client.Object) bool {
 	if _, ok := o.(*rbacv1.RoleBinding); !ok {
 		return o.GetName() == names.OrganizationObject
 	}
-	for _, b := range access.Bindings(o.GetNamespace(), "") {
+	for _, b := range rbac.Bindings(o.GetNamespace(), "") {
 		if b.Name == o.GetName() {
 			return true
 		}

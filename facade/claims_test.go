@@ -12,7 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
-	"github.com/berth-dev/berth/facade/apikey"
+	"github.com/berth-dev/berth/internal/apikey"
 )
 
 // TestClaims goes through what claims a host, for whom.

@@ -8,7 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/berth-dev/berth/facade/internal/profile"
-	"github.com/berth-dev/berth/internal/testcontract"
+	"github.com/berth-dev/berth/internal/testing/testcontract"
 )
 
 // TestRoutes says that the contract has every route of the API, and no other.

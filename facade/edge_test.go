@@ -17,8 +17,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/net/http2"
 
-	"github.com/berth-dev/berth/facade/apikey"
-	"github.com/berth-dev/berth/internal/testmetrics"
+	"github.com/berth-dev/berth/internal/apikey"
+	"github.com/berth-dev/berth/internal/testing/testmetrics"
 )
 
 // metered has a server serve metrics, and returns a function that reads them.

@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/berth-dev/berth/facade/apikey"
+	"github.com/berth-dev/berth/internal/apikey"
 )
 
 // TestExcludeSharedKey says that a manager of one of a key's organizations keeps it out of that one, at once and for who follows a log, and lets it in

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/berth-dev/berth/internal/testlog"
+	"github.com/berth-dev/berth/internal/testing/testlog"
 )
 
 const inert = "default-src 'none'; frame-ancestors 'none'"

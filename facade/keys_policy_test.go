@@ -12,16 +12,16 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
-	"github.com/berth-dev/berth/facade/apikey"
 	"github.com/berth-dev/berth/facade/internal/store"
-	"github.com/berth-dev/berth/internal/access"
-	"github.com/berth-dev/berth/internal/testenv"
+	"github.com/berth-dev/berth/internal/apikey"
+	"github.com/berth-dev/berth/internal/rbac"
+	"github.com/berth-dev/berth/internal/testing/testenv"
 )
 
 // asFacade returns a client that acts as the facade's ServiceAccount, whose rights are those in config alone.
 func asFacade(t *testing.T) client.Client {
 	t.Helper()
-	config, err := testenv.ServiceAccount(t.Context(), testenv.Config(), access.ServiceAccountFacade)
+	config, err := testenv.ServiceAccount(t.Context(), testenv.Config(), rbac.ServiceAccountFacade)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,7 +20,7 @@ import (
 	"k8s.io/cri-client/pkg/logs"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
-	"github.com/berth-dev/berth/internal/testenv"
+	"github.com/berth-dev/berth/internal/testing/testenv"
 )
 
 // pieceSize is how many bytes of a line containerd writes at a time.

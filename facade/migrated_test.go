@@ -13,9 +13,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
-	"github.com/berth-dev/berth/facade/apikey"
-	"github.com/berth-dev/berth/internal/access"
-	"github.com/berth-dev/berth/internal/testenv"
+	"github.com/berth-dev/berth/internal/apikey"
+	"github.com/berth-dev/berth/internal/rbac"
+	"github.com/berth-dev/berth/internal/testing/testenv"
 )
 
 // TestKeysAreMigrated says that a facade takes no requests as long as keys of an earlier version may be elsewhere, where it cannot read them.
@@ -48,7 +48,7 @@ func TestKeysAreMigrated(t *testing.T) {
 	binding := &rbacv1.RoleBinding{
 		ObjectMeta: metav1.ObjectMeta{Namespace: young.Name, Name: "berth-facade"},
 		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: "berth-facade"},
-		Subjects:   []rbacv1.Subject{{Kind: "ServiceAccount", Namespace: testenv.Namespace, Name: access.ServiceAccountFacade}},
+		Subjects:   []rbacv1.Subject{{Kind: "ServiceAccount", Namespace: testenv.Namespace, Name: rbac.ServiceAccountFacade}},
 	}
 	for _, o := range []client.Object{&rbacv1.Role{ObjectMeta: metav1.ObjectMeta{Namespace: young.Name, Name: "berth-facade"}, Rules: role.Rules}, binding} {
 		if err := suite.cluster.Create(t.Context(), o); err != nil {

@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/berth-dev/berth/facade/apikey"
+	"github.com/berth-dev/berth/internal/apikey"
 )
 
 const days = 24 * time.Hour

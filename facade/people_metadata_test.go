@@ -12,15 +12,15 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
-	"github.com/berth-dev/berth/internal/access"
-	"github.com/berth-dev/berth/internal/testenv"
+	"github.com/berth-dev/berth/internal/rbac"
+	"github.com/berth-dev/berth/internal/testing/testenv"
 )
 
 // manager returns a manager of a new organization, once the policy is in force.
 func manager(t *testing.T) requester {
 	t.Helper()
 	org, _ := organization(t)
-	r := as(t, org, access.UserOfPerson("eve@example.com"), access.Group(org, access.RoleManager), "system:authenticated")
+	r := as(t, org, rbac.UserOfPerson("eve@example.com"), rbac.Group(org, rbac.RoleManager), "system:authenticated")
 	eventually(t, "the rights hold", func() bool { return r.annotate(t.Context(), r.existing(t, v1alpha1.SecretEnv)) == nil })
 	eventually(t, "the policy is in force", func() bool {
 		return apierrors.IsInvalid(r.annotate(t.Context(), r.existing(t, v1alpha1.SecretTLS)))
@@ -199,7 +199,7 @@ func TestDeletionShowsNoValues(t *testing.T) {
 	create(t, s)
 	config := testenv.Config()
 	config.Impersonate = rest.ImpersonationConfig{
-		UserName: access.UserOfPerson("eve@example.com"), Groups: []string{access.Group(r.organization, access.RoleManager), "system:authenticated"},
+		UserName: rbac.UserOfPerson("eve@example.com"), Groups: []string{rbac.Group(r.organization, rbac.RoleManager), "system:authenticated"},
 	}
 	answer, err := kubernetes.NewForConfigOrDie(config).CoreV1().RESTClient().Delete().Namespace(r.organization).Resource("secrets").Name(s.Name).
 		SetHeader("Accept", "application/json").Do(t.Context()).Raw()

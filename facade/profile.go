@@ -5,12 +5,12 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/berth-dev/berth/facade/apikey"
 	"github.com/berth-dev/berth/facade/internal/auth"
 	"github.com/berth-dev/berth/facade/internal/profile"
 	"github.com/berth-dev/berth/facade/internal/signin"
 	"github.com/berth-dev/berth/facade/internal/store"
 	"github.com/berth-dev/berth/facade/internal/translate"
+	"github.com/berth-dev/berth/internal/apikey"
 )
 
 // SignIn says how people sign in to see to their API keys. The zero value has nobody sign in.

@@ -8,8 +8,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/berth-dev/berth/facade/apikey"
 	"github.com/berth-dev/berth/facade/internal/signin/signintest"
+	"github.com/berth-dev/berth/internal/apikey"
 )
 
 // visitAs signs somebody in whom the identity provider calls subject.

@@ -10,7 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/berth-dev/berth/facade/apikey"
+	"github.com/berth-dev/berth/internal/apikey"
 )
 
 func group(organization, role string) string { return "berth:" + organization + ":" + role }

@@ -6,7 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/berth-dev/berth/facade/apikey"
+	"github.com/berth-dev/berth/internal/apikey"
 )
 
 // TestReplicaShowsCurrentValues says that a server shows no value as empty because another one has replaced its Secret a moment ago: a client that sent

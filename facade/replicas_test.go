@@ -16,8 +16,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
-	"github.com/berth-dev/berth/internal/access"
-	"github.com/berth-dev/berth/internal/testenv"
+	"github.com/berth-dev/berth/internal/rbac"
+	"github.com/berth-dev/berth/internal/testing/testenv"
 )
 
 // late holds back what an API server tells by watches, while it is locked.
@@ -86,7 +86,7 @@ func once(method, path string, do func()) *func(*http.Request) {
 // newReplicas starts the second server.
 func newReplicas(t *testing.T) *replicas {
 	t.Helper()
-	config, err := testenv.ServiceAccount(t.Context(), testenv.Config(), access.ServiceAccountFacade)
+	config, err := testenv.ServiceAccount(t.Context(), testenv.Config(), rbac.ServiceAccountFacade)
 	if err != nil {
 		t.Fatal(err)
 	}

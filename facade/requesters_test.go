@@ -14,8 +14,8 @@ import (
 
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/facade/internal/store"
-	"github.com/berth-dev/berth/internal/access"
-	"github.com/berth-dev/berth/internal/testenv"
+	"github.com/berth-dev/berth/internal/rbac"
+	"github.com/berth-dev/berth/internal/testing/testenv"
 )
 
 // requester is a client that acts as a user, in an organization.
@@ -115,16 +115,16 @@ func secretWriters(t *testing.T, org string) map[string]requester {
 	named, namedSubject := account("default", org+"-named")
 	writer, writerSubject := account("default", org+"-writer")
 	group := "oidc:" + org + ":developers"
-	bindRole(t, org, access.ClusterRoleManager, inDefaultSubject)
-	bindRole(t, org, access.ClusterRoleManager, ofFluxSubject)
-	bindRole(t, org, access.ClusterRoleManager, rbacv1.Subject{APIGroup: rbacv1.GroupName, Kind: rbacv1.GroupKind, Name: group})
-	bindRole(t, org, access.ClusterRoleManager, namedSubject)
+	bindRole(t, org, rbac.ClusterRoleManager, inDefaultSubject)
+	bindRole(t, org, rbac.ClusterRoleManager, ofFluxSubject)
+	bindRole(t, org, rbac.ClusterRoleManager, rbacv1.Subject{APIGroup: rbacv1.GroupName, Kind: rbacv1.GroupKind, Name: group})
+	bindRole(t, org, rbac.ClusterRoleManager, namedSubject)
 	bindRole(t, org, newClusterRole(t, rbacv1.PolicyRule{Verbs: []string{"get"}, ResourceNames: []string{"token"}}), namedSubject)
 	bindRole(t, org, newClusterRole(t, rbacv1.PolicyRule{Verbs: []string{"create", "update", "patch", "delete", "deletecollection"}}), writerSubject)
 	return map[string]requester{
-		"Manager":                  as(t, org, access.UserOfPerson("ann@example.com"), access.Group(org, access.RoleManager), "system:authenticated"),
-		"APIKey":                   as(t, org, access.UserOfKey("a"), access.Group(org, access.RoleManager), "system:authenticated"),
-		"HostStaff":                as(t, org, access.UserOfPerson("zoe@example.com"), access.GroupHost, "system:authenticated"),
+		"Manager":                  as(t, org, rbac.UserOfPerson("ann@example.com"), rbac.Group(org, rbac.RoleManager), "system:authenticated"),
+		"APIKey":                   as(t, org, rbac.UserOfKey("a"), rbac.Group(org, rbac.RoleManager), "system:authenticated"),
+		"HostStaff":                as(t, org, rbac.UserOfPerson("zoe@example.com"), rbac.GroupHost, "system:authenticated"),
 		"ServiceAccount":           as(t, org, inDefault),
 		"ServiceAccountOfFlux":     as(t, org, ofFlux),
 		"OtherGroup":               as(t, org, "bob", group, "system:authenticated"),

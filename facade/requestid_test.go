@@ -11,7 +11,7 @@ import (
 
 	"k8s.io/client-go/rest"
 
-	"github.com/berth-dev/berth/internal/testlog"
+	"github.com/berth-dev/berth/internal/testing/testlog"
 )
 
 // auditIDs notes the ids that a server gives the API server with the requests that change something.

@@ -23,8 +23,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/facade/internal/requestid"
-	"github.com/berth-dev/berth/internal/testenv"
-	"github.com/berth-dev/berth/internal/testlog"
+	"github.com/berth-dev/berth/internal/testing/testenv"
+	"github.com/berth-dev/berth/internal/testing/testlog"
 )
 
 // TestCertificateReload says that a new certificate is served as soon as its files have it, without a restart.

@@ -36,10 +36,10 @@ import (
 	"github.com/berth-dev/berth/facade/internal/store"
 	"github.com/berth-dev/berth/facade/internal/translate"
 	"github.com/berth-dev/berth/facade/internal/web"
-	"github.com/berth-dev/berth/internal/access"
 	"github.com/berth-dev/berth/internal/egress"
 	"github.com/berth-dev/berth/internal/host"
 	"github.com/berth-dev/berth/internal/policycheck"
+	"github.com/berth-dev/berth/internal/rbac"
 )
 
 // Options say what a Server serves, and where.
@@ -48,7 +48,7 @@ type Options struct {
 	Config *rest.Config
 	// Namespace is Berth's own, which held the API keys in earlier versions.
 	Namespace string
-	// KeysNamespace holds the API keys and the ends of sessions; access.KeysNamespace if it is empty.
+	// KeysNamespace holds the API keys and the ends of sessions; rbac.KeysNamespace if it is empty.
 	KeysNamespace string
 	// BaseDomain is the domain that apps have their default hosts under, such as "apps.example.com".
 	BaseDomain string
@@ -210,7 +210,7 @@ func New(ctx context.Context, options Options) (*Server, error) {
 	if problems := validation.IsDNS1123Subdomain(options.BaseDomain); len(problems) > 0 {
 		return nil, fmt.Errorf("the base domain %q is no host name: %s", options.BaseDomain, strings.Join(problems, "; "))
 	}
-	options.KeysNamespace = cmp.Or(options.KeysNamespace, access.KeysNamespace)
+	options.KeysNamespace = cmp.Or(options.KeysNamespace, rbac.KeysNamespace)
 	options.Log = slog.New(requestid.Handler(options.Log.Handler()))
 	counts := metrics.New()
 	options.Config = observed(options.Config, counts, options.Log)

@@ -25,13 +25,13 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
-	"github.com/berth-dev/berth/facade/apikey"
 	"github.com/berth-dev/berth/facade/internal/signin/signintest"
 	"github.com/berth-dev/berth/facade/internal/store"
-	"github.com/berth-dev/berth/internal/access"
-	"github.com/berth-dev/berth/internal/testcontract"
-	"github.com/berth-dev/berth/internal/testenv"
-	"github.com/berth-dev/berth/internal/testlog"
+	"github.com/berth-dev/berth/internal/apikey"
+	"github.com/berth-dev/berth/internal/rbac"
+	"github.com/berth-dev/berth/internal/testing/testcontract"
+	"github.com/berth-dev/berth/internal/testing/testenv"
+	"github.com/berth-dev/berth/internal/testing/testlog"
 )
 
 const (
@@ -96,7 +96,7 @@ func setup(ctx context.Context, config *rest.Config) error {
 		return err
 	}
 	suite.certificates, suite.log, suite.requests = dir, &testlog.Buffer{}, &requestLog{}
-	if config, err = testenv.ServiceAccount(ctx, config, access.ServiceAccountFacade); err != nil {
+	if config, err = testenv.ServiceAccount(ctx, config, rbac.ServiceAccountFacade); err != nil {
 		return err
 	}
 	config.Wrap(suite.requests.wrap)

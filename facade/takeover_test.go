@@ -19,7 +19,7 @@ import (
 
 	"github.com/berth-dev/berth/api/v1alpha1"
 	ac "github.com/berth-dev/berth/api/v1alpha1/applyconfiguration/api/v1alpha1"
-	"github.com/berth-dev/berth/internal/testenv"
+	"github.com/berth-dev/berth/internal/testing/testenv"
 )
 
 // kubectl runs kubectl as an administrator, with what it reads from its input, and returns what it writes.

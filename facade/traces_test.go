@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	otlp "go.opentelemetry.io/proto/otlp/trace/v1"
 
-	"github.com/berth-dev/berth/internal/testotlp"
+	"github.com/berth-dev/berth/internal/testing/testotlp"
 	"github.com/berth-dev/berth/internal/tracing"
 )
 

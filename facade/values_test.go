@@ -13,9 +13,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
-	"github.com/berth-dev/berth/facade/apikey"
 	"github.com/berth-dev/berth/facade/internal/auth"
-	"github.com/berth-dev/berth/internal/access"
+	"github.com/berth-dev/berth/internal/apikey"
+	"github.com/berth-dev/berth/internal/rbac"
 )
 
 // hiddenValue is one that must not be in an answer to those without the right.
@@ -69,7 +69,7 @@ func grant(t *testing.T, org string, key apikey.Key, rules ...rbacv1.PolicyRule)
 	role := create(t, &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{GenerateName: "test-"}, Rules: rules})
 	return create(t, &rbacv1.RoleBinding{
 		ObjectMeta: metav1.ObjectMeta{Namespace: org, GenerateName: "test-"},
-		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: access.UserOfKey(key.ID)}},
+		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: rbac.UserOfKey(key.ID)}},
 		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role.Name},
 	})
 }
@@ -132,7 +132,7 @@ func TestValuesFollowRights(t *testing.T) {
 	probe := auth.Action{Verb: "list", Resource: "apps/probe-one", Organization: org}
 	ofOne := grant(t, org, key, one, ruleFor(probe.Verb, probe.Resource))
 	eventually(t, "the API server knows the rights", func() bool {
-		may, err := suite.server.authorizer.May(t.Context(), auth.Principal{User: access.UserOfKey(key.ID)}, probe)
+		may, err := suite.server.authorizer.May(t.Context(), auth.Principal{User: rbac.UserOfKey(key.ID)}, probe)
 		return err == nil && may
 	})
 	if shows(path) || shows(appsPath(org)) {
@@ -165,7 +165,7 @@ func TestRightsBesideValues(t *testing.T) {
 			probe := auth.Action{Verb: "list", Resource: "apps/probe-" + strings.ToLower(name), Organization: org}
 			grant(t, org, key, rule, ruleFor(probe.Verb, probe.Resource))
 			eventually(t, "the API server knows the rights", func() bool {
-				may, err := suite.server.authorizer.May(t.Context(), auth.Principal{User: access.UserOfKey(key.ID)}, probe)
+				may, err := suite.server.authorizer.May(t.Context(), auth.Principal{User: rbac.UserOfKey(key.ID)}, probe)
 				return err == nil && may
 			})
 			if got := call(t, token, http.MethodGet, path, nil).want(t, http.StatusOK); bytes.Contains(got.body, []byte(hiddenValue)) {

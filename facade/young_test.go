@@ -12,9 +12,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
-	"github.com/berth-dev/berth/facade/apikey"
-	"github.com/berth-dev/berth/internal/access"
-	"github.com/berth-dev/berth/internal/testenv"
+	"github.com/berth-dev/berth/internal/apikey"
+	"github.com/berth-dev/berth/internal/rbac"
+	"github.com/berth-dev/berth/internal/testing/testenv"
 )
 
 // TestCreateInAYoungOrganization says that an app isn't made while the server can't read the Secrets of its organization: it would have to say
@@ -63,11 +63,11 @@ func readInAYoungOrganization(t *testing.T, key, organization string) {
 }
 
 // grantAllButSecrets makes the RoleBindings of an organization, but that the server may not read Secrets, and returns the one that lets it.
-func grantAllButSecrets(t *testing.T, organization string) (rest access.Binding) {
+func grantAllButSecrets(t *testing.T, organization string) (rest rbac.Binding) {
 	t.Helper()
-	for _, binding := range access.Bindings(organization, testenv.Namespace) {
+	for _, binding := range rbac.Bindings(organization, testenv.Namespace) {
 		kind := "ClusterRole"
-		if binding.Name == access.ServiceAccountFacade {
+		if binding.Name == rbac.ServiceAccountFacade {
 			role := &rbacv1.ClusterRole{}
 			if err := suite.cluster.Get(t.Context(), client.ObjectKey{Name: binding.ClusterRole}, role); err != nil {
 				t.Fatal(err)
@@ -84,7 +84,7 @@ func grantAllButSecrets(t *testing.T, organization string) (rest access.Binding)
 	return rest
 }
 
-func bind(t *testing.T, organization, name, kind string, binding access.Binding) {
+func bind(t *testing.T, organization, name, kind string, binding rbac.Binding) {
 	t.Helper()
 	made := &rbacv1.RoleBinding{
 		ObjectMeta: metav1.ObjectMeta{Namespace: organization, Name: name},

@@ -14,7 +14,7 @@ import (
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"sigs.k8s.io/yaml"
 
-	"github.com/berth-dev/berth/internal/testrandom"
+	"github.com/berth-dev/berth/internal/testing/testrandom"
 )
 
 // specSchema is the schema of the spec of a kind, from its custom resource definition.

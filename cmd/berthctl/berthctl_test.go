@@ -21,8 +21,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
-	"github.com/berth-dev/berth/facade/apikey"
-	"github.com/berth-dev/berth/internal/testenv"
+	"github.com/berth-dev/berth/internal/apikey"
+	"github.com/berth-dev/berth/internal/testing/testenv"
 )
 
 // cluster is an administrator's client of the tests' API server; kubeconfig a file that leads there.

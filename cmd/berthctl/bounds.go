@@ -10,7 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
-	"github.com/berth-dev/berth/internal/quantities"
+	"github.com/berth-dev/berth/internal/resourcelist"
 )
 
 // bounds are what an organization and its containers may use, as flags say it.
@@ -55,7 +55,7 @@ func (b *bounds) parse() (quota, requests, limits corev1.ResourceList, err error
 		text string
 		list *corev1.ResourceList
 	}{"quota": {b.quota, &quota}, "default-requests": {b.requests, &requests}, "default-limits": {b.limits, &limits}} {
-		if *part.list, err = quantities.Parse(part.text); err != nil {
+		if *part.list, err = resourcelist.Parse(part.text); err != nil {
 			return nil, nil, nil, fmt.Errorf("--%s: %w", flag, err)
 		}
 	}

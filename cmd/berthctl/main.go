@@ -11,7 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/berth-dev/berth/internal/access"
+	"github.com/berth-dev/berth/internal/rbac"
 	"github.com/berth-dev/berth/internal/version"
 )
 
@@ -38,7 +38,7 @@ func newRoot() *cobra.Command {
 	flags.StringVar(&g.kubeconfig, "kubeconfig", "", "the kubeconfig file; default: $KUBECONFIG, then ~/.kube/config, then the cluster that it runs in")
 	flags.StringVar(&g.context, "context", "", "the context of the kubeconfig; default: the current one")
 	flags.StringVarP(&g.namespace, "namespace", "n", "berth-system", "Berth's own namespace")
-	flags.StringVar(&g.keysNamespace, "keys-namespace", access.KeysNamespace, "the namespace of the API keys")
+	flags.StringVar(&g.keysNamespace, "keys-namespace", rbac.KeysNamespace, "the namespace of the API keys")
 	flags.StringVarP(&g.output, "output", "o", outputText, "output format: text or json")
 	cmd.AddCommand(newOrganization(g), newAPIKey(g))
 	return cmd

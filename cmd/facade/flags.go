@@ -14,7 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/config"
 
 	"github.com/berth-dev/berth/facade"
-	"github.com/berth-dev/berth/internal/access"
+	"github.com/berth-dev/berth/internal/rbac"
 )
 
 // flags are what the command line says.
@@ -63,7 +63,7 @@ func parse(args []string) (*flags, error) {
 	set.StringVar(&f.keyFile, "tls-key-file", "", "the private key of the certificate, PEM; read again when it changes (required)")
 	set.StringVar(&f.baseDomain, "base-domain", "", "the domain that apps have their default hosts under (required)")
 	set.StringVar(&f.namespace, "namespace", "berth-system", "Berth's own namespace")
-	set.StringVar(&f.keysNamespace, "keys-namespace", access.KeysNamespace, "the namespace of the API keys and of the ends of sessions; "+
+	set.StringVar(&f.keysNamespace, "keys-namespace", rbac.KeysNamespace, "the namespace of the API keys and of the ends of sessions; "+
 		"in --namespace, where earlier versions had them, the facade would need the right to read all of Berth's Secrets")
 	set.DurationVar(&f.drainDelay, "drain-delay", 5*time.Second,
 		"how long to go on serving after SIGTERM, for load balancers to notice that /readyz fails; and up to 10s more while connections still come, unless it is 0")

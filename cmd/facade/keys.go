@@ -5,7 +5,7 @@ import (
 	"flag"
 	"time"
 
-	"github.com/berth-dev/berth/facade/apikey"
+	"github.com/berth-dev/berth/internal/apikey"
 )
 
 // registerKeys makes the flags of API keys known.

@@ -20,8 +20,8 @@ import (
 
 	"github.com/berth-dev/berth/facade"
 	"github.com/berth-dev/berth/internal/apiclient"
-	_ "github.com/berth-dev/berth/internal/authorities" // Those of mail servers and the identity provider, in an image.
 	"github.com/berth-dev/berth/internal/memlimit"
+	_ "github.com/berth-dev/berth/internal/rootcas" // Those of mail servers and the identity provider, in an image.
 	"github.com/berth-dev/berth/internal/tracing"
 	"github.com/berth-dev/berth/internal/version"
 )

@@ -15,8 +15,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/berth-dev/berth/controllers"
-	"github.com/berth-dev/berth/internal/access"
 	"github.com/berth-dev/berth/internal/host"
+	"github.com/berth-dev/berth/internal/rbac"
 )
 
 // Formats of the log.
@@ -51,7 +51,7 @@ func parse(flags *flag.FlagSet, args []string) (*options, error) {
 		"certificate, which has to be one for *.BASE-DOMAIN, instead of having one signed for each.")
 	flags.Func("ingress-annotation", "An annotation, `NAME=VALUE`, for every Ingress. May be given more than once.", o.annotate)
 	flags.StringVar(&c.Namespace, "namespace", "berth-system", "Berth's own Namespace, in which its ServiceAccounts lie.")
-	flags.StringVar(&c.KeysNamespace, "keys-namespace", access.KeysNamespace, "The `NAMESPACE` of the API keys, which cannot become an organization.")
+	flags.StringVar(&c.KeysNamespace, "keys-namespace", rbac.KeysNamespace, "The `NAMESPACE` of the API keys, which cannot become an organization.")
 	flags.StringVar(&c.CertManagerNamespace, "cert-manager-namespace", "cert-manager", "The `NAMESPACE` of cert-manager, which cannot become an "+
 		"organization. Empty: none.")
 	flags.Func("never-organization", "A `NAMESPACE` that cannot become an organization, in addition to those of Berth, cert-manager, the ingress "+

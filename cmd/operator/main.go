@@ -23,9 +23,9 @@ import (
 
 	"github.com/berth-dev/berth/controllers"
 	"github.com/berth-dev/berth/internal/apiclient"
-	_ "github.com/berth-dev/berth/internal/authorities" // Those of Amazon's endpoints, in an image.
 	"github.com/berth-dev/berth/internal/memlimit"
 	"github.com/berth-dev/berth/internal/policycheck"
+	_ "github.com/berth-dev/berth/internal/rootcas" // Those of Amazon's endpoints, in an image.
 	"github.com/berth-dev/berth/internal/tracing"
 	"github.com/berth-dev/berth/internal/version"
 )

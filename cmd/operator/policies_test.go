@@ -14,7 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"github.com/berth-dev/berth/internal/policycheck"
-	"github.com/berth-dev/berth/internal/testmetrics"
+	"github.com/berth-dev/berth/internal/testing/testmetrics"
 )
 
 // added is a manager that remembers what is added to it.

@@ -22,10 +22,10 @@ import (
 
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/controllers"
-	"github.com/berth-dev/berth/internal/access"
 	"github.com/berth-dev/berth/internal/names"
-	"github.com/berth-dev/berth/internal/testdns"
-	"github.com/berth-dev/berth/internal/testenv"
+	"github.com/berth-dev/berth/internal/rbac"
+	"github.com/berth-dev/berth/internal/testing/testdns"
+	"github.com/berth-dev/berth/internal/testing/testenv"
 )
 
 const baseDomain = "apps.example.com"
@@ -49,7 +49,7 @@ func setup(ctx context.Context, config *rest.Config) error {
 	if api, err = client.New(config, client.Options{Scheme: controllers.Scheme()}); err != nil {
 		return err
 	}
-	if operator, err = testenv.ServiceAccount(ctx, config, access.ServiceAccountOperator); err != nil {
+	if operator, err = testenv.ServiceAccount(ctx, config, rbac.ServiceAccountOperator); err != nil {
 		return err
 	}
 	dns, err = testdns.Start(ctx)

@@ -18,7 +18,7 @@ import (
 
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/internal/names"
-	"github.com/berth-dev/berth/internal/testdns"
+	"github.com/berth-dev/berth/internal/testing/testdns"
 )
 
 // The tests of this package have controllers of their own, one after the other.

@@ -21,13 +21,13 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 	certutil "k8s.io/client-go/util/cert"
 
-	"github.com/berth-dev/berth/facade/apikey"
 	"github.com/berth-dev/berth/hack/bench/internal/load"
 	"github.com/berth-dev/berth/hack/bench/internal/plane"
 	"github.com/berth-dev/berth/hack/bench/internal/process"
 	"github.com/berth-dev/berth/hack/bench/internal/report"
-	"github.com/berth-dev/berth/internal/access"
-	"github.com/berth-dev/berth/internal/testenv"
+	"github.com/berth-dev/berth/internal/apikey"
+	"github.com/berth-dev/berth/internal/rbac"
+	"github.com/berth-dev/berth/internal/testing/testenv"
 )
 
 const (
@@ -171,7 +171,7 @@ func (s *stack) run(ctx context.Context, name, account, profiles string, args ..
 }
 
 func (s *stack) startOperator(ctx context.Context) (err error) {
-	s.operator, err = s.run(ctx, "operator", access.ServiceAccountOperator, s.operatorProfiles,
+	s.operator, err = s.run(ctx, "operator", rbac.ServiceAccountOperator, s.operatorProfiles,
 		"--issuer-name=ca", "--ask-registries=false", "--ingress-class=traefik", "--router-namespace=traefik", "--leader-elect",
 		"--leader-election-namespace="+testenv.Namespace, "--metrics-bind-address="+s.operatorMetrics, "--health-probe-bind-address=0")
 	return err
@@ -179,7 +179,7 @@ func (s *stack) startOperator(ctx context.Context) (err error) {
 
 // startFacade returns when the facade answers, and with what it says to a page of Apps.
 func (s *stack) startFacade(ctx context.Context) (err error) {
-	s.facade, err = s.run(ctx, "facade", access.ServiceAccountFacade, s.facadeProfiles,
+	s.facade, err = s.run(ctx, "facade", rbac.ServiceAccountFacade, s.facadeProfiles,
 		"--listen-address="+s.url[len("https://"):], "--health-probe-bind-address=127.0.0.1:0", "--metrics-bind-address=127.0.0.1:0",
 		"--tls-cert-file="+filepath.Join(s.dir, "facade.crt"), "--tls-key-file="+filepath.Join(s.dir, "facade.key"),
 		"--key-rate=0", "--failed-logins=0", "--max-connections-per-address=0", "--drain-delay=0s")

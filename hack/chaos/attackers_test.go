@@ -17,8 +17,8 @@ import (
 
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/controllers"
-	"github.com/berth-dev/berth/internal/access"
-	"github.com/berth-dev/berth/internal/testattack"
+	"github.com/berth-dev/berth/internal/rbac"
+	"github.com/berth-dev/berth/internal/testing/testattack"
 )
 
 const (
@@ -44,8 +44,8 @@ func newAttacker(t *testing.T, organization string, d *doors) *attacker {
 	a := &attacker{organization: organization, doors: d, key: newOrganization(t, o)}
 	config := rest.CopyConfig(suite.admin)
 	config.Impersonate = rest.ImpersonationConfig{
-		UserName: access.UserOfPerson("eve@example.com"),
-		Groups:   []string{access.Group(organization, access.RoleManager), "system:authenticated"},
+		UserName: rbac.UserOfPerson("eve@example.com"),
+		Groups:   []string{rbac.Group(organization, rbac.RoleManager), "system:authenticated"},
 	}
 	var err error
 	if a.manager, err = client.New(config, client.Options{Scheme: controllers.Scheme()}); err != nil {

@@ -21,7 +21,7 @@ import (
 
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/internal/names"
-	"github.com/berth-dev/berth/internal/testaws"
+	"github.com/berth-dev/berth/internal/testing/testaws"
 )
 
 const (

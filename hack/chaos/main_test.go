@@ -20,8 +20,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"github.com/berth-dev/berth/controllers"
-	"github.com/berth-dev/berth/internal/access"
-	"github.com/berth-dev/berth/internal/testenv"
+	"github.com/berth-dev/berth/internal/rbac"
+	"github.com/berth-dev/berth/internal/testing/testenv"
 )
 
 var (
@@ -120,10 +120,10 @@ func setUp(ctx context.Context) error {
 			return err
 		}
 	}
-	if suite.operator, err = testenv.ServiceAccount(ctx, suite.admin, access.ServiceAccountOperator); err != nil {
+	if suite.operator, err = testenv.ServiceAccount(ctx, suite.admin, rbac.ServiceAccountOperator); err != nil {
 		return err
 	}
-	suite.facade, err = testenv.ServiceAccount(ctx, suite.admin, access.ServiceAccountFacade)
+	suite.facade, err = testenv.ServiceAccount(ctx, suite.admin, rbac.ServiceAccountFacade)
 	return err
 }
 

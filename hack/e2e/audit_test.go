@@ -15,9 +15,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	berthv1alpha1 "github.com/berth-dev/berth/api/v1alpha1"
-	"github.com/berth-dev/berth/facade/apikey"
 	"github.com/berth-dev/berth/hack/dev/stack"
-	"github.com/berth-dev/berth/internal/access"
+	"github.com/berth-dev/berth/internal/apikey"
+	"github.com/berth-dev/berth/internal/rbac"
 )
 
 // facadeUser is who the API server takes the facade for.
@@ -78,8 +78,8 @@ func TestAuditLogNamesTheKey(t *testing.T) {
 	}
 	var requestID string
 	manager.answered = func(header http.Header) { requestID = header.Get("X-Request-Id") }
-	user := access.UserOfKey(keyID(t, manager.key))
-	group := access.Group(org, access.RoleManager)
+	user := rbac.UserOfKey(keyID(t, manager.key))
+	group := rbac.Group(org, rbac.RoleManager)
 	for _, w := range writes {
 		before := len(auditEvents(t, org))
 		w.write()

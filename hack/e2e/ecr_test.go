@@ -16,7 +16,7 @@ import (
 
 	berthv1alpha1 "github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/hack/dev/stack"
-	"github.com/berth-dev/berth/internal/testaws"
+	"github.com/berth-dev/berth/internal/testing/testaws"
 )
 
 // tellAmazon sends a role or a fault to a path by which the local AWS is controlled.

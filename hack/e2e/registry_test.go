@@ -12,7 +12,7 @@ import (
 
 	berthv1alpha1 "github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/hack/dev/stack"
-	"github.com/berth-dev/berth/internal/testaws"
+	"github.com/berth-dev/berth/internal/testing/testaws"
 )
 
 // TestPullWithALogin has a REST client give a user name and its password for a registry that isn't ECR and lets nobody else in.

@@ -12,7 +12,7 @@ import (
 	"github.com/pb33f/libopenapi/datamodel/high/v3"
 	"k8s.io/utils/ptr"
 
-	"github.com/berth-dev/berth/internal/testrandom"
+	"github.com/berth-dev/berth/internal/testing/testrandom"
 )
 
 // operation is one of the contract, with what it is found by.

@@ -18,7 +18,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/berth-dev/berth/internal/testcontract"
+	"github.com/berth-dev/berth/internal/testing/testcontract"
 )
 
 var (

@@ -26,10 +26,10 @@ import (
 
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/facade"
-	"github.com/berth-dev/berth/facade/apikey"
-	"github.com/berth-dev/berth/internal/access"
-	"github.com/berth-dev/berth/internal/testenv"
-	"github.com/berth-dev/berth/internal/testlog"
+	"github.com/berth-dev/berth/internal/apikey"
+	"github.com/berth-dev/berth/internal/rbac"
+	"github.com/berth-dev/berth/internal/testing/testenv"
+	"github.com/berth-dev/berth/internal/testing/testlog"
 )
 
 const (
@@ -99,7 +99,7 @@ func setup(ctx context.Context, config *rest.Config) error {
 	if err := newKeys(ctx); err != nil {
 		return err
 	}
-	if config, err = testenv.ServiceAccount(ctx, config, access.ServiceAccountFacade); err != nil {
+	if config, err = testenv.ServiceAccount(ctx, config, rbac.ServiceAccountFacade); err != nil {
 		return err
 	}
 	return serve(ctx, config)

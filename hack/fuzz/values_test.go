@@ -8,7 +8,7 @@ import (
 
 	"github.com/pb33f/libopenapi/datamodel/high/base"
 
-	"github.com/berth-dev/berth/internal/testrandom"
+	"github.com/berth-dev/berth/internal/testing/testrandom"
 )
 
 // canary is in every secret that requests bring: where it turns up, a secret has got out.

@@ -12,7 +12,7 @@ import (
 	"os"
 	"time"
 
-	"github.com/berth-dev/berth/internal/testaws"
+	"github.com/berth-dev/berth/internal/testing/testaws"
 )
 
 func main() {

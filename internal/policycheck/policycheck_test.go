@@ -18,10 +18,10 @@ import (
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 
-	"github.com/berth-dev/berth/internal/access"
-	"github.com/berth-dev/berth/internal/testenv"
-	"github.com/berth-dev/berth/internal/testlog"
-	"github.com/berth-dev/berth/internal/testmetrics"
+	"github.com/berth-dev/berth/internal/rbac"
+	"github.com/berth-dev/berth/internal/testing/testenv"
+	"github.com/berth-dev/berth/internal/testing/testlog"
+	"github.com/berth-dev/berth/internal/testing/testmetrics"
 )
 
 // api is an administrator's client.
@@ -90,8 +90,8 @@ func gauge(t *testing.T, c *Checker) float64 {
 
 // Each way in which a policy is not in force is named, with the policy, and the check recovers when the policy is put right.
 func TestUnbound(t *testing.T) {
-	operator, operatorLog := newChecker(t, access.ServiceAccountOperator, Operator()...)
-	facade, _ := newChecker(t, access.ServiceAccountFacade, Facade(testenv.KeysNamespace)...)
+	operator, operatorLog := newChecker(t, rbac.ServiceAccountOperator, Operator()...)
+	facade, _ := newChecker(t, rbac.ServiceAccountFacade, Facade(testenv.KeysNamespace)...)
 	for name, tc := range faults {
 		t.Run(name, func(t *testing.T) {
 			before := readPair(t, tc.policy)
@@ -129,7 +129,7 @@ func TestTypeWarning(t *testing.T) {
 	policy := readPair(t, "berth-people-secrets").policy
 	warning := admissionregistrationv1.ExpressionWarning{FieldRef: "spec.validations[0].expression", Warning: "undefined field"}
 	setTypes(t, policy, &admissionregistrationv1.TypeChecking{ExpressionWarnings: []admissionregistrationv1.ExpressionWarning{warning}})
-	c, _ := newChecker(t, access.ServiceAccountOperator, Operator()...)
+	c, _ := newChecker(t, rbac.ServiceAccountOperator, Operator()...)
 	wantErr(t, c, "ValidatingAdmissionPolicy berth-people-secrets has an expression that the API server warns of: spec.validations[0].expression")
 	setTypes(t, policy, nil)
 	wantErr(t, c, "")
@@ -151,13 +151,13 @@ func TestEmptyMatchResources(t *testing.T) {
 	changed.binding.Spec.MatchResources = &admissionregistrationv1.MatchResources{}
 	changed.put(t, name)
 	defer before.put(t, name)
-	c, _ := newChecker(t, access.ServiceAccountOperator, Operator()...)
+	c, _ := newChecker(t, rbac.ServiceAccountOperator, Operator()...)
 	wantErr(t, c, "")
 }
 
 // Before the first answer nothing is known; afterwards, an API server that does not answer changes nothing.
 func TestAPIServerAway(t *testing.T) {
-	config, err := testenv.ServiceAccount(t.Context(), testenv.Config(), access.ServiceAccountOperator)
+	config, err := testenv.ServiceAccount(t.Context(), testenv.Config(), rbac.ServiceAccountOperator)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,7 +14,7 @@ import (
 	rbacv1ac "k8s.io/client-go/applyconfigurations/rbac/v1"
 	"k8s.io/client-go/kubernetes"
 
-	"github.com/berth-dev/berth/internal/access"
+	"github.com/berth-dev/berth/internal/rbac"
 )
 
 // Probe is a request that a policy must deny, although RBAC allows it to the program that sends it.
@@ -33,8 +33,8 @@ func Operator() []Probe {
 	dryRun := []string{metav1.DryRunAll}
 	return []Probe{
 		{policy: "berth-operator-rolebindings", send: func(ctx context.Context, api kubernetes.Interface) error {
-			binding := rbacv1ac.RoleBinding(access.ClusterRoleManager, metav1.NamespaceDefault).
-				WithRoleRef(rbacv1ac.RoleRef().WithAPIGroup(rbacv1.GroupName).WithKind("ClusterRole").WithName(access.ClusterRoleManager))
+			binding := rbacv1ac.RoleBinding(rbac.ClusterRoleManager, metav1.NamespaceDefault).
+				WithRoleRef(rbacv1ac.RoleRef().WithAPIGroup(rbacv1.GroupName).WithKind("ClusterRole").WithName(rbac.ClusterRoleManager))
 			_, err := api.RbacV1().RoleBindings(metav1.NamespaceDefault).Apply(ctx, binding, metav1.ApplyOptions{DryRun: dryRun, FieldManager: fieldManager})
 			return err
 		}},

@@ -20,8 +20,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
-	"github.com/berth-dev/berth/internal/testenv"
-	"github.com/berth-dev/berth/internal/testlog"
+	"github.com/berth-dev/berth/internal/testing/testenv"
+	"github.com/berth-dev/berth/internal/testing/testlog"
 )
 
 // notBlocking gets an informer that may not be synced.

@@ -13,7 +13,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	otlp "go.opentelemetry.io/proto/otlp/trace/v1"
 
-	"github.com/berth-dev/berth/internal/testotlp"
+	"github.com/berth-dev/berth/internal/testing/testotlp"
 )
 
 // TestStart has spans arrive by each protocol: that of a request to a server, and not that of a watch, in the one that it is made for.

@@ -14,9 +14,9 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
-	"github.com/berth-dev/berth/internal/access"
 	"github.com/berth-dev/berth/internal/names"
 	"github.com/berth-dev/berth/internal/policy"
+	"github.com/berth-dev/berth/internal/rbac"
 )
 
 // Labels by which a Namespace says which Pods may run in it, and of which ones it warns whoever makes them.
@@ -81,7 +81,7 @@ func PodSecurity(ns *corev1.Namespace, ours map[string]string, level v1alpha1.Po
 }
 
 // RoleBinding returns one of the RoleBindings of an organization.
-func RoleBinding(ns *corev1.Namespace, b access.Binding) *rbacv1ac.RoleBindingApplyConfiguration {
+func RoleBinding(ns *corev1.Namespace, b rbac.Binding) *rbacv1ac.RoleBindingApplyConfiguration {
 	want := rbacv1ac.RoleBinding(b.Name, ns.GetName()).
 		WithLabels(organizationLabels()).
 		WithOwnerReferences(heldBy(ns)).

@@ -10,7 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
-	"github.com/berth-dev/berth/internal/access"
+	"github.com/berth-dev/berth/internal/rbac"
 )
 
 func prefixes(texts ...string) []netip.Prefix {
@@ -67,7 +67,7 @@ func TestOrganization(t *testing.T) {
 		}),
 		"network-closed": NetworkPolicy(ns, Network{RouterNamespaces: []string{"traefik"}, Denied: prefixes("0.0.0.0/0", "10.1.2.3/32")}),
 	}
-	for _, b := range access.Bindings("shop", "berth-system") {
+	for _, b := range rbac.Bindings("shop", "berth-system") {
 		cases["rolebinding-"+b.Name] = RoleBinding(ns, b)
 	}
 	for name, got := range cases {

@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"github.com/berth-dev/berth/internal/testaws"
+	"github.com/berth-dev/berth/internal/testing/testaws"
 )
 
 // What passes leaves the token as it is, and AWS alone for a while.

@@ -15,7 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	clocktesting "k8s.io/utils/clock/testing"
 
-	"github.com/berth-dev/berth/internal/testaws"
+	"github.com/berth-dev/berth/internal/testing/testaws"
 )
 
 var shop = Role{ARN: "arn:aws:iam::222222222222:role/shop-pull", ExternalID: "EXTERNAL", Region: "eu-west-1"}

@@ -13,8 +13,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/berth-dev/berth/internal/authorities"
 	"github.com/berth-dev/berth/internal/egress"
+	"github.com/berth-dev/berth/internal/rootcas"
 )
 
 const (
@@ -102,7 +102,7 @@ func (g *guarded) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 func newTransport(o Options) (http.RoundTripper, error) {
-	roots, err := authorities.With(o.Authorities)
+	roots, err := rootcas.With(o.Authorities)
 	if err != nil {
 		return nil, fmt.Errorf("authorities of registries: %w", err)
 	}

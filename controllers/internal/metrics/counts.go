@@ -11,7 +11,7 @@ import (
 	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"github.com/berth-dev/berth/controllers/internal/phase"
-	"github.com/berth-dev/berth/internal/authorities"
+	"github.com/berth-dev/berth/internal/rootcas"
 	"github.com/berth-dev/berth/internal/version"
 )
 
@@ -49,7 +49,7 @@ func Phase(kind, name string, outcome phase.Result) {
 func Built() {
 	build.Set(1)
 	roots.Set(math.NaN()) // Nothing is older or younger than that.
-	if at := authorities.Dated(); !at.IsZero() {
+	if at := rootcas.Dated(); !at.IsZero() {
 		roots.Set(float64(at.Unix()))
 	}
 }

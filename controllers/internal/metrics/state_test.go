@@ -13,7 +13,7 @@ import (
 
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/internal/names"
-	"github.com/berth-dev/berth/internal/testmetrics"
+	"github.com/berth-dev/berth/internal/testing/testmetrics"
 )
 
 // list is a cache that a test has filled.

@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/net/dns/dnsmessage"
 
-	"github.com/berth-dev/berth/internal/testdns"
+	"github.com/berth-dev/berth/internal/testing/testdns"
 )
 
 func TestLookUp(t *testing.T) {

@@ -7,10 +7,10 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"github.com/berth-dev/berth/facade/apikey"
 	"github.com/berth-dev/berth/facade/internal/apierr"
 	"github.com/berth-dev/berth/facade/internal/web"
-	"github.com/berth-dev/berth/internal/access"
+	"github.com/berth-dev/berth/internal/apikey"
+	"github.com/berth-dev/berth/internal/rbac"
 )
 
 // Principal is who calls.
@@ -29,12 +29,12 @@ type Principal struct {
 
 // ofKey is who the holder of a key is.
 func ofKey(key apikey.Key) Principal {
-	p := Principal{ID: key.ID, Owner: key.Owner, Role: key.Role, User: access.UserOfKey(key.ID)}
+	p := Principal{ID: key.ID, Owner: key.Owner, Role: key.Role, User: rbac.UserOfKey(key.ID)}
 	if key.Role == apikey.RoleHost {
-		p.Groups = []string{access.GroupHost}
+		p.Groups = []string{rbac.GroupHost}
 	}
 	for _, organization := range key.Organizations {
-		p.Groups = append(p.Groups, access.Group(organization, access.Role(key.Role)))
+		p.Groups = append(p.Groups, rbac.Group(organization, rbac.Role(key.Role)))
 	}
 	return p
 }

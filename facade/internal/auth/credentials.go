@@ -6,7 +6,7 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/berth-dev/berth/facade/apikey"
+	"github.com/berth-dev/berth/internal/apikey"
 )
 
 // bearer is the scheme of RFC 6750.

@@ -11,7 +11,7 @@ import (
 
 	"github.com/berth-dev/berth/api/v1alpha1"
 	apiac "github.com/berth-dev/berth/api/v1alpha1/applyconfiguration/api/v1alpha1"
-	"github.com/berth-dev/berth/facade/apikey"
+	"github.com/berth-dev/berth/internal/apikey"
 )
 
 // newClient acts as the principal of a context, by the rights of the facade's ServiceAccount.

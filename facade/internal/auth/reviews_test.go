@@ -21,10 +21,10 @@ import (
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/berth-dev/berth/facade/apikey"
 	"github.com/berth-dev/berth/facade/internal/apierr"
-	"github.com/berth-dev/berth/internal/access"
-	"github.com/berth-dev/berth/internal/testenv"
+	"github.com/berth-dev/berth/internal/apikey"
+	"github.com/berth-dev/berth/internal/rbac"
+	"github.com/berth-dev/berth/internal/testing/testenv"
 )
 
 // root is a user who may do everything.
@@ -58,7 +58,7 @@ func setup(ctx context.Context, config *rest.Config) (err error) {
 	if err := cluster.Create(ctx, everything); err != nil {
 		return err
 	}
-	facadeConfig, err = testenv.ServiceAccount(ctx, config, access.ServiceAccountFacade)
+	facadeConfig, err = testenv.ServiceAccount(ctx, config, rbac.ServiceAccountFacade)
 	return err
 }
 

@@ -16,8 +16,8 @@ import (
 	"github.com/berth-dev/berth/facade/internal/apierr"
 	"github.com/berth-dev/berth/facade/internal/mailbox"
 	"github.com/berth-dev/berth/facade/internal/wire"
-	"github.com/berth-dev/berth/internal/authorities"
 	"github.com/berth-dev/berth/internal/egress"
+	"github.com/berth-dev/berth/internal/rootcas"
 )
 
 // DefaultTimeout is how long a server may take for each step, such as its greeting. Some greet late on purpose, to be rid of senders who don't
@@ -55,7 +55,7 @@ type Sender struct {
 
 // New makes a Sender. The error says that the authorities can't be read.
 func New(options Options) (*Sender, error) {
-	roots, err := authorities.With(options.Authorities)
+	roots, err := rootcas.With(options.Authorities)
 	if err != nil {
 		return nil, fmt.Errorf("authorities of mail servers: %w", err)
 	}

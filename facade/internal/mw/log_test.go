@@ -14,7 +14,7 @@ import (
 	"github.com/berth-dev/berth/facade/internal/apierr"
 	"github.com/berth-dev/berth/facade/internal/auth"
 	"github.com/berth-dev/berth/facade/internal/web"
-	"github.com/berth-dev/berth/internal/testlog"
+	"github.com/berth-dev/berth/internal/testing/testlog"
 )
 
 // TestAbortedWrite says that a write whose client goes away while it is answered has its audit line, which says so.

@@ -8,10 +8,10 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"github.com/berth-dev/berth/facade/apikey"
 	"github.com/berth-dev/berth/facade/internal/apierr"
 	"github.com/berth-dev/berth/facade/internal/auth"
 	"github.com/berth-dev/berth/facade/internal/signin"
+	"github.com/berth-dev/berth/internal/apikey"
 )
 
 // excludeView is the page that asks before a key is excluded from an organization, or let in again.

@@ -11,10 +11,10 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"github.com/berth-dev/berth/facade/apikey"
 	"github.com/berth-dev/berth/facade/internal/signin"
 	"github.com/berth-dev/berth/facade/internal/web"
 	"github.com/berth-dev/berth/facade/internal/wire"
+	"github.com/berth-dev/berth/internal/apikey"
 )
 
 // detailed is how many organizations are shown with all their keys on one page. Of more, there are links.

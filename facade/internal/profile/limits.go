@@ -7,9 +7,9 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
-	"github.com/berth-dev/berth/facade/apikey"
 	"github.com/berth-dev/berth/facade/internal/apierr"
 	"github.com/berth-dev/berth/facade/internal/signin"
+	"github.com/berth-dev/berth/internal/apikey"
 )
 
 // refusal turns the error about a key that could not be written into one that says so to a person.

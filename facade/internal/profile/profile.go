@@ -13,13 +13,13 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"github.com/berth-dev/berth/facade/apikey"
 	"github.com/berth-dev/berth/facade/internal/apierr"
 	"github.com/berth-dev/berth/facade/internal/auth"
 	"github.com/berth-dev/berth/facade/internal/limit"
 	"github.com/berth-dev/berth/facade/internal/look"
 	"github.com/berth-dev/berth/facade/internal/signin"
 	"github.com/berth-dev/berth/facade/internal/web"
+	"github.com/berth-dev/berth/internal/apikey"
 )
 
 // Root is the path of the pages, without the slash at its end.

@@ -3,10 +3,10 @@ package profile
 import (
 	"context"
 
-	"github.com/berth-dev/berth/facade/apikey"
 	"github.com/berth-dev/berth/facade/internal/apierr"
 	"github.com/berth-dev/berth/facade/internal/auth"
 	"github.com/berth-dev/berth/facade/internal/signin"
+	"github.com/berth-dev/berth/internal/apikey"
 )
 
 // roles are those that keys can be made with here, the lesser one first. Keys of host staff are made by administrators alone.

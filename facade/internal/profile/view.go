@@ -6,9 +6,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/berth-dev/berth/facade/apikey"
 	"github.com/berth-dev/berth/facade/internal/signin"
 	"github.com/berth-dev/berth/facade/internal/wire"
+	"github.com/berth-dev/berth/internal/apikey"
 )
 
 // indexView is the page with a person's organizations.

@@ -7,7 +7,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/util/validation"
 
-	"github.com/berth-dev/berth/internal/access"
+	"github.com/berth-dev/berth/internal/rbac"
 )
 
 // hostStaff is what stands for host staff in a mapping, in place of an organization and a role.
@@ -22,9 +22,9 @@ func (m GroupMap) Add(mapping string) error {
 	if at <= 0 {
 		return fmt.Errorf("%q is not a mapping, such as IDGROUP=ORG:manager, IDGROUP=ORG:contributor or IDGROUP=host", mapping)
 	}
-	theirs, own := mapping[:at], access.Prefix+mapping[at+1:]
-	if own != access.GroupHost {
-		organization, _, ok := access.Membership(own)
+	theirs, own := mapping[:at], rbac.Prefix+mapping[at+1:]
+	if own != rbac.GroupHost {
+		organization, _, ok := rbac.Membership(own)
 		if !ok {
 			return fmt.Errorf("%q is not ORG:manager, ORG:contributor or %s", mapping[at+1:], hostStaff)
 		}
@@ -41,7 +41,7 @@ func (m GroupMap) Add(mapping string) error {
 // namesHost reports whether a group is mapped to host staff.
 func (m GroupMap) namesHost() bool {
 	for _, groups := range m {
-		if slices.Contains(groups, access.GroupHost) {
+		if slices.Contains(groups, rbac.GroupHost) {
 			return true
 		}
 	}
@@ -61,7 +61,7 @@ func (o Options) ours(groups []string) []string {
 		if found || len(o.Groups) > 0 && o.GroupsPrefix == "" {
 			continue
 		}
-		if group = o.GroupsPrefix + group; strings.HasPrefix(group, access.Prefix) && (group != access.GroupHost || !o.Groups.namesHost()) {
+		if group = o.GroupsPrefix + group; strings.HasPrefix(group, rbac.Prefix) && (group != rbac.GroupHost || !o.Groups.namesHost()) {
 			kept = append(kept, group)
 		}
 	}

@@ -7,9 +7,9 @@ import (
 	"net/mail"
 	"slices"
 
-	"github.com/berth-dev/berth/facade/apikey"
 	"github.com/berth-dev/berth/facade/internal/apierr"
-	"github.com/berth-dev/berth/internal/access"
+	"github.com/berth-dev/berth/internal/apikey"
+	"github.com/berth-dev/berth/internal/rbac"
 )
 
 // maxAddress is how long an e-mail address can be (RFC 5321).
@@ -31,16 +31,16 @@ type Person struct {
 }
 
 // User is the user that the person acts as.
-func (p Person) User() string { return access.UserOfPerson(p.Address) }
+func (p Person) User() string { return rbac.UserOfPerson(p.Address) }
 
 // Host tells whether the person is of the platform's staff.
-func (p Person) Host() bool { return slices.Contains(p.Groups, access.GroupHost) }
+func (p Person) Host() bool { return slices.Contains(p.Groups, rbac.GroupHost) }
 
 // Memberships are the person's roles in each organization, as their groups say.
-func (p Person) Memberships() map[string][]access.Role {
-	memberships := map[string][]access.Role{}
+func (p Person) Memberships() map[string][]rbac.Role {
+	memberships := map[string][]rbac.Role{}
 	for _, group := range p.Groups {
-		if organization, role, ok := access.Membership(group); ok {
+		if organization, role, ok := rbac.Membership(group); ok {
 			memberships[organization] = append(memberships[organization], role)
 		}
 	}

@@ -6,8 +6,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/berth-dev/berth/facade/apikey"
-	"github.com/berth-dev/berth/internal/access"
+	"github.com/berth-dev/berth/internal/apikey"
+	"github.com/berth-dev/berth/internal/rbac"
 )
 
 const (
@@ -59,7 +59,7 @@ func (s *SignIn) Session(r *http.Request) (Session, bool) {
 	}
 	person := Person{Address: sealed.Address, Account: apikey.Account{Issuer: sealed.Issuer, Subject: sealed.Subject}, Name: sealed.Name}
 	for _, group := range sealed.Groups {
-		person.Groups = append(person.Groups, access.Prefix+group)
+		person.Groups = append(person.Groups, rbac.Prefix+group)
 	}
 	if s.options.Ended != nil && s.options.Ended(person.Account, sealed.ID) {
 		return Session{}, false
@@ -74,7 +74,7 @@ func (s *SignIn) remember(w http.ResponseWriter, person Person) error {
 		Ends: s.now().Add(sessionLife).Unix(),
 	}
 	for _, group := range person.Groups {
-		sealed.Groups = append(sealed.Groups, strings.TrimPrefix(group, access.Prefix))
+		sealed.Groups = append(sealed.Groups, strings.TrimPrefix(group, rbac.Prefix))
 	}
 	value, err := s.session.Encode(sessionCookie, sealed)
 	if err != nil {

@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/berth-dev/berth/facade/apikey"
 	"github.com/berth-dev/berth/facade/internal/signin/signintest"
+	"github.com/berth-dev/berth/internal/apikey"
 )
 
 func TestCookie(t *testing.T) {

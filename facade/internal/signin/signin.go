@@ -17,8 +17,8 @@ import (
 
 	"github.com/gorilla/securecookie"
 
-	"github.com/berth-dev/berth/facade/apikey"
-	"github.com/berth-dev/berth/internal/authorities"
+	"github.com/berth-dev/berth/internal/apikey"
+	"github.com/berth-dev/berth/internal/rootcas"
 )
 
 // MinSessionKey is how many bytes a session key has at least.
@@ -115,7 +115,7 @@ func newClient(trusted []byte) (*http.Client, error) {
 	}
 	transport = transport.Clone()
 	if len(trusted) > 0 {
-		roots, err := authorities.With(trusted)
+		roots, err := rootcas.With(trusted)
 		if err != nil {
 			return nil, fmt.Errorf("authorities of the identity provider: %w", err)
 		}

@@ -10,9 +10,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/berth-dev/berth/facade/apikey"
 	"github.com/berth-dev/berth/facade/internal/apierr"
 	"github.com/berth-dev/berth/facade/internal/signin/signintest"
+	"github.com/berth-dev/berth/internal/apikey"
 )
 
 const publicURL = "https://berth.example.com"

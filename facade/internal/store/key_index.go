@@ -6,7 +6,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
-	"github.com/berth-dev/berth/facade/apikey"
+	"github.com/berth-dev/berth/internal/apikey"
 )
 
 // keyIndex keeps the API keys, read from their Secrets once: every call asks for one. Their Organizations must not be changed.

@@ -10,7 +10,7 @@ import (
 	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/berth-dev/berth/facade/apikey"
+	"github.com/berth-dev/berth/internal/apikey"
 )
 
 const (

@@ -3,8 +3,8 @@ package store
 import (
 	"context"
 
-	"github.com/berth-dev/berth/facade/apikey"
 	"github.com/berth-dev/berth/facade/internal/apierr"
+	"github.com/berth-dev/berth/internal/apikey"
 )
 
 // OwnerSeen notes for the keys of a person that they have signed in, if that was not noted today. It waits for nothing: it is written later, and at the

@@ -3,7 +3,7 @@ package stack
 import (
 	"fmt"
 
-	"github.com/berth-dev/berth/internal/testaws"
+	"github.com/berth-dev/berth/internal/testing/testaws"
 )
 
 // ECRHost is a registry of the local AWS. It has what the cluster's own has, but lets nobody in without a token.

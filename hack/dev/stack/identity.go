@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/berth-dev/berth/internal/access"
+	"github.com/berth-dev/berth/internal/rbac"
 )
 
 // Those who can sign in at the identity provider, with one password. Ann manages the first organization, Ben contributes to it, and Hana is of
@@ -30,9 +30,9 @@ type Person struct {
 // People are those who can sign in.
 func People() []Person {
 	return []Person{
-		{Address: Manager, Role: "manager", Groups: []string{access.Group(Organization, access.RoleManager), "everybody"}},
-		{Address: Contributor, Role: "contributor", Groups: []string{access.Group(Organization, access.RoleContributor), "everybody"}},
-		{Address: Staff, Role: "host staff", Groups: []string{access.GroupHost, "system:masters"}},
+		{Address: Manager, Role: "manager", Groups: []string{rbac.Group(Organization, rbac.RoleManager), "everybody"}},
+		{Address: Contributor, Role: "contributor", Groups: []string{rbac.Group(Organization, rbac.RoleContributor), "everybody"}},
+		{Address: Staff, Role: "host staff", Groups: []string{rbac.GroupHost, "system:masters"}},
 	}
 }
 

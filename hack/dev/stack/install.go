@@ -19,14 +19,14 @@ import (
 	"sigs.k8s.io/kustomize/api/types"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 
-	"github.com/berth-dev/berth/internal/access"
+	"github.com/berth-dev/berth/internal/rbac"
 )
 
 // Namespace is where Berth itself runs.
 const Namespace = "berth-system"
 
 // KeysNamespace is that of the API keys.
-const KeysNamespace = access.KeysNamespace
+const KeysNamespace = rbac.KeysNamespace
 
 //go:embed overlay.yaml.tmpl
 var overlayText string

@@ -15,7 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	berthv1alpha1 "github.com/berth-dev/berth/api/v1alpha1"
-	"github.com/berth-dev/berth/internal/access"
+	"github.com/berth-dev/berth/internal/rbac"
 )
 
 // seed makes the first organization and its keys with berthctl, as an administrator would.
@@ -53,7 +53,7 @@ func (s *Stack) CreateOrganization(ctx context.Context, name string, flags ...st
 // awaitRights waits until the operator has given the organization its rights; a minute at most. Before that, it is there for nobody with a key.
 func (s *Stack) awaitRights(ctx context.Context) error {
 	return wait.PollUntilContextTimeout(ctx, 50*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
-		for _, binding := range access.Bindings(Organization, Namespace) {
+		for _, binding := range rbac.Bindings(Organization, Namespace) {
 			if err := s.Client.Get(ctx, client.ObjectKey{Namespace: Organization, Name: binding.Name}, &rbacv1.RoleBinding{}); err != nil {
 				return false, client.IgnoreNotFound(err)
 			}

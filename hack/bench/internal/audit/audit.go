@@ -12,7 +12,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/berth-dev/berth/internal/testenv"
+	"github.com/berth-dev/berth/internal/testing/testenv"
 )
 
 // Request is what requests are counted by.

@@ -20,7 +20,7 @@ import (
 
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/hack/bench/internal/audit"
-	"github.com/berth-dev/berth/internal/testenv"
+	"github.com/berth-dev/berth/internal/testing/testenv"
 )
 
 // auditPolicy has every request in the log, once when it is answered, and a watch when it begins as well.

@@ -1,4 +1,4 @@
-package authorities
+package rootcas
 
 import (
 	"os"

@@ -1,5 +1,5 @@
-// Package quantities reads amounts of resources as people write them on one line: in annotations of organizations and in flags.
-package quantities
+// Package resourcelist reads amounts of resources as people write them on one line: in annotations of organizations and in flags.
+package resourcelist
 
 import (
 	"errors"

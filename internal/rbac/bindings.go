@@ -1,4 +1,4 @@
-package access
+package rbac
 
 import rbacv1 "k8s.io/api/rbac/v1"
 

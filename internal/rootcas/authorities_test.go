@@ -1,4 +1,4 @@
-package authorities_test
+package rootcas_test
 
 import (
 	"crypto/x509"
@@ -6,7 +6,7 @@ import (
 	"runtime"
 	"testing"
 
-	_ "github.com/berth-dev/berth/internal/authorities"
+	_ "github.com/berth-dev/berth/internal/rootcas"
 )
 
 // TestWithoutBundle is the only test of this package, because a process reads the system's authorities once.

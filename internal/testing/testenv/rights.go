@@ -23,15 +23,15 @@ import (
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/berth-dev/berth/internal/access"
 	"github.com/berth-dev/berth/internal/apiclient"
+	"github.com/berth-dev/berth/internal/rbac"
 )
 
 // Namespace is Berth's own in config/default.
 const Namespace = "berth-system"
 
 // KeysNamespace is that of the API keys.
-const KeysNamespace = access.KeysNamespace
+const KeysNamespace = rbac.KeysNamespace
 
 // InstallRights makes what config/default has of rights: Berth's Namespaces, ServiceAccounts, roles with their bindings, and admission
 // policies.
@@ -99,7 +99,7 @@ func ServiceAccount(ctx context.Context, config *rest.Config, name string) (*res
 
 // GrantIn makes the RoleBindings of an organization, as the organization controller does where it runs.
 func GrantIn(ctx context.Context, c client.Client, organization string) error {
-	for _, grant := range access.Bindings(organization, Namespace) {
+	for _, grant := range rbac.Bindings(organization, Namespace) {
 		binding := &rbacv1.RoleBinding{
 			ObjectMeta: metav1.ObjectMeta{Namespace: organization, Name: grant.Name},
 			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: grant.ClusterRole},

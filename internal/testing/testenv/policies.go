@@ -14,13 +14,13 @@ import (
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/berth-dev/berth/internal/access"
+	"github.com/berth-dev/berth/internal/rbac"
 )
 
 // AwaitPolicies is a Setup that waits, after InstallRights, until the API server refuses what RBAC allows and an admission policy doesn't:
 // a RoleBinding of the operator's in a Namespace that is no organization. It learns of all policies by watches, at about the same time.
 func AwaitPolicies(ctx context.Context, config *rest.Config) error {
-	config, err := ServiceAccount(ctx, config, access.ServiceAccountOperator)
+	config, err := ServiceAccount(ctx, config, rbac.ServiceAccountOperator)
 	if err != nil {
 		return err
 	}
@@ -30,7 +30,7 @@ func AwaitPolicies(ctx context.Context, config *rest.Config) error {
 	}
 	var last error
 	err = wait.PollUntilContextTimeout(ctx, 20*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
-		const name = access.ClusterRoleManager
+		const name = rbac.ClusterRoleManager
 		binding := rbacv1ac.RoleBinding(name, metav1.NamespaceDefault).
 			WithRoleRef(rbacv1ac.RoleRef().WithAPIGroup(rbacv1.GroupName).WithKind("ClusterRole").WithName(name))
 		last = operator.Apply(ctx, binding, client.FieldOwner("testenv"), client.DryRunAll)

@@ -1,9 +1,9 @@
-// Package access says who is who for Kubernetes RBAC, the one place where it is decided who may do what in Berth: as which users and groups
+// Package rbac says who is who for Kubernetes RBAC, the one place where it is decided who may do what in Berth: as which users and groups
 // those who call Berth act, and which roles those groups have in an organization.
 //
 // The rules of the roles are in config/rbac. Nobody can sign in to the API server as one of these users or groups unless an
 // administrator gives them to somebody, by OpenID Connect for example.
-package access
+package rbac
 
 import (
 	"slices"
