@@ -10,11 +10,11 @@ import (
 	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
 	cmmeta "github.com/cert-manager/cert-manager/pkg/apis/meta/v1"
 	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
-	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/controllers/internal/testobjects"
 )
 
 // What cert-manager makes while it issues a certificate, played by the tests.
@@ -91,7 +91,7 @@ func TestWordsAboutIssuing(t *testing.T) {
 		expect(t, domain, kstatus, map[string]condition{v1alpha1.ConditionCertified: want})
 	}
 	certified(working, "The certificate is being issued.")
-	c := &cmv1.Certificate{ObjectMeta: named(ns, domain.Name+".domain")}
+	c := &cmv1.Certificate{ObjectMeta: testobjects.Named(ns, domain.Name+".domain")}
 	get(t, c)
 
 	request := newRequest(t, c)
@@ -153,7 +153,7 @@ func TestWordsAboutAnUnknownIssuer(t *testing.T) {
 	patch(t, domain, func(client.Object) {
 		domain.Spec.TLS = &v1alpha1.DomainTLS{IssuerRef: &v1alpha1.IssuerRef{Name: "nope", Kind: "Foo", Group: "bar.example"}}
 	})
-	c := &cmv1.Certificate{ObjectMeta: named(ns, domain.Name+".domain")}
+	c := &cmv1.Certificate{ObjectMeta: testobjects.Named(ns, domain.Name+".domain")}
 	eventually(t, func(ctx context.Context) error {
 		if err := api.Get(ctx, key(c), c); err != nil {
 			return err
@@ -173,7 +173,7 @@ func TestWordsOfTheNewestRequest(t *testing.T) {
 	ns := organization(t)
 	app := newApp(t, ns)
 	awaitStatus(t, app)
-	c := &cmv1.Certificate{ObjectMeta: named(ns, app.Name)}
+	c := &cmv1.Certificate{ObjectMeta: testobjects.Named(ns, app.Name)}
 	get(t, c)
 	for _, text := range []string{"the older one", "the newer one"} {
 		requestCondition(t, newRequest(t, c), cmv1.CertificateRequestCondition{
@@ -190,46 +190,4 @@ func TestWordsOfTheNewestRequest(t *testing.T) {
 		}
 		return nil
 	})
-}
-
-// The cache keeps of what cert-manager makes only what the words are made of.
-func TestCacheKeepsLittleOfIssuing(t *testing.T) {
-	t.Parallel()
-	whole := metav1.ObjectMeta{Name: "x", Labels: map[string]string{"a": "b"}, Annotations: map[string]string{"a": "b"}}
-	kept := metav1.ObjectMeta{Name: "x"}
-	conditions := []cmv1.CertificateRequestCondition{{Message: "m"}}
-	cases := map[string]struct{ in, want client.Object }{
-		"CertificateRequest": {
-			&cmv1.CertificateRequest{
-				ObjectMeta: whole, Spec: cmv1.CertificateRequestSpec{Request: []byte("r")},
-				Status: cmv1.CertificateRequestStatus{Conditions: conditions, Certificate: []byte("c")},
-			},
-			&cmv1.CertificateRequest{ObjectMeta: kept, Status: cmv1.CertificateRequestStatus{Conditions: conditions}},
-		},
-		"Order": {
-			&acmev1.Order{ObjectMeta: whole, Status: acmev1.OrderStatus{State: acmev1.Valid, Reason: "r", Certificate: []byte("c")}},
-			&acmev1.Order{ObjectMeta: kept, Status: acmev1.OrderStatus{State: acmev1.Valid, Reason: "r"}},
-		},
-		"Challenge": {
-			&acmev1.Challenge{
-				ObjectMeta: whole, Spec: acmev1.ChallengeSpec{Type: "HTTP-01", Key: "k", Token: "t"},
-				Status: acmev1.ChallengeStatus{State: acmev1.Valid, Reason: "r", Presented: true},
-			},
-			&acmev1.Challenge{
-				ObjectMeta: kept, Spec: acmev1.ChallengeSpec{Type: "HTTP-01"}, Status: acmev1.ChallengeStatus{State: acmev1.Valid, Reason: "r"},
-			},
-		},
-	}
-	for name, tc := range cases {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			got, err := keepOfIssuing(tc.in)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(any(tc.want), got); diff != "" {
-				t.Errorf("kept (-want +got):\n%s", diff)
-			}
-		})
-	}
 }

@@ -14,7 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
-	"github.com/berth-dev/berth/controllers/internal/desired"
+	"github.com/berth-dev/berth/controllers/internal/resources"
 	"github.com/berth-dev/berth/internal/policy"
 	"github.com/berth-dev/berth/internal/rbac"
 	"github.com/berth-dev/berth/internal/testing/testenv"
@@ -179,7 +179,7 @@ func TestOperatorCreatesNamespacesOfOrganizationsAlone(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			org := &v1alpha1.Organization{ObjectMeta: metav1.ObjectMeta{Name: "made-" + strings.ToLower(name), UID: "1-2-3"}}
-			ns := desired.OrganizationNamespace(org, "id", "token")
+			ns := resources.OrganizationNamespace(org, "id", "token")
 			tc.change(ns)
 			err := operator.Create(t.Context(), ns, client.DryRunAll)
 			if tc.want != "" {

@@ -16,6 +16,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
+	appcontroller "github.com/berth-dev/berth/controllers/app"
+	"github.com/berth-dev/berth/controllers/internal/exposure"
+	"github.com/berth-dev/berth/controllers/internal/testobjects"
 )
 
 var errNotYet = errors.New("not yet")
@@ -24,7 +27,7 @@ var errNotYet = errors.New("not yet")
 func running(t *testing.T, ns string, changes ...func(*v1alpha1.App)) *v1alpha1.App {
 	t.Helper()
 	app := newApp(t, ns, changes...)
-	rollout(t, app, "1", podReady())
+	rollout(t, app, "1", testobjects.PodReady())
 	certify(t, ns, app.Name)
 	expect(t, app, status.CurrentStatus, map[string]condition{v1alpha1.ConditionReady: succeeded})
 	return app
@@ -35,30 +38,30 @@ func TestAppBecomesReady(t *testing.T) {
 	ns := organization(t)
 	app := newApp(t, ns)
 	expect(t, app, status.InProgressStatus, map[string]condition{
-		v1alpha1.ConditionReady:       working,
-		v1alpha1.ConditionReconciling: {"True", v1alpha1.ReasonProgressing},
-		v1alpha1.ConditionStalled:     {"False", v1alpha1.ReasonProgressing},
-		v1alpha1.ConditionConfigured:  succeeded,
-		v1alpha1.ConditionAvailable:   working,
+		v1alpha1.ConditionReady:              working,
+		v1alpha1.ConditionReconciling:        {"True", v1alpha1.ReasonProgressing},
+		v1alpha1.ConditionStalled:            {"False", v1alpha1.ReasonProgressing},
+		v1alpha1.ConditionConfigured: succeeded,
+		v1alpha1.ConditionAvailable:          working,
 		v1alpha1.ConditionCertified:   working,
-		v1alpha1.ConditionRouted:      succeeded,
+		v1alpha1.ConditionRouted:         succeeded,
 	})
-	rollout(t, app, "1", podReady())
+	rollout(t, app, "1", testobjects.PodReady())
 	certify(t, ns, app.Name)
 	expect(t, app, status.CurrentStatus, map[string]condition{
-		v1alpha1.ConditionReady:       succeeded,
-		v1alpha1.ConditionReconciling: {"False", v1alpha1.ReasonSucceeded},
-		v1alpha1.ConditionStalled:     {"False", v1alpha1.ReasonSucceeded},
-		v1alpha1.ConditionConfigured:  succeeded,
-		v1alpha1.ConditionAvailable:   succeeded,
+		v1alpha1.ConditionReady:              succeeded,
+		v1alpha1.ConditionReconciling:        {"False", v1alpha1.ReasonSucceeded},
+		v1alpha1.ConditionStalled:            {"False", v1alpha1.ReasonSucceeded},
+		v1alpha1.ConditionConfigured: succeeded,
+		v1alpha1.ConditionAvailable:          succeeded,
 		v1alpha1.ConditionCertified:   succeeded,
-		v1alpha1.ConditionRouted:      succeeded,
+		v1alpha1.ConditionRouted:         succeeded,
 	})
 	got := app.Status
 	got.Conditions = nil
 	one := int32(1)
 	want := v1alpha1.AppStatus{
-		ObservedGeneration: 1, URL: "https://" + app.Name + "." + baseDomain, Image: digest, Replicas: &one, ReadyReplicas: &one,
+		ObservedGeneration: 1, URL: "https://" + app.Name + "." + baseDomain, Image: testobjects.Digest, Replicas: &one, ReadyReplicas: &one,
 		Selector: "berth.dev/app=" + app.Name,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -122,7 +125,7 @@ func TestIdleReconcileAsksForNothing(t *testing.T) {
 			app := running(t, ns, change)
 			before := quiesce(t, ns)
 			b := testBase(t, clock.RealClock{})
-			r := &appReconciler{sites: newSites(b)}
+			r := &appcontroller.Reconciler{Exposures: exposure.New(b)}
 			if err := cached.Get(t.Context(), key(app), app); err != nil {
 				t.Fatal(err)
 			}

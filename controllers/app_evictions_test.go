@@ -8,196 +8,32 @@ import (
 	"time"
 
 	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
-	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/controllers/internal/testobjects"
 )
-
-const (
-	diskUsed    = "Pod ephemeral local storage usage exceeds the total limit of containers 1Mi."
-	evictedDisk = "A kubelet has ended a Pod (Evicted): " + diskUsed
-)
-
-// podEnded is a Pod that a kubelet has ended some time ago.
-func podEnded(phase corev1.PodPhase, reason, message string, at time.Time) corev1.PodStatus {
-	return corev1.PodStatus{
-		Phase: phase, Reason: reason, Message: message,
-		Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionFalse, LastTransitionTime: metav1.NewTime(at)}},
-		ContainerStatuses: []corev1.ContainerStatus{{
-			Name: "app", State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: 2, FinishedAt: metav1.NewTime(at)}},
-		}},
-	}
-}
-
-// disrupted says of a Pod that it is ended from outside.
-func disrupted(s corev1.PodStatus, reason, message string) corev1.PodStatus {
-	s.Conditions = append(s.Conditions, corev1.PodCondition{
-		Type: corev1.DisruptionTarget, Status: corev1.ConditionTrue, Reason: reason, Message: message,
-	})
-	return s
-}
-
-// A Pod that a kubelet has ended is told for some minutes, and how its container ended is no crash.
-func TestDiagnoseEnded(t *testing.T) {
-	t.Parallel()
-	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	before := func(d time.Duration) time.Time { return now.Add(-d) }
-	ended := func(phase corev1.PodPhase, reason, message string, ago time.Duration) corev1.PodStatus {
-		return podEnded(phase, reason, message, before(ago))
-	}
-	terminated := func(code int32) corev1.PodStatus {
-		s := podRunningFor(time.Hour, now)
-		s.ContainerStatuses[0].State = corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: code, Reason: "Error"}}
-		return s
-	}
-	minute := func(reason, message string) corev1.PodStatus {
-		return ended(corev1.PodFailed, reason, message, time.Minute)
-	}
-	evicted := minute("Evicted", diskUsed)
-	byKubelet := func(s corev1.PodStatus) corev1.PodStatus {
-		return disrupted(s, corev1.PodReasonTerminationByKubelet, diskUsed)
-	}
-	type pods = []corev1.PodStatus
-	type want struct {
-		reason, message string
-		lasts           bool
-	}
-	disk := want{v1alpha1.ReasonEvicted, evictedDisk, true}
-	says := func(words string, lasts bool) want {
-		return want{v1alpha1.ReasonEvicted, "A kubelet has ended a Pod " + words, lasts}
-	}
-	cases := map[string]struct {
-		pods    pods
-		want    want
-		recheck time.Duration
-	}{
-		"Evicted":              {pods{evicted}, disk, 4 * time.Minute},
-		"Ready":                {pods{evicted, podReady()}, disk, 4 * time.Minute},
-		"LongAgo":              {pods{ended(corev1.PodFailed, "Evicted", diskUsed, evictionTold)}, want{}, 0},
-		"NewestSays":           {pods{ended(corev1.PodFailed, "Evicted", "older", 2*time.Minute), evicted}, disk, 4 * time.Minute},
-		"EndedWell":            {pods{byKubelet(ended(corev1.PodSucceeded, "", "", time.Minute))}, disk, 4 * time.Minute},
-		"Succeeded":            {pods{ended(corev1.PodSucceeded, "", "", time.Minute)}, want{}, 0},
-		"BeingEvicted":         {pods{byKubelet(terminated(2)), evicted}, disk, 4 * time.Minute},
-		"FirstEndAmongEvicted": {pods{terminated(2), evicted}, disk, 4 * time.Minute},
-		"FirstEnd": {
-			pods{terminated(2)}, want{reason: v1alpha1.ReasonCrashed, message: "The container ended with exit code 2; its logs may say why."}, 0,
-		},
-		"FirstSuccess":        {pods{terminated(0)}, want{}, 0},
-		"Drained":             {pods{disrupted(terminated(2), "EvictionByEvictionAPI", "Eviction API: evicting")}, want{}, 0},
-		"UnreadyAmongEvicted": {pods{podRunningFor(time.Hour, now), evicted}, disk, 4 * time.Minute},
-		"NoNodeAmongEvicted": {
-			pods{podUnschedulable("full"), evicted}, want{v1alpha1.ReasonUnschedulable, "No node takes the Pod: full", false}, 4 * time.Minute,
-		},
-		"NodeShutdown": {pods{minute("Terminated", "The node shuts down.")}, says("(Terminated): The node shuts down.", false), 4 * time.Minute},
-		"Preempted":    {pods{minute("Preempting", "For a critical Pod")}, says("(Preempting): For a critical Pod", false), 4 * time.Minute},
-		"NoWords":      {pods{minute("OutOfcpu", "")}, says("(OutOfcpu)", false), 4 * time.Minute},
-		"RejectedAgainAndAgain": {
-			pods{ended(corev1.PodFailed, "OutOfcpu", "", 2*time.Minute), minute("UnexpectedAdmissionError", "Allocate failed")},
-			says("(UnexpectedAdmissionError): Allocate failed", true), 4 * time.Minute,
-		},
-		"FailedWithoutReason": {pods{minute("", "")}, want{}, 0},
-	}
-	for name, tc := range cases {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			var kept []corev1.Pod
-			for i := range tc.pods {
-				pod := &corev1.Pod{Status: tc.pods[i]}
-				if _, err := keepOfPod(pod); err != nil { // It changes the Pod that it is given.
-					t.Fatal(err)
-				}
-				kept = append(kept, *pod)
-			}
-			found, recheck := diagnose(&v1alpha1.App{}, kept, now)
-			if recheck != tc.recheck {
-				t.Errorf("asked again after %s, want %s", recheck, tc.recheck)
-			}
-			var got want
-			if found != nil {
-				got = want{found.reason, found.message, found.lasts}
-			}
-			if diff := cmp.Diff(tc.want, got, cmp.AllowUnexported(want{})); diff != "" {
-				t.Errorf("diagnose (-want +got):\n%s", diff)
-			}
-		})
-	}
-}
-
-// How a container ended before is not the reason for what keeps it from being ready long after.
-func TestDiagnoseEarlierCrash(t *testing.T) {
-	t.Parallel()
-	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	const oom = "The container was killed since it used more memory than its limit (OOMKilled)."
-	unready := "The container runs, but its readiness probe fails."
-	again := func(ran, runs time.Duration, restarts int32, ended corev1.ContainerStateTerminated) corev1.PodStatus {
-		s := podRunningFor(runs, now)
-		ended.FinishedAt = metav1.NewTime(now.Add(-runs))
-		ended.StartedAt = metav1.NewTime(now.Add(-runs - ran))
-		s.ContainerStatuses[0].RestartCount = restarts
-		s.ContainerStatuses[0].LastTerminationState.Terminated = &ended
-		return s
-	}
-	killed := corev1.ContainerStateTerminated{ExitCode: 137, Reason: "OOMKilled"}
-	done := corev1.ContainerStateTerminated{ExitCode: 0, Reason: "Completed"}
-	starting := podWaiting("ContainerCreating", "")
-	starting.ContainerStatuses[0].LastTerminationState.Terminated = &killed
-	unknown := podRunningFor(time.Hour, now)
-	unknown.ContainerStatuses[0].LastTerminationState.Terminated = &killed
-	const completed = "The container ended with exit code 0 (Completed); its logs may say why."
-	type want struct {
-		message string
-		recheck time.Duration
-	}
-	cases := map[string]struct {
-		pod  corev1.PodStatus
-		want want
-	}{
-		"DaysAgo":            {again(time.Hour, 72*time.Hour, 1, killed), want{unready, 0}},
-		"JustNow":            {again(time.Hour, time.Minute, 1, killed), want{oom, longestRun + startGrace - time.Minute}},
-		"LongerThanBefore":   {again(2*time.Second, 15*time.Second, 1, killed), want{unready, 0}},
-		"SlowLoop":           {again(2*time.Minute, time.Minute, 4, killed), want{oom, 70 * time.Second}},
-		"Between":            {again(time.Second, 3*time.Second, 4, killed), want{oom, 8 * time.Second}},
-		"EndedWell":          {again(time.Hour, 4*time.Second, 1, done), want{"", 6 * time.Second}},
-		"EndsWellAgain":      {again(time.Second, 4*time.Second, 2, done), want{completed, 7 * time.Second}},
-		"CreatedOnceMore":    {starting, want{}},
-		"UnknownTimesBefore": {unknown, want{unready, 0}},
-	}
-	for name, tc := range cases {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			found, recheck := diagnose(&v1alpha1.App{}, []corev1.Pod{{Status: tc.pod}}, now)
-			got := want{recheck: recheck}
-			if found != nil {
-				got.message = found.message
-			}
-			if diff := cmp.Diff(tc.want, got, cmp.AllowUnexported(want{})); diff != "" {
-				t.Errorf("diagnose (-want +got):\n%s", diff)
-			}
-		})
-	}
-}
 
 // An App whose Pods are evicted one after another says so, whether the next one is ready yet or not.
 func TestAppWithEvictedPods(t *testing.T) {
 	t.Parallel()
 	ns := organization(t)
 	app := newApp(t, ns)
-	rollout(t, app, "1", podReady())
+	rollout(t, app, "1", testobjects.PodReady())
 	certify(t, ns, app.Name)
 	expect(t, app, status.CurrentStatus, map[string]condition{v1alpha1.ConditionReady: succeeded})
-	set := &appsv1.ReplicaSet{ObjectMeta: named(ns, app.Name+"-1")}
+	set := &appsv1.ReplicaSet{ObjectMeta: testobjects.Named(ns, app.Name+"-1")}
 	get(t, set)
 	for i := range 3 {
 		phase := []corev1.PodPhase{corev1.PodFailed, corev1.PodSucceeded}[i%2]
-		startPod(t, set, disrupted(podEnded(phase, "Evicted", diskUsed, time.Now()), corev1.PodReasonTerminationByKubelet, diskUsed))
+		ended := testobjects.PodEnded(phase, "Evicted", testobjects.DiskUsed, time.Now())
+		startPod(t, set, testobjects.Disrupted(ended, corev1.PodReasonTerminationByKubelet, testobjects.DiskUsed))
 		d := awaitDeployment(t, app)
 		report(t, d, appsv1.DeploymentStatus{Replicas: 1, UpdatedReplicas: 1})
-		expectEvicted(t, app, evictedDisk)
+		expectEvicted(t, app, testobjects.EvictedDisk)
 		report(t, d, appsv1.DeploymentStatus{Replicas: 1, UpdatedReplicas: 1, ReadyReplicas: 1, AvailableReplicas: 1})
-		expectEvicted(t, app, "1 of 1 Pods of the newest version are ready. "+evictedDisk)
+		expectEvicted(t, app, "1 of 1 Pods of the newest version are ready. "+testobjects.EvictedDisk)
 	}
 	eventually(t, func(ctx context.Context) error {
 		got, err := announced(ctx, ns)

@@ -17,9 +17,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/controllers/internal/testobjects"
 )
-
-func named(ns, name string) metav1.ObjectMeta { return metav1.ObjectMeta{Namespace: ns, Name: name} }
 
 func TestAppOutsideOfAnOrganization(t *testing.T) {
 	t.Parallel()
@@ -28,15 +27,15 @@ func TestAppOutsideOfAnOrganization(t *testing.T) {
 	expect(t, app, status.InProgressStatus, map[string]condition{v1alpha1.ConditionReady: working})
 	stalled := failing(v1alpha1.ReasonNoOrganization)
 	expect(t, app, status.FailedStatus, map[string]condition{
-		v1alpha1.ConditionReady:       stalled,
-		v1alpha1.ConditionReconciling: stalled,
-		v1alpha1.ConditionStalled:     {"True", v1alpha1.ReasonNoOrganization},
-		v1alpha1.ConditionConfigured:  pending,
-		v1alpha1.ConditionAvailable:   pending,
+		v1alpha1.ConditionReady:              stalled,
+		v1alpha1.ConditionReconciling:        stalled,
+		v1alpha1.ConditionStalled:            {"True", v1alpha1.ReasonNoOrganization},
+		v1alpha1.ConditionConfigured: pending,
+		v1alpha1.ConditionAvailable:          pending,
 		v1alpha1.ConditionCertified:   pending,
-		v1alpha1.ConditionRouted:      pending,
+		v1alpha1.ConditionRouted:         pending,
 	})
-	absent(t, &appsv1.Deployment{ObjectMeta: named(ns, app.Name)})
+	absent(t, &appsv1.Deployment{ObjectMeta: testobjects.Named(ns, app.Name)})
 	label(t, ns)
 	expect(t, app, status.InProgressStatus, map[string]condition{v1alpha1.ConditionReady: working})
 }
@@ -127,7 +126,7 @@ func TestAppRepairsItsObjects(t *testing.T) {
 	t.Parallel()
 	ns := organization(t)
 	app := running(t, ns)
-	d := &appsv1.Deployment{ObjectMeta: named(ns, app.Name)}
+	d := &appsv1.Deployment{ObjectMeta: testobjects.Named(ns, app.Name)}
 	patch(t, d, func(client.Object) {
 		d.Spec.Template.Spec.Containers[0].Image = "registry.example.com/other"
 		d.Spec.Replicas = ptr.To[int32](5)
@@ -188,7 +187,7 @@ func TestAppTemplate(t *testing.T) {
 			t.Parallel()
 			ns := organization(t)
 			a := running(t, ns)
-			d := &appsv1.Deployment{ObjectMeta: named(ns, a.Name)}
+			d := &appsv1.Deployment{ObjectMeta: testobjects.Named(ns, a.Name)}
 			// As `kubectl rollout restart` does.
 			patch(t, d, func(client.Object) {
 				d.Spec.Template.Annotations = map[string]string{restarted: "2026-01-01T00:00:00Z"}
@@ -272,10 +271,10 @@ func TestAppRefusedByTheAPIServer(t *testing.T) {
 			}
 			app := newApp(t, ns, tc.change)
 			expect(t, app, status.FailedStatus, map[string]condition{
-				v1alpha1.ConditionReady:     failing(v1alpha1.ReasonInvalid),
-				v1alpha1.ConditionStalled:   {"True", v1alpha1.ReasonInvalid},
-				v1alpha1.ConditionAvailable: failing(v1alpha1.ReasonInvalid),
-				v1alpha1.ConditionRouted:    succeeded,
+				v1alpha1.ConditionReady:      failing(v1alpha1.ReasonInvalid),
+				v1alpha1.ConditionStalled:    {"True", v1alpha1.ReasonInvalid},
+				v1alpha1.ConditionAvailable:  failing(v1alpha1.ReasonInvalid),
+				v1alpha1.ConditionRouted: succeeded,
 			})
 			says(t, app, tc.want)
 		})
@@ -290,7 +289,7 @@ func TestAppBeingDeleted(t *testing.T) {
 	remove(t, app)
 	awaitGoing(t, app)
 	quiesce(t, ns) // A reconcile may have begun before.
-	service := &corev1.Service{ObjectMeta: named(ns, app.Name)}
+	service := &corev1.Service{ObjectMeta: testobjects.Named(ns, app.Name)}
 	remove(t, service)
 	settle()
 	absent(t, service)

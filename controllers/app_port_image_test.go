@@ -27,10 +27,13 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
-	"github.com/berth-dev/berth/controllers/internal/desired"
+	appcontroller "github.com/berth-dev/berth/controllers/app"
+	"github.com/berth-dev/berth/controllers/internal/exposure"
 	"github.com/berth-dev/berth/controllers/internal/image"
 	"github.com/berth-dev/berth/controllers/internal/phase"
+	"github.com/berth-dev/berth/controllers/internal/resources"
 	"github.com/berth-dev/berth/controllers/internal/ssa"
+	"github.com/berth-dev/berth/controllers/internal/testobjects"
 )
 
 // images is a registry that wants a login, and counts who reads a manifest.
@@ -94,7 +97,7 @@ func (s *images) push(t *testing.T, repository string, ports ...string) string {
 // imageWorld is an App in a Namespace that the controllers of the other tests leave alone, and a reconciler that may ask the registry.
 type imageWorld struct {
 	*images
-	reconciler *appReconciler
+	reconciler *appcontroller.Reconciler
 	clock      *clocktesting.FakePassiveClock
 	app        *v1alpha1.App
 }
@@ -103,12 +106,12 @@ func newImageWorld(t *testing.T) *imageWorld {
 	t.Helper()
 	w := &imageWorld{images: serveImages(t), clock: clocktesting.NewFakePassiveClock(time.Now())}
 	b := testBase(t, w.clock)
-	b.client, b.live = api, api
-	w.reconciler = &appReconciler{sites: newSites(b), ports: newReadPorts()}
+	b.Client, b.Live = api, api
+	w.reconciler = &appcontroller.Reconciler{Exposures: exposure.New(b), Ports: appcontroller.NewReadPorts()}
 	w.restartOperator(t)
 	ns := namespace(t, nil)
-	secret := &corev1.Secret{ObjectMeta: named(ns, "login"), Type: corev1.SecretTypeDockerConfigJson, Data: map[string][]byte{}}
-	login, err := desired.Login(w.host(), registryUser, registryPassword)
+	secret := &corev1.Secret{ObjectMeta: testobjects.Named(ns, "login"), Type: corev1.SecretTypeDockerConfigJson, Data: map[string][]byte{}}
+	login, err := resources.Login(w.host(), registryUser, registryPassword)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,30 +132,30 @@ func (w *imageWorld) restartOperator(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.reconciler.images = image.New(c, w.clock)
+	w.reconciler.Images = image.New(c, w.clock)
 }
 
 // reconcile does what a reconcile does about the port, and returns the scope.
-func (w *imageWorld) reconcile(t *testing.T) *appScope {
+func (w *imageWorld) reconcile(t *testing.T) *appcontroller.Scope {
 	t.Helper()
 	get(t, w.app)
 	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
-		s := &appScope{app: w.app}
-		if err := w.reconciler.namedPort(t.Context(), s); err != nil {
+		s := &appcontroller.Scope{App: w.app}
+		if err := w.reconciler.NamedPort(t.Context(), s); err != nil {
 			t.Fatal(err)
 		}
-		if s.port.Number == 0 {
-			if err := w.reconciler.imagePort(t.Context(), s); phase.IsProblem(err) {
+		if s.Port.Number == 0 {
+			if err := w.reconciler.ImagePort(t.Context(), s); phase.IsProblem(err) {
 				continue
 			} else if err != nil {
 				t.Fatal(err)
 			}
 		}
-		want, err := desired.DeploymentAt(w.app, desired.Tenant{}, s.port)
+		want, err := resources.DeploymentAt(w.app, resources.Tenant{}, s.Port)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := ssa.Apply(t.Context(), api, w.app, want, &s.deployment, appsv1ac.ExtractDeployment); err != nil {
+		if err := ssa.Apply(t.Context(), api, w.app, want, &s.Deployment, appsv1ac.ExtractDeployment); err != nil {
 			t.Fatal(err)
 		}
 		return s
@@ -169,28 +172,28 @@ func (w *imageWorld) change(t *testing.T, change func(*v1alpha1.App)) {
 func TestPortOfImage(t *testing.T) {
 	t.Parallel()
 	type outcome struct {
-		Port     desired.Port
+		Port     resources.Port
 		Variable string
 		Reads    int32
 	}
-	at := func(number int32, source desired.PortSource, variable string, reads int32) outcome {
-		return outcome{Port: desired.Port{Number: number, Source: source}, Variable: variable, Reads: reads}
+	at := func(number int32, source resources.PortSource, variable string, reads int32) outcome {
+		return outcome{Port: resources.Port{Number: number, Source: source}, Variable: variable, Reads: reads}
 	}
 	cases := map[string]struct {
 		exposed []string
 		change  func(*v1alpha1.App)
 		want    outcome
 	}{
-		"One":      {exposed: []string{"8080/tcp"}, want: at(8080, desired.PortFromImage, "8080", 1)},
-		"None":     {want: at(80, desired.PortOfNone, "80", 1)},
-		"UDP":      {exposed: []string{"53/udp"}, want: at(80, desired.PortOfNone, "80", 1)},
-		"Two":      {exposed: []string{"8080/tcp", "9090/tcp"}, want: at(80, desired.PortOfSeveral, "80", 1)},
-		"With443":  {exposed: []string{"80/tcp", "443/tcp"}, want: at(80, desired.PortOfSeveral, "80", 1)},
-		"Empty":    {exposed: []string{"8080/tcp"}, change: withPort(""), want: at(8080, desired.PortFromImage, "", 1)},
-		"Spec":     {exposed: []string{"8080/tcp"}, change: func(a *v1alpha1.App) { a.Spec.Port = 3000 }, want: at(3000, desired.PortFromSpec, "3000", 0)},
-		"Env":      {exposed: []string{"8080/tcp"}, change: withPort("3000"), want: at(3000, desired.PortFromEnv, "3000", 0)},
-		"NoLogin":  {exposed: []string{"8080/tcp"}, change: func(a *v1alpha1.App) { a.Spec.ImagePullSecrets = nil }, want: at(80, desired.PortUnknown, "80", 0)},
-		"NotThere": {change: func(a *v1alpha1.App) { a.Spec.Image += "-gone" }, want: at(80, desired.PortUnknown, "80", 1)},
+		"One":      {exposed: []string{"8080/tcp"}, want: at(8080, resources.PortFromImage, "8080", 1)},
+		"None":     {want: at(80, resources.PortOfNone, "80", 1)},
+		"UDP":      {exposed: []string{"53/udp"}, want: at(80, resources.PortOfNone, "80", 1)},
+		"Two":      {exposed: []string{"8080/tcp", "9090/tcp"}, want: at(80, resources.PortOfSeveral, "80", 1)},
+		"With443":  {exposed: []string{"80/tcp", "443/tcp"}, want: at(80, resources.PortOfSeveral, "80", 1)},
+		"Empty":    {exposed: []string{"8080/tcp"}, change: testobjects.WithPort(""), want: at(8080, resources.PortFromImage, "", 1)},
+		"Spec":     {exposed: []string{"8080/tcp"}, change: func(a *v1alpha1.App) { a.Spec.Port = 3000 }, want: at(3000, resources.PortFromSpec, "3000", 0)},
+		"Env":      {exposed: []string{"8080/tcp"}, change: testobjects.WithPort("3000"), want: at(3000, resources.PortFromEnv, "3000", 0)},
+		"NoLogin":  {exposed: []string{"8080/tcp"}, change: func(a *v1alpha1.App) { a.Spec.ImagePullSecrets = nil }, want: at(80, resources.PortUnknown, "80", 0)},
+		"NotThere": {change: func(a *v1alpha1.App) { a.Spec.Image += "-gone" }, want: at(80, resources.PortUnknown, "80", 1)},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -201,11 +204,11 @@ func TestPortOfImage(t *testing.T) {
 				w.change(t, tc.change)
 			}
 			s := w.reconcile(t)
-			port, variable := servedAt(&s.deployment)
-			if port != s.port.Number {
-				t.Errorf("the Deployment serves at %d, not at %d", port, s.port.Number)
+			port, variable := servedAt(&s.Deployment)
+			if port != s.Port.Number {
+				t.Errorf("the Deployment serves at %d, not at %d", port, s.Port.Number)
 			}
-			if diff := cmp.Diff(tc.want, outcome{Port: s.port, Variable: variable, Reads: w.reads.Load()}); diff != "" {
+			if diff := cmp.Diff(tc.want, outcome{Port: s.Port, Variable: variable, Reads: w.reads.Load()}); diff != "" {
 				t.Errorf("outcome (-want +got):\n%s", diff)
 			}
 		})
@@ -218,8 +221,8 @@ func TestPortOfImageIsRemembered(t *testing.T) {
 	w := newImageWorld(t)
 	expect := func(why string, port, reads int32) {
 		t.Helper()
-		if s := w.reconcile(t); s.port.Number != port || w.reads.Load() != reads {
-			t.Errorf("%s: port %d after %d reads, want %d after %d", why, s.port.Number, w.reads.Load(), port, reads)
+		if s := w.reconcile(t); s.Port.Number != port || w.reads.Load() != reads {
+			t.Errorf("%s: port %d after %d reads, want %d after %d", why, s.Port.Number, w.reads.Load(), port, reads)
 		}
 	}
 	expect("at first", 8080, 1)
@@ -254,21 +257,21 @@ func TestPortWhileTheRegistryIsAway(t *testing.T) {
 	w.down.Store(true)
 	w.change(t, func(a *v1alpha1.App) { a.Spec.Image = next })
 	s := w.reconcile(t)
-	if want := (desired.Port{Number: 8080, Source: desired.PortUnknown}); s.port != want || s.askAgain() == 0 {
-		t.Errorf("port %+v, asked again after %s; want %+v", s.port, s.askAgain(), want)
+	if want := (resources.Port{Number: 8080, Source: resources.PortUnknown}); s.Port != want || s.AskAgain() == 0 {
+		t.Errorf("port %+v, asked again after %s; want %+v", s.Port, s.AskAgain(), want)
 	}
-	if origin := s.portOrigin(); !strings.Contains(origin, "the registry cannot be reached (HTTP status 503)") {
+	if origin := s.PortOrigin(); !strings.Contains(origin, "the registry cannot be reached (HTTP status 503)") {
 		t.Errorf("the port comes from %q", origin)
 	}
-	report(t, &s.deployment, appsv1.DeploymentStatus{Replicas: 1, UpdatedReplicas: 1, ReadyReplicas: 1, AvailableReplicas: 1})
+	report(t, &s.Deployment, appsv1.DeploymentStatus{Replicas: 1, UpdatedReplicas: 1, ReadyReplicas: 1, AvailableReplicas: 1})
 	w.down.Store(false)
 	w.clock.SetTime(w.clock.Now().Add(time.Hour))
-	if s := w.reconcile(t); s.port.Number != 8080 || s.askAgain() != 0 || w.reads.Load() != 0 {
-		t.Errorf("an App that is ready: port %d, asked again after %s, %d reads", s.port.Number, s.askAgain(), w.reads.Load())
+	if s := w.reconcile(t); s.Port.Number != 8080 || s.AskAgain() != 0 || w.reads.Load() != 0 {
+		t.Errorf("an App that is ready: port %d, asked again after %s, %d reads", s.Port.Number, s.AskAgain(), w.reads.Load())
 	}
-	report(t, &s.deployment, appsv1.DeploymentStatus{Replicas: 1, UpdatedReplicas: 1})
-	if s := w.reconcile(t); s.port.Number != 9090 {
-		t.Errorf("an App that is not ready: port %+v, want that of the image", s.port)
+	report(t, &s.Deployment, appsv1.DeploymentStatus{Replicas: 1, UpdatedReplicas: 1})
+	if s := w.reconcile(t); s.Port.Number != 9090 {
+		t.Errorf("an App that is not ready: port %+v, want that of the image", s.Port)
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
 	appsv1 "k8s.io/api/apps/v1"
@@ -15,13 +14,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
-	"github.com/berth-dev/berth/controllers/internal/desired"
+	"github.com/berth-dev/berth/controllers/internal/testobjects"
 )
-
-// withPort has env set PORT to a value.
-func withPort(value string) func(*v1alpha1.App) {
-	return func(a *v1alpha1.App) { a.Spec.Env = append(a.Spec.Env, v1alpha1.EnvVar{Name: "PORT", Value: &value}) }
-}
 
 // withPortFrom has env take PORT from key port of a Secret or a ConfigMap.
 func withPortFrom(kind, name string) func(*v1alpha1.App) {
@@ -35,9 +29,9 @@ func withPortFrom(kind, name string) func(*v1alpha1.App) {
 // holdPort makes what withPortFrom names.
 func holdPort(t *testing.T, ns, kind, name, value string) client.Object {
 	t.Helper()
-	var o client.Object = &corev1.Secret{ObjectMeta: named(ns, name), StringData: map[string]string{"port": value}}
+	var o client.Object = &corev1.Secret{ObjectMeta: testobjects.Named(ns, name), StringData: map[string]string{"port": value}}
 	if kind == "ConfigMap" {
-		o = &corev1.ConfigMap{ObjectMeta: named(ns, name), Data: map[string]string{"port": value}}
+		o = &corev1.ConfigMap{ObjectMeta: testobjects.Named(ns, name), Data: map[string]string{"port": value}}
 	}
 	create(t, o)
 	return o
@@ -57,7 +51,7 @@ func servedAt(d *appsv1.Deployment) (containerPort int32, variable string) {
 // awaitPort waits until the Deployment of an App serves on a port.
 func awaitPort(t *testing.T, app *v1alpha1.App, want int32) *appsv1.Deployment {
 	t.Helper()
-	d := &appsv1.Deployment{ObjectMeta: named(app.Namespace, app.Name)}
+	d := &appsv1.Deployment{ObjectMeta: testobjects.Named(app.Namespace, app.Name)}
 	eventually(t, func(ctx context.Context) error {
 		if err := api.Get(ctx, key(d), d); err != nil {
 			return err
@@ -82,10 +76,10 @@ func TestPortOfApp(t *testing.T) {
 	}{
 		"Nothing":           {port: 80, variable: "80"},
 		"Spec":              {changes: []func(*v1alpha1.App){specPort}, port: 8080, variable: "8080"},
-		"Env":               {changes: []func(*v1alpha1.App){withPort("3000")}, port: 3000, variable: "3000"},
-		"EnvEmpty":          {changes: []func(*v1alpha1.App){withPort("")}, port: 80},
-		"EnvOfSpec":         {changes: []func(*v1alpha1.App){specPort, withPort("9000")}, port: 8080, variable: "9000"},
-		"EnvOfSpecIsNumber": {changes: []func(*v1alpha1.App){specPort, withPort("abc")}, port: 8080, variable: "abc"},
+		"Env":               {changes: []func(*v1alpha1.App){testobjects.WithPort("3000")}, port: 3000, variable: "3000"},
+		"EnvEmpty":          {changes: []func(*v1alpha1.App){testobjects.WithPort("")}, port: 80},
+		"EnvOfSpec":         {changes: []func(*v1alpha1.App){specPort, testobjects.WithPort("9000")}, port: 8080, variable: "9000"},
+		"EnvOfSpecIsNumber": {changes: []func(*v1alpha1.App){specPort, testobjects.WithPort("abc")}, port: 8080, variable: "abc"},
 		"Secret":            {kind: "Secret", value: "3000", port: 3000},
 		"SecretByEcho":      {kind: "Secret", value: "3000\n", port: 3000},
 		"SecretEmpty":       {kind: "Secret", value: "", port: 80},
@@ -131,7 +125,7 @@ func TestInvalidPortKeepsTheVersionThatRuns(t *testing.T) {
 			app := newApp(t, ns)
 			before := awaitDeployment(t, app)
 			report(t, before, appsv1.DeploymentStatus{Replicas: 1, UpdatedReplicas: 1, ReadyReplicas: 1, AvailableReplicas: 1})
-			change := withPort(value)
+			change := testobjects.WithPort(value)
 			if tc.kind != "" {
 				holdPort(t, ns, tc.kind, "held", value)
 				change = withPortFrom(tc.kind, "held")
@@ -141,9 +135,9 @@ func TestInvalidPortKeepsTheVersionThatRuns(t *testing.T) {
 				change(app)
 			})
 			expect(t, app, tc.status, map[string]condition{
-				v1alpha1.ConditionReady:      failing(v1alpha1.ReasonInvalidPort),
+				v1alpha1.ConditionReady:              failing(v1alpha1.ReasonInvalidPort),
 				v1alpha1.ConditionConfigured: failing(v1alpha1.ReasonInvalidPort),
-				v1alpha1.ConditionAvailable:  failing(v1alpha1.ReasonPending),
+				v1alpha1.ConditionAvailable:          failing(v1alpha1.ReasonPending),
 			})
 			said := fmt.Sprint(app.Status.Conditions)
 			if missing := slices.ContainsFunc(tc.words, func(w string) bool { return !strings.Contains(said, w) }); missing || strings.Contains(said, value) {
@@ -203,49 +197,10 @@ func TestPortThatIsNotThere(t *testing.T) {
 			ns := organization(t)
 			app := newApp(t, ns, withPortFrom(kind, "held"))
 			expect(t, app, status.InProgressStatus, map[string]condition{v1alpha1.ConditionConfigured: failing(reason)})
-			absent(t, &appsv1.Deployment{ObjectMeta: named(ns, app.Name)})
+			absent(t, &appsv1.Deployment{ObjectMeta: testobjects.Named(ns, app.Name)})
 			holdPort(t, ns, kind, "held", "3000")
 			patch(t, app, func(client.Object) { app.Spec.Replicas = new(int32(2)) })
 			awaitPort(t, app, 3000)
-		})
-	}
-}
-
-func TestExplainPort(t *testing.T) {
-	t.Parallel()
-	const refuses = "The container runs, but does not accept connections on "
-	const set = ". Set spec.port or PORT to the port that the program listens on, and have it listen on all addresses."
-	cases := map[string]struct {
-		port   desired.Port
-		change func(*v1alpha1.App)
-		want   string
-	}{
-		"Spec":    {port: desired.Port{Number: 8080, Source: desired.PortFromSpec}, want: refuses + "port 8080 (spec.port)" + set},
-		"Env":     {port: desired.Port{Number: 3000, Source: desired.PortFromEnv}, want: refuses + "port 3000 (PORT in env)" + set},
-		"Default": {port: desired.Port{Number: 80, Source: desired.PortFromDefault}, want: refuses + "port 80 (the default)" + set},
-		"Other": {
-			port: desired.Port{Number: 8080, Source: desired.PortFromSpec}, change: withPort("9000"),
-			want: refuses + "port 8080 (spec.port; PORT in env is 9000)" + set,
-		},
-		"Probe": {
-			port: desired.Port{Number: 80, Source: desired.PortFromDefault}, change: func(a *v1alpha1.App) { a.Spec.ReadinessProbe = &corev1.Probe{} },
-			want: "The container runs, but its readiness probe fails. The App is served at port 80 (the default). Correct spec.readinessProbe, or set " +
-				"spec.port or PORT to the port that the program listens on.",
-		},
-	}
-	for name, tc := range cases {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			app := &v1alpha1.App{}
-			if tc.change != nil {
-				tc.change(app)
-			}
-			now := time.Now()
-			found, _ := diagnose(app, []corev1.Pod{{Status: podRunningFor(startGrace, now)}}, now)
-			(&appScope{app: app, port: tc.port}).explainPort(found)
-			if found.message != tc.want {
-				t.Errorf("message %q, want %q", found.message, tc.want)
-			}
 		})
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/controllers/internal/testobjects"
 )
 
 // surge is the status of a Deployment during the rollout of a new version beside one Pod of the previous one.
@@ -50,34 +51,35 @@ func TestAppSaysThatThePreviousVersionServes(t *testing.T) {
 			says:   `violates PodSecurity "restricted:latest".`,
 		},
 		"Node": {
-			pods:   []corev1.PodStatus{podUnschedulable("0/1 nodes are available: 1 Insufficient cpu.")},
+			pods:   []corev1.PodStatus{testobjects.PodUnschedulable("0/1 nodes are available: 1 Insufficient cpu.")},
 			status: surge(1, 1), reason: v1alpha1.ReasonUnschedulable, says: "Insufficient cpu.",
 		},
 		"Registry": {
-			pods:   []corev1.PodStatus{podWaiting("ErrImagePull", "manifest unknown")},
+			pods:   []corev1.PodStatus{testobjects.PodWaiting("ErrImagePull", "manifest unknown")},
 			status: surge(1, 1), reason: v1alpha1.ReasonImageNotFound, says: "The registry does not have the image.",
 		},
 		"LongAnswer": {
-			pods:   []corev1.PodStatus{podWaiting("ErrImagePull", strings.Repeat("denial ", 1000))},
-			status: surge(1, 1), reason: v1alpha1.ReasonImagePullFailed, says: unreachable,
+			pods:   []corev1.PodStatus{testobjects.PodWaiting("ErrImagePull", strings.Repeat("denial ", 1000))},
+			status: surge(1, 1), reason: v1alpha1.ReasonImagePullFailed, says: testobjects.Unreachable,
 		},
 		"Crash": {
-			pods: []corev1.PodStatus{podCrashed(ended)}, status: surge(1, 1), reason: v1alpha1.ReasonCrashed, says: "exit code 1",
+			pods: []corev1.PodStatus{testobjects.PodCrashed(ended)}, status: surge(1, 1), reason: v1alpha1.ReasonCrashed, says: "exit code 1",
 		},
 		"CrashAfterReady": { // The kubelet has started the container again, and it listens for a few seconds.
-			pods: []corev1.PodStatus{readyAgain(time.Now().Add(time.Hour))}, status: surge(2, 1), reason: v1alpha1.ReasonCrashed, says: "exit code 1",
+			pods: []corev1.PodStatus{testobjects.ReadyAgain(time.Now().Add(time.Hour))}, status: surge(2, 1),
+			reason: v1alpha1.ReasonCrashed, says: "exit code 1",
 		},
 		"RunsAsRoot": {
-			pods:   []corev1.PodStatus{podWaiting("CreateContainerConfigError", "container has runAsNonRoot and image will run as root")},
+			pods:   []corev1.PodStatus{testobjects.PodWaiting("CreateContainerConfigError", "container has runAsNonRoot and image will run as root")},
 			status: surge(1, 1), reason: v1alpha1.ReasonRunsAsRoot, says: "Set USER in the image",
 		},
 		"Environment": {
 			change: fromSecret,
-			pods:   []corev1.PodStatus{podWaiting("CreateContainerConfigError", `secret "db" not found`)},
+			pods:   []corev1.PodStatus{testobjects.PodWaiting("CreateContainerConfigError", `secret "db" not found`)},
 			status: surge(1, 1), reason: v1alpha1.ReasonSecretNotFound, says: `secret "db" not found.`,
 		},
 		"Deadline": {
-			pods:   []corev1.PodStatus{podRunningFor(time.Hour, time.Now())},
+			pods:   []corev1.PodStatus{testobjects.PodRunningFor(time.Hour, time.Now())},
 			status: surge(1, 1, late), reason: v1alpha1.ReasonUnready, says: "no progress for 610 seconds",
 		},
 	}
@@ -159,13 +161,13 @@ func TestAppWaitsForNewPodsToSettle(t *testing.T) {
 	t.Parallel()
 	ns := organization(t)
 	app := newApp(t, ns)
-	first := rollout(t, app, "1", podReady())
+	first := rollout(t, app, "1", testobjects.PodReady())
 	certify(t, ns, app.Name)
 	report(t, awaitDeployment(t, app), appsv1.DeploymentStatus{Replicas: 1, UpdatedReplicas: 1, ReadyReplicas: 1})
 	expect(t, app, status.CurrentStatus, map[string]condition{v1alpha1.ConditionReady: succeeded})
 
 	patch(t, app, func(client.Object) { app.Spec.Image += "-new" })
-	rollout(t, app, "2", podReady())
+	rollout(t, app, "2", testobjects.PodReady())
 	report(t, awaitDeployment(t, app), surge(2, 1))
 	expect(t, app, status.InProgressStatus, map[string]condition{v1alpha1.ConditionReady: working})
 	says(t, app, "1 of 1 Pods of the newest version are ready. The previous version serves until they have been ready for 10 seconds.")
@@ -180,7 +182,7 @@ func TestAppOfAPodThatWasReadyBefore(t *testing.T) {
 	t.Parallel()
 	ns := organization(t)
 	app := newApp(t, ns)
-	rollout(t, app, "1", readyAgain(time.Now().Add(time.Hour)))
+	rollout(t, app, "1", testobjects.ReadyAgain(time.Now().Add(time.Hour)))
 	certify(t, ns, app.Name)
 	report(t, awaitDeployment(t, app), appsv1.DeploymentStatus{Replicas: 1, UpdatedReplicas: 1, ReadyReplicas: 1})
 	expect(t, app, status.InProgressStatus, map[string]condition{v1alpha1.ConditionReady: failing(v1alpha1.ReasonCrashed)})

@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/controllers/internal/testobjects"
 )
 
 // What keeps Pods from being ready is said in the App's conditions, and takes no person until the rollout's deadline, which is no better reason.
@@ -29,7 +30,7 @@ func TestAppSaysWhatItsPodsSay(t *testing.T) {
 		says   string
 	}{
 		"ImagePull": {
-			pods: []corev1.PodStatus{podReady(), podWaiting("ImagePullBackOff", `Back-off pulling image "web": ErrImagePull: not found`)},
+			pods: []corev1.PodStatus{testobjects.PodReady(), testobjects.PodWaiting("ImagePullBackOff", `Back-off pulling image "web": ErrImagePull: not found`)},
 			want: map[string]condition{
 				v1alpha1.ConditionReady:     failing(v1alpha1.ReasonImagePullFailed),
 				v1alpha1.ConditionAvailable: failing(v1alpha1.ReasonImagePullFailed),
@@ -37,32 +38,32 @@ func TestAppSaysWhatItsPodsSay(t *testing.T) {
 			says: "1 of 2 Pods of the newest version are ready. The registry cannot be reached, or does not answer as a registry.",
 		},
 		"Crash": {
-			pods: []corev1.PodStatus{podCrashed(corev1.ContainerStateTerminated{ExitCode: 3, Reason: "Error"}), podReady()},
+			pods: []corev1.PodStatus{testobjects.PodCrashed(corev1.ContainerStateTerminated{ExitCode: 3, Reason: "Error"}), testobjects.PodReady()},
 			want: map[string]condition{v1alpha1.ConditionReady: failing(v1alpha1.ReasonCrashed)},
 			says: "1 of 2 Pods of the newest version are ready. The container ended with exit code 3; its logs may say why.",
 		},
 		"Unschedulable": {
-			pods: []corev1.PodStatus{podUnschedulable("0/1 nodes are available"), podReady()},
+			pods: []corev1.PodStatus{testobjects.PodUnschedulable("0/1 nodes are available"), testobjects.PodReady()},
 			want: map[string]condition{v1alpha1.ConditionReady: failing(v1alpha1.ReasonUnschedulable)},
 			says: "0/1 nodes are available",
 		},
 		"Unready": {
-			pods: []corev1.PodStatus{podRunningFor(time.Hour, time.Now()), podReady()},
+			pods: []corev1.PodStatus{testobjects.PodRunningFor(time.Hour, time.Now()), testobjects.PodReady()},
 			want: map[string]condition{v1alpha1.ConditionReady: failing(v1alpha1.ReasonUnready)},
 			says: "does not accept connections on port 80 (the default)",
 		},
 		"Starting": {
-			pods: []corev1.PodStatus{podRunningFor(0, time.Now().Add(time.Hour)), podReady()},
+			pods: []corev1.PodStatus{testobjects.PodRunningFor(0, time.Now().Add(time.Hour)), testobjects.PodReady()},
 			want: map[string]condition{v1alpha1.ConditionReady: working},
 			says: "1 of 2 Pods of the newest version are ready.",
 		},
 		"SecretMissing": {
 			change: fromSecret,
-			pods:   []corev1.PodStatus{podWaiting("CreateContainerConfigError", `secret "db" not found`), podReady()},
+			pods:   []corev1.PodStatus{testobjects.PodWaiting("CreateContainerConfigError", `secret "db" not found`), testobjects.PodReady()},
 			want: map[string]condition{
-				v1alpha1.ConditionReady:      failing(v1alpha1.ReasonSecretNotFound),
+				v1alpha1.ConditionReady:              failing(v1alpha1.ReasonSecretNotFound),
 				v1alpha1.ConditionConfigured: failing(v1alpha1.ReasonSecretNotFound),
-				v1alpha1.ConditionAvailable:  pending,
+				v1alpha1.ConditionAvailable:          pending,
 			},
 			says: `The environment can't be read: secret "db" not found.`,
 		},
@@ -99,7 +100,7 @@ func TestAppSaysWhatItsPodsSay(t *testing.T) {
 // exceedDeadline plays the Deployment controller that gives up.
 func exceedDeadline(t *testing.T, app *v1alpha1.App) {
 	t.Helper()
-	d := &appsv1.Deployment{ObjectMeta: named(app.Namespace, app.Name)}
+	d := &appsv1.Deployment{ObjectMeta: testobjects.Named(app.Namespace, app.Name)}
 	get(t, d)
 	s := d.Status
 	s.Conditions = []appsv1.DeploymentCondition{{
@@ -113,13 +114,13 @@ func TestAppLooksAtTheNewestVersion(t *testing.T) {
 	t.Parallel()
 	ns := organization(t)
 	app := newApp(t, ns)
-	rollout(t, app, "1", podReady(), podCrashed(corev1.ContainerStateTerminated{ExitCode: 1}))
+	rollout(t, app, "1", testobjects.PodReady(), testobjects.PodCrashed(corev1.ContainerStateTerminated{ExitCode: 1}))
 	certify(t, ns, app.Name)
 	patch(t, app, func(client.Object) { app.Spec.Image += "-new" })
-	rollout(t, app, "2", podWaiting("ErrImagePull", "no such tag"))
+	rollout(t, app, "2", testobjects.PodWaiting("ErrImagePull", "no such tag"))
 	expect(t, app, status.InProgressStatus, map[string]condition{v1alpha1.ConditionReady: failing(v1alpha1.ReasonImagePullFailed)})
-	if app.Status.Image != digest {
-		t.Errorf("image = %q, want that of the old Pod, %q", app.Status.Image, digest)
+	if app.Status.Image != testobjects.Digest {
+		t.Errorf("image = %q, want that of the old Pod, %q", app.Status.Image, testobjects.Digest)
 	}
 }
 
@@ -184,7 +185,7 @@ func TestAppAnnouncesWhatMatters(t *testing.T) {
 	t.Parallel()
 	ns := organization(t)
 	running(t, ns)
-	want := []string{"Normal Succeeded"}
+	want := []string{"Normal Adopted", "Normal Succeeded"} // It adopts the Secret of its certificate.
 	eventually(t, func(ctx context.Context) error {
 		got, err := announced(ctx, ns)
 		if err == nil && fmt.Sprint(got) != fmt.Sprint(want) {

@@ -14,12 +14,13 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/controllers/internal/testobjects"
 )
 
 var throttled = map[string]condition{
-	v1alpha1.ConditionReady:       failing(v1alpha1.ReasonThrottled),
-	v1alpha1.ConditionReconciling: {"True", v1alpha1.ReasonThrottled},
-	v1alpha1.ConditionCertified:   failing(v1alpha1.ReasonThrottled),
+	v1alpha1.ConditionReady:            failing(v1alpha1.ReasonThrottled),
+	v1alpha1.ConditionReconciling:      {"True", v1alpha1.ReasonThrottled},
+	v1alpha1.ConditionCertified: failing(v1alpha1.ReasonThrottled),
 }
 
 // budgeted makes an organization that may have few new certificates.
@@ -84,8 +85,8 @@ func TestBudgetOfCertificates(t *testing.T) {
 		}
 		return nil
 	})
-	remove(t, &cmv1.Certificate{ObjectMeta: named(ns, domain.Name+".domain")})
-	again := &v1alpha1.Domain{ObjectMeta: named(ns, domain.Name+"-2"), Spec: domain.Spec}
+	remove(t, &cmv1.Certificate{ObjectMeta: testobjects.Named(ns, domain.Name+".domain")})
+	again := &v1alpha1.Domain{ObjectMeta: testobjects.Named(ns, domain.Name+"-2"), Spec: domain.Spec}
 	create(t, again)
 	t.Cleanup(func() {
 		if t.Failed() {
@@ -104,13 +105,13 @@ func TestBudgetOfCertificates(t *testing.T) {
 	late, lateClaim := requestedDomain(t, ns, "late", app.Name)
 	expect(t, late, status.InProgressStatus, throttled)
 	says(t, late, "has used up its budget of 4 new certificates per hour")
-	absent(t, &cmv1.Certificate{ObjectMeta: named(ns, late.Name+".domain")})
+	absent(t, &cmv1.Certificate{ObjectMeta: testobjects.Named(ns, late.Name+".domain")})
 	result := reconcileDomain(t, late, testclock.NewFakePassiveClock(time.Now()))
 	if result.RequeueAfter <= 50*time.Minute || result.RequeueAfter > time.Hour {
 		t.Errorf("it is looked at again after %s, want it to be when there is room", result.RequeueAfter)
 	}
 	reconcileLater(t, late, time.Hour+time.Second)
-	get(t, &cmv1.Certificate{ObjectMeta: named(ns, late.Name+".domain")})
+	get(t, &cmv1.Certificate{ObjectMeta: testobjects.Named(ns, late.Name+".domain")})
 	awaitRequests(t, lateClaim, 1)
 }
 
@@ -156,7 +157,7 @@ func TestBudgetOfADay(t *testing.T) {
 	expect(t, domain, status.InProgressStatus, throttled)
 	says(t, domain, "of 1 new certificates per day")
 	reconcileLater(t, domain, 2*time.Hour)
-	absent(t, &cmv1.Certificate{ObjectMeta: named(ns, domain.Name+".domain")})
+	absent(t, &cmv1.Certificate{ObjectMeta: testobjects.Named(ns, domain.Name+".domain")})
 
 	// A custom certificate costs nothing.
 	newCertificateSecret(t, ns, "bought", pairFor{host: domain.Spec.Host})
@@ -180,39 +181,6 @@ func TestBudgetOfNone(t *testing.T) {
 	expect(t, domain, status.FailedStatus, map[string]condition{v1alpha1.ConditionStalled: {"True", v1alpha1.ReasonThrottled}})
 }
 
-func TestNextRoom(t *testing.T) {
-	t.Parallel()
-	now := time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
-	ago := func(all ...time.Duration) []metav1.Time {
-		var times []metav1.Time
-		for _, d := range all {
-			times = append(times, metav1.NewTime(now.Add(-d)))
-		}
-		return times
-	}
-	cases := map[string]struct {
-		requested []metav1.Time
-		most      int
-		want      time.Duration
-	}{
-		"None":        {nil, 1, 0},
-		"Room":        {ago(time.Minute), 2, 0},
-		"Old":         {ago(time.Hour, 2*time.Hour), 1, 0},
-		"Full":        {ago(10 * time.Minute), 1, 50 * time.Minute},
-		"OldestFirst": {ago(time.Minute, 40*time.Minute), 2, 20 * time.Minute},
-		"Exceeded":    {ago(time.Minute, 2*time.Minute, 40*time.Minute), 2, 58 * time.Minute},
-	}
-	for name, tc := range cases {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			got := nextRoom(tc.requested, tc.most, time.Hour, now)
-			if tc.want == 0 != got.IsZero() || tc.want != 0 && !got.Equal(now.Add(tc.want)) {
-				t.Errorf("nextRoom: got %s, want it to be in %s", got, tc.want)
-			}
-		})
-	}
-}
-
 // An issuer that the organization may not use gets no requests. What is served stays.
 func TestIssuerThatIsNotAllowed(t *testing.T) {
 	t.Parallel()
@@ -221,14 +189,14 @@ func TestIssuerThatIsNotAllowed(t *testing.T) {
 	domain := newServedDomain(t, ns)
 	name := domain.Name + ".domain"
 	guard(t, domain)
-	before := &cmv1.Certificate{ObjectMeta: named(ns, name)}
+	before := &cmv1.Certificate{ObjectMeta: testobjects.Named(ns, name)}
 	get(t, before)
 	for _, ref := range []v1alpha1.IssuerRef{{Name: "internal-ca"}, {Name: "local-ca", Kind: "Issuer"}} {
 		patch(t, domain, func(client.Object) { domain.Spec.TLS = &v1alpha1.DomainTLS{IssuerRef: new(ref)} })
 		expect(t, domain, status.FailedStatus, map[string]condition{
-			v1alpha1.ConditionStalled:   {"True", v1alpha1.ReasonIssuerNotAllowed},
+			v1alpha1.ConditionStalled:          {"True", v1alpha1.ReasonIssuerNotAllowed},
 			v1alpha1.ConditionCertified: failing(v1alpha1.ReasonIssuerNotAllowed),
-			v1alpha1.ConditionRouted:    succeeded,
+			v1alpha1.ConditionRouted:       succeeded,
 		})
 		says(t, domain, " "+ref.Name+" of cert-manager.io")
 	}

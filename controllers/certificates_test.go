@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/controllers/internal/testobjects"
 	"github.com/berth-dev/berth/internal/names"
 )
 
@@ -20,7 +21,7 @@ import (
 func awaitIssuer(t *testing.T, ns, name, issuer string) {
 	t.Helper()
 	eventually(t, func(ctx context.Context) error {
-		c := &cmv1.Certificate{ObjectMeta: named(ns, name)}
+		c := &cmv1.Certificate{ObjectMeta: testobjects.Named(ns, name)}
 		if err := api.Get(ctx, key(c), c); err != nil {
 			return err
 		}
@@ -47,7 +48,7 @@ func TestIssuerOfADomain(t *testing.T) {
 	if domain.Status.Certificate == nil {
 		t.Error("the status says that no certificate is served")
 	}
-	reportReady(t, &cmv1.Certificate{ObjectMeta: named(ns, name)})
+	reportReady(t, &cmv1.Certificate{ObjectMeta: testobjects.Named(ns, name)})
 	expect(t, domain, status.CurrentStatus, ready)
 }
 
@@ -81,7 +82,7 @@ func TestSecretOfAUserWithANameLikeACertificates(t *testing.T) {
 		}
 	}
 	app := running(t, ns)
-	domain := &v1alpha1.Domain{ObjectMeta: named(ns, "www")}
+	domain := &v1alpha1.Domain{ObjectMeta: testobjects.Named(ns, "www")}
 	domain.Spec.Host, domain.Spec.AppRef.Name = "www."+ns+".example.com", name
 	create(t, domain)
 	certify(t, ns, "www.domain")
@@ -102,7 +103,7 @@ func TestSecretOfAUserIsNotAdopted(t *testing.T) {
 	awaitStatus(t, app)
 	secret := newCertificateSecret(t, ns, tlsSecret(app).Name, pairFor{host: app.Name + "." + baseDomain})
 	eventually(t, func(ctx context.Context) error { return cached.Get(ctx, key(secret), &corev1.Secret{}) })
-	reportReady(t, &cmv1.Certificate{ObjectMeta: named(ns, app.Name)})
+	reportReady(t, &cmv1.Certificate{ObjectMeta: testobjects.Named(ns, app.Name)})
 	expect(t, app, status.InProgressStatus, map[string]condition{v1alpha1.ConditionCertified: working})
 	quiesce(t, ns)
 	unchanged(t, secret)
@@ -122,14 +123,14 @@ func TestPlantedSecretIsNotServed(t *testing.T) {
 		},
 		"Copy": func(app *v1alpha1.App) *corev1.Secret { return forged(copyOf(app), app) },
 		"FormerCopy": func(app *v1alpha1.App) *corev1.Secret {
-			return forged(&corev1.Secret{ObjectMeta: named(app.Namespace, names.FormerCustomSecret(app.Name))}, app)
+			return forged(&corev1.Secret{ObjectMeta: testobjects.Named(app.Namespace, names.FormerCustomSecret(app.Name))}, app)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			ns := organization(t)
 			app := newApp(t, ns)
-			domain := &v1alpha1.Domain{ObjectMeta: named(ns, "mirror"), Spec: v1alpha1.DomainSpec{
+			domain := &v1alpha1.Domain{ObjectMeta: testobjects.Named(ns, "mirror"), Spec: v1alpha1.DomainSpec{
 				Host: app.Name + "." + baseDomain, AppRef: v1alpha1.AppRef{Name: app.Name},
 				TLS: &v1alpha1.DomainTLS{SecretRef: &v1alpha1.SecretRef{Name: "nothing-here"}},
 			}}

@@ -20,6 +20,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
+	appcontroller "github.com/berth-dev/berth/controllers/app"
+	"github.com/berth-dev/berth/controllers/internal/exposure"
+	"github.com/berth-dev/berth/controllers/internal/testobjects"
 	"github.com/berth-dev/berth/internal/names"
 )
 
@@ -125,17 +128,17 @@ func TestContestedIsSetBack(t *testing.T) {
 		says   string
 	}{
 		"Image": {
-			object: &appsv1.Deployment{ObjectMeta: named(ns, app.Name)}, owner: app,
+			object: &appsv1.Deployment{ObjectMeta: testobjects.Named(ns, app.Name)}, owner: app,
 			change: on(func(d *appsv1.Deployment) { d.Spec.Template.Spec.Containers[0].Image = "other" }),
 			says:   `spec.template.spec.containers[name="app"].image (by Image) of Deployment `,
 		},
 		"Paused": {
-			object: &appsv1.Deployment{ObjectMeta: named(ns, app.Name)}, owner: app,
+			object: &appsv1.Deployment{ObjectMeta: testobjects.Named(ns, app.Name)}, owner: app,
 			change: on(func(d *appsv1.Deployment) { d.Spec.Paused = true }),
 			says:   `spec.paused (by Paused) of Deployment `,
 		},
 		"Service": {
-			object: &corev1.Service{ObjectMeta: named(ns, app.Name)}, owner: app,
+			object: &corev1.Service{ObjectMeta: testobjects.Named(ns, app.Name)}, owner: app,
 			change: on(func(s *corev1.Service) { s.Spec.Ports[0].TargetPort = intstr.FromInt32(1) }),
 			says:   `.targetPort (by Service) of Service `,
 		},
@@ -145,12 +148,12 @@ func TestContestedIsSetBack(t *testing.T) {
 			says:   `spec.ingressClassName (by Ingress) of Ingress `,
 		},
 		"Label": {
-			object: &corev1.Service{ObjectMeta: named(ns, app.Name)}, owner: app,
+			object: &corev1.Service{ObjectMeta: testobjects.Named(ns, app.Name)}, owner: app,
 			change: on(func(s *corev1.Service) { s.Labels[v1alpha1.LabelApp] = "other" }),
 			says:   `metadata.labels.berth.dev/app (by Label) of Service `,
 		},
 		"NetworkPolicy": {
-			object: &networkingv1.NetworkPolicy{ObjectMeta: named(ns, names.OrganizationObject)}, owner: org,
+			object: &networkingv1.NetworkPolicy{ObjectMeta: testobjects.Named(ns, names.OrganizationObject)}, owner: org,
 			change: on(func(p *networkingv1.NetworkPolicy) { p.Spec.Ingress = nil }),
 			says:   `fields that are removed from NetworkPolicy `,
 		},
@@ -223,7 +226,7 @@ func TestForeignFieldsAreTold(t *testing.T) {
 		`spec.template.spec.containers[name="app"].resources (by kubectl-set)`)
 	before := quiesce(t, ns)
 	b := testBase(t, clock.RealClock{})
-	r := &appReconciler{sites: newSites(b)}
+	r := &appcontroller.Reconciler{Exposures: exposure.New(b)}
 	if err := cached.Get(t.Context(), key(app), app); err != nil {
 		t.Fatal(err)
 	}

@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/controllers/internal/testobjects"
 )
 
 // A copy that somebody changes or deletes is made anew.
@@ -53,7 +54,7 @@ func TestCustomCertificateOfADomainMadeAnew(t *testing.T) {
 	domain, source := newCustomDomain(t, ns)
 	copied := awaitCopy(t, domain, source)
 	remove(t, domain)
-	again := &v1alpha1.Domain{ObjectMeta: named(ns, domain.Name), Spec: domain.Spec}
+	again := &v1alpha1.Domain{ObjectMeta: testobjects.Named(ns, domain.Name), Spec: domain.Spec}
 	create(t, again)
 	expect(t, again, status.CurrentStatus, ready)
 	awaitCopy(t, again, source)

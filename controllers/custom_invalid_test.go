@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/controllers/internal/testobjects"
 	"github.com/berth-dev/berth/internal/certificate"
 )
 
@@ -81,7 +82,7 @@ func TestCustomCertificateThatIsInvalid(t *testing.T) {
 			// Nothing that is served has changed, and its renewals go on.
 			awaitServed(t, domain, tlsSecret(domain).Name)
 			reconcileLater(t, domain, later)
-			get(t, &cmv1.Certificate{ObjectMeta: named(ns, domain.Name+".domain")})
+			get(t, &cmv1.Certificate{ObjectMeta: testobjects.Named(ns, domain.Name+".domain")})
 			awaitServed(t, domain, tlsSecret(domain).Name)
 			absent(t, copyOf(domain))
 
@@ -100,8 +101,8 @@ func TestCustomCertificateThatIsMissing(t *testing.T) {
 	guard(t, domain)
 	wantCustom(t, domain, "bought")
 	missing := map[string]condition{
-		v1alpha1.ConditionReady:     failing(v1alpha1.ReasonSecretNotFound),
-		v1alpha1.ConditionStalled:   {"True", v1alpha1.ReasonSecretNotFound},
+		v1alpha1.ConditionReady:            failing(v1alpha1.ReasonSecretNotFound),
+		v1alpha1.ConditionStalled:          {"True", v1alpha1.ReasonSecretNotFound},
 		v1alpha1.ConditionCertified: failing(v1alpha1.ReasonSecretNotFound),
 	}
 	expect(t, domain, status.FailedStatus, missing)

@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/controllers/internal/testobjects"
 )
 
 // holdHost makes the claim of a host that is held for an organization.
@@ -148,7 +149,7 @@ func TestCustomCertificateIsWithdrawn(t *testing.T) {
 	awaitServed(t, domain, tlsSecret(domain).Name)
 	awaitCertificate(t, domain, v1alpha1.CertificateDefault, tlsSecretOf(t, domain))
 	reconcileLater(t, domain, later) // What is served in its place stays.
-	get(t, &cmv1.Certificate{ObjectMeta: named(ns, route)})
+	get(t, &cmv1.Certificate{ObjectMeta: testobjects.Named(ns, route)})
 
 	// While the host is held for the rival, it is the rival's.
 	remove(t, theirs)
@@ -163,7 +164,7 @@ func TestCustomCertificateIsWithdrawn(t *testing.T) {
 
 	// The copy goes, whatever has become of what it is a copy of, and while the App is away.
 	remove(t, source)
-	remove(t, &v1alpha1.App{ObjectMeta: named(ns, domain.Spec.AppRef.Name)})
+	remove(t, &v1alpha1.App{ObjectMeta: testobjects.Named(ns, domain.Spec.AppRef.Name)})
 	expect(t, domain, status.FailedStatus, map[string]condition{v1alpha1.ConditionReady: failing(v1alpha1.ReasonAppNotFound)})
 	get(t, copied)
 	holdHost(t, theirs.Spec.Host, rival)

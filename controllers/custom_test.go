@@ -18,24 +18,28 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
+	domaincontroller "github.com/berth-dev/berth/controllers/domain"
+	"github.com/berth-dev/berth/controllers/internal/exposure"
+	"github.com/berth-dev/berth/controllers/internal/reconciler"
 	"github.com/berth-dev/berth/controllers/internal/ssa"
+	"github.com/berth-dev/berth/controllers/internal/testobjects"
 	"github.com/berth-dev/berth/internal/certificate"
 )
 
 // later is when everything that a route has stopped naming may go.
-const later = overlap + 10*time.Second
+const later = exposure.Overlap + 10*time.Second
 
 var certificateInvalid = map[string]condition{
-	v1alpha1.ConditionReady:     failing(v1alpha1.ReasonCertificateInvalid),
-	v1alpha1.ConditionStalled:   {"True", v1alpha1.ReasonCertificateInvalid},
+	v1alpha1.ConditionReady:            failing(v1alpha1.ReasonCertificateInvalid),
+	v1alpha1.ConditionStalled:          {"True", v1alpha1.ReasonCertificateInvalid},
 	v1alpha1.ConditionCertified: failing(v1alpha1.ReasonCertificateInvalid),
-	v1alpha1.ConditionRouted:    succeeded,
+	v1alpha1.ConditionRouted:       succeeded,
 }
 
 var ready = map[string]condition{
 	v1alpha1.ConditionReady:               succeeded,
-	v1alpha1.ConditionCertified:           succeeded,
-	v1alpha1.ConditionRouted:              succeeded,
+	v1alpha1.ConditionCertified:    succeeded,
+	v1alpha1.ConditionRouted:          succeeded,
 	v1alpha1.ConditionCertificateExpiring: {"False", v1alpha1.ReasonSucceeded},
 }
 
@@ -92,9 +96,9 @@ func reconcileDomain(t *testing.T, domain *v1alpha1.Domain, c clock.PassiveClock
 }
 
 // reconcileBy reconciles a Domain by a controller of the test's own.
-func reconcileBy(t *testing.T, b base, domain *v1alpha1.Domain) reconcile.Result {
+func reconcileBy(t *testing.T, b reconciler.Base, domain *v1alpha1.Domain) reconcile.Result {
 	t.Helper()
-	r := &domainReconciler{sites: newSites(b)}
+	r := &domaincontroller.Reconciler{Exposures: exposure.New(b)}
 	if err := cached.Get(t.Context(), key(domain), domain); err != nil {
 		t.Fatal(err)
 	}
@@ -153,7 +157,7 @@ func TestCustomCertificate(t *testing.T) {
 	ns := organization(t)
 	domain := newServedDomain(t, ns)
 	name, host := domain.Name+".domain", domain.Spec.Host
-	issued := &cmv1.Certificate{ObjectMeta: named(ns, name)}
+	issued := &cmv1.Certificate{ObjectMeta: testobjects.Named(ns, name)}
 	issuedSecret := tlsSecret(domain)
 	guard(t, domain)
 	get(t, issuedSecret)
@@ -182,7 +186,7 @@ func TestCustomCertificate(t *testing.T) {
 	if !since.After(ingress.CreationTimestamp.Time) {
 		t.Errorf("the Ingress names the copy since %s, want it to be after %s, when it was made", since, ingress.CreationTimestamp)
 	}
-	again := reconcileDomain(t, domain, testclock.NewFakePassiveClock(since.Add(overlap-time.Second)))
+	again := reconcileDomain(t, domain, testclock.NewFakePassiveClock(since.Add(exposure.Overlap-time.Second)))
 	if again.RequeueAfter != time.Second {
 		t.Errorf("a second before it may go, it is looked at again after %s, want 1s", again.RequeueAfter)
 	}
@@ -208,9 +212,9 @@ func TestCustomCertificate(t *testing.T) {
 
 	wantCustom(t, domain, "")
 	expect(t, domain, status.InProgressStatus, map[string]condition{
-		v1alpha1.ConditionReady:       working,
-		v1alpha1.ConditionReconciling: {"True", v1alpha1.ReasonProgressing},
-		v1alpha1.ConditionCertified:   working,
+		v1alpha1.ConditionReady:            working,
+		v1alpha1.ConditionReconciling:      {"True", v1alpha1.ReasonProgressing},
+		v1alpha1.ConditionCertified: working,
 	})
 	awaitServed(t, domain, copyOf(domain).Name)
 	awaitCertificate(t, domain, v1alpha1.CertificateCustom, other)
@@ -239,11 +243,11 @@ func TestCustomCertificateStaysUntilTheOtherCoversTheHost(t *testing.T) {
 	domain, _ := newCustomDomain(t, ns)
 	name := domain.Name + ".domain"
 	// Nobody has asked cert-manager for anything.
-	absent(t, &cmv1.Certificate{ObjectMeta: named(ns, name)})
+	absent(t, &cmv1.Certificate{ObjectMeta: testobjects.Named(ns, name)})
 	guard(t, domain)
 
 	wantCustom(t, domain, "")
-	c := &cmv1.Certificate{ObjectMeta: named(ns, name)}
+	c := &cmv1.Certificate{ObjectMeta: testobjects.Named(ns, name)}
 	eventually(t, func(ctx context.Context) error { return api.Get(ctx, key(c), c) })
 	c.Spec.DNSNames = []string{"other.example.com"}
 	secret := issue(t, c)

@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/controllers/internal/testobjects"
 	"github.com/berth-dev/berth/internal/rbac"
 	"github.com/berth-dev/berth/internal/testing/testenv"
 )
@@ -33,7 +34,7 @@ func as(t *testing.T, user string, groups ...string) client.Client {
 func managersOf(t *testing.T, ns string) map[string]client.Client {
 	t.Helper()
 	create(t, &rbacv1.RoleBinding{
-		ObjectMeta: named(ns, "gitops"), RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: rbac.ClusterRoleManager},
+		ObjectMeta: testobjects.Named(ns, "gitops"), RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: rbac.ClusterRoleManager},
 		Subjects: []rbacv1.Subject{{Kind: "ServiceAccount", Namespace: "default", Name: ns}},
 	})
 	all := map[string]client.Client{

@@ -44,11 +44,11 @@ func TestMailPassword(t *testing.T) {
 	domain := newServedDomain(t, ns)
 	expect(t, domain, status.CurrentStatus, map[string]condition{v1alpha1.ConditionConfigured: succeeded})
 	lacking := map[string]condition{
-		v1alpha1.ConditionReady:      failing(v1alpha1.ReasonSecretNotFound),
-		v1alpha1.ConditionStalled:    {"False", v1alpha1.ReasonSecretNotFound},
+		v1alpha1.ConditionReady:              failing(v1alpha1.ReasonSecretNotFound),
+		v1alpha1.ConditionStalled:            {"False", v1alpha1.ReasonSecretNotFound},
 		v1alpha1.ConditionConfigured: failing(v1alpha1.ReasonSecretNotFound),
-		v1alpha1.ConditionCertified:  succeeded,
-		v1alpha1.ConditionRouted:     succeeded,
+		v1alpha1.ConditionCertified:   succeeded,
+		v1alpha1.ConditionRouted:         succeeded,
 	}
 	wantPassword(t, domain, "mail")
 	expect(t, domain, status.InProgressStatus, lacking)

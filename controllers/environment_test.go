@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/controllers/internal/testobjects"
 )
 
 // newEnvSecret makes a Secret as the REST facade makes it for an environment.
@@ -55,7 +56,7 @@ func TestEnvSecretIsAdopted(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			ns := organization(t)
-			app := &v1alpha1.App{ObjectMeta: named(ns, "web"), Spec: v1alpha1.AppSpec{Image: "web"}}
+			app := &v1alpha1.App{ObjectMeta: testobjects.Named(ns, "web"), Spec: v1alpha1.AppSpec{Image: "web"}}
 			fromSecret(tc.label+"-env-1", "PASSWORD")(app)
 			if tc.late {
 				create(t, app)
@@ -88,12 +89,12 @@ func TestEnvSecretWithoutTheKey(t *testing.T) {
 	secret := newEnvSecret(t, ns, "web", "1")
 	app := newApp(t, ns, fromSecret(secret.Name, "TOKEN"))
 	expect(t, app, status.InProgressStatus, map[string]condition{
-		v1alpha1.ConditionReady:      failing(v1alpha1.ReasonSecretNotFound),
+		v1alpha1.ConditionReady:              failing(v1alpha1.ReasonSecretNotFound),
 		v1alpha1.ConditionConfigured: failing(v1alpha1.ReasonSecretNotFound),
-		v1alpha1.ConditionStalled:    {"False", v1alpha1.ReasonSecretNotFound},
+		v1alpha1.ConditionStalled:            {"False", v1alpha1.ReasonSecretNotFound},
 	})
 	says(t, app, "names the key TOKEN, which Secret web-env-1 doesn't have")
-	get(t, &appsv1.Deployment{ObjectMeta: named(ns, app.Name)})
+	get(t, &appsv1.Deployment{ObjectMeta: testobjects.Named(ns, app.Name)})
 	patch(t, app, func(client.Object) { app.Spec.Env[0].ValueFrom.SecretKeyRef.Optional = new(true) })
 	expect(t, app, status.InProgressStatus, map[string]condition{v1alpha1.ConditionConfigured: succeeded})
 }
@@ -103,7 +104,7 @@ func TestCacheHoldsNoValues(t *testing.T) {
 	t.Parallel()
 	ns := organization(t)
 	secret := newEnvSecret(t, ns, "web", "1")
-	other := &corev1.Secret{ObjectMeta: named(ns, "other"), StringData: map[string]string{"a": "b"}}
+	other := &corev1.Secret{ObjectMeta: testobjects.Named(ns, "other"), StringData: map[string]string{"a": "b"}}
 	create(t, other)
 	got := &corev1.Secret{}
 	eventually(t, func(ctx context.Context) error { return cached.Get(ctx, key(secret), got) })

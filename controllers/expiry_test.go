@@ -19,6 +19,10 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
+	appcontroller "github.com/berth-dev/berth/controllers/app"
+	domaincontroller "github.com/berth-dev/berth/controllers/domain"
+	"github.com/berth-dev/berth/controllers/internal/exposure"
+	"github.com/berth-dev/berth/controllers/internal/reconciler"
 )
 
 // The user is warned of the end of a custom certificate once for each step, and looked at again when the next one comes. It is served
@@ -26,7 +30,7 @@ import (
 func TestCustomCertificateExpires(t *testing.T) {
 	t.Parallel()
 	ns := organization(t)
-	end := time.Now().Truncate(time.Second).Add(40 * day)
+	end := time.Now().Truncate(time.Second).Add(40 * exposure.Day)
 	domain, _ := newCustomDomain(t, ns, func(p *pairFor) { p.notAfter = end })
 	quiesce(t, ns)
 	recorder := events.NewFakeRecorder(20)
@@ -35,16 +39,16 @@ func TestCustomCertificateExpires(t *testing.T) {
 		reason string
 		next   time.Duration
 	}{
-		{31 * day, v1alpha1.ReasonSucceeded, 1 * day},
-		{30 * day, v1alpha1.ReasonExpiresWithin30Days, 23 * day},
-		{29 * day, v1alpha1.ReasonExpiresWithin30Days, 22 * day},
-		{7 * day, v1alpha1.ReasonExpiresWithin7Days, 6 * day},
-		{1 * day, v1alpha1.ReasonExpiresWithin1Day, 1 * day},
+		{31 * exposure.Day, v1alpha1.ReasonSucceeded, 1 * exposure.Day},
+		{30 * exposure.Day, v1alpha1.ReasonExpiresWithin30Days, 23 * exposure.Day},
+		{29 * exposure.Day, v1alpha1.ReasonExpiresWithin30Days, 22 * exposure.Day},
+		{7 * exposure.Day, v1alpha1.ReasonExpiresWithin7Days, 6 * exposure.Day},
+		{1 * exposure.Day, v1alpha1.ReasonExpiresWithin1Day, 1 * exposure.Day},
 		{time.Hour, v1alpha1.ReasonExpiresWithin1Day, time.Hour},
 	}
 	for _, step := range steps {
 		b := testBase(t, testclock.NewFakePassiveClock(end.Add(-step.left)))
-		b.recorder = recorder
+		b.Recorder = recorder
 		got := reconcileAside(t, b, domain)
 		want := condition{metav1.ConditionTrue, step.reason}
 		if step.reason == v1alpha1.ReasonSucceeded {
@@ -59,7 +63,7 @@ func TestCustomCertificateExpires(t *testing.T) {
 	}
 
 	b := testBase(t, testclock.NewFakePassiveClock(end.Add(time.Second)))
-	b.recorder = recorder
+	b.Recorder = recorder
 	reconcileAside(t, b, domain)
 	expired := map[string]condition{v1alpha1.ConditionCertificateExpiring: {"True", v1alpha1.ReasonExpired}}
 	maps.Copy(expired, certificateInvalid)
@@ -88,11 +92,11 @@ func TestCustomCertificateExpires(t *testing.T) {
 
 // reconcileAside reconciles a Domain, as the test has it, by a controller of the test's own, and leaves the status that this would write in it. If it
 // were written, the controllers that run would set it right, since they know the time.
-func reconcileAside(t *testing.T, b base, domain *v1alpha1.Domain) reconcile.Result {
+func reconcileAside(t *testing.T, b reconciler.Base, domain *v1alpha1.Domain) reconcile.Result {
 	t.Helper()
 	written := &v1alpha1.Domain{Status: domain.Status}
-	b.client = asideClient{b.client, written}
-	r := &domainReconciler{sites: newSites(b)}
+	b.Client = asideClient{b.Client, written}
+	r := &domaincontroller.Reconciler{Exposures: exposure.New(b)}
 	result, err := r.Reconcile(t.Context(), domain)
 	if err != nil {
 		t.Fatalf("Reconcile: %v", err)
@@ -102,11 +106,11 @@ func reconcileAside(t *testing.T, b base, domain *v1alpha1.Domain) reconcile.Res
 }
 
 // reconcileAppAside does the same with an App.
-func reconcileAppAside(t *testing.T, b base, app *v1alpha1.App) reconcile.Result {
+func reconcileAppAside(t *testing.T, b reconciler.Base, app *v1alpha1.App) reconcile.Result {
 	t.Helper()
 	written := &v1alpha1.App{Status: app.Status}
-	b.client = asideClient{b.client, written}
-	r := &appReconciler{sites: newSites(b)}
+	b.Client = asideClient{b.Client, written}
+	r := &appcontroller.Reconciler{Exposures: exposure.New(b)}
 	result, err := r.Reconcile(t.Context(), app)
 	if err != nil {
 		t.Fatalf("Reconcile: %v", err)

@@ -18,7 +18,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
-	"github.com/berth-dev/berth/controllers/internal/desired"
+	"github.com/berth-dev/berth/controllers/internal/exposure"
+	"github.com/berth-dev/berth/controllers/internal/resources"
 	"github.com/berth-dev/berth/internal/names"
 )
 
@@ -57,7 +58,7 @@ func reconcileAt(t *testing.T, domain *v1alpha1.Domain, now clock.PassiveClock) 
 	t.Helper()
 	recorder := events.NewFakeRecorder(10)
 	b := testBase(t, now)
-	b.recorder = recorder
+	b.Recorder = recorder
 	after = reconcileBy(t, b, domain).RequeueAfter
 	for len(recorder.Events) > 0 {
 		told = append(told, <-recorder.Events)
@@ -77,8 +78,8 @@ func TestFormerNamesAreRetired(t *testing.T) {
 	get(t, route)
 	at := func(d time.Duration) clock.PassiveClock { return testclock.NewFakePassiveClock(time.Now().Add(d)) }
 
-	after, told := reconcileAt(t, domain, testclock.NewFakePassiveClock(route.CreationTimestamp.Add(overlap-time.Second)))
-	if after <= 0 || after > overlap || len(told) != 0 {
+	after, told := reconcileAt(t, domain, testclock.NewFakePassiveClock(route.CreationTimestamp.Add(exposure.Overlap-time.Second)))
+	if after <= 0 || after > exposure.Overlap || len(told) != 0 {
 		t.Errorf("before the route may go, it is looked at again after %s and told %q", after, told)
 	}
 	get(t, former)
@@ -96,7 +97,7 @@ func TestFormerNamesAreRetired(t *testing.T) {
 		}
 		return nil
 	})
-	reconcileAt(t, domain, at(later+overlap))
+	reconcileAt(t, domain, at(later+exposure.Overlap))
 	awaitAbsent(t, formerCopy)
 	expect(t, domain, status.CurrentStatus, ready)
 }
@@ -168,14 +169,14 @@ func TestLookReadsTheFormerCopy(t *testing.T) {
 	expect(t, domain, status.CurrentStatus, ready)
 	asBefore(t, domain)
 	b := testBase(t, clock.RealClock{})
-	site := desired.DomainSite(domain, b.platform)
+	site := resources.DomainSite(domain, b.Platform)
 	site.CustomSecret, site.Route = "not-there", "neither-there"
-	v, err := newSites(b).look(t.Context(), domain, site)
+	v, err := exposure.New(b).Observe(t.Context(), domain, site)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !v.routed || v.secret != site.CustomSecret || v.next != site.CustomSecret || !v.good() {
-		t.Errorf("served is %s (routed: %t, good: %t), next %s, want a good %s", v.secret, v.routed, v.good(), v.next, site.CustomSecret)
+	if !v.Routed || v.Secret != site.CustomSecret || v.Next != site.CustomSecret || !v.IsUsable() {
+		t.Errorf("served is %s (routed: %t, good: %t), next %s, want a good %s", v.Secret, v.Routed, v.IsUsable(), v.Next, site.CustomSecret)
 	}
 }
 
@@ -185,7 +186,7 @@ type pickyRouter struct {
 	routes map[string]bool
 }
 
-func (r *pickyRouter) Route(_ context.Context, _ metav1.Object, site desired.Site, _ string) error {
+func (r *pickyRouter) Route(_ context.Context, _ metav1.Object, site resources.Site, _ string) error {
 	if r.routes[r.former] && site.Route != r.former {
 		return apierrors.NewBadRequest("the host is already defined in another Ingress")
 	}
@@ -193,18 +194,18 @@ func (r *pickyRouter) Route(_ context.Context, _ metav1.Object, site desired.Sit
 	return nil
 }
 
-func (*pickyRouter) Serves(context.Context, metav1.Object, desired.Site) (string, time.Time, error) {
+func (*pickyRouter) Serves(context.Context, metav1.Object, resources.Site) (string, time.Time, error) {
 	return "", time.Time{}, nil
 }
 
-func (r *pickyRouter) RoutedSince(_ context.Context, _ metav1.Object, site desired.Site) (time.Time, error) {
+func (r *pickyRouter) RoutedSince(_ context.Context, _ metav1.Object, site resources.Site) (time.Time, error) {
 	if r.routes[site.Route] {
 		return time.Unix(1, 0), nil
 	}
 	return time.Time{}, nil
 }
 
-func (r *pickyRouter) Unroute(_ context.Context, _ metav1.Object, site desired.Site) error {
+func (r *pickyRouter) Unroute(_ context.Context, _ metav1.Object, site resources.Site) error {
 	delete(r.routes, site.Route)
 	return nil
 }
@@ -213,21 +214,21 @@ func (r *pickyRouter) Unroute(_ context.Context, _ metav1.Object, site desired.S
 func TestRouteWhereOnlyOneIsAdmitted(t *testing.T) {
 	t.Parallel()
 	app := &v1alpha1.App{ObjectMeta: metav1.ObjectMeta{Namespace: "nowhere", Name: "web", UID: "1a2b3c4d-0000-4000-8000-000000000000"}}
-	site := desired.AppSite(app, testOptions().platform())
+	site := resources.AppSite(app, testOptions().platform())
 	router := &pickyRouter{former: "web", routes: map[string]bool{"web": true}}
-	s := sites{base: testBase(t, clock.RealClock{}), router: router}
-	if err := s.route(t.Context(), app, app, &serving{site: site, next: site.TLSSecret}); err != nil || !router.routes["web"] {
+	s := exposure.Exposures{Base: testBase(t, clock.RealClock{}), Router: router}
+	if err := s.Route(t.Context(), app, app, &exposure.Rotation{Site: site, Next: site.TLSSecret}); err != nil || !router.routes["web"] {
 		t.Fatalf("before the Service has its port, the routes are %v, error %v; want the former one", router.routes, err)
 	}
-	if err := s.routeInstead(t.Context(), app, &serving{site: site, next: site.TLSSecret}, apierrors.NewBadRequest("")); err != nil {
+	if err := s.RouteInstead(t.Context(), app, &exposure.Rotation{Site: site, Next: site.TLSSecret}, apierrors.NewBadRequest("")); err != nil {
 		t.Fatal(err)
 	}
 	if !router.routes[site.Route] || router.routes["web"] {
 		t.Errorf("the routes are %v, want %s alone", router.routes, site.Route)
 	}
 	other := &pickyRouter{former: "theirs", routes: map[string]bool{"theirs": true}}
-	s.router = other
-	if err := s.route(t.Context(), app, app, &serving{site: site, next: site.TLSSecret}); !apierrors.IsBadRequest(err) {
+	s.Router = other
+	if err := s.Route(t.Context(), app, app, &exposure.Rotation{Site: site, Next: site.TLSSecret}); !apierrors.IsBadRequest(err) {
 		t.Errorf("with the route of somebody else in the way: %v, want the refusal", err)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/berth-dev/berth/controllers/internal/testobjects"
 	"github.com/berth-dev/berth/internal/certificate"
 	"github.com/berth-dev/berth/internal/testing/testenv"
 )
@@ -71,7 +72,7 @@ func serves(ctx context.Context, route client.ObjectKey) error {
 
 // servedSecret reads the Secret that an Ingress names.
 func servedSecret(ctx context.Context, ingress *networkingv1.Ingress) (*corev1.Secret, error) {
-	secret := &corev1.Secret{ObjectMeta: named(ingress.Namespace, ingress.Spec.TLS[0].SecretName)}
+	secret := &corev1.Secret{ObjectMeta: testobjects.Named(ingress.Namespace, ingress.Spec.TLS[0].SecretName)}
 	return secret, api.Get(ctx, key(secret), secret)
 }
 

@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/berth-dev/berth/controllers/internal/phase"
+	organizationcontroller "github.com/berth-dev/berth/controllers/organization"
 	"github.com/berth-dev/berth/internal/rbac"
 	"github.com/berth-dev/berth/internal/testing/testenv"
 )
@@ -26,11 +27,11 @@ func binder(t *testing.T, c client.Client, name string, check func() error) func
 	o := testOptions().withDefaults()
 	o.Guarded = check
 	b := testBase(t, clock.RealClock{})
-	b.client = c
-	r := newOrganizationReconciler(b, o.organizations())
+	b.Client = c
+	r := organizationcontroller.New(b, o.organizations())
 	return func() *phase.Outcome {
 		return phase.Run(t.Context(), ns, phase.Phase[*corev1.Namespace]{Name: "bind", Run: func(ctx context.Context, ns *corev1.Namespace) error {
-			return r.bind(ctx, ns, rbac.Bindings(name, testenv.Namespace)[0])
+			return r.Bind(ctx, ns, rbac.Bindings(name, testenv.Namespace)[0])
 		}})
 	}
 }

@@ -13,6 +13,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
+	hostclaimcontroller "github.com/berth-dev/berth/controllers/hostclaim"
+	"github.com/berth-dev/berth/controllers/internal/exposure"
+	"github.com/berth-dev/berth/controllers/internal/testobjects"
 	"github.com/berth-dev/berth/internal/hostclaim"
 )
 
@@ -97,13 +100,13 @@ func TestHoldEnds(t *testing.T) {
 func TestHeldHostsAreBounded(t *testing.T) {
 	t.Parallel()
 	ns := organization(t)
-	r := &hostClaimReconciler{sites: newSites(testBase(t, clock.RealClock{})), hold: time.Hour}
+	r := &hostclaimcontroller.Reconciler{Exposures: exposure.New(testBase(t, clock.RealClock{})), Hold: time.Hour}
 	for i := range 4 {
 		create(t, claimFor(fmt.Sprintf("h%d.%s.example.com", i, ns), ns, "", heldFor(time.Duration(i+1)*time.Hour)))
 	}
 	limit := func(context.Context, string) (int, error) { return 2, nil }
 	eventually(t, func(ctx context.Context) error {
-		if err := r.trimTo(ctx, ns, limit); err != nil {
+		if err := r.TrimTo(ctx, ns, limit); err != nil {
 			return err
 		}
 		var left v1alpha1.HostClaimList
@@ -127,11 +130,11 @@ func TestHeldHostsAreBounded(t *testing.T) {
 func TestHeldHostsKeepTheBudget(t *testing.T) {
 	t.Parallel()
 	ns := organization(t)
-	r := &hostClaimReconciler{sites: newSites(testBase(t, clock.RealClock{})), hold: time.Hour}
+	r := &hostclaimcontroller.Reconciler{Exposures: exposure.New(testBase(t, clock.RealClock{})), Hold: time.Hour}
 	requested := map[string]time.Duration{"recent": -time.Hour, "old": -25 * time.Hour}
 	for name, ago := range requested {
 		claim := claimFor(name+"."+ns+".example.com", ns, "", func(c *v1alpha1.HostClaim) {
-			c.Spec.Holder, c.Spec.HeldUntil = nil, new(metav1.NewTime(time.Now().Add(7*day)))
+			c.Spec.Holder, c.Spec.HeldUntil = nil, new(metav1.NewTime(time.Now().Add(7*exposure.Day)))
 		})
 		create(t, claim)
 		claim.Status.CertificateRequestedAt = []metav1.Time{metav1.NewTime(time.Now().Add(ago))}
@@ -142,10 +145,10 @@ func TestHeldHostsKeepTheBudget(t *testing.T) {
 	none := func(context.Context, string) (int, error) { return 0, nil }
 	recent := &v1alpha1.HostClaim{ObjectMeta: metav1.ObjectMeta{Name: "recent." + ns + ".example.com"}}
 	eventually(t, func(ctx context.Context) error {
-		if err := r.trimTo(ctx, ns, none); err != nil {
+		if err := r.TrimTo(ctx, ns, none); err != nil {
 			return err
 		}
-		if err := api.Get(ctx, key(recent), recent); err != nil || time.Until(recent.Spec.HeldUntil.Time) > day {
+		if err := api.Get(ctx, key(recent), recent); err != nil || time.Until(recent.Spec.HeldUntil.Time) > exposure.Day {
 			return fmt.Errorf("the claim is held until %v (error: %w)", recent.Spec.HeldUntil, err)
 		}
 		return nil
@@ -159,7 +162,7 @@ func TestHostsOfForeignIngresses(t *testing.T) {
 	ns, elsewhere := organization(t), namespace(t, nil)
 	app := newApp(t, ns)
 	exact, wildcard := "login."+ns+".example.net", "*.apps."+ns+".example.net"
-	ingress := &networkingv1.Ingress{ObjectMeta: named(elsewhere, "login"), Spec: networkingv1.IngressSpec{
+	ingress := &networkingv1.Ingress{ObjectMeta: testobjects.Named(elsewhere, "login"), Spec: networkingv1.IngressSpec{
 		DefaultBackend: &networkingv1.IngressBackend{
 			Service: &networkingv1.IngressServiceBackend{Name: "web", Port: networkingv1.ServiceBackendPort{Number: 80}},
 		},
@@ -188,7 +191,7 @@ func TestForeignIngressComesLater(t *testing.T) {
 	ns, elsewhere := organization(t), namespace(t, nil)
 	domain := newDomain(t, ns, "www."+ns+".example.net", newApp(t, ns).Name)
 	expect(t, domain, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouted: succeeded})
-	ingress := &networkingv1.Ingress{ObjectMeta: named(elsewhere, "www"), Spec: networkingv1.IngressSpec{
+	ingress := &networkingv1.Ingress{ObjectMeta: testobjects.Named(elsewhere, "www"), Spec: networkingv1.IngressSpec{
 		Rules: []networkingv1.IngressRule{{Host: domain.Spec.Host}},
 	}}
 	create(t, ingress)

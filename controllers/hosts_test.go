@@ -12,13 +12,14 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/controllers/internal/testobjects"
 	"github.com/berth-dev/berth/internal/testing/testenv"
 )
 
 var hostReserved = map[string]condition{
-	v1alpha1.ConditionReady:     failing(v1alpha1.ReasonHostReserved),
-	v1alpha1.ConditionStalled:   {"True", v1alpha1.ReasonHostReserved},
-	v1alpha1.ConditionRouted:    failing(v1alpha1.ReasonHostReserved),
+	v1alpha1.ConditionReady:            failing(v1alpha1.ReasonHostReserved),
+	v1alpha1.ConditionStalled:          {"True", v1alpha1.ReasonHostReserved},
+	v1alpha1.ConditionRouted:       failing(v1alpha1.ReasonHostReserved),
 	v1alpha1.ConditionCertified: pending,
 }
 
@@ -46,7 +47,7 @@ func TestReservedHosts(t *testing.T) {
 				t.Errorf("the URL is %s, want none", domain.Status.URL)
 			}
 			absent(t, routeOf(domain))
-			absent(t, &cmv1.Certificate{ObjectMeta: named(ns, domain.Name+".domain")})
+			absent(t, &cmv1.Certificate{ObjectMeta: testobjects.Named(ns, domain.Name+".domain")})
 			patch(t, domain, func(client.Object) { domain.Spec.Host = "www." + ns + ".example.com" })
 			expect(t, domain, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouted: succeeded})
 		})
@@ -79,7 +80,7 @@ func TestDefaultHostIsTheAppsOwn(t *testing.T) {
 	patch(t, served, func(client.Object) { served.Spec.Host = host })
 	expect(t, served, status.FailedStatus, hostReserved)
 	awaitAbsent(t, routeOf(served))
-	awaitAbsent(t, &cmv1.Certificate{ObjectMeta: named(other, served.Name+".domain")})
+	awaitAbsent(t, &cmv1.Certificate{ObjectMeta: testobjects.Named(other, served.Name+".domain")})
 	awaitAbsent(t, tlsSecret(served))
 	get(t, served)
 	served.Status.URL = "https://" + host

@@ -14,17 +14,20 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
-	"github.com/berth-dev/berth/controllers/internal/desired"
+	"github.com/berth-dev/berth/controllers/internal/exposure"
+	"github.com/berth-dev/berth/controllers/internal/resources"
+	"github.com/berth-dev/berth/controllers/internal/testobjects"
+	"github.com/berth-dev/berth/controllers/secretgc"
 )
 
 // keptCertificate returns what is kept of a certificate that was issued for the host of a claim.
 func keptCertificate(t *testing.T, ns, name string, claim *v1alpha1.HostClaim, want pairFor) *corev1.Secret {
 	t.Helper()
-	from := &corev1.Secret{ObjectMeta: named(ns, "from")}
+	from := &corev1.Secret{ObjectMeta: testobjects.Named(ns, "from")}
 	from.Annotations = issuedAnnotations(&cmv1.Certificate{Spec: cmv1.CertificateSpec{IssuerRef: testIssuer}})
 	chain, key := newPair(t, want)
 	from.Data = map[string][]byte{corev1.TLSCertKey: chain, corev1.TLSPrivateKeyKey: key}
-	secret := desired.KeptSecret(claim, from)
+	secret := resources.KeptSecret(claim, from)
 	secret.Name = name
 	return secret
 }
@@ -41,7 +44,7 @@ func TestKeptCertificateGoes(t *testing.T) {
 		kept   bool
 	}{
 		"usable":       {pair: pairFor{host: host, common: host}, kept: true},
-		"due":          {pair: pairFor{host: host, common: host, notBefore: time.Now().Add(-61 * day), notAfter: time.Now().Add(29 * day)}},
+		"due":          {pair: pairFor{host: host, common: host, notBefore: time.Now().Add(-61 * exposure.Day), notAfter: time.Now().Add(29 * exposure.Day)}},
 		"another-host": {pair: pairFor{host: "other." + host, common: "other." + host}},
 		"unreadable": {pair: pairFor{host: host, common: host}, change: func(s *corev1.Secret) {
 			s.Data[corev1.TLSCertKey] = []byte("not a certificate")
@@ -53,7 +56,7 @@ func TestKeptCertificateGoes(t *testing.T) {
 			s.OwnerReferences[0].Name = "nothing." + host
 		}},
 		"users": {pair: pairFor{host: host, common: host}, kept: true, change: func(s *corev1.Secret) {
-			delete(s.Labels, desired.LabelManagedBy)
+			delete(s.Labels, resources.LabelManagedBy)
 			s.OwnerReferences[0].Name = "nothing." + host
 		}},
 	}
@@ -72,7 +75,7 @@ func TestKeptCertificateGoes(t *testing.T) {
 			}
 			eventually(t, func(ctx context.Context) error { return cached.Get(ctx, key(secret), &corev1.Secret{}) })
 			now := time.Now()
-			r := &secretReconciler{sites: newSites(testBase(t, testclock.NewFakePassiveClock(now)))}
+			r := &secretgc.Reconciler{Exposures: exposure.New(testBase(t, testclock.NewFakePassiveClock(now)))}
 			var have corev1.Secret
 			if err := cached.Get(t.Context(), key(secret), &have); err != nil {
 				t.Fatal(err)
@@ -85,10 +88,10 @@ func TestKeptCertificateGoes(t *testing.T) {
 			if name != "usable" {
 				return
 			}
-			if result.RequeueAfter <= 59*day || result.RequeueAfter >= 61*day {
+			if result.RequeueAfter <= 59*exposure.Day || result.RequeueAfter >= 61*exposure.Day {
 				t.Errorf("it is looked at again after %s, want it to be when it is due for renewal", result.RequeueAfter)
 			}
-			r.clock = testclock.NewFakePassiveClock(now.Add(result.RequeueAfter))
+			r.Clock = testclock.NewFakePassiveClock(now.Add(result.RequeueAfter))
 			if _, err := r.Reconcile(t.Context(), &have); err != nil {
 				t.Fatal(err)
 			}
@@ -127,7 +130,7 @@ func TestKeptCertificatesAreBounded(t *testing.T) {
 	var all []*corev1.Secret
 	const kept = 20
 	for i := range kept + 2 {
-		end := time.Now().Add(time.Duration(90-i) * day)
+		end := time.Now().Add(time.Duration(90-i) * exposure.Day)
 		secret := keptCertificate(t, ns, fmt.Sprintf("kept-%d", i), claim, pairFor{host: claim.Name, common: claim.Name, notAfter: end})
 		create(t, secret)
 		all = append(all, secret)
@@ -148,7 +151,7 @@ func TestPlantedSecretIsNotKept(t *testing.T) {
 	c := newCertified(t, ns, "Domain")
 	ref := c.certificate.Spec.IssuerRef
 	planted := keptCertificate(t, ns, "", c.claim, pairFor{host: c.claim.Name, common: c.claim.Name})
-	planted.Name = desired.KeptSecret(c.claim, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Annotations: issuedAnnotations(c.certificate)}}).Name
+	planted.Name = resources.KeptSecret(c.claim, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Annotations: issuedAnnotations(c.certificate)}}).Name
 	planted.Labels, planted.OwnerReferences = nil, nil
 	create(t, planted)
 	domain := c.domain(t)

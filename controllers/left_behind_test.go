@@ -13,7 +13,10 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
-	"github.com/berth-dev/berth/controllers/internal/desired"
+	"github.com/berth-dev/berth/controllers/internal/exposure"
+	"github.com/berth-dev/berth/controllers/internal/resources"
+	"github.com/berth-dev/berth/controllers/internal/testobjects"
+	"github.com/berth-dev/berth/controllers/secretgc"
 )
 
 // issuedTo makes an App and a Domain of a Namespace and returns one of the two and its Certificate, which is issued.
@@ -22,14 +25,14 @@ func issuedTo(t *testing.T, kind string) (client.Object, *cmv1.Certificate) {
 	ns := organization(t)
 	app := newApp(t, ns)
 	var owner client.Object = app
-	certificate := &cmv1.Certificate{ObjectMeta: named(ns, app.Name)}
+	certificate := &cmv1.Certificate{ObjectMeta: testobjects.Named(ns, app.Name)}
 	if kind == "Domain" {
 		domain := newDomain(t, ns, "www."+ns+".example.com", app.Name)
 		owner, certificate.Name = domain, domain.Name+".domain"
 	}
 	certify(t, ns, certificate.Name)
 	get(t, certificate)
-	awaitOwned(t, &corev1.Secret{ObjectMeta: named(ns, certificate.Spec.SecretName)}, owner)
+	awaitOwned(t, &corev1.Secret{ObjectMeta: testobjects.Named(ns, certificate.Spec.SecretName)}, owner)
 	return owner, certificate
 }
 
@@ -40,7 +43,7 @@ func TestSecretsThatCertManagerLeavesBehind(t *testing.T) {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			owner, certificate := issuedTo(t, kind)
-			secret := &corev1.Secret{ObjectMeta: named(owner.GetNamespace(), certificate.Spec.SecretName)}
+			secret := &corev1.Secret{ObjectMeta: testobjects.Named(owner.GetNamespace(), certificate.Spec.SecretName)}
 			// A reconcile that has begun before would take away all that the owner has, which is right and not what this is about.
 			quiesce(t, owner.GetNamespace())
 			// The garbage collector, which the tests have not, would delete both of these, in no order.
@@ -74,7 +77,7 @@ func TestSecretLeftBehindByAnOwnerThatWaits(t *testing.T) {
 			patch(t, owner, func(o client.Object) { o.SetFinalizers([]string{"example.com/wait"}) })
 			remove(t, owner)
 			awaitGoing(t, owner)
-			awaitAbsent(t, &corev1.Secret{ObjectMeta: named(owner.GetNamespace(), certificate.Spec.SecretName)})
+			awaitAbsent(t, &corev1.Secret{ObjectMeta: testobjects.Named(owner.GetNamespace(), certificate.Spec.SecretName)})
 			// A reconcile that has begun before would adopt the Secret, which leaves it to the garbage collector.
 			quiesce(t, owner.GetNamespace())
 			again := issue(t, certificate)
@@ -91,14 +94,14 @@ func TestSecretsThatAreNotLeftBehind(t *testing.T) {
 	app := newApp(t, ns)
 	domain := newDomain(t, ns, "www."+ns+".example.com", app.Name)
 	// A Certificate that has lost its owner is still cert-manager's to issue.
-	orphan := &cmv1.Certificate{ObjectMeta: named(ns, "orphan"), Spec: cmv1.CertificateSpec{SecretName: "orphan-tls", IssuerRef: testIssuer}}
+	orphan := &cmv1.Certificate{ObjectMeta: testobjects.Named(ns, "orphan"), Spec: cmv1.CertificateSpec{SecretName: "orphan-tls", IssuerRef: testIssuer}}
 	orphan.Spec.DNSNames = []string{"orphan.example.com"}
 	create(t, orphan)
-	ours := &cmv1.Certificate{ObjectMeta: named(ns, "ours"), Spec: *orphan.Spec.DeepCopy()}
+	ours := &cmv1.Certificate{ObjectMeta: testobjects.Named(ns, "ours"), Spec: *orphan.Spec.DeepCopy()}
 	ours.Spec.SecretName = "written"
 	ours.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(app, v1alpha1.GroupVersion.WithKind("App"))}
 	create(t, ours)
-	for _, o := range []client.Object{app, domain, orphan, ours, &cmv1.Certificate{ObjectMeta: named(ns, app.Name)}} {
+	for _, o := range []client.Object{app, domain, orphan, ours, &cmv1.Certificate{ObjectMeta: testobjects.Named(ns, app.Name)}} {
 		eventually(t, func(ctx context.Context) error { return cached.Get(ctx, key(o), o) })
 	}
 	cases := map[string]struct {
@@ -119,8 +122,8 @@ func TestSecretsThatAreNotLeftBehind(t *testing.T) {
 			s.Labels[v1alpha1.LabelDomain] = string(domain.UID)
 		}},
 		"OfNobody":  {kept: true, change: func(s *corev1.Secret) { delete(s.Labels, v1alpha1.LabelApp) }},
-		"Users":     {kept: true, change: func(s *corev1.Secret) { delete(s.Labels, desired.LabelManagedBy) }},
-		"Others":    {kept: true, change: func(s *corev1.Secret) { s.Labels[desired.LabelManagedBy] = "Helm" }},
+		"Users":     {kept: true, change: func(s *corev1.Secret) { delete(s.Labels, resources.LabelManagedBy) }},
+		"Others":    {kept: true, change: func(s *corev1.Secret) { s.Labels[resources.LabelManagedBy] = "Helm" }},
 		"Unwritten": {kept: true, change: func(s *corev1.Secret) { s.Annotations = nil }},
 		"Written":   {kept: true, change: func(s *corev1.Secret) { s.Annotations[cmv1.CertificateNameKey] = ours.Name }},
 		"Orphans":   {kept: true, change: func(s *corev1.Secret) { s.Annotations[cmv1.CertificateNameKey] = orphan.Name }},
@@ -132,10 +135,10 @@ func TestSecretsThatAreNotLeftBehind(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			secret := &corev1.Secret{ObjectMeta: named(ns, strings.ToLower(name))}
+			secret := &corev1.Secret{ObjectMeta: testobjects.Named(ns, strings.ToLower(name))}
 			secret.Annotations = map[string]string{cmv1.CertificateNameKey: "gone"}
 			secret.Labels = map[string]string{
-				v1alpha1.LabelSecret: v1alpha1.SecretTLS, desired.LabelManagedBy: desired.ManagedBy, v1alpha1.LabelApp: "gone",
+				v1alpha1.LabelSecret: v1alpha1.SecretTLS, resources.LabelManagedBy: resources.ManagedBy, v1alpha1.LabelApp: "gone",
 			}
 			tc.change(secret)
 			create(t, secret)
@@ -143,7 +146,7 @@ func TestSecretsThatAreNotLeftBehind(t *testing.T) {
 				awaitAbsent(t, secret)
 				return
 			}
-			r := &secretReconciler{sites: newSites(testBase(t, clock.RealClock{}))}
+			r := &secretgc.Reconciler{Exposures: exposure.New(testBase(t, clock.RealClock{}))}
 			if _, err := r.Reconcile(t.Context(), secret.DeepCopy()); err != nil {
 				t.Fatal(err)
 			}

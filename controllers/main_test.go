@@ -24,6 +24,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/berth-dev/berth/controllers/internal/ecr"
+	"github.com/berth-dev/berth/controllers/internal/reconciler"
+	"github.com/berth-dev/berth/controllers/internal/ssa"
 	"github.com/berth-dev/berth/internal/rbac"
 	"github.com/berth-dev/berth/internal/testing/testaws"
 	"github.com/berth-dev/berth/internal/testing/testenv"
@@ -141,12 +143,13 @@ func testOptions() Options {
 }
 
 // testBase returns what a controller of a test's own needs to work beside the running ones.
-func testBase(t *testing.T, c clock.PassiveClock) base {
+func testBase(t *testing.T, c clock.PassiveClock) reconciler.Base {
 	t.Helper()
 	o := testOptions().withDefaults()
-	return base{
-		client: cached, live: uncached, recorder: noEvents{}, clock: c, platform: o.platform(), rules: o.rules(), never: o.never(),
-		tokens: ecr.New(c), rights: &sync.Map{}, refusals: newRefusals(),
+	return reconciler.Base{
+		Client: cached, Live: uncached, Recorder: noEvents{}, Clock: c, Platform: o.platform(), Rules: o.rules(), Never: o.never(),
+		Tokens: ecr.New(c), Rights: &sync.Map{}, Refusals: reconciler.NewRefusalLimiter(),
+		Journal: &ssa.Journal{Recorder: noEvents{}},
 	}
 }
 

@@ -13,12 +13,15 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
+	appcontroller "github.com/berth-dev/berth/controllers/app"
+	"github.com/berth-dev/berth/controllers/internal/exposure"
+	"github.com/berth-dev/berth/controllers/internal/testobjects"
 )
 
 func reconcileApp(t *testing.T, app *v1alpha1.App, c clock.PassiveClock) {
 	t.Helper()
 	b := testBase(t, c)
-	r := &appReconciler{sites: newSites(b)}
+	r := &appcontroller.Reconciler{Exposures: exposure.New(b)}
 	if err := cached.Get(t.Context(), key(app), app); err != nil {
 		t.Fatal(err)
 	}
@@ -33,7 +36,7 @@ func TestMirroredCustomCertificate(t *testing.T) {
 	ns := organization(t)
 	app := running(t, ns)
 	host := app.Name + "." + baseDomain
-	issued, issuedSecret := &cmv1.Certificate{ObjectMeta: named(ns, app.Name)}, tlsSecret(app)
+	issued, issuedSecret := &cmv1.Certificate{ObjectMeta: testobjects.Named(ns, app.Name)}, tlsSecret(app)
 	custom := copyOf(app)
 	guard(t, app)
 	domain := newDomain(t, ns, host, app.Name)
@@ -97,8 +100,8 @@ func TestTwoMirrorsOfAnApp(t *testing.T) {
 	wantCustom(t, second, source.Name)
 	expect(t, second, status.FailedStatus, map[string]condition{
 		v1alpha1.ConditionCertified: failing(v1alpha1.ReasonHostConflict),
-		v1alpha1.ConditionStalled:   {"True", v1alpha1.ReasonHostConflict},
-		v1alpha1.ConditionRouted:    succeeded,
+		v1alpha1.ConditionStalled:          {"True", v1alpha1.ReasonHostConflict},
+		v1alpha1.ConditionRouted:       succeeded,
 	})
 	says(t, second, "Domain "+first.Name)
 	awaitServed(t, app, tlsSecret(app).Name)

@@ -14,6 +14,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/controllers/internal/exposure"
+	"github.com/berth-dev/berth/controllers/internal/testobjects"
 )
 
 // A Domain that mirrors is never ready, not for a moment, before the App serves what the Domain's present generation asks for.
@@ -41,7 +43,7 @@ func TestMirrorIsReadyOnceServed(t *testing.T) {
 	})
 	expect(t, domain, status.InProgressStatus, map[string]condition{v1alpha1.ConditionCertified: working})
 	awaitIssuer(t, ns, app.Name, "other")
-	reportReady(t, &cmv1.Certificate{ObjectMeta: named(ns, app.Name)})
+	reportReady(t, &cmv1.Certificate{ObjectMeta: testobjects.Named(ns, app.Name)})
 	expect(t, domain, status.CurrentStatus, ready)
 }
 
@@ -112,9 +114,9 @@ func issuedBy(ctx context.Context, domain *v1alpha1.Domain, secret, app string) 
 	if tls := domain.Spec.TLS; tls != nil {
 		issuer = tls.IssuerRef.Name
 	}
-	if c.Spec.IssuerRef.Name != issuer || !isIssued(c) || c.Spec.SecretName != secret {
+	if c.Spec.IssuerRef.Name != issuer || !exposure.IsIssued(c) || c.Spec.SecretName != secret {
 		return fmt.Errorf("the certificate of %s (issued: %t) is in %s, and %s is served; want the issuer %s",
-			c.Spec.IssuerRef.Name, isIssued(c), c.Spec.SecretName, secret, issuer)
+			c.Spec.IssuerRef.Name, exposure.IsIssued(c), c.Spec.SecretName, secret, issuer)
 	}
 	return nil
 }

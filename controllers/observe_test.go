@@ -14,11 +14,10 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	corev1 "k8s.io/api/core/v1"
 	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
-	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/controllers/internal/metrics"
-	"github.com/berth-dev/berth/controllers/internal/phase"
+	"github.com/berth-dev/berth/controllers/internal/testobjects"
 	"github.com/berth-dev/berth/internal/testing/testmetrics"
 	"github.com/berth-dev/berth/internal/testing/testotlp"
 	"github.com/berth-dev/berth/internal/tracing"
@@ -92,38 +91,6 @@ func TestMetricNames(t *testing.T) {
 	testmetrics.WantNamed(t, "..", exposed, false)
 }
 
-// What is cut off when the operator ends is counted as nothing; what takes too long, as failed.
-func TestCutOffIsNoFailure(t *testing.T) {
-	t.Parallel()
-	cases := map[string]struct {
-		end  func(context.Context) (context.Context, context.CancelFunc)
-		want float64
-	}{
-		"CutOff":  {end: context.WithCancel},
-		"TooLong": {end: func(ctx context.Context) (context.Context, context.CancelFunc) { return context.WithTimeout(ctx, 0) }, want: 1},
-	}
-	for name, tc := range cases {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			ctx, end := tc.end(t.Context())
-			end()
-			next := reconcile.Func(func(ctx context.Context, _ reconcile.Request) (reconcile.Result, error) {
-				asks := phase.Phase[any]{Name: "asks", Run: func(ctx context.Context, _ any) error { return ctx.Err() }}
-				return phase.Run[any](ctx, nil, asks).Result()
-			})
-			if _, err := (measured{kind: name, next: next}).Reconcile(ctx, reconcile.Request{}); err == nil {
-				t.Error("the reconcile has succeeded")
-			}
-			counted := testmetrics.Of(t, ctrlmetrics.Registry)
-			for _, metric := range []string{"berth_reconciles_total", "berth_reconcile_phases_total"} {
-				if got := counted.Value(metric, "kind="+name, "outcome=failed"); got != tc.want {
-					t.Errorf("%s: %v failed, want %v", metric, got, tc.want)
-				}
-			}
-		})
-	}
-}
-
 // hasSpans looks for the span of the reconcile that made the Deployment of an App.
 func hasSpans(app *v1alpha1.App) error {
 	spans := map[string]testotlp.Span{}
@@ -152,7 +119,7 @@ func TestNothingSecretIsTold(t *testing.T) {
 	marker := rand.Text()
 	env := newEnvSecret(t, ns, "web", "1")
 	login := &corev1.Secret{
-		ObjectMeta: named(ns, "login"),
+		ObjectMeta: testobjects.Named(ns, "login"),
 		Type:       corev1.SecretTypeBasicAuth,
 		Data:       map[string][]byte{corev1.BasicAuthUsernameKey: []byte("ann"), corev1.BasicAuthPasswordKey: []byte(marker)},
 	}

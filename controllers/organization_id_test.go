@@ -19,6 +19,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/controllers/internal/reconciler"
+	organizationcontroller "github.com/berth-dev/berth/controllers/organization"
 	"github.com/berth-dev/berth/internal/rbac"
 	"github.com/berth-dev/berth/internal/testing/testenv"
 )
@@ -149,10 +151,10 @@ func TestExternalIDIsNotOverwritten(t *testing.T) {
 	get(t, ns)
 	stale := ns.DeepCopy()
 	patch(t, ns, func(o client.Object) { o.SetAnnotations(map[string]string{v1alpha1.AnnotationExternalID: "restored"}) })
-	r := &organizationReconciler{base: base{client: api, live: api, rights: &sync.Map{}, refusals: newRefusals()}}
+	r := &organizationcontroller.Reconciler{Base: reconciler.Base{Client: api, Live: api, Rights: &sync.Map{}, Refusals: reconciler.NewRefusalLimiter()}}
 	org := orgNamed(ns.Name)
 	create(t, org) // The operator leaves the Namespace alone, which lacks the label.
-	if err := r.adopt(t.Context(), &organizationScope{org: org, ns: stale}); !apierrors.IsConflict(err) {
+	if err := r.Adopt(t.Context(), &organizationcontroller.Scope{Org: org, Ns: stale}); !apierrors.IsConflict(err) {
 		t.Errorf("adopt: got error %v, want a conflict", err)
 	}
 	get(t, ns)

@@ -18,6 +18,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/controllers/internal/testobjects"
+	organizationcontroller "github.com/berth-dev/berth/controllers/organization"
 	"github.com/berth-dev/berth/internal/rbac"
 	"github.com/berth-dev/berth/internal/testing/testenv"
 )
@@ -137,11 +139,12 @@ func TestNamespaceStopsBeingAnOrganization(t *testing.T) {
 	for name, tc := range ends {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			ns := organization(t, func(s *v1alpha1.OrganizationSpec) { s.Quota = amounts("count/pods", "3") })
+			ns := organization(t, func(s *v1alpha1.OrganizationSpec) { s.Quota = testobjects.Amounts("count/pods", "3") })
 			app := newApp(t, ns)
 			awaitDeployment(t, app)
 			expect(t, orgNamed(ns), status.CurrentStatus, readyOrganization)
-			quota, isolation := &corev1.ResourceQuota{ObjectMeta: named(ns, "berth")}, &networkingv1.NetworkPolicy{ObjectMeta: named(ns, "berth")}
+			quota := &corev1.ResourceQuota{ObjectMeta: testobjects.Named(ns, "berth")}
+			isolation := &networkingv1.NetworkPolicy{ObjectMeta: testobjects.Named(ns, "berth")}
 			unrelated := roleBinding(ns, "berth-someone")
 			unrelated.RoleRef = rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "view"}
 			create(t, unrelated)
@@ -154,7 +157,7 @@ func TestNamespaceStopsBeingAnOrganization(t *testing.T) {
 			unchanged(t, unrelated)
 			told(t, "Namespace", ns, v1alpha1.ReasonAccessRemoved, "berth-manager")
 			expect(t, app, status.FailedStatus, map[string]condition{v1alpha1.ConditionReady: failing(v1alpha1.ReasonNoOrganization)})
-			get(t, &appsv1.Deployment{ObjectMeta: named(ns, app.Name)})
+			get(t, &appsv1.Deployment{ObjectMeta: testobjects.Named(ns, app.Name)})
 			tc.again(t, ns)
 			for _, b := range rbac.Bindings(ns, testenv.Namespace) {
 				awaitBinding(t, ns, b)
@@ -174,8 +177,8 @@ func TestOrphanIsNotAdoptedByItsLateOwner(t *testing.T) {
 	orphan(t, ns)
 	o := nsNamed(ns)
 	get(t, o)
-	r := newOrganizationReconciler(testBase(t, clocktesting.NewFakePassiveClock(time.Now())), testOptions().organizations())
-	if err := r.adopt(t.Context(), &organizationScope{org: org, ns: o}); err == nil {
+	r := organizationcontroller.New(testBase(t, clocktesting.NewFakePassiveClock(time.Now())), testOptions().organizations())
+	if err := r.Adopt(t.Context(), &organizationcontroller.Scope{Org: org, Ns: o}); err == nil {
 		t.Error("the Namespace was adopted")
 	}
 	get(t, o)
@@ -257,7 +260,7 @@ func TestFirstAppOfANewOrganization(t *testing.T) {
 		ns := namespace(t, nil)
 		label(t, ns)
 		app := newApp(t, ns)
-		deployment := &appsv1.Deployment{ObjectMeta: named(ns, app.Name)}
+		deployment := &appsv1.Deployment{ObjectMeta: testobjects.Named(ns, app.Name)}
 		eventually(t, func(ctx context.Context) error { return api.Get(ctx, key(deployment), deployment) })
 		get(t, app)
 		if got := message(app, v1alpha1.ConditionReady); strings.Contains(got, "refused") {

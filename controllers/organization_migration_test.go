@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/controllers/internal/testobjects"
 	"github.com/berth-dev/berth/internal/policy"
 	"github.com/berth-dev/berth/internal/rbac"
 	"github.com/berth-dev/berth/internal/testing/testenv"
@@ -35,7 +36,7 @@ func labelled(t *testing.T, labels, annotations map[string]string) *corev1.Names
 func TestLabelledNamespaceBecomesAnOrganization(t *testing.T) {
 	t.Parallel()
 	ns := labelled(t, map[string]string{policy.LabelPodSecurity: "restricted"}, map[string]string{
-		oldQuota: "pods=20, requests.memory=8Gi", oldDefaultRequests: "cpu=50m", oldDefaultLimits: "many",
+		"berth.dev/quota": "pods=20, requests.memory=8Gi", "berth.dev/default-requests": "cpu=50m", "berth.dev/default-limits": "many",
 	})
 	for _, ref := range []v1alpha1.IssuerRef{{Name: "corporate"}, {Name: "own", Kind: "Issuer"}, {Name: "corporate"}} {
 		create(t, &v1alpha1.Domain{
@@ -58,7 +59,7 @@ func TestLabelledNamespaceBecomesAnOrganization(t *testing.T) {
 	expect(t, org, status.CurrentStatus, readyOrganization)
 	want := v1alpha1.OrganizationSpec{
 		Trusted: new(true), PodSecurity: v1alpha1.PodSecurityRestricted,
-		Quota: amounts("pods", "20", "requests.memory", "8Gi"), DefaultRequests: amounts("cpu", "50m"),
+		Quota: testobjects.Amounts("pods", "20", "requests.memory", "8Gi"), DefaultRequests: testobjects.Amounts("cpu", "50m"),
 		AllowedIssuers: org.Spec.AllowedIssuers,
 	}
 	if !equality.Semantic.DeepEqual(want, org.Spec) {
@@ -80,11 +81,11 @@ func TestLabelledNamespaceBecomesAnOrganization(t *testing.T) {
 // An installation that is upgraded keeps its objects as they are, and its Pods run on.
 func TestMigrationChangesNothing(t *testing.T) {
 	t.Parallel()
-	ns := nsNamed(organization(t, func(s *v1alpha1.OrganizationSpec) { s.Quota = amounts("count/pods", "20") }))
+	ns := nsNamed(organization(t, func(s *v1alpha1.OrganizationSpec) { s.Quota = testobjects.Amounts("count/pods", "20") }))
 	app := newApp(t, ns.Name)
 	deployment := awaitDeployment(t, app)
 	expect(t, orgNamed(ns.Name), status.CurrentStatus, readyOrganization)
-	objects := []client.Object{&corev1.ResourceQuota{ObjectMeta: named(ns.Name, "berth")}}
+	objects := []client.Object{&corev1.ResourceQuota{ObjectMeta: testobjects.Named(ns.Name, "berth")}}
 	for _, b := range rbac.Bindings(ns.Name, testenv.Namespace) {
 		objects = append(objects, roleBinding(ns.Name, b.Name))
 	}
@@ -114,7 +115,7 @@ func TestMigrationChangesNothing(t *testing.T) {
 	}
 	patch(t, app, func(client.Object) { metav1.SetMetaDataAnnotation(&app.ObjectMeta, "example.com/touched", "yes") })
 	expect(t, app, status.InProgressStatus, map[string]condition{v1alpha1.ConditionReady: working})
-	after := &appsv1.Deployment{ObjectMeta: named(ns.Name, app.Name)}
+	after := &appsv1.Deployment{ObjectMeta: testobjects.Named(ns.Name, app.Name)}
 	get(t, after)
 	if diff := cmp.Diff(deployment.Spec.Template, after.Spec.Template); diff != "" || after.UID != deployment.UID {
 		t.Errorf("the Pod template changed (-before +after):\n%s", diff)

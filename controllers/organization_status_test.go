@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -20,15 +19,19 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/controllers/internal/cache"
+	"github.com/berth-dev/berth/controllers/internal/objects"
+	"github.com/berth-dev/berth/controllers/internal/testobjects"
+	organizationcontroller "github.com/berth-dev/berth/controllers/organization"
 	"github.com/berth-dev/berth/internal/rbac"
 )
 
 // What the quota allows and how much of it is in use is told in the status.
 func TestOrganizationTellsQuotaUsage(t *testing.T) {
 	t.Parallel()
-	hard := amounts("count/pods", "20", "requests.memory", "8Gi")
+	hard := testobjects.Amounts("count/pods", "20", "requests.memory", "8Gi")
 	ns := organization(t, func(s *v1alpha1.OrganizationSpec) { s.Quota = hard })
-	used := amounts("count/pods", "0", "requests.memory", "0")
+	used := testobjects.Amounts("count/pods", "0", "requests.memory", "0")
 	org := orgNamed(ns)
 	eventually(t, func(ctx context.Context) error {
 		if err := api.Get(ctx, key(org), org); err != nil {
@@ -48,34 +51,15 @@ func TestOrganizationTellsQuotaUsage(t *testing.T) {
 	})
 }
 
-// What nobody has counted, the API server refuses to create; so an organization is not ready before.
-func TestUncounted(t *testing.T) {
-	t.Parallel()
-	hard := amounts("pods", "1", "count/secrets", "1", "count/other.example.com", "1", "requests.cpu", "1")
-	for name, tc := range map[string]struct{ used, want string }{
-		"Nothing": {want: "count/secrets pods requests.cpu"},
-		"Some":    {used: "count/secrets", want: "pods requests.cpu"},
-		"All":     {used: "count/secrets pods requests.cpu"},
-	} {
-		used := corev1.ResourceList{}
-		for resource := range strings.FieldsSeq(tc.used) {
-			used[corev1.ResourceName(resource)] = hard["pods"]
-		}
-		if got := strings.Join(uncounted(hard, used), " "); got != tc.want {
-			t.Errorf("%s: got %q, want %q", name, got, tc.want)
-		}
-	}
-}
-
 // The usage changes with every Pod, so it is written now and then.
 func TestQuotaUsageIsWrittenNowAndThen(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	r := newOrganizationReconciler(testBase(t, clocktesting.NewFakePassiveClock(now)), testOptions().organizations())
+	r := organizationcontroller.New(testBase(t, clocktesting.NewFakePassiveClock(now)), testOptions().organizations())
 	usage := func(pods string) *v1alpha1.QuotaUsage {
-		return &v1alpha1.QuotaUsage{Hard: amounts("pods", "20"), Used: amounts("pods", pods)}
+		return &v1alpha1.QuotaUsage{Hard: testobjects.Amounts("pods", "20"), Used: testobjects.Amounts("pods", pods)}
 	}
-	s := &organizationScope{org: orgNamed("shop")}
+	s := &organizationcontroller.Scope{Org: orgNamed("shop")}
 	for i, step := range []struct {
 		after       time.Duration
 		seen, wrote *v1alpha1.QuotaUsage
@@ -89,12 +73,12 @@ func TestQuotaUsageIsWrittenNowAndThen(t *testing.T) {
 		{time.Second, usage("4"), usage("4"), 0},
 	} {
 		now = now.Add(step.after)
-		s.quota = step.seen
-		wrote, _, again := r.count(s, now)
+		s.Quota = step.seen
+		wrote, _, again := r.Count(s, now)
 		if diff := cmp.Diff(step.wrote, wrote); diff != "" || again != step.again {
 			t.Errorf("step %d: again after %s, want %s; wrote (-want +got):\n%s", i, again, step.again, diff)
 		}
-		s.org.Status.Quota = wrote
+		s.Org.Status.Quota = wrote
 	}
 }
 
@@ -105,7 +89,7 @@ func TestOrganizationUserNamespaces(t *testing.T) {
 	app := newApp(t, ns)
 	host := func(want *bool) {
 		t.Helper()
-		deployment := &appsv1.Deployment{ObjectMeta: named(ns, app.Name)}
+		deployment := &appsv1.Deployment{ObjectMeta: testobjects.Named(ns, app.Name)}
 		eventually(t, func(ctx context.Context) error {
 			if err := api.Get(ctx, key(deployment), deployment); err != nil {
 				return err
@@ -144,11 +128,11 @@ func TestSupportsUserNamespaces(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			node := &corev1.Node{Status: corev1.NodeStatus{RuntimeHandlers: tc.handlers}}
-			kept, err := keepOfNode(node)
+			kept, err := cache.KeepOfNode(node)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if o, ok := kept.(*corev1.Node); !ok || supportsUserNamespaces(o) != tc.want {
+			if o, ok := kept.(*corev1.Node); !ok || organizationcontroller.SupportsUserNamespaces(o) != tc.want {
 				t.Errorf("a Node with %v supports them: %t, want %t", tc.handlers, !tc.want, tc.want)
 			}
 		})
@@ -196,7 +180,7 @@ func TestOrganizationAllowsNamespaces(t *testing.T) {
 	t.Parallel()
 	ns := organization(t)
 	allowed := func(ctx context.Context) []string {
-		policy := &networkingv1.NetworkPolicy{ObjectMeta: named(ns, "berth")}
+		policy := &networkingv1.NetworkPolicy{ObjectMeta: testobjects.Named(ns, "berth")}
 		if err := api.Get(ctx, key(policy), policy); err != nil {
 			t.Fatal(err)
 		}
@@ -241,18 +225,18 @@ func TestOrganizationWithObjectsOfOthers(t *testing.T) {
 	ns := namespace(t, nil)
 	binding := roleBinding(ns, rbac.ClusterRoleManager)
 	binding.RoleRef = rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "view"}
-	policy := &networkingv1.NetworkPolicy{ObjectMeta: named(ns, "berth")}
-	quota := &corev1.ResourceQuota{ObjectMeta: named(ns, "berth")}
+	policy := &networkingv1.NetworkPolicy{ObjectMeta: testobjects.Named(ns, "berth")}
+	quota := &corev1.ResourceQuota{ObjectMeta: testobjects.Named(ns, "berth")}
 	all := map[string]client.Object{"RoleBinding": binding, "NetworkPolicy": policy, "ResourceQuota": quota}
 	for _, o := range all {
 		create(t, o)
 		eventually(t, func(ctx context.Context) error { return cached.Get(ctx, key(o), o) })
 	}
 	org := orgNamed(ns)
-	org.Spec = v1alpha1.OrganizationSpec{Trusted: new(true), Quota: amounts("pods", "3"), DefaultLimits: amounts("memory", "1Gi")}
+	org.Spec = v1alpha1.OrganizationSpec{Trusted: new(true), Quota: testobjects.Amounts("pods", "3"), DefaultLimits: testobjects.Amounts("memory", "1Gi")}
 	mark(t, ns)
 	create(t, org)
-	for _, o := range []client.Object{&corev1.LimitRange{ObjectMeta: named(ns, "berth")}, roleBinding(ns, rbac.ClusterRoleContributor)} {
+	for _, o := range []client.Object{&corev1.LimitRange{ObjectMeta: testobjects.Named(ns, "berth")}, roleBinding(ns, rbac.ClusterRoleContributor)} {
 		eventually(t, func(ctx context.Context) error { return api.Get(ctx, key(o), o) })
 	}
 	for i, kind := range []string{"RoleBinding", "NetworkPolicy", "ResourceQuota"} {
@@ -265,7 +249,7 @@ func TestOrganizationWithObjectsOfOthers(t *testing.T) {
 			if err := api.Get(ctx, key(all[kind]), all[kind]); err != nil {
 				return err
 			}
-			if !isOrganizations(all[kind]) {
+			if !objects.IsOrganizations(all[kind]) {
 				return errNotYet
 			}
 			return nil

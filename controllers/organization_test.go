@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/controllers/internal/testobjects"
 	"github.com/berth-dev/berth/internal/policy"
 	"github.com/berth-dev/berth/internal/rbac"
 	"github.com/berth-dev/berth/internal/testing/testenv"
@@ -32,14 +33,6 @@ func respec(t *testing.T, name string, change func(*v1alpha1.OrganizationSpec)) 
 	t.Helper()
 	org := orgNamed(name)
 	patch(t, org, func(client.Object) { change(&org.Spec) })
-}
-
-func amounts(pairs ...string) corev1.ResourceList {
-	list := corev1.ResourceList{}
-	for i := 0; i < len(pairs); i += 2 {
-		list[corev1.ResourceName(pairs[i])] = resource.MustParse(pairs[i+1])
-	}
-	return list
 }
 
 var readyOrganization = map[string]condition{
@@ -74,7 +67,7 @@ func told(t *testing.T, kind, name, reason, words string) {
 }
 
 func roleBinding(ns, name string) *rbacv1.RoleBinding {
-	return &rbacv1.RoleBinding{ObjectMeta: named(ns, name)}
+	return &rbacv1.RoleBinding{ObjectMeta: testobjects.Named(ns, name)}
 }
 
 // awaitBinding waits until a RoleBinding is as the organization is to have it.
@@ -108,7 +101,7 @@ func TestOrganizationKeepsWhatItHas(t *testing.T) {
 		})
 		awaitBinding(t, ns, b)
 	}
-	policy := &networkingv1.NetworkPolicy{ObjectMeta: named(ns, "berth")}
+	policy := &networkingv1.NetworkPolicy{ObjectMeta: testobjects.Named(ns, "berth")}
 	get(t, policy)
 	want := policy.Spec
 	patch(t, policy, func(client.Object) { policy.Spec.Ingress = []networkingv1.NetworkPolicyIngressRule{{}} })
@@ -130,9 +123,12 @@ func TestOrganizationKeepsWhatItHas(t *testing.T) {
 func TestOrganizationIsIdle(t *testing.T) {
 	t.Parallel()
 	ns := organization(t, func(s *v1alpha1.OrganizationSpec) {
-		s.Quota, s.DefaultLimits, s.DefaultRequests = amounts("pods", "20", "requests.cpu", "1000m"), amounts("memory", "0.5Gi"), amounts("cpu", "50m")
+		s.Quota = testobjects.Amounts("pods", "20", "requests.cpu", "1000m")
+		s.DefaultLimits, s.DefaultRequests = testobjects.Amounts("memory", "0.5Gi"), testobjects.Amounts("cpu", "50m")
 	})
-	for _, o := range []client.Object{&corev1.ResourceQuota{ObjectMeta: named(ns, "berth")}, &corev1.LimitRange{ObjectMeta: named(ns, "berth")}} {
+	for _, o := range []client.Object{
+		&corev1.ResourceQuota{ObjectMeta: testobjects.Named(ns, "berth")}, &corev1.LimitRange{ObjectMeta: testobjects.Named(ns, "berth")},
+	} {
 		eventually(t, func(ctx context.Context) error { return api.Get(ctx, key(o), o) })
 	}
 	expect(t, orgNamed(ns), status.CurrentStatus, readyOrganization)
@@ -154,7 +150,7 @@ func TestOrganizationIsIdle(t *testing.T) {
 // awaitQuota waits until the ResourceQuota of an organization has these limits.
 func awaitQuota(t *testing.T, ns string, want corev1.ResourceList) *corev1.ResourceQuota {
 	t.Helper()
-	quota := &corev1.ResourceQuota{ObjectMeta: named(ns, "berth")}
+	quota := &corev1.ResourceQuota{ObjectMeta: testobjects.Named(ns, "berth")}
 	eventually(t, func(ctx context.Context) error {
 		if err := api.Get(ctx, key(quota), quota); err != nil {
 			return err
@@ -170,20 +166,20 @@ func awaitQuota(t *testing.T, ns string, want corev1.ResourceList) *corev1.Resou
 func TestOrganizationQuota(t *testing.T) {
 	t.Parallel()
 	ns := organization(t)
-	quota := &corev1.ResourceQuota{ObjectMeta: named(ns, "berth")}
+	quota := &corev1.ResourceQuota{ObjectMeta: testobjects.Named(ns, "berth")}
 	absent(t, quota)
 	set := func(list corev1.ResourceList) { respec(t, ns, func(s *v1alpha1.OrganizationSpec) { s.Quota = list }) }
-	set(amounts("pods", "20", "requests.memory", "8Gi"))
-	awaitQuota(t, ns, amounts("pods", "20", "requests.memory", "8Gi"))
-	set(amounts("pods", "30"))
-	awaitQuota(t, ns, amounts("pods", "30"))
-	set(amounts("beds", "4"))
+	set(testobjects.Amounts("pods", "20", "requests.memory", "8Gi"))
+	awaitQuota(t, ns, testobjects.Amounts("pods", "20", "requests.memory", "8Gi"))
+	set(testobjects.Amounts("pods", "30"))
+	awaitQuota(t, ns, testobjects.Amounts("pods", "30"))
+	set(testobjects.Amounts("beds", "4"))
 	expect(t, orgNamed(ns), status.FailedStatus, map[string]condition{
 		v1alpha1.ConditionReady: failing(v1alpha1.ReasonInvalid), v1alpha1.ConditionBounded: failing(v1alpha1.ReasonInvalid),
 		v1alpha1.ConditionAuthorized: succeeded,
 	})
 	says(t, orgNamed(ns), "spec.quota is not valid, so the last valid value stays in effect. The API server refused ResourceQuota berth: spec.hard[beds]")
-	awaitQuota(t, ns, amounts("pods", "30"))
+	awaitQuota(t, ns, testobjects.Amounts("pods", "30"))
 	set(nil)
 	awaitAbsent(t, quota)
 	told(t, "Organization", ns, v1alpha1.ReasonBoundRemoved, "ResourceQuota berth")
@@ -198,28 +194,28 @@ func TestOrganizationOfAStranger(t *testing.T) {
 	expect(t, org, status.CurrentStatus, readyOrganization)
 	want := policy.Quota(v1alpha1.Organization{})
 	awaitQuota(t, ns, want)
-	limits := &corev1.LimitRange{ObjectMeta: named(ns, "berth")}
+	limits := &corev1.LimitRange{ObjectMeta: testobjects.Named(ns, "berth")}
 	get(t, limits)
 	item := corev1.LimitRangeItem{
 		Type:           corev1.LimitTypeContainer,
-		DefaultRequest: amounts("cpu", "50m", "memory", "128Mi", "ephemeral-storage", "100Mi"),
-		Default:        amounts("memory", "512Mi", "ephemeral-storage", "1Gi"),
+		DefaultRequest: testobjects.Amounts("cpu", "50m", "memory", "128Mi", "ephemeral-storage", "100Mi"),
+		Default:        testobjects.Amounts("memory", "512Mi", "ephemeral-storage", "1Gi"),
 	}
 	if !equality.Semantic.DeepEqual(limits.Spec.Limits, []corev1.LimitRangeItem{item}) {
 		t.Errorf("the defaults are %+v, want %+v", limits.Spec.Limits, item)
 	}
-	respec(t, ns, func(s *v1alpha1.OrganizationSpec) { s.Quota = amounts("pods", "5") })
+	respec(t, ns, func(s *v1alpha1.OrganizationSpec) { s.Quota = testobjects.Amounts("pods", "5") })
 	want["pods"] = resource.MustParse("5")
 	awaitQuota(t, ns, want)
 	respec(t, ns, func(s *v1alpha1.OrganizationSpec) { s.Trusted = new(true) })
-	awaitQuota(t, ns, amounts("pods", "5"))
+	awaitQuota(t, ns, testobjects.Amounts("pods", "5"))
 	awaitAbsent(t, limits)
 }
 
 func TestOrganizationDefaults(t *testing.T) {
 	t.Parallel()
 	ns := organization(t)
-	limits := &corev1.LimitRange{ObjectMeta: named(ns, "berth")}
+	limits := &corev1.LimitRange{ObjectMeta: testobjects.Named(ns, "berth")}
 	item := func(requests, limit corev1.ResourceList) {
 		t.Helper()
 		want := []corev1.LimitRangeItem{{Type: corev1.LimitTypeContainer, DefaultRequest: requests, Default: limit}}
@@ -236,15 +232,15 @@ func TestOrganizationDefaults(t *testing.T) {
 	set := func(requests, limits corev1.ResourceList) {
 		respec(t, ns, func(s *v1alpha1.OrganizationSpec) { s.DefaultRequests, s.DefaultLimits = requests, limits })
 	}
-	set(nil, amounts("memory", "512Mi"))
-	item(amounts("memory", "512Mi"), amounts("memory", "512Mi"))
-	set(amounts("memory", "64Mi"), amounts("memory", "256Mi"))
-	item(amounts("memory", "64Mi"), amounts("memory", "256Mi"))
-	set(amounts("memory", "1Gi"), amounts("memory", "256Mi"))
+	set(nil, testobjects.Amounts("memory", "512Mi"))
+	item(testobjects.Amounts("memory", "512Mi"), testobjects.Amounts("memory", "512Mi"))
+	set(testobjects.Amounts("memory", "64Mi"), testobjects.Amounts("memory", "256Mi"))
+	item(testobjects.Amounts("memory", "64Mi"), testobjects.Amounts("memory", "256Mi"))
+	set(testobjects.Amounts("memory", "1Gi"), testobjects.Amounts("memory", "256Mi"))
 	says(t, orgNamed(ns), "spec.defaultRequests or spec.defaultLimits is not valid")
-	item(amounts("memory", "64Mi"), amounts("memory", "256Mi"))
-	set(amounts("memory", "64Mi"), nil)
-	item(amounts("memory", "64Mi"), nil)
+	item(testobjects.Amounts("memory", "64Mi"), testobjects.Amounts("memory", "256Mi"))
+	set(testobjects.Amounts("memory", "64Mi"), nil)
+	item(testobjects.Amounts("memory", "64Mi"), nil)
 	set(nil, nil)
 	awaitAbsent(t, limits)
 }

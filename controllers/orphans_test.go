@@ -14,7 +14,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
-	"github.com/berth-dev/berth/controllers/internal/desired"
+	"github.com/berth-dev/berth/controllers/internal/resources"
+	"github.com/berth-dev/berth/controllers/internal/testobjects"
 	"github.com/berth-dev/berth/internal/names"
 )
 
@@ -28,8 +29,8 @@ func disown(t *testing.T, o client.Object) {
 // ownObjects are all that the controllers have made for an App.
 func ownObjects(app *v1alpha1.App) []client.Object {
 	return []client.Object{
-		routeOf(app), &cmv1.Certificate{ObjectMeta: named(app.Namespace, app.Name)}, tlsSecret(app),
-		&corev1.Service{ObjectMeta: named(app.Namespace, app.Name)}, &appsv1.Deployment{ObjectMeta: named(app.Namespace, app.Name)},
+		routeOf(app), &cmv1.Certificate{ObjectMeta: testobjects.Named(app.Namespace, app.Name)}, tlsSecret(app),
+		&corev1.Service{ObjectMeta: testobjects.Named(app.Namespace, app.Name)}, &appsv1.Deployment{ObjectMeta: testobjects.Named(app.Namespace, app.Name)},
 	}
 }
 
@@ -92,7 +93,7 @@ func orphanedIngress(ns, host string) *networkingv1.Ingress {
 	return &networkingv1.Ingress{
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: ns, Name: names.AppRoute(app.Name, app.UID),
-			Labels: map[string]string{desired.LabelManagedBy: desired.ManagedBy, v1alpha1.LabelApp: app.Name},
+			Labels: map[string]string{resources.LabelManagedBy: resources.ManagedBy, v1alpha1.LabelApp: app.Name},
 		},
 		Spec: networkingv1.IngressSpec{
 			Rules: []networkingv1.IngressRule{{Host: host}}, TLS: []networkingv1.IngressTLS{{Hosts: []string{host}}},
@@ -121,7 +122,7 @@ func TestWhatIsNotOrphaned(t *testing.T) {
 		outside bool
 	}{
 		"OtherManager":   {manager: "kubectl"},
-		"OtherTool":      {change: func(i *networkingv1.Ingress) { i.Labels[desired.LabelManagedBy] = "Helm" }},
+		"OtherTool":      {change: func(i *networkingv1.Ingress) { i.Labels[resources.LabelManagedBy] = "Helm" }},
 		"OfNoApp":        {change: func(i *networkingv1.Ingress) { delete(i.Labels, v1alpha1.LabelApp) }},
 		"OtherOwner":     {change: func(i *networkingv1.Ingress) { i.OwnerReferences = []metav1.OwnerReference{ofConfigMap} }},
 		"NoOrganization": {outside: true},

@@ -21,13 +21,12 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
+	appcontroller "github.com/berth-dev/berth/controllers/app"
+	"github.com/berth-dev/berth/controllers/internal/exposure"
+	"github.com/berth-dev/berth/controllers/internal/objects"
+	"github.com/berth-dev/berth/controllers/internal/testobjects"
 	"github.com/berth-dev/berth/internal/names"
 	"github.com/berth-dev/berth/internal/testing/testaws"
-)
-
-const (
-	ecrHost  = "222222222222.dkr.ecr.eu-west-1.amazonaws.com"
-	ecrImage = ecrHost + "/shop/web:v1"
 )
 
 var errSame = errors.New("it is as it was")
@@ -40,13 +39,13 @@ func newRole(t *testing.T, ns string, changes ...func(*testaws.Role)) testaws.Ro
 		if err := cached.Get(ctx, client.ObjectKeyFromObject(organization), organization); err != nil {
 			return err
 		}
-		if externalID(organization) == "" {
+		if objects.ExternalID(organization) == "" {
 			return errNotYet
 		}
 		return nil
 	})
 	role := testaws.Role{
-		ARN: "arn:aws:iam::222222222222:role/" + ns, ExternalID: externalID(organization), Repositories: []string{"shop/web"},
+		ARN: "arn:aws:iam::222222222222:role/" + ns, ExternalID: objects.ExternalID(organization), Repositories: []string{"shop/web"},
 	}
 	for _, change := range changes {
 		change(&role)
@@ -58,7 +57,7 @@ func newRole(t *testing.T, ns string, changes ...func(*testaws.Role)) testaws.Ro
 // pullsBy makes an App's image one of Amazon ECR's, which is pulled by a role.
 func pullsBy(role testaws.Role) func(*v1alpha1.App) {
 	return func(a *v1alpha1.App) {
-		a.Spec.Image = ecrImage
+		a.Spec.Image = testobjects.ECRImage
 		a.Spec.Registry = &v1alpha1.RegistryAccess{RoleARN: role.ARN}
 	}
 }
@@ -77,7 +76,7 @@ func callsOf(action string, role testaws.Role) int {
 // awaitPull waits for an App's pull Secret, until it differs from the one before, if there is one.
 func awaitPull(t *testing.T, app *v1alpha1.App, before *corev1.Secret) *corev1.Secret {
 	t.Helper()
-	secret := &corev1.Secret{ObjectMeta: named(app.Namespace, names.PullSecret(app.Name))}
+	secret := &corev1.Secret{ObjectMeta: testobjects.Named(app.Namespace, names.PullSecret(app.Name))}
 	eventually(t, func(ctx context.Context) error {
 		if err := api.Get(ctx, key(secret), secret); err != nil {
 			return err
@@ -107,7 +106,7 @@ func opens(t *testing.T, secret *corev1.Secret) bool {
 	t.Helper()
 	guarded := amazon.Registry(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	r, w := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/v2/shop/web/manifests/v1", http.NoBody), httptest.NewRecorder()
-	r.SetBasicAuth(loginIn(t, secret, ecrHost))
+	r.SetBasicAuth(loginIn(t, secret, testobjects.ECRHost))
 	guarded.ServeHTTP(w, r)
 	return w.Code == http.StatusOK
 }
@@ -141,7 +140,7 @@ func TestImageIsPulledByARole(t *testing.T) {
 	if len(kept.Data[corev1.DockerConfigJsonKey]) > 0 {
 		t.Error("the cache holds the login")
 	}
-	if _, password := loginIn(t, secret, ecrHost); strings.Contains(logged.String(), password) {
+	if _, password := loginIn(t, secret, testobjects.ECRHost); strings.Contains(logged.String(), password) {
 		t.Error("the token was logged")
 	}
 	patch(t, app, func(client.Object) { app.Spec.Registry = nil })
@@ -174,11 +173,11 @@ func TestAppsShareTheTokensOfARole(t *testing.T) {
 	}
 	// A restarted operator goes on with what the Secrets hold.
 	b := testBase(t, clock.RealClock{})
-	r := &appReconciler{sites: newSites(b)}
+	r := &appcontroller.Reconciler{Exposures: exposure.New(b)}
 	for _, app := range apps[:3] {
-		s := &appScope{app: app}
-		if err := r.pullCredentials(t.Context(), s); err != nil || s.pull.recheck < 4*time.Hour {
-			t.Errorf("App %s is looked at again in %s: %v", app.Name, s.pull.recheck, err)
+		s := &appcontroller.Scope{App: app}
+		if err := r.PullCredentials(t.Context(), s); err != nil || s.Pull.Recheck < 4*time.Hour {
+			t.Errorf("App %s is looked at again in %s: %v", app.Name, s.Pull.Recheck, err)
 		}
 	}
 	if got := callsOf(testaws.AssumeRole, role); got != 1 {
@@ -209,14 +208,14 @@ func TestRenewalReplacesNoPod(t *testing.T) {
 }
 
 // whatNow reconciles the credentials of an App with controllers that have just started, at a time.
-func whatNow(t *testing.T, app *v1alpha1.App, at time.Time) (pull, error) {
+func whatNow(t *testing.T, app *v1alpha1.App, at time.Time) (appcontroller.Pull, error) {
 	t.Helper()
 	b := testBase(t, clocktesting.NewFakePassiveClock(at))
-	r := &appReconciler{sites: newSites(b)}
+	r := &appcontroller.Reconciler{Exposures: exposure.New(b)}
 	get(t, app)
-	s := &appScope{app: app}
-	err := r.pullCredentials(t.Context(), s)
-	return s.pull, err
+	s := &appcontroller.Scope{App: app}
+	err := r.PullCredentials(t.Context(), s)
+	return s.Pull, err
 }
 
 func TestDeniedPullRenewsAtOnce(t *testing.T) {
@@ -228,7 +227,7 @@ func TestDeniedPullRenewsAtOnce(t *testing.T) {
 	if _, err := whatNow(t, app, time.Now()); err != nil || callsOf(testaws.AssumeRole, role) != 1 {
 		t.Fatalf("a young token was renewed without cause: %v", err)
 	}
-	rollout(t, app, "1", podWaiting("ErrImagePull",
+	rollout(t, app, "1", testobjects.PodWaiting("ErrImagePull",
 		"failed to pull and unpack image: failed to resolve reference: unexpected status from HEAD request: 403 Forbidden"))
 	expect(t, app, status.InProgressStatus, map[string]condition{v1alpha1.ConditionReady: failing(v1alpha1.ReasonImagePullDenied)})
 	if _, err := whatNow(t, app, time.Now()); err != nil {
@@ -251,7 +250,7 @@ func TestDeniedPullRenewsAfterTheClockWasAhead(t *testing.T) {
 	}
 	awaitPull(t, app, before)
 	amazon.Revoke(role.ARN)
-	rollout(t, app, "1", podWaiting("ErrImagePull",
+	rollout(t, app, "1", testobjects.PodWaiting("ErrImagePull",
 		"failed to pull and unpack image: failed to resolve reference: unexpected status from HEAD request: 403 Forbidden"))
 	eventually(t, func(context.Context) error {
 		if _, err := whatNow(t, app, time.Now()); err != nil {
@@ -273,8 +272,8 @@ func TestOutageOfAmazon(t *testing.T) {
 	before := awaitPull(t, app, nil)
 	amazon.Fail(testaws.Fault{Action: testaws.AssumeRole, Role: role.ARN, Times: 1000, Status: http.StatusBadRequest, Code: "Throttling"})
 	seen, err := whatNow(t, app, time.Now().Add(8*time.Hour))
-	if err != nil || seen.note == "" || seen.recheck == 0 || seen.recheck > time.Minute {
-		t.Errorf("noted is %q, the next look in %s: %v", seen.note, seen.recheck, err)
+	if err != nil || seen.Note == "" || seen.Recheck == 0 || seen.Recheck > time.Minute {
+		t.Errorf("noted is %q, the next look in %s: %v", seen.Note, seen.Recheck, err)
 	}
 	if _, err := whatNow(t, app, time.Now().Add(13*time.Hour)); err == nil {
 		t.Error("nothing is said of a token that has ended")

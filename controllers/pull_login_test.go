@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/controllers/internal/testobjects"
 )
 
 const otherRegistry = "registry.example.com"
@@ -20,7 +21,7 @@ const otherRegistry = "registry.example.com"
 func newLogin(t *testing.T, ns, name, user, password string) *corev1.Secret {
 	t.Helper()
 	secret := &corev1.Secret{
-		ObjectMeta: named(ns, name),
+		ObjectMeta: testobjects.Named(ns, name),
 		Type:       corev1.SecretTypeBasicAuth,
 		Data:       map[string][]byte{corev1.BasicAuthUsernameKey: []byte(user), corev1.BasicAuthPasswordKey: []byte(password)},
 	}

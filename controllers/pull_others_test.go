@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/controllers/internal/testobjects"
 	"github.com/berth-dev/berth/internal/names"
 )
 
@@ -69,7 +70,7 @@ func TestRoleOfAnotherOrganization(t *testing.T) {
 	first := awaitPull(t, newApp(t, owner, pullsBy(role)), nil)
 	app := newApp(t, thief, pullsBy(role))
 	expect(t, app, status.FailedStatus, map[string]condition{v1alpha1.ConditionConfigured: failing(v1alpha1.ReasonRoleRefused)})
-	secret := &corev1.Secret{ObjectMeta: named(thief, names.PullSecret(app.Name))}
+	secret := &corev1.Secret{ObjectMeta: testobjects.Named(thief, names.PullSecret(app.Name))}
 	if err := api.Get(t.Context(), key(secret), secret); !apierrors.IsNotFound(err) {
 		t.Errorf("there is a pull Secret: %v", err)
 	}

@@ -16,6 +16,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/controllers/internal/exposure"
+	"github.com/berth-dev/berth/controllers/internal/testobjects"
 	"github.com/berth-dev/berth/internal/hostclaim"
 )
 
@@ -34,10 +36,10 @@ func TestHostOfTwoApps(t *testing.T) {
 	if younger.Status.URL != "" {
 		t.Errorf("the URL is %s, want none", younger.Status.URL)
 	}
-	get(t, &appsv1.Deployment{ObjectMeta: named(second, younger.Name)})
-	get(t, &corev1.Service{ObjectMeta: named(second, younger.Name)})
+	get(t, &appsv1.Deployment{ObjectMeta: testobjects.Named(second, younger.Name)})
+	get(t, &corev1.Service{ObjectMeta: testobjects.Named(second, younger.Name)})
 	absent(t, routeOf(younger))
-	absent(t, &cmv1.Certificate{ObjectMeta: named(second, younger.Name)})
+	absent(t, &cmv1.Certificate{ObjectMeta: testobjects.Named(second, younger.Name)})
 	expect(t, older, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouted: succeeded})
 
 	// The camper does not inherit the host, neither while it is held nor when it is free.
@@ -96,7 +98,7 @@ func TestRefusalOutlivesTheOrganization(t *testing.T) {
 
 	patch(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: other}}, func(o client.Object) { o.SetLabels(nil) })
 	expect(t, camper, status.FailedStatus, map[string]condition{
-		v1alpha1.ConditionReady:  failing(v1alpha1.ReasonNoOrganization),
+		v1alpha1.ConditionReady:      failing(v1alpha1.ReasonNoOrganization),
 		v1alpha1.ConditionRouted: failing(v1alpha1.ReasonHostConflict),
 	})
 	remove(t, domain)
@@ -111,13 +113,13 @@ func TestRefusalOutlivesTheOrganization(t *testing.T) {
 // A claim whose hold has just ended makes those wait that were not refused, and nobody else.
 func TestRefusalAtTheEndOfAHold(t *testing.T) {
 	t.Parallel()
-	s := newSites(testBase(t, clock.RealClock{}))
+	s := exposure.New(testBase(t, clock.RealClock{}))
 	claim := &v1alpha1.HostClaim{Spec: v1alpha1.HostClaimSpec{
 		Organization: "former", HeldUntil: new(metav1.NewTime(time.Now().Add(-time.Second))),
 	}}
 	for want, refused := range map[hostclaim.Verdict]bool{hostclaim.Wait: false, hostclaim.Conflict: true} {
 		claimant := hostclaim.Claimant{Organization: "camper", Refused: refused}
-		if got, err := s.tryClaim(t.Context(), nil, "www.example.com", claim, claimant); err != nil || got != want {
+		if got, err := s.TryClaim(t.Context(), nil, "www.example.com", claim, claimant); err != nil || got != want {
 			t.Errorf("refused before: %t: got verdict %d and error %v, want %d", refused, got, err, want)
 		}
 	}
@@ -150,8 +152,8 @@ func TestReservedHostIsLookedAtAgain(t *testing.T) {
 	for _, host := range []string{"x." + ns + ".example.net", "web." + elsewhere} {
 		domain := newDomain(t, ns, host, app.Name)
 		expect(t, domain, status.FailedStatus, hostReserved)
-		if again := reconcileDomain(t, domain, clock.RealClock{}).RequeueAfter; again != reservedAgain {
-			t.Errorf("%s is looked at again after %s, want %s", host, again, reservedAgain)
+		if again := reconcileDomain(t, domain, clock.RealClock{}).RequeueAfter; again != exposure.ReservedAgain {
+			t.Errorf("%s is looked at again after %s, want %s", host, again, exposure.ReservedAgain)
 		}
 	}
 }

@@ -19,6 +19,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/controllers/internal/exposure"
+	"github.com/berth-dev/berth/controllers/internal/testobjects"
 )
 
 const quotaWords = `pods "cm-acme-http-solver-x" is forbidden: exceeded quota: berth`
@@ -55,7 +57,7 @@ func awaitCachedPair(t *testing.T, secret *corev1.Secret, end time.Time) {
 		if err := cached.Get(ctx, key(secret), &have); err != nil {
 			return err
 		}
-		if pair, err := keptPair(&have); err != nil || !pair.Certificates.Leaf().NotAfter.Equal(end) {
+		if pair, err := exposure.KeptPair(&have); err != nil || !pair.Certificates.Leaf().NotAfter.Equal(end) {
 			return errNotYet
 		}
 		return nil
@@ -73,11 +75,11 @@ func TestRenewalHangs(t *testing.T) {
 		overdue time.Duration
 		want    []string
 	}{
-		"of a year": {365 * day, 245 * day, 10 * time.Minute, []string{
+		"of a year": {365 * exposure.Day, 245 * exposure.Day, 10 * time.Minute, []string{
 			v1alpha1.ReasonRenewalOverdue, v1alpha1.ReasonExpiresWithin30Days, v1alpha1.ReasonExpiresWithin7Days,
 			v1alpha1.ReasonExpiresWithin1Day, v1alpha1.ReasonExpired, v1alpha1.ReasonExpired,
 		}},
-		"of 90 days": {90 * day, 60 * day, 10 * time.Minute, []string{
+		"of 90 days": {90 * exposure.Day, 60 * exposure.Day, 10 * time.Minute, []string{
 			v1alpha1.ReasonExpiresWithin30Days, v1alpha1.ReasonExpiresWithin7Days,
 			v1alpha1.ReasonExpiresWithin1Day, v1alpha1.ReasonExpired, v1alpha1.ReasonExpired,
 		}},
@@ -97,7 +99,7 @@ func TestRenewalHangs(t *testing.T) {
 			secret := tlsSecret(domain)
 			holdPair(t, secret, pairFor{host: domain.Spec.Host, notBefore: begin, notAfter: end})
 			awaitCachedPair(t, secret, end)
-			c := &cmv1.Certificate{ObjectMeta: named(ns, domain.Name+".domain")}
+			c := &cmv1.Certificate{ObjectMeta: testobjects.Named(ns, domain.Name+".domain")}
 			get(t, c)
 			hang(t, c, due, end)
 			quiesce(t, ns)
@@ -106,7 +108,7 @@ func TestRenewalHangs(t *testing.T) {
 			look := func(at time.Time) time.Duration {
 				t.Helper()
 				b := testBase(t, testclock.NewFakePassiveClock(at))
-				b.recorder = recorder
+				b.Recorder = recorder
 				return reconcileAside(t, b, domain).RequeueAfter
 			}
 
@@ -139,7 +141,7 @@ func TestRenewalHangs(t *testing.T) {
 			look(at)
 			has(t, domain, map[string]condition{
 				v1alpha1.ConditionReady: failing(v1alpha1.ReasonExpired), v1alpha1.ConditionStalled: {"True", v1alpha1.ReasonExpired},
-				v1alpha1.ConditionCertified:           failing(v1alpha1.ReasonExpired),
+				v1alpha1.ConditionCertified:    failing(v1alpha1.ReasonExpired),
 				v1alpha1.ConditionCertificateExpiring: {"True", v1alpha1.ReasonExpired},
 			})
 			if words := message(domain, v1alpha1.ConditionReady); !strings.Contains(words, quotaWords) {
@@ -176,14 +178,14 @@ func TestHangingRenewalIsTold(t *testing.T) {
 		{app.Name, mirror.Spec.Host, tlsSecret(app), []hasConditions{app, mirror}},
 	}
 	for _, of := range hosts {
-		begin, end := time.Now().Add(-70*day).Truncate(time.Second), time.Now().Add(20*day).Truncate(time.Second)
+		begin, end := time.Now().Add(-70*exposure.Day).Truncate(time.Second), time.Now().Add(20*exposure.Day).Truncate(time.Second)
 		holdPair(t, of.secret, pairFor{host: of.host, notBefore: begin, notAfter: end})
-		c := &cmv1.Certificate{ObjectMeta: named(ns, of.certificate)}
+		c := &cmv1.Certificate{ObjectMeta: testobjects.Named(ns, of.certificate)}
 		get(t, c)
-		challenge := hang(t, c, begin.Add(60*day), end)
+		challenge := hang(t, c, begin.Add(60*exposure.Day), end)
 		for _, o := range of.told {
 			expect(t, o, status.CurrentStatus, map[string]condition{
-				v1alpha1.ConditionCertified:           succeeded,
+				v1alpha1.ConditionCertified:    succeeded,
 				v1alpha1.ConditionCertificateExpiring: {"True", v1alpha1.ReasonExpiresWithin30Days},
 			})
 			saysOf(t, o, v1alpha1.ConditionCertificateExpiring, quotaWords)
@@ -195,7 +197,7 @@ func TestHangingRenewalIsTold(t *testing.T) {
 		holdPair(t, of.secret, pairFor{host: of.host, notBefore: begin, notAfter: time.Now().Add(-time.Minute)})
 		for _, o := range of.told {
 			expect(t, o, status.FailedStatus, map[string]condition{
-				v1alpha1.ConditionCertified:           failing(v1alpha1.ReasonExpired),
+				v1alpha1.ConditionCertified:    failing(v1alpha1.ReasonExpired),
 				v1alpha1.ConditionStalled:             {"True", v1alpha1.ReasonExpired},
 				v1alpha1.ConditionCertificateExpiring: {"True", v1alpha1.ReasonExpired},
 			})
@@ -204,7 +206,7 @@ func TestHangingRenewalIsTold(t *testing.T) {
 
 		holdPair(t, of.secret, pairFor{host: of.host})
 		get(t, c)
-		c.Status.RenewalTime = new(metav1.NewTime(time.Now().Add(60 * day)))
+		c.Status.RenewalTime = new(metav1.NewTime(time.Now().Add(60 * exposure.Day)))
 		c.Status.Conditions = c.Status.Conditions[:1]
 		updateStatus(t, c)
 		for _, o := range of.told {
@@ -236,10 +238,10 @@ func TestRenewalOfADefaultHostHangs(t *testing.T) {
 	ns := organization(t)
 	app := running(t, ns)
 	begin := time.Now().Truncate(time.Second).Add(-time.Hour)
-	due, end := begin.Add(60*day), begin.Add(90*day)
+	due, end := begin.Add(60*exposure.Day), begin.Add(90*exposure.Day)
 	holdPair(t, tlsSecret(app), pairFor{host: app.Name + "." + baseDomain, notBefore: begin, notAfter: end})
 	awaitCachedPair(t, tlsSecret(app), end)
-	c := &cmv1.Certificate{ObjectMeta: named(ns, app.Name)}
+	c := &cmv1.Certificate{ObjectMeta: testobjects.Named(ns, app.Name)}
 	get(t, c)
 	hang(t, c, due, end)
 	quiesce(t, ns)
@@ -249,8 +251,8 @@ func TestRenewalOfADefaultHostHangs(t *testing.T) {
 		expiring condition
 		next     time.Duration
 	}{
-		{due.Add(-day), failing(v1alpha1.ReasonSucceeded), day + 10*time.Minute},
-		{due.Add(11 * time.Minute), condition{"True", v1alpha1.ReasonExpiresWithin30Days}, 23*day - 11*time.Minute},
+		{due.Add(-exposure.Day), failing(v1alpha1.ReasonSucceeded), exposure.Day + 10*time.Minute},
+		{due.Add(11 * time.Minute), condition{"True", v1alpha1.ReasonExpiresWithin30Days}, 23*exposure.Day - 11*time.Minute},
 		{end.Add(-time.Hour), condition{"True", v1alpha1.ReasonExpiresWithin1Day}, time.Hour},
 	}
 	for _, step := range steps {
@@ -273,8 +275,8 @@ func TestExpiredWhileThrottled(t *testing.T) {
 		s.Trusted, s.Limits = nil, &v1alpha1.OrganizationLimits{NewCertificatesPerDay: new(int32(2))}
 	})
 	domain := newServedDomain(t, ns)
-	holdPair(t, tlsSecret(domain), pairFor{host: domain.Spec.Host, notBefore: time.Now().Add(-day), notAfter: time.Now().Add(-time.Minute)})
-	remove(t, &cmv1.Certificate{ObjectMeta: named(ns, domain.Name+".domain")})
+	holdPair(t, tlsSecret(domain), pairFor{host: domain.Spec.Host, notBefore: time.Now().Add(-exposure.Day), notAfter: time.Now().Add(-time.Minute)})
+	remove(t, &cmv1.Certificate{ObjectMeta: testobjects.Named(ns, domain.Name+".domain")})
 	expect(t, domain, status.FailedStatus, map[string]condition{v1alpha1.ConditionCertified: failing(v1alpha1.ReasonExpired)})
 	says(t, domain, "has used up its budget")
 }

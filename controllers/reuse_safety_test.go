@@ -15,7 +15,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
-	"github.com/berth-dev/berth/controllers/internal/desired"
+	"github.com/berth-dev/berth/controllers/internal/exposure"
+	"github.com/berth-dev/berth/controllers/internal/resources"
+	"github.com/berth-dev/berth/controllers/internal/testobjects"
 )
 
 // What cert-manager would replace, what is not for the host alone, and what somebody has or has planted, is not used again.
@@ -37,9 +39,13 @@ func TestCertificateIsNotUsedAgain(t *testing.T) {
 		}
 	}
 	cases := map[string]func(t *testing.T, c certified){
-		"due":              pair(func(p *pairFor) { p.notBefore, p.notAfter = time.Now().Add(-61*day), time.Now().Add(29*day) }),
-		"expired":          pair(func(p *pairFor) { p.notBefore, p.notAfter = time.Now().Add(-2*day), time.Now().Add(-day) }),
-		"not yet":          pair(func(p *pairFor) { p.notBefore = time.Now().Add(day) }),
+		"due": pair(func(p *pairFor) {
+			p.notBefore, p.notAfter = time.Now().Add(-61*exposure.Day), time.Now().Add(29*exposure.Day)
+		}),
+		"expired": pair(func(p *pairFor) {
+			p.notBefore, p.notAfter = time.Now().Add(-2*exposure.Day), time.Now().Add(-exposure.Day)
+		}),
+		"not yet":          pair(func(p *pairFor) { p.notBefore = time.Now().Add(exposure.Day) }),
 		"another host":     pair(func(p *pairFor) { p.host, p.common = "www.victim.example", "www.victim.example" }),
 		"another host too": pair(func(p *pairFor) { p.names = []string{"www.victim.example"} }),
 		"wildcard":         pair(func(p *pairFor) { p.names = []string{"*." + baseDomain} }),
@@ -63,21 +69,21 @@ func TestCertificateIsNotUsedAgain(t *testing.T) {
 		"no issuer":           meta(func(c certified) { delete(c.secret.Annotations, cmv1.IssuerNameAnnotationKey) }),
 		"no claim":            meta(func(c certified) { c.secret.OwnerReferences = c.secret.OwnerReferences[:1] }),
 		"another claim": meta(func(c certified) {
-			claimRef(c.secret).UID = "6f1e6b0e-0000-4000-8000-000000000000"
+			exposure.ClaimRef(c.secret).UID = "6f1e6b0e-0000-4000-8000-000000000000"
 		}),
-		"not Berth's": meta(func(c certified) { c.secret.Labels[desired.LabelManagedBy] = "Helm" }),
+		"not Berth's": meta(func(c certified) { c.secret.Labels[resources.LabelManagedBy] = "Helm" }),
 		"of a live Domain": func(t *testing.T, c certified) {
 			t.Helper()
 			live := newDomain(t, c.owner.GetNamespace(), "live."+host(c), "none")
 			patch(t, c.secret, func(client.Object) {
 				c.secret.OwnerReferences = []metav1.OwnerReference{
-					*metav1.NewControllerRef(live, v1alpha1.GroupVersion.WithKind("Domain")), *claimRef(c.secret),
+					*metav1.NewControllerRef(live, v1alpha1.GroupVersion.WithKind("Domain")), *exposure.ClaimRef(c.secret),
 				}
 			})
 		},
 		"written by an orphan": func(t *testing.T, c certified) {
 			t.Helper()
-			orphan := &cmv1.Certificate{ObjectMeta: named(c.owner.GetNamespace(), "orphan"), Spec: cmv1.CertificateSpec{
+			orphan := &cmv1.Certificate{ObjectMeta: testobjects.Named(c.owner.GetNamespace(), "orphan"), Spec: cmv1.CertificateSpec{
 				SecretName: c.secret.Name, IssuerRef: testIssuer, DNSNames: []string{host(c)},
 			}}
 			create(t, orphan)
@@ -140,17 +146,17 @@ func TestClaimOfAServedCertificateChanges(t *testing.T) {
 	ns := organization(t)
 	domain := newServedDomain(t, ns)
 	claim, secret := existingClaim(t, domain.Spec.Host), tlsSecret(domain)
-	certificate := &cmv1.Certificate{ObjectMeta: named(ns, domain.Name+".domain")}
+	certificate := &cmv1.Certificate{ObjectMeta: testobjects.Named(ns, domain.Name+".domain")}
 	awaitKeptFor(t, secret, domain, claim)
 	get(t, certificate)
 	before := secret.DeepCopy()
 
-	former := desired.CertificateSecret(desired.DomainSite(domain, testOptions().withDefaults().platform()), nil)
+	former := resources.CertificateSecret(resources.DomainSite(domain, testOptions().withDefaults().platform()), nil)
 	if err := api.Apply(t.Context(), former, client.FieldOwner(v1alpha1.FieldOwner)); err != nil {
 		t.Fatal(err)
 	}
 	get(t, secret)
-	if claimRef(secret) != nil {
+	if exposure.ClaimRef(secret) != nil {
 		t.Fatal("the Secret has both owners though an earlier version has written it")
 	}
 	reconcileLater(t, domain, 0) // As an operator does that starts.

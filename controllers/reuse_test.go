@@ -14,6 +14,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/controllers/internal/exposure"
+	"github.com/berth-dev/berth/controllers/internal/testobjects"
 )
 
 // certified is an App or Domain with a certificate that was issued.
@@ -28,7 +30,7 @@ type certified struct {
 func newCertified(t *testing.T, ns, kind string) certified {
 	t.Helper()
 	app := newApp(t, ns)
-	c := certified{owner: app, certificate: &cmv1.Certificate{ObjectMeta: named(ns, app.Name)}, claim: existingClaim(t, app.Name+"."+baseDomain)}
+	c := certified{owner: app, certificate: &cmv1.Certificate{ObjectMeta: testobjects.Named(ns, app.Name)}, claim: existingClaim(t, app.Name+"."+baseDomain)}
 	if kind == "Domain" {
 		domain := newDomain(t, ns, "www."+ns+".example.com", app.Name)
 		c.owner, c.claim = domain, existingClaim(t, domain.Spec.Host)
@@ -49,7 +51,7 @@ func awaitKeptFor(t *testing.T, secret *corev1.Secret, owner client.Object, clai
 		if err := errors.Join(api.Get(ctx, key(claim), claim), api.Get(ctx, key(secret), secret)); err != nil {
 			return err
 		}
-		ref := claimRef(secret)
+		ref := exposure.ClaimRef(secret)
 		if ref == nil || ref.UID != claim.UID || ref.Controller != nil || !metav1.IsControlledBy(secret, owner) || len(secret.OwnerReferences) != 2 {
 			return errNotYet
 		}
@@ -81,9 +83,9 @@ func (c certified) again(t *testing.T, name string) client.Object {
 	var again client.Object
 	switch o := c.owner.(type) {
 	case *v1alpha1.App:
-		again = &v1alpha1.App{ObjectMeta: named(o.Namespace, name), Spec: o.Spec}
+		again = &v1alpha1.App{ObjectMeta: testobjects.Named(o.Namespace, name), Spec: o.Spec}
 	case *v1alpha1.Domain:
-		again = &v1alpha1.Domain{ObjectMeta: named(o.Namespace, name), Spec: o.Spec}
+		again = &v1alpha1.Domain{ObjectMeta: testobjects.Named(o.Namespace, name), Spec: o.Spec}
 	}
 	create(t, again)
 	return again
@@ -106,7 +108,7 @@ func (c certified) reissue(t *testing.T) {
 func (c certified) changed(t *testing.T, to, back func(*v1alpha1.Domain)) {
 	t.Helper()
 	domain := c.domain(t)
-	rollout(t, &v1alpha1.App{ObjectMeta: named(domain.Namespace, domain.Spec.AppRef.Name)}, "1", podReady())
+	rollout(t, &v1alpha1.App{ObjectMeta: testobjects.Named(domain.Namespace, domain.Spec.AppRef.Name)}, "1", testobjects.PodReady())
 	generation := c.certificate.Generation
 	patch(t, domain, func(client.Object) { to(domain) })
 	eventually(t, func(ctx context.Context) error {
@@ -176,7 +178,7 @@ func TestCertificateIsUsedAgain(t *testing.T) {
 			// A reconcile that has begun before would write what is about to go.
 			quiesce(t, ns)
 			owner := tc.again(t, c)
-			certificate := &cmv1.Certificate{ObjectMeta: named(ns, owner.GetName())}
+			certificate := &cmv1.Certificate{ObjectMeta: testobjects.Named(ns, owner.GetName())}
 			if tc.kind == "Domain" {
 				certificate.Name += ".domain"
 			}

@@ -17,6 +17,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/controllers/internal/testobjects"
 )
 
 // rewrite makes the API server change the label of each Service of a Namespace while it is written, as an admission webhook does.
@@ -61,7 +62,7 @@ func TestRewrittenOnAdmission(t *testing.T) {
 	ns := organization(t)
 	app := running(t, ns)
 	rewrite(t, ns)
-	service := &corev1.Service{ObjectMeta: named(ns, app.Name)}
+	service := &corev1.Service{ObjectMeta: testobjects.Named(ns, app.Name)}
 	eventually(t, func(context.Context) error {
 		patchAs(t, "kubectl-annotate", service, func(s *corev1.Service) { s.Annotations = map[string]string{"example.com/at": time.Now().String()} })
 		if service.Labels[v1alpha1.LabelApp] != "rewritten" {

@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/controllers/internal/testobjects"
 	"github.com/berth-dev/berth/internal/host"
 	"github.com/berth-dev/berth/internal/names"
 )
@@ -31,7 +32,7 @@ func keep[O client.Object](t *testing.T, o O, finalizer string) {
 
 // siteObjects are what the route of an App or a Domain consists of.
 func siteObjects(owner client.Object) []client.Object {
-	certificate := &cmv1.Certificate{ObjectMeta: named(owner.GetNamespace(), owner.GetName())}
+	certificate := &cmv1.Certificate{ObjectMeta: testobjects.Named(owner.GetNamespace(), owner.GetName())}
 	if _, ok := owner.(*v1alpha1.Domain); ok {
 		certificate.Name = names.DomainObject(owner.GetName())
 	}
@@ -124,7 +125,7 @@ func TestHostWithARouteElsewhere(t *testing.T) {
 			t.Parallel()
 			ns, elsewhere := organization(t), organization(t)
 			app := newApp(t, ns)
-			domain := &v1alpha1.Domain{ObjectMeta: named(ns, "www"), Spec: v1alpha1.DomainSpec{
+			domain := &v1alpha1.Domain{ObjectMeta: testobjects.Named(ns, "www"), Spec: v1alpha1.DomainSpec{
 				Host: "www." + ns + ".example.com", AppRef: v1alpha1.AppRef{Name: app.Name},
 			}}
 			route := newRoute(t, elsewhere, domain.Spec.Host)

@@ -14,11 +14,13 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/controllers/internal/exposure"
+	"github.com/berth-dev/berth/controllers/secretgc"
 )
 
 func TestEnvSecretsThatNothingNames(t *testing.T) {
 	t.Parallel()
-	const age = secretGrace + time.Minute
+	const age = secretgc.SecretGrace + time.Minute
 	replicaSet := func(t *testing.T, s *corev1.Secret) client.Object {
 		t.Helper()
 		labels := map[string]string{v1alpha1.LabelApp: "web"}
@@ -42,7 +44,7 @@ func TestEnvSecretsThatNothingNames(t *testing.T) {
 		kept   bool
 		within time.Duration
 	}{
-		"Young":             {age: time.Minute, kept: true, within: secretGrace},
+		"Young":             {age: time.Minute, kept: true, within: secretgc.SecretGrace},
 		"Old":               {age: age},
 		"NamedByApp":        {age: age, named: app, kept: true},
 		"NamedByReplicaSet": {age: age, named: replicaSet, kept: true},
@@ -57,7 +59,7 @@ func TestEnvSecretsThatNothingNames(t *testing.T) {
 				eventually(t, func(ctx context.Context) error { return cached.Get(ctx, key(namer), namer) })
 			}
 			eventually(t, func(ctx context.Context) error { return cached.Get(ctx, key(secret), secret) })
-			r := &secretReconciler{sites: newSites(testBase(t, testclock.NewFakePassiveClock(secret.CreationTimestamp.Add(tc.age))))}
+			r := &secretgc.Reconciler{Exposures: exposure.New(testBase(t, testclock.NewFakePassiveClock(secret.CreationTimestamp.Add(tc.age))))}
 			result, err := r.Reconcile(t.Context(), secret)
 			if err != nil {
 				t.Fatal(err)
@@ -80,7 +82,7 @@ func TestEnvSecretThatWasTouched(t *testing.T) {
 	secret := newEnvSecret(t, ns, "web", "1")
 	looked := secret.DeepCopy()
 	patch(t, secret, func(o client.Object) { o.SetAnnotations(map[string]string{"touched": "yes"}) })
-	r := &secretReconciler{sites: newSites(testBase(t, testclock.NewFakePassiveClock(time.Now().Add(time.Hour))))}
+	r := &secretgc.Reconciler{Exposures: exposure.New(testBase(t, testclock.NewFakePassiveClock(time.Now().Add(time.Hour))))}
 	if _, err := r.Reconcile(t.Context(), looked); !apierrors.IsConflict(err) {
 		t.Errorf("Reconcile: got error %v, want a conflict", err)
 	}
@@ -102,7 +104,7 @@ func TestOtherSecretsAreKept(t *testing.T) {
 	for _, labels := range cases {
 		secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: ns, GenerateName: "secret-", Labels: labels}}
 		create(t, secret)
-		r := &secretReconciler{sites: newSites(testBase(t, testclock.NewFakePassiveClock(time.Now().Add(time.Hour))))}
+		r := &secretgc.Reconciler{Exposures: exposure.New(testBase(t, testclock.NewFakePassiveClock(time.Now().Add(time.Hour))))}
 		if _, err := r.Reconcile(t.Context(), secret); err != nil {
 			t.Fatal(err)
 		}
@@ -121,7 +123,7 @@ func TestDomainSecretsThatNothingNames(t *testing.T) {
 	awaitOwned(t, bought, domain)
 	collect := func(after time.Duration, secrets ...*corev1.Secret) {
 		t.Helper()
-		r := &secretReconciler{sites: newSites(testBase(t, testclock.NewFakePassiveClock(time.Now().Add(after))))}
+		r := &secretgc.Reconciler{Exposures: exposure.New(testBase(t, testclock.NewFakePassiveClock(time.Now().Add(after))))}
 		for _, secret := range secrets {
 			if err := cached.Get(t.Context(), key(secret), secret); err != nil {
 				t.Fatal(err)

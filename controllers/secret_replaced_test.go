@@ -13,6 +13,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/controllers/internal/exposure"
+	organizationcontroller "github.com/berth-dev/berth/controllers/organization"
+	"github.com/berth-dev/berth/controllers/secretgc"
 )
 
 // A Secret that an App has named is deleted once it is replaced, however young it is: many changes in a row must not leave as many Secrets.
@@ -43,10 +46,10 @@ func TestEnvSecretThatIsAboutToRun(t *testing.T) {
 		}}}}},
 	}
 	selector := &metav1.LabelSelector{MatchLabels: template.Labels}
-	r := &secretReconciler{sites: newSites(testBase(t, testclock.NewFakePassiveClock(time.Now())))}
+	r := &secretgc.Reconciler{Exposures: exposure.New(testBase(t, testclock.NewFakePassiveClock(time.Now())))}
 	run := func(want bool) {
 		t.Helper()
-		if got, err := r.isRun(t.Context(), first); err != nil || got != want {
+		if got, err := r.IsRun(t.Context(), first); err != nil || got != want {
 			t.Errorf("isRun(...) = %t, %v, want %t", got, err, want)
 		}
 	}
@@ -79,46 +82,9 @@ func TestEnvSecretThatIsRestored(t *testing.T) {
 			APIVersion: v1alpha1.GroupVersion.String(), Kind: "App", Name: web.Name, UID: "another", Controller: new(true),
 		}})
 	})
-	r := &secretReconciler{sites: newSites(testBase(t, testclock.NewFakePassiveClock(time.Now())))}
-	if replaced, err := r.isReplaced(t.Context(), restored); err != nil || replaced {
+	r := &secretgc.Reconciler{Exposures: exposure.New(testBase(t, testclock.NewFakePassiveClock(time.Now())))}
+	if replaced, err := r.IsReplaced(t.Context(), restored); err != nil || replaced {
 		t.Errorf("isReplaced(...) = %t, %v for the owner of an earlier App", replaced, err)
-	}
-}
-
-// Of the ReplicaSets that name a Secret, those count that run Pods, and the one that a rollback would run.
-func TestReplicaSetsThatNeedSecrets(t *testing.T) {
-	t.Parallel()
-	set := func(name, revision string, spec, status int32) *appsv1.ReplicaSet {
-		owner := metav1.OwnerReference{APIVersion: "apps/v1", Kind: "Deployment", Name: "web", UID: "1", Controller: new(true)}
-		return &appsv1.ReplicaSet{
-			ObjectMeta: metav1.ObjectMeta{
-				Name: name, Annotations: map[string]string{revisionAnnotation: revision}, OwnerReferences: []metav1.OwnerReference{owner},
-			},
-			Spec: appsv1.ReplicaSetSpec{Replicas: &spec}, Status: appsv1.ReplicaSetStatus{Replicas: status},
-		}
-	}
-	current, before := set("web-4", "4", 1, 1), set("web-3", "3", 0, 0)
-	cases := map[string]struct {
-		set  *appsv1.ReplicaSet
-		want bool
-	}{
-		"Current":            {current, true},
-		"CurrentWithoutPods": {set("web-4", "4", 0, 0), true},
-		"Before":             {before, true},
-		"Older":              {set("web-2", "2", 0, 0), false},
-		"OlderThatRuns":      {set("web-2", "2", 1, 1), true},
-		"OlderWhosePodsEnd":  {set("web-2", "2", 0, 1), true},
-		"WithoutRevision":    {set("web-2", "", 0, 0), false},
-		"AfterTen":           {set("web-10", "10", 0, 0), true},
-	}
-	for name, tc := range cases {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			siblings := []appsv1.ReplicaSet{*current, *before, *tc.set}
-			if got := isNeeded(tc.set, siblings); got != tc.want {
-				t.Errorf("isNeeded(...) = %t, want %t", got, tc.want)
-			}
-		})
 	}
 }
 
@@ -146,13 +112,13 @@ func TestOrganizationCountsSecrets(t *testing.T) {
 	expectUsed(0)
 	secret := newEnvSecret(t, ns, "web", "1")
 	create(t, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "plain"}, Data: map[string][]byte{"a": []byte("not counted")}})
-	r := newOrganizationReconciler(testBase(t, testclock.NewFakePassiveClock(time.Now())), testOptions().organizations())
+	r := organizationcontroller.New(testBase(t, testclock.NewFakePassiveClock(time.Now())), testOptions().organizations())
 	eventually(t, func(ctx context.Context) error { return cached.Get(ctx, key(secret), &corev1.Secret{}) })
-	s := &organizationScope{org: orgNamed(ns), ns: &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns}}}
-	if err := r.usage(t.Context(), s); err != nil {
+	s := &organizationcontroller.Scope{Org: orgNamed(ns), Ns: &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns}}}
+	if err := r.Usage(t.Context(), s); err != nil {
 		t.Fatal(err)
 	}
-	if got, want := s.usage.SecretBytes.Value(), int64(len("PASSWORD")+len("hunter2")); got != want {
+	if got, want := s.Usage.SecretBytes.Value(), int64(len("PASSWORD")+len("hunter2")); got != want {
 		t.Errorf("usage: %d bytes, want %d", got, want)
 	}
 }

@@ -14,6 +14,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/controllers/internal/exposure"
+	"github.com/berth-dev/berth/controllers/internal/testobjects"
 )
 
 // What became of the Secret or the Certificate is told by what is served, not by the Certificate's Ready.
@@ -53,14 +55,14 @@ func TestServedCertificateIsJudgedByItself(t *testing.T) {
 		"certificate of tomorrow": {
 			change: func(t *testing.T, domain *v1alpha1.Domain, secret *corev1.Secret, _ *cmv1.Certificate) {
 				t.Helper()
-				holdPair(t, secret, pairFor{host: domain.Spec.Host, notBefore: time.Now().Add(day)})
+				holdPair(t, secret, pairFor{host: domain.Spec.Host, notBefore: time.Now().Add(exposure.Day)})
 			},
 			certified: working, expiring: failing(v1alpha1.ReasonSucceeded), words: "not valid before",
 		},
 		"expired certificate": {
 			change: func(t *testing.T, domain *v1alpha1.Domain, secret *corev1.Secret, _ *cmv1.Certificate) {
 				t.Helper()
-				holdPair(t, secret, pairFor{host: domain.Spec.Host, notBefore: time.Now().Add(-day), notAfter: time.Now().Add(-time.Minute)})
+				holdPair(t, secret, pairFor{host: domain.Spec.Host, notBefore: time.Now().Add(-exposure.Day), notAfter: time.Now().Add(-time.Minute)})
 			},
 			certified: failing(v1alpha1.ReasonExpired), expiring: condition{"True", v1alpha1.ReasonExpired}, words: "was not renewed",
 		},
@@ -76,23 +78,23 @@ func TestServedCertificateIsJudgedByItself(t *testing.T) {
 					return nil
 				})
 			},
-			later: 100 * day, certified: failing(v1alpha1.ReasonExpired), expiring: condition{"True", v1alpha1.ReasonExpired}, words: "being issued",
+			later: 100 * exposure.Day, certified: failing(v1alpha1.ReasonExpired), expiring: condition{"True", v1alpha1.ReasonExpired}, words: "being issued",
 		},
 		"the last attempt failed": {
 			change: func(t *testing.T, _ *v1alpha1.Domain, _ *corev1.Secret, c *cmv1.Certificate) {
 				t.Helper()
-				due := time.Now().Add(60 * day)
-				hang(t, c, due, time.Now().Add(90*day))
+				due := time.Now().Add(60 * exposure.Day)
+				hang(t, c, due, time.Now().Add(90*exposure.Day))
 				c.Status.LastFailureTime = new(metav1.NewTime(due.Add(time.Minute)))
 				c.Status.Conditions[1].Status, c.Status.Conditions[1].Message = cmmeta.ConditionFalse, "it failed"
 				updateStatus(t, c)
 			},
-			later: 60*day + 2*time.Minute, certified: succeeded, expiring: condition{"True", v1alpha1.ReasonExpiresWithin30Days},
+			later: 60*exposure.Day + 2*time.Minute, certified: succeeded, expiring: condition{"True", v1alpha1.ReasonExpiresWithin30Days},
 			words: "No certificate was issued by the attempt of",
 		},
 		"cert-manager is away": {
 			change: func(*testing.T, *v1alpha1.Domain, *corev1.Secret, *cmv1.Certificate) {},
-			later:  61 * day, certified: succeeded, expiring: condition{"True", v1alpha1.ReasonExpiresWithin30Days},
+			later:  61 * exposure.Day, certified: succeeded, expiring: condition{"True", v1alpha1.ReasonExpiresWithin30Days},
 			words: "Check that cert-manager is running",
 		},
 	}
@@ -101,7 +103,7 @@ func TestServedCertificateIsJudgedByItself(t *testing.T) {
 			t.Parallel()
 			ns := organization(t)
 			domain := newServedDomain(t, ns)
-			c := &cmv1.Certificate{ObjectMeta: named(ns, domain.Name+".domain")}
+			c := &cmv1.Certificate{ObjectMeta: testobjects.Named(ns, domain.Name+".domain")}
 			get(t, c)
 			secret := tlsSecret(domain)
 			get(t, secret)

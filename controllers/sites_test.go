@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/controllers/internal/testobjects"
 )
 
 func newDomain(t *testing.T, ns, host, app string) *v1alpha1.Domain {
@@ -32,9 +33,9 @@ func nextSecond(t *testing.T) {
 }
 
 var conflict = map[string]condition{
-	v1alpha1.ConditionReady:     failing(v1alpha1.ReasonHostConflict),
-	v1alpha1.ConditionStalled:   {"True", v1alpha1.ReasonHostConflict},
-	v1alpha1.ConditionRouted:    failing(v1alpha1.ReasonHostConflict),
+	v1alpha1.ConditionReady:            failing(v1alpha1.ReasonHostConflict),
+	v1alpha1.ConditionStalled:          {"True", v1alpha1.ReasonHostConflict},
+	v1alpha1.ConditionRouted:       failing(v1alpha1.ReasonHostConflict),
 	v1alpha1.ConditionCertified: pending,
 }
 
@@ -71,7 +72,7 @@ func TestHostGivenUp(t *testing.T) {
 	wantCustom(t, younger, "")
 	certify(t, ns, name)
 	expect(t, younger, status.CurrentStatus, ready)
-	certificate, secret := &cmv1.Certificate{ObjectMeta: named(ns, name)}, tlsSecret(younger)
+	certificate, secret := &cmv1.Certificate{ObjectMeta: testobjects.Named(ns, name)}, tlsSecret(younger)
 	awaitOwned(t, secret, younger)
 	patch(t, older, func(client.Object) { older.Spec.Host = younger.Spec.Host })
 	expect(t, older, status.FailedStatus, conflict)
@@ -98,22 +99,22 @@ func TestDomain(t *testing.T) {
 	domain := newDomain(t, ns, host, "app-"+ns[len(ns)-5:])
 	expect(t, domain, status.InProgressStatus, map[string]condition{v1alpha1.ConditionReady: working})
 	expect(t, domain, status.FailedStatus, map[string]condition{
-		v1alpha1.ConditionReady:     failing(v1alpha1.ReasonAppNotFound),
-		v1alpha1.ConditionStalled:   {"True", v1alpha1.ReasonAppNotFound},
+		v1alpha1.ConditionReady:            failing(v1alpha1.ReasonAppNotFound),
+		v1alpha1.ConditionStalled:          {"True", v1alpha1.ReasonAppNotFound},
 		v1alpha1.ConditionCertified: pending,
-		v1alpha1.ConditionRouted:    pending,
+		v1alpha1.ConditionRouted:       pending,
 	})
 	app := newApp(t, ns)
 	expect(t, domain, status.InProgressStatus, map[string]condition{
 		v1alpha1.ConditionReady:       working,
 		v1alpha1.ConditionReconciling: {"True", v1alpha1.ReasonProgressing},
-		v1alpha1.ConditionRouted:      succeeded,
+		v1alpha1.ConditionRouted:  succeeded,
 	})
 	certify(t, ns, domain.Name+".domain")
 	expect(t, domain, status.CurrentStatus, map[string]condition{
-		v1alpha1.ConditionReady:     succeeded,
+		v1alpha1.ConditionReady:            succeeded,
 		v1alpha1.ConditionCertified: succeeded,
-		v1alpha1.ConditionRouted:    succeeded,
+		v1alpha1.ConditionRouted:       succeeded,
 	})
 	if want := "https://" + host; domain.Status.URL != want {
 		t.Errorf("url = %s, want %s", domain.Status.URL, want)
@@ -170,14 +171,14 @@ func TestDomainOfTheDefaultHost(t *testing.T) {
 	app := newApp(t, ns)
 	domain := newDomain(t, ns, app.Name+"."+baseDomain, app.Name)
 	expect(t, domain, status.InProgressStatus, map[string]condition{
-		v1alpha1.ConditionReady:     working,
+		v1alpha1.ConditionReady:            working,
 		v1alpha1.ConditionCertified: working,
-		v1alpha1.ConditionRouted:    succeeded,
+		v1alpha1.ConditionRouted:       succeeded,
 	})
 	certify(t, ns, app.Name)
 	expect(t, domain, status.CurrentStatus, map[string]condition{v1alpha1.ConditionReady: succeeded})
 	absent(t, routeOf(domain))
-	absent(t, &cmv1.Certificate{ObjectMeta: named(ns, domain.Name+".domain")})
+	absent(t, &cmv1.Certificate{ObjectMeta: testobjects.Named(ns, domain.Name+".domain")})
 
 	// Once it asks for another host, it serves that by itself, and gives that up when it mirrors again.
 	patch(t, domain, func(client.Object) { domain.Spec.Host = "www." + ns + ".example.com" })
@@ -203,7 +204,7 @@ func TestCertificateThatFails(t *testing.T) {
 	ns := organization(t)
 	app := newApp(t, ns)
 	awaitStatus(t, app)
-	certificateStatus(t, &cmv1.Certificate{ObjectMeta: named(ns, app.Name)}, cmv1.CertificateCondition{
+	certificateStatus(t, &cmv1.Certificate{ObjectMeta: testobjects.Named(ns, app.Name)}, cmv1.CertificateCondition{
 		Type: cmv1.CertificateConditionIssuing, Status: cmmeta.ConditionFalse, Reason: "Failed", Message: "the order is invalid",
 	})
 	eventually(t, func(ctx context.Context) error {
@@ -228,7 +229,7 @@ func TestCertificateSecretHasAnOwner(t *testing.T) {
 
 	second := newApp(t, ns, func(a *v1alpha1.App) { a.Name += "2" })
 	for name, owner := range map[string]hasConditions{domain.Name + ".domain": domain, second.Name: second} {
-		c := &cmv1.Certificate{ObjectMeta: named(ns, name)}
+		c := &cmv1.Certificate{ObjectMeta: testobjects.Named(ns, name)}
 		eventually(t, func(ctx context.Context) error { return api.Get(ctx, key(c), c) })
 		certificateStatus(t, c, cmv1.CertificateCondition{Type: cmv1.CertificateConditionReady, Status: cmmeta.ConditionTrue})
 		eventually(t, func(ctx context.Context) error {

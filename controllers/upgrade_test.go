@@ -13,8 +13,10 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
-	"github.com/berth-dev/berth/controllers/internal/desired"
+	"github.com/berth-dev/berth/controllers/internal/exposure"
+	"github.com/berth-dev/berth/controllers/internal/resources"
 	"github.com/berth-dev/berth/controllers/internal/ssa"
+	"github.com/berth-dev/berth/controllers/internal/testobjects"
 	"github.com/berth-dev/berth/internal/host"
 	"github.com/berth-dev/berth/internal/testing/testenv"
 )
@@ -66,7 +68,7 @@ func TestUpgradeKeepsHosts(t *testing.T) {
 	domainStatus(t, domain, func(s *v1alpha1.DomainStatus) { s.URL = host.URL(domain.Spec.Host) })
 	awaitCached(t, app, func(client.Object) bool { return app.Status.URL != "" })
 	awaitCached(t, domain, func(client.Object) bool { return domain.Status.URL != "" })
-	ingress := &networkingv1.Ingress{ObjectMeta: named(namespace(t, nil), "www"), Spec: networkingv1.IngressSpec{
+	ingress := &networkingv1.Ingress{ObjectMeta: testobjects.Named(namespace(t, nil), "www"), Spec: networkingv1.IngressSpec{
 		Rules: []networkingv1.IngressRule{{Host: domain.Spec.Host}},
 	}}
 	create(t, ingress)
@@ -102,7 +104,7 @@ func TestRefusalIsKept(t *testing.T) {
 	expect(t, rival, status.FailedStatus, conflict)
 	patch(t, nsNamed(wants), func(o client.Object) { o.SetLabels(nil) })
 	expect(t, rival, status.FailedStatus, map[string]condition{
-		v1alpha1.ConditionReady:  failing(v1alpha1.ReasonNoOrganization),
+		v1alpha1.ConditionReady:      failing(v1alpha1.ReasonNoOrganization),
 		v1alpha1.ConditionRouted: failing(v1alpha1.ReasonHostConflict),
 	})
 	remove(t, app)
@@ -175,20 +177,20 @@ func TestFormerRouteWaitsForThePort(t *testing.T) {
 	domain, _ := newCustomDomain(t, ns)
 	expect(t, domain, status.CurrentStatus, ready)
 	former, _ := asBefore(t, domain)
-	app := &v1alpha1.App{ObjectMeta: named(ns, domain.Spec.AppRef.Name)}
+	app := &v1alpha1.App{ObjectMeta: testobjects.Named(ns, domain.Spec.AppRef.Name)}
 	get(t, app)
-	service := &corev1.Service{ObjectMeta: named(ns, app.Name)}
+	service := &corev1.Service{ObjectMeta: testobjects.Named(ns, app.Name)}
 	get(t, service)
 	applied := ssa.AppliedAt(service)
-	for after, want := range map[time.Duration]time.Duration{headStart - time.Second: time.Second, headStart: 0} {
-		s := newSites(testBase(t, testclock.NewFakePassiveClock(applied.Add(after))))
-		v := &serving{site: desired.DomainSite(domain, s.platform)}
-		v.site.Route = "not-there"
-		if left, err := s.portLeft(t.Context(), domain, app, v); err != nil || left != want {
+	for after, want := range map[time.Duration]time.Duration{exposure.HeadStart - time.Second: time.Second, exposure.HeadStart: 0} {
+		s := exposure.New(testBase(t, testclock.NewFakePassiveClock(applied.Add(after))))
+		v := &exposure.Rotation{Site: resources.DomainSite(domain, s.Platform)}
+		v.Site.Route = "not-there"
+		if left, err := s.PortLeft(t.Context(), domain, app, v); err != nil || left != want {
 			t.Errorf("%s after the Service got its port, the former route %s serves alone for %s more, error %v; want %s", after, former.Name, left, err, want)
 		}
-		v.withdrawn = true
-		if left, err := s.portLeft(t.Context(), domain, app, v); err != nil || left > 0 {
+		v.Withdrawn = true
+		if left, err := s.PortLeft(t.Context(), domain, app, v); err != nil || left > 0 {
 			t.Errorf("a certificate that is withdrawn waits for %s, error %v", left, err)
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"testing"
-	"time"
 
 	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
 	cmmeta "github.com/cert-manager/cert-manager/pkg/apis/meta/v1"
@@ -19,26 +18,26 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/berth-dev/berth/api/v1alpha1"
+	"github.com/berth-dev/berth/controllers/internal/objects"
+	"github.com/berth-dev/berth/controllers/internal/testobjects"
 	"github.com/berth-dev/berth/internal/names"
 )
 
 // The world around the controllers, played by the tests: what the Deployment controller, kubelets and cert-manager write.
-
-const digest = "registry.example.com/shop/web@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
 // rollout plays the Deployment controller for the present spec of an App: it makes a ReplicaSet and its Pods, which are as the states
 // say. The Deployment's status counts those that are ready.
 func rollout(t *testing.T, app *v1alpha1.App, revision string, pods ...corev1.PodStatus) []*corev1.Pod {
 	t.Helper()
 	d := awaitDeployment(t, app)
-	patch(t, d, func(client.Object) { metav1.SetMetaDataAnnotation(&d.ObjectMeta, revisionAnnotation, revision) })
+	patch(t, d, func(client.Object) { metav1.SetMetaDataAnnotation(&d.ObjectMeta, objects.RevisionAnnotation, revision) })
 	labels := map[string]string{v1alpha1.LabelApp: app.Name, appsv1.DefaultDeploymentUniqueLabelKey: "hash" + revision}
 	template := d.Spec.Template.DeepCopy()
 	template.Labels = labels
 	set := &appsv1.ReplicaSet{
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: app.Namespace, Name: app.Name + "-" + revision, Labels: labels,
-			Annotations:     map[string]string{revisionAnnotation: revision},
+			Annotations:     map[string]string{objects.RevisionAnnotation: revision},
 			OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(d, appsv1.SchemeGroupVersion.WithKind("Deployment"))},
 		},
 		Spec: appsv1.ReplicaSetSpec{Selector: &metav1.LabelSelector{MatchLabels: labels}, Template: *template},
@@ -112,7 +111,7 @@ func tlsSecret(owner client.Object) *corev1.Secret {
 	if _, ok := owner.(*v1alpha1.Domain); ok {
 		name = names.DomainTLSSecret(owner.GetName(), owner.GetUID())
 	}
-	return &corev1.Secret{ObjectMeta: named(owner.GetNamespace(), name)}
+	return &corev1.Secret{ObjectMeta: testobjects.Named(owner.GetNamespace(), name)}
 }
 
 // routeOf is the Ingress of an App or a Domain.
@@ -121,7 +120,7 @@ func routeOf(owner client.Object) *networkingv1.Ingress {
 	if _, ok := owner.(*v1alpha1.Domain); ok {
 		name = names.DomainRoute(owner.GetName(), owner.GetUID())
 	}
-	return &networkingv1.Ingress{ObjectMeta: named(owner.GetNamespace(), name)}
+	return &networkingv1.Ingress{ObjectMeta: testobjects.Named(owner.GetNamespace(), name)}
 }
 
 // copyOf is the copy of the custom certificate of an App or a Domain.
@@ -130,7 +129,7 @@ func copyOf(owner client.Object) *corev1.Secret {
 	if _, ok := owner.(*v1alpha1.Domain); ok {
 		name = names.DomainCustomSecret(owner.GetName(), owner.GetUID())
 	}
-	return &corev1.Secret{ObjectMeta: named(owner.GetNamespace(), name)}
+	return &corev1.Secret{ObjectMeta: testobjects.Named(owner.GetNamespace(), name)}
 }
 
 // certify plays cert-manager: it issues a Certificate and writes its Secret.
@@ -189,7 +188,7 @@ func forbidDeployments(t *testing.T, ns string) {
 	t.Helper()
 	const deployments = "count/deployments.apps"
 	none := corev1.ResourceList{deployments: resource.MustParse("0")}
-	quota := &corev1.ResourceQuota{ObjectMeta: named(ns, "none"), Spec: corev1.ResourceQuotaSpec{Hard: none}}
+	quota := &corev1.ResourceQuota{ObjectMeta: testobjects.Named(ns, "none"), Spec: corev1.ResourceQuotaSpec{Hard: none}}
 	create(t, quota)
 	quota.Status = corev1.ResourceQuotaStatus{Hard: none, Used: none}
 	if err := api.Status().Update(t.Context(), quota); err != nil {
@@ -197,7 +196,7 @@ func forbidDeployments(t *testing.T, ns string) {
 	}
 	eventually(t, func(ctx context.Context) error {
 		labels := map[string]string{"a": "b"}
-		err := api.Create(ctx, &appsv1.Deployment{ObjectMeta: named(ns, "probe"), Spec: appsv1.DeploymentSpec{
+		err := api.Create(ctx, &appsv1.Deployment{ObjectMeta: testobjects.Named(ns, "probe"), Spec: appsv1.DeploymentSpec{
 			Selector: &metav1.LabelSelector{MatchLabels: labels},
 			Template: corev1.PodTemplateSpec{
 				ObjectMeta: metav1.ObjectMeta{Labels: labels},
@@ -236,53 +235,3 @@ func countQuotas(ctx context.Context) error {
 }
 
 // What kubelets say of Pods.
-
-func podReady() corev1.PodStatus {
-	return corev1.PodStatus{
-		Phase:      corev1.PodRunning,
-		Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}},
-		ContainerStatuses: []corev1.ContainerStatus{{
-			Name: "app", Ready: true, ImageID: digest,
-			State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metav1.Now()}},
-		}},
-	}
-}
-
-func podWaiting(reason, message string) corev1.PodStatus {
-	return corev1.PodStatus{
-		Phase:      corev1.PodPending,
-		Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionFalse}},
-		ContainerStatuses: []corev1.ContainerStatus{{
-			Name:  "app",
-			State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason, Message: message}},
-		}},
-	}
-}
-
-func podCrashed(ended corev1.ContainerStateTerminated) corev1.PodStatus {
-	s := podWaiting("CrashLoopBackOff", "back-off 10s restarting failed container")
-	s.Phase = corev1.PodRunning
-	s.ContainerStatuses[0].RestartCount = 3
-	s.ContainerStatuses[0].LastTerminationState = corev1.ContainerState{Terminated: &ended}
-	return s
-}
-
-func podEvicted() corev1.PodStatus {
-	s := podCrashed(corev1.ContainerStateTerminated{ExitCode: 137, Reason: "Error"})
-	s.Phase, s.Reason = corev1.PodFailed, "Evicted"
-	return s
-}
-
-func podRunningFor(d time.Duration, now time.Time) corev1.PodStatus {
-	s := podReady()
-	s.Conditions[0].Status = corev1.ConditionFalse
-	s.ContainerStatuses[0].Ready = false
-	s.ContainerStatuses[0].State.Running.StartedAt = metav1.NewTime(now.Add(-d))
-	return s
-}
-
-func podUnschedulable(message string) corev1.PodStatus {
-	return corev1.PodStatus{Phase: corev1.PodPending, Conditions: []corev1.PodCondition{{
-		Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable, Message: message,
-	}}}
-}

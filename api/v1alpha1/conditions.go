@@ -169,4 +169,8 @@ const (
 
 	// ReasonRenamed is the reason of the event that says that an object of an earlier version was replaced by one that has another name.
 	ReasonRenamed = "Renamed"
+	// ReasonDeleted is the reason of the event that says which object of an App or a Domain was deleted, and why.
+	ReasonDeleted = "Deleted"
+	// ReasonAdopted is the reason of the event that says that a Secret now belongs to an App or a Domain, and is deleted with it.
+	ReasonAdopted = "Adopted"
 )

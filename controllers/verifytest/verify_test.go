@@ -26,12 +26,12 @@ import (
 // unproven is a Domain whose record is looked for and has a reason not to be right.
 func unproven(reason string) map[string]condition {
 	return map[string]condition{
-		v1alpha1.ConditionReady:       failing(reason),
-		v1alpha1.ConditionReconciling: {metav1.ConditionTrue, reason},
-		v1alpha1.ConditionStalled:     {metav1.ConditionFalse, reason},
-		v1alpha1.ConditionVerified:    failing(reason),
-		v1alpha1.ConditionRouted:      pending,
-		v1alpha1.ConditionCertified:   pending,
+		v1alpha1.ConditionReady:            failing(reason),
+		v1alpha1.ConditionReconciling:      {metav1.ConditionTrue, reason},
+		v1alpha1.ConditionStalled:          {metav1.ConditionFalse, reason},
+		v1alpha1.ConditionVerified:         failing(reason),
+		v1alpha1.ConditionRouted:       pending,
+		v1alpha1.ConditionCertified: pending,
 	}
 }
 
@@ -40,9 +40,9 @@ var (
 	served = map[string]condition{v1alpha1.ConditionVerified: succeeded, v1alpha1.ConditionRouted: succeeded}
 	// lost is a Domain whose host another one has proven to own.
 	lost = map[string]condition{
-		v1alpha1.ConditionReady:    failing(v1alpha1.ReasonHostConflict),
-		v1alpha1.ConditionVerified: pending,
-		v1alpha1.ConditionRouted:   failing(v1alpha1.ReasonHostConflict),
+		v1alpha1.ConditionReady:      failing(v1alpha1.ReasonHostConflict),
+		v1alpha1.ConditionVerified:   pending,
+		v1alpha1.ConditionRouted: failing(v1alpha1.ReasonHostConflict),
 	}
 )
 

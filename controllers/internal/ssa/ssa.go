@@ -89,10 +89,17 @@ func Adopt[O client.Object, C Configuration[C]](ctx context.Context, c client.Cl
 	if err != nil {
 		return client.IgnoreNotFound(err)
 	}
-	if controller := metav1.GetControllerOfNoCopy(obj); controller != nil && controller.UID != owner.GetUID() {
+	controller := metav1.GetControllerOfNoCopy(obj)
+	if controller != nil && controller.UID != owner.GetUID() {
 		return nil
 	}
-	return update(ctx, c, owner, want, obj, extract)
+	if err := update(ctx, c, owner, want, obj, extract); err != nil {
+		return err
+	}
+	if controller == nil && metav1.IsControlledBy(obj, owner) {
+		journalOf(ctx).adopted(ctx, owner, kindOf(c, obj), obj)
+	}
+	return nil
 }
 
 // Share applies fields to an object that others own too, and that obj is as it was read. Nothing is forced: a field that somebody else has set
@@ -115,12 +122,17 @@ func Has(ctx context.Context, c client.Reader, owner metav1.Object, obj client.O
 	return metav1.IsControlledBy(obj, owner) && obj.GetDeletionTimestamp().IsZero(), nil
 }
 
-// Prune deletes an object, of which obj has the name and Namespace, if the owner controls it.
-func Prune(ctx context.Context, c client.Client, owner metav1.Object, obj client.Object) error {
+// Prune deletes an object, of which obj has the name and Namespace, if the owner controls it. The Journal of ctx reports it with the reason, as
+// Journal.Deleted says; without one, the caller reports it.
+func Prune(ctx context.Context, c client.Client, owner metav1.Object, obj client.Object, why string) error {
 	if has, err := Has(ctx, c, owner, obj); err != nil || !has {
 		return err
 	}
-	return client.IgnoreNotFound(c.Delete(ctx, obj, client.Preconditions{UID: new(obj.GetUID())}))
+	err := c.Delete(ctx, obj, client.Preconditions{UID: new(obj.GetUID())})
+	if err == nil && why != "" {
+		journalOf(ctx).Deleted(ctx, owner, kindOf(c, obj), obj, why)
+	}
+	return client.IgnoreNotFound(err)
 }
 
 // AppliedAt returns when Berth last changed an object by an apply, or else when the object was created: for how long it has been at least
@@ -177,7 +189,11 @@ func create[O client.Object, C Configuration[C]](ctx context.Context, c client.C
 	if err != nil {
 		return err
 	}
-	return answer(want, obj)
+	if err := answer(want, obj); err != nil {
+		return err
+	}
+	wrote(ctx, c, obj, "Created")
+	return nil
 }
 
 // update applies with force: the object has one writer, and what others changed of its fields is set right. The UID makes sure that it
@@ -223,7 +239,11 @@ func update[O client.Object, C Configuration[C]](ctx context.Context, c client.C
 		told.Claims, told.Rewritten = changed, true
 	}
 	contests.written(owner.GetUID(), told, uid, digest, len(told.Claims) > 0)
-	return answer(want, obj)
+	if err := answer(want, obj); err != nil {
+		return err
+	}
+	wrote(ctx, c, obj, "Changed")
+	return nil
 }
 
 // isReplaced reports whether the API server refused a write since the object has another UID than was given.

@@ -258,7 +258,7 @@ func TestPrune(t *testing.T) {
 	prune := func(t *testing.T, owner *corev1.ConfigMap) {
 		t.Helper()
 		obj := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: owner.Namespace, Name: "web"}}
-		if err := Prune(t.Context(), api, owner, obj); err != nil {
+		if err := Prune(t.Context(), api, owner, obj, ""); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -16,8 +16,8 @@ import (
 var (
 	onlyApp = []string{
 		"ConfigMapNotFound", "RegistryMismatch", "CredentialsInvalid", "RoleRefused", "TokenRefused", "NoPlatformIdentity", "AWSUnavailable",
-		"ImagePullFailed", "ImagePullDenied", "ImageNotFound", "WrongArchitecture", "Crashed", "Evicted", "Unschedulable", "Unready", "DeadlineExceeded",
-		"ScaledToZero", "RegistryNotAllowed", "RunsAsRoot", "ForeignFields", "InvalidPort",
+		"ImagePullFailed", "ImagePullDenied", "ImageNotFound", "WrongArchitecture", "Crashed", "Evicted", "Unschedulable",
+		"Unready", "DeadlineExceeded", "ScaledToZero", "RegistryNotAllowed", "RunsAsRoot", "ForeignFields", "InvalidPort",
 	}
 	onlyDomain = []string{
 		"HostInvalid", "RecordNotFound", "RecordDifferent", "LookupFailed", "ServedBefore", "AppNotFound",
@@ -27,7 +27,7 @@ var (
 	}
 	// onlyRoutes are those of Apps and Domains.
 	onlyRoutes = []string{
-		"NoOrganization", "HostConflict", "HostReserved", "SecretNotFound", "CertificateInvalid", "IssuerNotAllowed", "Throttled", "Renamed",
+		"NoOrganization", "HostConflict", "HostReserved", "SecretNotFound", "CertificateInvalid", "IssuerNotAllowed", "Throttled", "Renamed", "Deleted", "Adopted",
 		"RenewalOverdue", "ExpiresWithin30Days", "ExpiresWithin7Days", "ExpiresWithin1Day", "Expired",
 	}
 	ofOrganizations  = []string{"NamespaceReady", "Authorized", "Bounded"}
