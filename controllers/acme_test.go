@@ -88,7 +88,7 @@ func TestWordsAboutIssuing(t *testing.T) {
 			kstatus = status.CurrentStatus
 		}
 		says(t, domain, words)
-		expect(t, domain, kstatus, map[string]condition{v1alpha1.ConditionCertified: want})
+		expect(t, domain, kstatus, map[string]condition{v1alpha1.ConditionCertificateReady: want})
 	}
 	certified(working, "The certificate is being issued.")
 	c := &cmv1.Certificate{ObjectMeta: testobjects.Named(ns, domain.Name+".domain")}
@@ -185,7 +185,7 @@ func TestWordsOfTheNewestRequest(t *testing.T) {
 		if err := api.Get(ctx, key(app), app); err != nil {
 			return err
 		}
-		if !strings.HasSuffix(message(app, v1alpha1.ConditionCertified), "the newer one") {
+		if !strings.HasSuffix(message(app, v1alpha1.ConditionCertificateReady), "the newer one") {
 			return errNotYet
 		}
 		return nil

@@ -41,10 +41,10 @@ func TestAppBecomesReady(t *testing.T) {
 		v1alpha1.ConditionReady:              working,
 		v1alpha1.ConditionReconciling:        {"True", v1alpha1.ReasonProgressing},
 		v1alpha1.ConditionStalled:            {"False", v1alpha1.ReasonProgressing},
-		v1alpha1.ConditionConfigured: succeeded,
+		v1alpha1.ConditionReferencesResolved: succeeded,
 		v1alpha1.ConditionAvailable:          working,
-		v1alpha1.ConditionCertified:   working,
-		v1alpha1.ConditionRouted:         succeeded,
+		v1alpha1.ConditionCertificateReady:   working,
+		v1alpha1.ConditionRouteReady:         succeeded,
 	})
 	rollout(t, app, "1", testobjects.PodReady())
 	certify(t, ns, app.Name)
@@ -52,10 +52,10 @@ func TestAppBecomesReady(t *testing.T) {
 		v1alpha1.ConditionReady:              succeeded,
 		v1alpha1.ConditionReconciling:        {"False", v1alpha1.ReasonSucceeded},
 		v1alpha1.ConditionStalled:            {"False", v1alpha1.ReasonSucceeded},
-		v1alpha1.ConditionConfigured: succeeded,
+		v1alpha1.ConditionReferencesResolved: succeeded,
 		v1alpha1.ConditionAvailable:          succeeded,
-		v1alpha1.ConditionCertified:   succeeded,
-		v1alpha1.ConditionRouted:         succeeded,
+		v1alpha1.ConditionCertificateReady:   succeeded,
+		v1alpha1.ConditionRouteReady:         succeeded,
 	})
 	got := app.Status
 	got.Conditions = nil

@@ -25,15 +25,15 @@ func TestAppOutsideOfAnOrganization(t *testing.T) {
 	ns := namespace(t, nil)
 	app := newApp(t, ns)
 	expect(t, app, status.InProgressStatus, map[string]condition{v1alpha1.ConditionReady: working})
-	stalled := failing(v1alpha1.ReasonNoOrganization)
+	stalled := failing(v1alpha1.ReasonNotInOrganization)
 	expect(t, app, status.FailedStatus, map[string]condition{
 		v1alpha1.ConditionReady:              stalled,
 		v1alpha1.ConditionReconciling:        stalled,
-		v1alpha1.ConditionStalled:            {"True", v1alpha1.ReasonNoOrganization},
-		v1alpha1.ConditionConfigured: pending,
+		v1alpha1.ConditionStalled:            {"True", v1alpha1.ReasonNotInOrganization},
+		v1alpha1.ConditionReferencesResolved: pending,
 		v1alpha1.ConditionAvailable:          pending,
-		v1alpha1.ConditionCertified:   pending,
-		v1alpha1.ConditionRouted:         pending,
+		v1alpha1.ConditionCertificateReady:   pending,
+		v1alpha1.ConditionRouteReady:         pending,
 	})
 	absent(t, &appsv1.Deployment{ObjectMeta: testobjects.Named(ns, app.Name)})
 	label(t, ns)
@@ -84,10 +84,10 @@ func TestAppLeavesOthersObjectsAlone(t *testing.T) {
 				},
 			}}
 		}},
-		"Service": {condition: v1alpha1.ConditionRouted, foreign: func(m metav1.ObjectMeta) client.Object {
+		"Service": {condition: v1alpha1.ConditionRouteReady, foreign: func(m metav1.ObjectMeta) client.Object {
 			return &corev1.Service{ObjectMeta: m, Spec: corev1.ServiceSpec{Ports: []corev1.ServicePort{{Port: 5432}}}}
 		}},
-		"Certificate": {condition: v1alpha1.ConditionCertified, foreign: func(m metav1.ObjectMeta) client.Object {
+		"Certificate": {condition: v1alpha1.ConditionCertificateReady, foreign: func(m metav1.ObjectMeta) client.Object {
 			return &cmv1.Certificate{ObjectMeta: m, Spec: cmv1.CertificateSpec{
 				SecretName: "mine", DNSNames: []string{"mine.example.com"}, IssuerRef: cmmeta.IssuerReference{Name: "mine"},
 			}}
@@ -274,7 +274,7 @@ func TestAppRefusedByTheAPIServer(t *testing.T) {
 				v1alpha1.ConditionReady:      failing(v1alpha1.ReasonInvalid),
 				v1alpha1.ConditionStalled:    {"True", v1alpha1.ReasonInvalid},
 				v1alpha1.ConditionAvailable:  failing(v1alpha1.ReasonInvalid),
-				v1alpha1.ConditionRouted: succeeded,
+				v1alpha1.ConditionRouteReady: succeeded,
 			})
 			says(t, app, tc.want)
 		})

@@ -136,7 +136,7 @@ func TestInvalidPortKeepsTheVersionThatRuns(t *testing.T) {
 			})
 			expect(t, app, tc.status, map[string]condition{
 				v1alpha1.ConditionReady:              failing(v1alpha1.ReasonInvalidPort),
-				v1alpha1.ConditionConfigured: failing(v1alpha1.ReasonInvalidPort),
+				v1alpha1.ConditionReferencesResolved: failing(v1alpha1.ReasonInvalidPort),
 				v1alpha1.ConditionAvailable:          failing(v1alpha1.ReasonPending),
 			})
 			said := fmt.Sprint(app.Status.Conditions)
@@ -196,7 +196,7 @@ func TestPortThatIsNotThere(t *testing.T) {
 			t.Parallel()
 			ns := organization(t)
 			app := newApp(t, ns, withPortFrom(kind, "held"))
-			expect(t, app, status.InProgressStatus, map[string]condition{v1alpha1.ConditionConfigured: failing(reason)})
+			expect(t, app, status.InProgressStatus, map[string]condition{v1alpha1.ConditionReferencesResolved: failing(reason)})
 			absent(t, &appsv1.Deployment{ObjectMeta: testobjects.Named(ns, app.Name)})
 			holdPort(t, ns, kind, "held", "3000")
 			patch(t, app, func(client.Object) { app.Spec.Replicas = new(int32(2)) })

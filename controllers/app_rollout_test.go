@@ -63,11 +63,11 @@ func TestAppSaysThatThePreviousVersionServes(t *testing.T) {
 			status: surge(1, 1), reason: v1alpha1.ReasonImagePullFailed, says: testobjects.Unreachable,
 		},
 		"Crash": {
-			pods: []corev1.PodStatus{testobjects.PodCrashed(ended)}, status: surge(1, 1), reason: v1alpha1.ReasonCrashed, says: "exit code 1",
+			pods: []corev1.PodStatus{testobjects.PodCrashed(ended)}, status: surge(1, 1), reason: v1alpha1.ReasonCrashLoopBackOff, says: "exit code 1",
 		},
 		"CrashAfterReady": { // The kubelet has started the container again, and it listens for a few seconds.
 			pods: []corev1.PodStatus{testobjects.ReadyAgain(time.Now().Add(time.Hour))}, status: surge(2, 1),
-			reason: v1alpha1.ReasonCrashed, says: "exit code 1",
+			reason: v1alpha1.ReasonCrashLoopBackOff, says: "exit code 1",
 		},
 		"RunsAsRoot": {
 			pods:   []corev1.PodStatus{testobjects.PodWaiting("CreateContainerConfigError", "container has runAsNonRoot and image will run as root")},
@@ -80,7 +80,7 @@ func TestAppSaysThatThePreviousVersionServes(t *testing.T) {
 		},
 		"Deadline": {
 			pods:   []corev1.PodStatus{testobjects.PodRunningFor(time.Hour, time.Now())},
-			status: surge(1, 1, late), reason: v1alpha1.ReasonUnready, says: "no progress for 610 seconds",
+			status: surge(1, 1, late), reason: v1alpha1.ReasonReadinessProbeFailed, says: "no progress for 610 seconds",
 		},
 	}
 	for name, tc := range cases {
@@ -185,7 +185,7 @@ func TestAppOfAPodThatWasReadyBefore(t *testing.T) {
 	rollout(t, app, "1", testobjects.ReadyAgain(time.Now().Add(time.Hour)))
 	certify(t, ns, app.Name)
 	report(t, awaitDeployment(t, app), appsv1.DeploymentStatus{Replicas: 1, UpdatedReplicas: 1, ReadyReplicas: 1})
-	expect(t, app, status.InProgressStatus, map[string]condition{v1alpha1.ConditionReady: failing(v1alpha1.ReasonCrashed)})
+	expect(t, app, status.InProgressStatus, map[string]condition{v1alpha1.ConditionReady: failing(v1alpha1.ReasonCrashLoopBackOff)})
 	says(t, app, "1 of 1 Pods of the newest version are ready. The container ended with exit code 1; its logs may say why.")
 
 	report(t, awaitDeployment(t, app), appsv1.DeploymentStatus{Replicas: 1, UpdatedReplicas: 1, ReadyReplicas: 1, AvailableReplicas: 1})

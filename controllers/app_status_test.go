@@ -39,7 +39,7 @@ func TestAppSaysWhatItsPodsSay(t *testing.T) {
 		},
 		"Crash": {
 			pods: []corev1.PodStatus{testobjects.PodCrashed(corev1.ContainerStateTerminated{ExitCode: 3, Reason: "Error"}), testobjects.PodReady()},
-			want: map[string]condition{v1alpha1.ConditionReady: failing(v1alpha1.ReasonCrashed)},
+			want: map[string]condition{v1alpha1.ConditionReady: failing(v1alpha1.ReasonCrashLoopBackOff)},
 			says: "1 of 2 Pods of the newest version are ready. The container ended with exit code 3; its logs may say why.",
 		},
 		"Unschedulable": {
@@ -49,7 +49,7 @@ func TestAppSaysWhatItsPodsSay(t *testing.T) {
 		},
 		"Unready": {
 			pods: []corev1.PodStatus{testobjects.PodRunningFor(time.Hour, time.Now()), testobjects.PodReady()},
-			want: map[string]condition{v1alpha1.ConditionReady: failing(v1alpha1.ReasonUnready)},
+			want: map[string]condition{v1alpha1.ConditionReady: failing(v1alpha1.ReasonReadinessProbeFailed)},
 			says: "does not accept connections on port 80 (the default)",
 		},
 		"Starting": {
@@ -62,7 +62,7 @@ func TestAppSaysWhatItsPodsSay(t *testing.T) {
 			pods:   []corev1.PodStatus{testobjects.PodWaiting("CreateContainerConfigError", `secret "db" not found`), testobjects.PodReady()},
 			want: map[string]condition{
 				v1alpha1.ConditionReady:              failing(v1alpha1.ReasonSecretNotFound),
-				v1alpha1.ConditionConfigured: failing(v1alpha1.ReasonSecretNotFound),
+				v1alpha1.ConditionReferencesResolved: failing(v1alpha1.ReasonSecretNotFound),
 				v1alpha1.ConditionAvailable:          pending,
 			},
 			says: `The environment can't be read: secret "db" not found.`,
@@ -165,7 +165,7 @@ func TestAppKeepsTransitionTimes(t *testing.T) {
 	after := transitions(app)
 	for conditionType, moves := range map[string]bool{
 		v1alpha1.ConditionReady: true, v1alpha1.ConditionAvailable: true, v1alpha1.ConditionReconciling: true,
-		v1alpha1.ConditionStalled: false, v1alpha1.ConditionCertified: false, v1alpha1.ConditionConfigured: false,
+		v1alpha1.ConditionStalled: false, v1alpha1.ConditionCertificateReady: false, v1alpha1.ConditionReferencesResolved: false,
 	} {
 		if moved := !after[conditionType].Equal(before[conditionType]); moved != moves {
 			t.Errorf("the transition time of %s moved: %t, want %t", conditionType, moved, moves)

@@ -20,7 +20,7 @@ import (
 var throttled = map[string]condition{
 	v1alpha1.ConditionReady:            failing(v1alpha1.ReasonThrottled),
 	v1alpha1.ConditionReconciling:      {"True", v1alpha1.ReasonThrottled},
-	v1alpha1.ConditionCertified: failing(v1alpha1.ReasonThrottled),
+	v1alpha1.ConditionCertificateReady: failing(v1alpha1.ReasonThrottled),
 }
 
 // budgeted makes an organization that may have few new certificates.
@@ -63,7 +63,7 @@ func TestBudgetOfCertificates(t *testing.T) {
 	app := newApp(t, ns)
 	domain, claim := requestedDomain(t, ns, "www", app.Name)
 	certify(t, ns, domain.Name+".domain")
-	expect(t, domain, status.CurrentStatus, map[string]condition{v1alpha1.ConditionCertified: succeeded})
+	expect(t, domain, status.CurrentStatus, map[string]condition{v1alpha1.ConditionCertificateReady: succeeded})
 	awaitRequests(t, claim, 1)
 	reconcileLater(t, domain, later)
 	quiesce(t, ns)
@@ -195,8 +195,8 @@ func TestIssuerThatIsNotAllowed(t *testing.T) {
 		patch(t, domain, func(client.Object) { domain.Spec.TLS = &v1alpha1.DomainTLS{IssuerRef: new(ref)} })
 		expect(t, domain, status.FailedStatus, map[string]condition{
 			v1alpha1.ConditionStalled:          {"True", v1alpha1.ReasonIssuerNotAllowed},
-			v1alpha1.ConditionCertified: failing(v1alpha1.ReasonIssuerNotAllowed),
-			v1alpha1.ConditionRouted:       succeeded,
+			v1alpha1.ConditionCertificateReady: failing(v1alpha1.ReasonIssuerNotAllowed),
+			v1alpha1.ConditionRouteReady:       succeeded,
 		})
 		says(t, domain, " "+ref.Name+" of cert-manager.io")
 	}
@@ -215,7 +215,7 @@ func TestIssuerThatIsNotAllowed(t *testing.T) {
 	reportReady(t, before)
 	expect(t, domain, status.CurrentStatus, ready)
 	patch(t, org, func(client.Object) { org.Spec.AllowedIssuers = nil })
-	expect(t, domain, status.FailedStatus, map[string]condition{v1alpha1.ConditionCertified: failing(v1alpha1.ReasonIssuerNotAllowed)})
+	expect(t, domain, status.FailedStatus, map[string]condition{v1alpha1.ConditionCertificateReady: failing(v1alpha1.ReasonIssuerNotAllowed)})
 	patch(t, domain, func(client.Object) { // The platform's own, whoever lists it.
 		domain.Spec.TLS = &v1alpha1.DomainTLS{IssuerRef: &v1alpha1.IssuerRef{Name: testOptions().Issuer.Name}}
 	})

@@ -43,7 +43,7 @@ func TestIssuerOfADomain(t *testing.T) {
 		domain.Spec.TLS = &v1alpha1.DomainTLS{IssuerRef: &v1alpha1.IssuerRef{Name: "other"}}
 	})
 	awaitIssuer(t, ns, name, "other")
-	expect(t, domain, status.InProgressStatus, map[string]condition{v1alpha1.ConditionCertified: working, v1alpha1.ConditionRouted: succeeded})
+	expect(t, domain, status.InProgressStatus, map[string]condition{v1alpha1.ConditionCertificateReady: working, v1alpha1.ConditionRouteReady: succeeded})
 	awaitServed(t, domain, tlsSecret(domain).Name)
 	if domain.Status.Certificate == nil {
 		t.Error("the status says that no certificate is served")
@@ -104,7 +104,7 @@ func TestSecretOfAUserIsNotAdopted(t *testing.T) {
 	secret := newCertificateSecret(t, ns, tlsSecret(app).Name, pairFor{host: app.Name + "." + baseDomain})
 	eventually(t, func(ctx context.Context) error { return cached.Get(ctx, key(secret), &corev1.Secret{}) })
 	reportReady(t, &cmv1.Certificate{ObjectMeta: testobjects.Named(ns, app.Name)})
-	expect(t, app, status.InProgressStatus, map[string]condition{v1alpha1.ConditionCertified: working})
+	expect(t, app, status.InProgressStatus, map[string]condition{v1alpha1.ConditionCertificateReady: working})
 	quiesce(t, ns)
 	unchanged(t, secret)
 	awaitServed(t, app, "")

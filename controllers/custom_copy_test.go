@@ -39,7 +39,7 @@ func TestCustomCertificateWhoseCopyIsNotOwned(t *testing.T) {
 	theirs := newCertificateSecret(t, ns, copyOf(domain).Name, pairFor{host: domain.Spec.Host})
 	newCertificateSecret(t, ns, "bought", pairFor{host: domain.Spec.Host})
 	wantCustom(t, domain, "bought")
-	expect(t, domain, status.FailedStatus, map[string]condition{v1alpha1.ConditionCertified: failing(v1alpha1.ReasonNotOwned)})
+	expect(t, domain, status.FailedStatus, map[string]condition{v1alpha1.ConditionCertificateReady: failing(v1alpha1.ReasonNotOwned)})
 	after := theirs.DeepCopy()
 	get(t, after)
 	if err := holds(after, theirs); err != nil {

@@ -103,7 +103,7 @@ func TestCustomCertificateThatIsMissing(t *testing.T) {
 	missing := map[string]condition{
 		v1alpha1.ConditionReady:            failing(v1alpha1.ReasonSecretNotFound),
 		v1alpha1.ConditionStalled:          {"True", v1alpha1.ReasonSecretNotFound},
-		v1alpha1.ConditionCertified: failing(v1alpha1.ReasonSecretNotFound),
+		v1alpha1.ConditionCertificateReady: failing(v1alpha1.ReasonSecretNotFound),
 	}
 	expect(t, domain, status.FailedStatus, missing)
 	says(t, domain, "There is no Secret bought with the label berth.dev/secret=certificate")
@@ -132,7 +132,7 @@ func TestCustomCertificateThatBreaksLater(t *testing.T) {
 	expect(t, domain, status.FailedStatus, certificateInvalid)
 	awaitCopy(t, domain, served)
 	remove(t, source)
-	expect(t, domain, status.FailedStatus, map[string]condition{v1alpha1.ConditionCertified: failing(v1alpha1.ReasonSecretNotFound)})
+	expect(t, domain, status.FailedStatus, map[string]condition{v1alpha1.ConditionCertificateReady: failing(v1alpha1.ReasonSecretNotFound)})
 	reconcileLater(t, domain, later)
 	awaitCopy(t, domain, served)
 	awaitServed(t, domain, copyOf(domain).Name)

@@ -208,7 +208,7 @@ func TestMirroredCertificateIsWithdrawn(t *testing.T) {
 	awaitServed(t, app, copyOf(app).Name)
 	holdHost(t, "shop."+zone, "rival")
 	awaitAbsent(t, copyOf(app))
-	want := map[string]condition{v1alpha1.ConditionCertified: failing(v1alpha1.ReasonCertificateInvalid)}
+	want := map[string]condition{v1alpha1.ConditionCertificateReady: failing(v1alpha1.ReasonCertificateInvalid)}
 	expect(t, domain, status.FailedStatus, want)
 	expect(t, app, status.FailedStatus, want)
 	awaitServed(t, app, tlsSecret(app).Name)

@@ -32,14 +32,14 @@ const later = exposure.Overlap + 10*time.Second
 var certificateInvalid = map[string]condition{
 	v1alpha1.ConditionReady:            failing(v1alpha1.ReasonCertificateInvalid),
 	v1alpha1.ConditionStalled:          {"True", v1alpha1.ReasonCertificateInvalid},
-	v1alpha1.ConditionCertified: failing(v1alpha1.ReasonCertificateInvalid),
-	v1alpha1.ConditionRouted:       succeeded,
+	v1alpha1.ConditionCertificateReady: failing(v1alpha1.ReasonCertificateInvalid),
+	v1alpha1.ConditionRouteReady:       succeeded,
 }
 
 var ready = map[string]condition{
 	v1alpha1.ConditionReady:               succeeded,
-	v1alpha1.ConditionCertified:    succeeded,
-	v1alpha1.ConditionRouted:          succeeded,
+	v1alpha1.ConditionCertificateReady:    succeeded,
+	v1alpha1.ConditionRouteReady:          succeeded,
 	v1alpha1.ConditionCertificateExpiring: {"False", v1alpha1.ReasonSucceeded},
 }
 
@@ -214,7 +214,7 @@ func TestCustomCertificate(t *testing.T) {
 	expect(t, domain, status.InProgressStatus, map[string]condition{
 		v1alpha1.ConditionReady:            working,
 		v1alpha1.ConditionReconciling:      {"True", v1alpha1.ReasonProgressing},
-		v1alpha1.ConditionCertified: working,
+		v1alpha1.ConditionCertificateReady: working,
 	})
 	awaitServed(t, domain, copyOf(domain).Name)
 	awaitCertificate(t, domain, v1alpha1.CertificateCustom, other)
@@ -252,7 +252,7 @@ func TestCustomCertificateStaysUntilTheOtherCoversTheHost(t *testing.T) {
 	c.Spec.DNSNames = []string{"other.example.com"}
 	secret := issue(t, c)
 	reportReady(t, c)
-	expect(t, domain, status.InProgressStatus, map[string]condition{v1alpha1.ConditionCertified: working})
+	expect(t, domain, status.InProgressStatus, map[string]condition{v1alpha1.ConditionCertificateReady: working})
 	quiesce(t, ns)
 	reconcileLater(t, domain, later)
 	awaitServed(t, domain, copyOf(domain).Name)

@@ -42,25 +42,25 @@ func TestMailPassword(t *testing.T) {
 	t.Parallel()
 	ns := organization(t)
 	domain := newServedDomain(t, ns)
-	expect(t, domain, status.CurrentStatus, map[string]condition{v1alpha1.ConditionConfigured: succeeded})
+	expect(t, domain, status.CurrentStatus, map[string]condition{v1alpha1.ConditionReferencesResolved: succeeded})
 	lacking := map[string]condition{
 		v1alpha1.ConditionReady:              failing(v1alpha1.ReasonSecretNotFound),
 		v1alpha1.ConditionStalled:            {"False", v1alpha1.ReasonSecretNotFound},
-		v1alpha1.ConditionConfigured: failing(v1alpha1.ReasonSecretNotFound),
-		v1alpha1.ConditionCertified:   succeeded,
-		v1alpha1.ConditionRouted:         succeeded,
+		v1alpha1.ConditionReferencesResolved: failing(v1alpha1.ReasonSecretNotFound),
+		v1alpha1.ConditionCertificateReady:   succeeded,
+		v1alpha1.ConditionRouteReady:         succeeded,
 	}
 	wantPassword(t, domain, "mail")
 	expect(t, domain, status.InProgressStatus, lacking)
 	says(t, domain, "no Secret mail with the label berth.dev/secret=mail-password")
 
 	secret := newPassword(t, ns, "mail", "")
-	expect(t, domain, status.CurrentStatus, map[string]condition{v1alpha1.ConditionConfigured: succeeded})
+	expect(t, domain, status.CurrentStatus, map[string]condition{v1alpha1.ConditionReferencesResolved: succeeded})
 	patch(t, secret, func(client.Object) { secret.Data = map[string][]byte{"other": []byte("hunter2")} })
 	expect(t, domain, status.InProgressStatus, lacking)
 	says(t, domain, "has no key password")
 	patch(t, secret, func(client.Object) { secret.Data = map[string][]byte{"password": []byte("hunter2")} })
-	expect(t, domain, status.CurrentStatus, map[string]condition{v1alpha1.ConditionConfigured: succeeded})
+	expect(t, domain, status.CurrentStatus, map[string]condition{v1alpha1.ConditionReferencesResolved: succeeded})
 	patch(t, secret, func(client.Object) { secret.Labels[v1alpha1.LabelSecret] = v1alpha1.SecretEnv })
 	expect(t, domain, status.InProgressStatus, lacking)
 }
@@ -106,7 +106,7 @@ func TestMailPasswordOfAConflict(t *testing.T) {
 	nextSecond(t)
 	second := newDomain(t, other, first.Spec.Host, newApp(t, other).Name)
 	wantPassword(t, second, "mail")
-	want := map[string]condition{v1alpha1.ConditionConfigured: failing(v1alpha1.ReasonSecretNotFound)}
+	want := map[string]condition{v1alpha1.ConditionReferencesResolved: failing(v1alpha1.ReasonSecretNotFound)}
 	expect(t, second, status.FailedStatus, want)
 	if second.Status.Certificate != nil {
 		t.Errorf("the certificate is %+v, want none", second.Status.Certificate)

@@ -90,13 +90,13 @@ func TestEnvSecretWithoutTheKey(t *testing.T) {
 	app := newApp(t, ns, fromSecret(secret.Name, "TOKEN"))
 	expect(t, app, status.InProgressStatus, map[string]condition{
 		v1alpha1.ConditionReady:              failing(v1alpha1.ReasonSecretNotFound),
-		v1alpha1.ConditionConfigured: failing(v1alpha1.ReasonSecretNotFound),
+		v1alpha1.ConditionReferencesResolved: failing(v1alpha1.ReasonSecretNotFound),
 		v1alpha1.ConditionStalled:            {"False", v1alpha1.ReasonSecretNotFound},
 	})
 	says(t, app, "names the key TOKEN, which Secret web-env-1 doesn't have")
 	get(t, &appsv1.Deployment{ObjectMeta: testobjects.Named(ns, app.Name)})
 	patch(t, app, func(client.Object) { app.Spec.Env[0].ValueFrom.SecretKeyRef.Optional = new(true) })
-	expect(t, app, status.InProgressStatus, map[string]condition{v1alpha1.ConditionConfigured: succeeded})
+	expect(t, app, status.InProgressStatus, map[string]condition{v1alpha1.ConditionReferencesResolved: succeeded})
 }
 
 // The cache knows which keys a Secret has, and no value; of Secrets without Berth's label, not even that they are there.

@@ -55,7 +55,7 @@ func TestCustomCertificateExpires(t *testing.T) {
 			want.Status = metav1.ConditionFalse
 		}
 		has(t, domain, map[string]condition{
-			v1alpha1.ConditionReady: succeeded, v1alpha1.ConditionCertified: succeeded, v1alpha1.ConditionCertificateExpiring: want,
+			v1alpha1.ConditionReady: succeeded, v1alpha1.ConditionCertificateReady: succeeded, v1alpha1.ConditionCertificateExpiring: want,
 		})
 		if got.RequeueAfter != step.next {
 			t.Errorf("%s before the end: looks again after %s, want %s", step.left, got.RequeueAfter, step.next)

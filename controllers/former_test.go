@@ -110,7 +110,7 @@ func TestUpgradeKeepsWhatIsServed(t *testing.T) {
 	expect(t, domain, status.CurrentStatus, ready)
 	asBefore(t, domain)
 	remove(t, source)
-	missing := map[string]condition{v1alpha1.ConditionCertified: failing(v1alpha1.ReasonSecretNotFound)}
+	missing := map[string]condition{v1alpha1.ConditionCertificateReady: failing(v1alpha1.ReasonSecretNotFound)}
 	expect(t, domain, status.FailedStatus, missing)
 
 	copied := copyOf(domain)

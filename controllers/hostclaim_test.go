@@ -57,7 +57,7 @@ func TestClaimOfTheFacadeIsBound(t *testing.T) {
 		Spec:       v1alpha1.DomainSpec{Host: claim.Name, AppRef: v1alpha1.AppRef{Name: newApp(t, ns).Name}},
 	}
 	create(t, domain)
-	expect(t, domain, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouted: succeeded})
+	expect(t, domain, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouteReady: succeeded})
 	awaitClaim(t, claim, func(s v1alpha1.HostClaimSpec) bool {
 		return s.BoundAt != nil && s.Holder != nil && s.Holder.Name == "www"
 	})
@@ -92,7 +92,7 @@ func TestHoldEnds(t *testing.T) {
 	expect(t, refused, status.FailedStatus, conflict)
 	awaitAbsent(t, short)
 	taken := newDomain(t, other, short.Name, refused.Spec.AppRef.Name)
-	expect(t, taken, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouted: succeeded})
+	expect(t, taken, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouteReady: succeeded})
 	expect(t, refused, status.FailedStatus, conflict)
 }
 
@@ -178,11 +178,11 @@ func TestHostsOfForeignIngresses(t *testing.T) {
 	below := newDomain(t, ns, "x.apps."+ns+".example.net", app.Name)
 	expect(t, below, status.FailedStatus, hostReserved)
 	deeper := newDomain(t, ns, "y.x.apps."+ns+".example.net", app.Name)
-	expect(t, deeper, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouted: succeeded})
+	expect(t, deeper, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouteReady: succeeded})
 
 	// Once the Ingress is gone, whoever asks for the host has it.
 	remove(t, ingress)
-	expect(t, same, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouted: succeeded})
+	expect(t, same, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouteReady: succeeded})
 }
 
 // An Ingress that appears later takes no host away.
@@ -190,14 +190,14 @@ func TestForeignIngressComesLater(t *testing.T) {
 	t.Parallel()
 	ns, elsewhere := organization(t), namespace(t, nil)
 	domain := newDomain(t, ns, "www."+ns+".example.net", newApp(t, ns).Name)
-	expect(t, domain, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouted: succeeded})
+	expect(t, domain, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouteReady: succeeded})
 	ingress := &networkingv1.Ingress{ObjectMeta: testobjects.Named(elsewhere, "www"), Spec: networkingv1.IngressSpec{
 		Rules: []networkingv1.IngressRule{{Host: domain.Spec.Host}},
 	}}
 	create(t, ingress)
 	settle()
 	patch(t, domain, func(o client.Object) { o.SetAnnotations(map[string]string{"touched": "1"}) })
-	expect(t, domain, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouted: succeeded})
+	expect(t, domain, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouteReady: succeeded})
 }
 
 // Of two organizations whose Apps want one host at the same moment, one has it.

@@ -19,8 +19,8 @@ import (
 var hostReserved = map[string]condition{
 	v1alpha1.ConditionReady:            failing(v1alpha1.ReasonHostReserved),
 	v1alpha1.ConditionStalled:          {"True", v1alpha1.ReasonHostReserved},
-	v1alpha1.ConditionRouted:       failing(v1alpha1.ReasonHostReserved),
-	v1alpha1.ConditionCertified: pending,
+	v1alpha1.ConditionRouteReady:       failing(v1alpha1.ReasonHostReserved),
+	v1alpha1.ConditionCertificateReady: pending,
 }
 
 // No Domain has a host of the platform's, but that of its own App.
@@ -49,7 +49,7 @@ func TestReservedHosts(t *testing.T) {
 			absent(t, routeOf(domain))
 			absent(t, &cmv1.Certificate{ObjectMeta: testobjects.Named(ns, domain.Name+".domain")})
 			patch(t, domain, func(client.Object) { domain.Spec.Host = "www." + ns + ".example.com" })
-			expect(t, domain, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouted: succeeded})
+			expect(t, domain, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouteReady: succeeded})
 		})
 	}
 }
@@ -59,7 +59,7 @@ func TestHostBesideTheBaseDomain(t *testing.T) {
 	t.Parallel()
 	ns := organization(t)
 	domain := newDomain(t, ns, ns+"-"+baseDomain, newApp(t, ns).Name)
-	expect(t, domain, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouted: succeeded})
+	expect(t, domain, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouteReady: succeeded})
 }
 
 // An App gets its default host whatever older Domains have asked for it: of another App, of one that doesn't exist, or as their own.
@@ -158,10 +158,10 @@ func TestHostAskedForOutsideOfAnOrganization(t *testing.T) {
 	t.Parallel()
 	outside, ns := namespace(t, nil), organization(t)
 	older := newDomain(t, outside, "www."+ns+".example.com", "web")
-	expect(t, older, status.FailedStatus, map[string]condition{v1alpha1.ConditionReady: failing(v1alpha1.ReasonNoOrganization)})
+	expect(t, older, status.FailedStatus, map[string]condition{v1alpha1.ConditionReady: failing(v1alpha1.ReasonNotInOrganization)})
 	nextSecond(t)
 	younger := newDomain(t, ns, older.Spec.Host, newApp(t, ns).Name)
-	expect(t, younger, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouted: succeeded})
+	expect(t, younger, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouteReady: succeeded})
 }
 
 // A Namespace that is no organization any more keeps the hosts that it serves: they still lead there.
@@ -178,7 +178,7 @@ func TestHostOfAFormerOrganization(t *testing.T) {
 
 	before := domain.Status
 	patch(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns}}, func(o client.Object) { o.SetLabels(nil) })
-	expect(t, domain, status.FailedStatus, map[string]condition{v1alpha1.ConditionReady: failing(v1alpha1.ReasonNoOrganization)})
+	expect(t, domain, status.FailedStatus, map[string]condition{v1alpha1.ConditionReady: failing(v1alpha1.ReasonNotInOrganization)})
 	if domain.Status.URL != before.URL || !equality.Semantic.DeepEqual(domain.Status.Certificate, before.Certificate) {
 		t.Errorf("it served %s with %v, and now says %s and %v", before.URL, before.Certificate, domain.Status.URL, domain.Status.Certificate)
 	}

@@ -66,7 +66,7 @@ func TestMirroredCustomCertificate(t *testing.T) {
 	longer := pairFor{host: host, notAfter: time.Now().AddDate(2, 0, 0)}
 	whole.Data[corev1.TLSCertKey], whole.Data[corev1.TLSPrivateKeyKey] = newPair(t, longer)
 	patch(t, source, func(client.Object) { source.Data[corev1.TLSCertKey] = []byte("nonsense") })
-	expect(t, app, status.FailedStatus, map[string]condition{v1alpha1.ConditionCertified: failing(v1alpha1.ReasonCertificateInvalid)})
+	expect(t, app, status.FailedStatus, map[string]condition{v1alpha1.ConditionCertificateReady: failing(v1alpha1.ReasonCertificateInvalid)})
 	expect(t, domain, status.FailedStatus, certificateInvalid)
 	patch(t, source, func(client.Object) { source.Data = whole.Data })
 	expect(t, domain, status.CurrentStatus, ready)
@@ -74,7 +74,7 @@ func TestMirroredCustomCertificate(t *testing.T) {
 
 	remove(t, domain)
 	eventually(t, func(ctx context.Context) error { return api.Get(ctx, key(issued), issued) })
-	expect(t, app, status.InProgressStatus, map[string]condition{v1alpha1.ConditionCertified: working})
+	expect(t, app, status.InProgressStatus, map[string]condition{v1alpha1.ConditionCertificateReady: working})
 	awaitServed(t, app, custom.Name)
 	certify(t, ns, app.Name)
 	expect(t, app, status.CurrentStatus, map[string]condition{v1alpha1.ConditionReady: succeeded})
@@ -99,9 +99,9 @@ func TestTwoMirrorsOfAnApp(t *testing.T) {
 	source := newCertificateSecret(t, ns, "bought", pairFor{host: host})
 	wantCustom(t, second, source.Name)
 	expect(t, second, status.FailedStatus, map[string]condition{
-		v1alpha1.ConditionCertified: failing(v1alpha1.ReasonHostConflict),
+		v1alpha1.ConditionCertificateReady: failing(v1alpha1.ReasonHostConflict),
 		v1alpha1.ConditionStalled:          {"True", v1alpha1.ReasonHostConflict},
-		v1alpha1.ConditionRouted:       succeeded,
+		v1alpha1.ConditionRouteReady:       succeeded,
 	})
 	says(t, second, "Domain "+first.Name)
 	awaitServed(t, app, tlsSecret(app).Name)

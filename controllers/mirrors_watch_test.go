@@ -41,7 +41,7 @@ func TestMirrorIsReadyOnceServed(t *testing.T) {
 	patch(t, domain, func(client.Object) {
 		domain.Spec.TLS = &v1alpha1.DomainTLS{IssuerRef: &v1alpha1.IssuerRef{Name: "other", Kind: "Issuer"}}
 	})
-	expect(t, domain, status.InProgressStatus, map[string]condition{v1alpha1.ConditionCertified: working})
+	expect(t, domain, status.InProgressStatus, map[string]condition{v1alpha1.ConditionCertificateReady: working})
 	awaitIssuer(t, ns, app.Name, "other")
 	reportReady(t, &cmv1.Certificate{ObjectMeta: testobjects.Named(ns, app.Name)})
 	expect(t, domain, status.CurrentStatus, ready)

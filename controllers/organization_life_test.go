@@ -156,7 +156,7 @@ func TestNamespaceStopsBeingAnOrganization(t *testing.T) {
 			get(t, quota)
 			unchanged(t, unrelated)
 			told(t, "Namespace", ns, v1alpha1.ReasonAccessRemoved, "berth-manager")
-			expect(t, app, status.FailedStatus, map[string]condition{v1alpha1.ConditionReady: failing(v1alpha1.ReasonNoOrganization)})
+			expect(t, app, status.FailedStatus, map[string]condition{v1alpha1.ConditionReady: failing(v1alpha1.ReasonNotInOrganization)})
 			get(t, &appsv1.Deployment{ObjectMeta: testobjects.Named(ns, app.Name)})
 			tc.again(t, ns)
 			for _, b := range rbac.Bindings(ns, testenv.Namespace) {

@@ -197,7 +197,7 @@ func TestOrphanedIngressReservesNoHost(t *testing.T) {
 			domain := newDomain(t, ns, claim.Name, newApp(t, ns).Name)
 			label(t, elsewhere)
 			awaitAbsent(t, ingress)
-			expect(t, domain, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouted: succeeded})
+			expect(t, domain, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouteReady: succeeded})
 			awaitClaim(t, claim, func(s v1alpha1.HostClaimSpec) bool { return s.Organization == ns })
 		})
 	}

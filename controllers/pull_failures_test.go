@@ -62,7 +62,7 @@ func TestWhyThereIsNoToken(t *testing.T) {
 			}
 			app := newApp(t, ns, apps...)
 			expect(t, app, status.FailedStatus, map[string]condition{
-				v1alpha1.ConditionReady: failing(tc.reason), v1alpha1.ConditionConfigured: failing(tc.reason),
+				v1alpha1.ConditionReady: failing(tc.reason), v1alpha1.ConditionReferencesResolved: failing(tc.reason),
 			})
 			message := app.Status.Conditions[0].Message
 			for _, word := range tc.words {
@@ -83,5 +83,5 @@ func TestRoleThatIsSetRight(t *testing.T) {
 	expect(t, app, status.FailedStatus, map[string]condition{v1alpha1.ConditionReady: failing(v1alpha1.ReasonRoleRefused)})
 	newRole(t, ns)
 	awaitPull(t, app, nil)
-	expect(t, app, status.InProgressStatus, map[string]condition{v1alpha1.ConditionConfigured: succeeded})
+	expect(t, app, status.InProgressStatus, map[string]condition{v1alpha1.ConditionReferencesResolved: succeeded})
 }

@@ -41,7 +41,7 @@ func TestImageIsPulledWithALogin(t *testing.T) {
 	ns := organization(t)
 	app := newApp(t, ns, pullsWith("quay"))
 	expect(t, app, status.FailedStatus, map[string]condition{
-		v1alpha1.ConditionReady: failing(v1alpha1.ReasonSecretNotFound), v1alpha1.ConditionConfigured: failing(v1alpha1.ReasonSecretNotFound),
+		v1alpha1.ConditionReady: failing(v1alpha1.ReasonSecretNotFound), v1alpha1.ConditionReferencesResolved: failing(v1alpha1.ReasonSecretNotFound),
 	})
 	login := newLogin(t, ns, "quay", "robot", "the first token")
 	secret := awaitPull(t, app, nil)
@@ -167,7 +167,7 @@ func TestUnusableLogins(t *testing.T) {
 			tc.change(secret)
 			create(t, secret)
 			app := newApp(t, ns, pullsWith("quay"))
-			expect(t, app, tc.want, map[string]condition{v1alpha1.ConditionConfigured: failing(tc.reason)})
+			expect(t, app, tc.want, map[string]condition{v1alpha1.ConditionReferencesResolved: failing(tc.reason)})
 		})
 	}
 }

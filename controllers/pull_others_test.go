@@ -37,7 +37,7 @@ func TestPullSecretOfSomebodyElse(t *testing.T) {
 			before := secret.DeepCopy()
 			app := newApp(t, ns, pullsBy(role), func(a *v1alpha1.App) { a.Name = "web-" + ns[len(ns)-5:] })
 			expect(t, app, status.FailedStatus, map[string]condition{
-				v1alpha1.ConditionReady: failing(v1alpha1.ReasonNotOwned), v1alpha1.ConditionConfigured: failing(v1alpha1.ReasonNotOwned),
+				v1alpha1.ConditionReady: failing(v1alpha1.ReasonNotOwned), v1alpha1.ConditionReferencesResolved: failing(v1alpha1.ReasonNotOwned),
 			})
 			get(t, secret)
 			if diff := cmp.Diff(before, secret); diff != "" {
@@ -69,7 +69,7 @@ func TestRoleOfAnotherOrganization(t *testing.T) {
 	role := newRole(t, owner)
 	first := awaitPull(t, newApp(t, owner, pullsBy(role)), nil)
 	app := newApp(t, thief, pullsBy(role))
-	expect(t, app, status.FailedStatus, map[string]condition{v1alpha1.ConditionConfigured: failing(v1alpha1.ReasonRoleRefused)})
+	expect(t, app, status.FailedStatus, map[string]condition{v1alpha1.ConditionReferencesResolved: failing(v1alpha1.ReasonRoleRefused)})
 	secret := &corev1.Secret{ObjectMeta: testobjects.Named(thief, names.PullSecret(app.Name))}
 	if err := api.Get(t.Context(), key(secret), secret); !apierrors.IsNotFound(err) {
 		t.Errorf("there is a pull Secret: %v", err)

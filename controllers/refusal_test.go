@@ -40,7 +40,7 @@ func TestHostOfTwoApps(t *testing.T) {
 	get(t, &corev1.Service{ObjectMeta: testobjects.Named(second, younger.Name)})
 	absent(t, routeOf(younger))
 	absent(t, &cmv1.Certificate{ObjectMeta: testobjects.Named(second, younger.Name)})
-	expect(t, older, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouted: succeeded})
+	expect(t, older, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouteReady: succeeded})
 
 	// The camper does not inherit the host, neither while it is held nor when it is free.
 	remove(t, older)
@@ -61,7 +61,7 @@ func TestHostOfTwoApps(t *testing.T) {
 	settle()
 	absent(t, routeOf(younger))
 	remove(t, routeOf(older))
-	expect(t, younger, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouted: succeeded})
+	expect(t, younger, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouteReady: succeeded})
 	get(t, routeOf(younger))
 }
 
@@ -70,7 +70,7 @@ func TestHostOfAnAppThatIsReplaced(t *testing.T) {
 	t.Parallel()
 	first, second := organization(t), organization(t)
 	app := newApp(t, first)
-	expect(t, app, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouted: succeeded})
+	expect(t, app, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouteReady: succeeded})
 	camper := newApp(t, second, func(a *v1alpha1.App) { a.Name = app.Name })
 	expect(t, camper, status.FailedStatus, conflict)
 	for range 3 {
@@ -92,14 +92,14 @@ func TestRefusalOutlivesTheOrganization(t *testing.T) {
 	t.Parallel()
 	ns, other := organization(t), organization(t)
 	domain := newDomain(t, ns, "www."+ns+".example.com", newApp(t, ns).Name)
-	expect(t, domain, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouted: succeeded})
+	expect(t, domain, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouteReady: succeeded})
 	camper := newDomain(t, other, domain.Spec.Host, newApp(t, other).Name)
 	expect(t, camper, status.FailedStatus, conflict)
 
 	patch(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: other}}, func(o client.Object) { o.SetLabels(nil) })
 	expect(t, camper, status.FailedStatus, map[string]condition{
-		v1alpha1.ConditionReady:      failing(v1alpha1.ReasonNoOrganization),
-		v1alpha1.ConditionRouted: failing(v1alpha1.ReasonHostConflict),
+		v1alpha1.ConditionReady:      failing(v1alpha1.ReasonNotInOrganization),
+		v1alpha1.ConditionRouteReady: failing(v1alpha1.ReasonHostConflict),
 	})
 	remove(t, domain)
 	claim := existingClaim(t, domain.Spec.Host)
@@ -138,7 +138,7 @@ func TestVerifiedOutsideOfAnOrganization(t *testing.T) {
 	})
 	patch(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns}}, func(o client.Object) { o.SetLabels(nil) })
 	expect(t, domain, status.FailedStatus, map[string]condition{
-		v1alpha1.ConditionReady:    failing(v1alpha1.ReasonNoOrganization),
+		v1alpha1.ConditionReady:    failing(v1alpha1.ReasonNotInOrganization),
 		v1alpha1.ConditionVerified: pending,
 	})
 }

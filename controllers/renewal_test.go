@@ -126,7 +126,7 @@ func TestRenewalHangs(t *testing.T) {
 			at := due.Add(tc.overdue)
 			for !at.After(end) {
 				next := look(at)
-				has(t, domain, map[string]condition{v1alpha1.ConditionReady: succeeded, v1alpha1.ConditionCertified: succeeded})
+				has(t, domain, map[string]condition{v1alpha1.ConditionReady: succeeded, v1alpha1.ConditionCertificateReady: succeeded})
 				if words := message(domain, v1alpha1.ConditionCertificateExpiring); !strings.Contains(words, quotaWords) {
 					t.Errorf("message %q, want it to name the cause", words)
 				}
@@ -141,7 +141,7 @@ func TestRenewalHangs(t *testing.T) {
 			look(at)
 			has(t, domain, map[string]condition{
 				v1alpha1.ConditionReady: failing(v1alpha1.ReasonExpired), v1alpha1.ConditionStalled: {"True", v1alpha1.ReasonExpired},
-				v1alpha1.ConditionCertified:    failing(v1alpha1.ReasonExpired),
+				v1alpha1.ConditionCertificateReady:    failing(v1alpha1.ReasonExpired),
 				v1alpha1.ConditionCertificateExpiring: {"True", v1alpha1.ReasonExpired},
 			})
 			if words := message(domain, v1alpha1.ConditionReady); !strings.Contains(words, quotaWords) {
@@ -185,7 +185,7 @@ func TestHangingRenewalIsTold(t *testing.T) {
 		challenge := hang(t, c, begin.Add(60*exposure.Day), end)
 		for _, o := range of.told {
 			expect(t, o, status.CurrentStatus, map[string]condition{
-				v1alpha1.ConditionCertified:    succeeded,
+				v1alpha1.ConditionCertificateReady:    succeeded,
 				v1alpha1.ConditionCertificateExpiring: {"True", v1alpha1.ReasonExpiresWithin30Days},
 			})
 			saysOf(t, o, v1alpha1.ConditionCertificateExpiring, quotaWords)
@@ -197,7 +197,7 @@ func TestHangingRenewalIsTold(t *testing.T) {
 		holdPair(t, of.secret, pairFor{host: of.host, notBefore: begin, notAfter: time.Now().Add(-time.Minute)})
 		for _, o := range of.told {
 			expect(t, o, status.FailedStatus, map[string]condition{
-				v1alpha1.ConditionCertified:    failing(v1alpha1.ReasonExpired),
+				v1alpha1.ConditionCertificateReady:    failing(v1alpha1.ReasonExpired),
 				v1alpha1.ConditionStalled:             {"True", v1alpha1.ReasonExpired},
 				v1alpha1.ConditionCertificateExpiring: {"True", v1alpha1.ReasonExpired},
 			})
@@ -277,6 +277,6 @@ func TestExpiredWhileThrottled(t *testing.T) {
 	domain := newServedDomain(t, ns)
 	holdPair(t, tlsSecret(domain), pairFor{host: domain.Spec.Host, notBefore: time.Now().Add(-exposure.Day), notAfter: time.Now().Add(-time.Minute)})
 	remove(t, &cmv1.Certificate{ObjectMeta: testobjects.Named(ns, domain.Name+".domain")})
-	expect(t, domain, status.FailedStatus, map[string]condition{v1alpha1.ConditionCertified: failing(v1alpha1.ReasonExpired)})
+	expect(t, domain, status.FailedStatus, map[string]condition{v1alpha1.ConditionCertificateReady: failing(v1alpha1.ReasonExpired)})
 	says(t, domain, "has used up its budget")
 }

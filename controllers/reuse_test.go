@@ -101,7 +101,7 @@ func (c certified) reissue(t *testing.T) {
 		c.secret.Data[corev1.TLSCertKey], c.secret.Data[corev1.TLSPrivateKeyKey] = newPair(t, pairFor{host: host, common: host})
 	})
 	reportReady(t, c.certificate)
-	expect(t, c.domain(t), status.CurrentStatus, map[string]condition{v1alpha1.ConditionCertified: succeeded})
+	expect(t, c.domain(t), status.CurrentStatus, map[string]condition{v1alpha1.ConditionCertificateReady: succeeded})
 }
 
 // changed has a Domain use something else, and then what it had before.

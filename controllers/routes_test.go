@@ -90,7 +90,7 @@ func TestFinalizersKeepNoRoute(t *testing.T) {
 				} else {
 					next = newDomain(t, other, name, newApp(t, other).Name)
 				}
-				expect(t, next, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouted: succeeded})
+				expect(t, next, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouteReady: succeeded})
 				get(t, routeOf(next))
 				settle()
 				absent(t, routeOf(owner))
@@ -135,13 +135,13 @@ func TestHostWithARouteElsewhere(t *testing.T) {
 			create(t, domain)
 			says(t, domain, "still has a route from before")
 			expect(t, domain, status.InProgressStatus, map[string]condition{
-				v1alpha1.ConditionReady: working, v1alpha1.ConditionRouted: working, v1alpha1.ConditionCertified: pending,
+				v1alpha1.ConditionReady: working, v1alpha1.ConditionRouteReady: working, v1alpha1.ConditionCertificateReady: pending,
 			})
 			claim := existingClaim(t, domain.Spec.Host)
 			awaitClaim(t, claim, func(s v1alpha1.HostClaimSpec) bool { return s.Organization == ns && s.BoundAt != nil })
 			absent(t, routeOf(domain))
 			remove(t, route)
-			expect(t, domain, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouted: succeeded})
+			expect(t, domain, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouteReady: succeeded})
 		})
 	}
 }
@@ -181,7 +181,7 @@ func TestRouteOfAFormerHost(t *testing.T) {
 	claim := &v1alpha1.HostClaim{ObjectMeta: metav1.ObjectMeta{Name: former}}
 	awaitClaim(t, claim, func(s v1alpha1.HostClaimSpec) bool { return s.HeldUntil != nil })
 	patch(t, domain, func(client.Object) { domain.Spec.AppRef.Name = "app-" + ns[len(ns)-5:] })
-	expect(t, domain, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouted: succeeded})
+	expect(t, domain, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouteReady: succeeded})
 	route := routeOf(domain)
 	get(t, route)
 	if got := route.Spec.Rules[0].Host; got != domain.Spec.Host {

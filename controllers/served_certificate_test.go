@@ -112,9 +112,9 @@ func TestServedCertificateIsJudgedByItself(t *testing.T) {
 			get(t, domain)
 			reconcileAside(t, testBase(t, testclock.NewFakePassiveClock(time.Now().Add(tc.later))), domain)
 			has(t, domain, map[string]condition{
-				v1alpha1.ConditionCertified: tc.certified, v1alpha1.ConditionCertificateExpiring: tc.expiring,
+				v1alpha1.ConditionCertificateReady: tc.certified, v1alpha1.ConditionCertificateExpiring: tc.expiring,
 			})
-			words := message(domain, v1alpha1.ConditionCertified) + message(domain, v1alpha1.ConditionCertificateExpiring)
+			words := message(domain, v1alpha1.ConditionCertificateReady) + message(domain, v1alpha1.ConditionCertificateExpiring)
 			if !strings.Contains(words, tc.words) {
 				t.Errorf("messages %q, want them to contain %q", words, tc.words)
 			}

@@ -35,8 +35,8 @@ func nextSecond(t *testing.T) {
 var conflict = map[string]condition{
 	v1alpha1.ConditionReady:            failing(v1alpha1.ReasonHostConflict),
 	v1alpha1.ConditionStalled:          {"True", v1alpha1.ReasonHostConflict},
-	v1alpha1.ConditionRouted:       failing(v1alpha1.ReasonHostConflict),
-	v1alpha1.ConditionCertified: pending,
+	v1alpha1.ConditionRouteReady:       failing(v1alpha1.ReasonHostConflict),
+	v1alpha1.ConditionCertificateReady: pending,
 }
 
 // A Domain that is older than another one doesn't get its host by asking for it later, nor when that goes.
@@ -44,11 +44,11 @@ func TestHostIsNotTaken(t *testing.T) {
 	t.Parallel()
 	ns, other := organization(t), organization(t)
 	domain := newDomain(t, other, "www."+other+".example.com", newApp(t, other).Name)
-	expect(t, domain, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouted: succeeded})
+	expect(t, domain, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouteReady: succeeded})
 	nextSecond(t)
 	app := running(t, ns)
 	younger := newDomain(t, ns, "www."+ns+".example.com", app.Name)
-	expect(t, younger, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouted: succeeded})
+	expect(t, younger, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouteReady: succeeded})
 
 	patch(t, domain, func(client.Object) { domain.Spec.Host = younger.Spec.Host })
 	expect(t, domain, status.FailedStatus, conflict)
@@ -86,7 +86,7 @@ func TestHostGivenUp(t *testing.T) {
 	awaitAbsent(t, certificate)
 	awaitAbsent(t, secret)
 	awaitAbsent(t, copyOf(younger))
-	expect(t, older, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouted: succeeded})
+	expect(t, older, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouteReady: succeeded})
 
 	patch(t, older, func(client.Object) { older.Spec.Host = "www2." + other + ".example.com" })
 	awaitClaim(t, claim, func(s v1alpha1.HostClaimSpec) bool { return s.HeldUntil != nil && s.Organization == other })
@@ -101,20 +101,20 @@ func TestDomain(t *testing.T) {
 	expect(t, domain, status.FailedStatus, map[string]condition{
 		v1alpha1.ConditionReady:            failing(v1alpha1.ReasonAppNotFound),
 		v1alpha1.ConditionStalled:          {"True", v1alpha1.ReasonAppNotFound},
-		v1alpha1.ConditionCertified: pending,
-		v1alpha1.ConditionRouted:       pending,
+		v1alpha1.ConditionCertificateReady: pending,
+		v1alpha1.ConditionRouteReady:       pending,
 	})
 	app := newApp(t, ns)
 	expect(t, domain, status.InProgressStatus, map[string]condition{
 		v1alpha1.ConditionReady:       working,
 		v1alpha1.ConditionReconciling: {"True", v1alpha1.ReasonProgressing},
-		v1alpha1.ConditionRouted:  succeeded,
+		v1alpha1.ConditionRouteReady:  succeeded,
 	})
 	certify(t, ns, domain.Name+".domain")
 	expect(t, domain, status.CurrentStatus, map[string]condition{
 		v1alpha1.ConditionReady:            succeeded,
-		v1alpha1.ConditionCertified: succeeded,
-		v1alpha1.ConditionRouted:       succeeded,
+		v1alpha1.ConditionCertificateReady: succeeded,
+		v1alpha1.ConditionRouteReady:       succeeded,
 	})
 	if want := "https://" + host; domain.Status.URL != want {
 		t.Errorf("url = %s, want %s", domain.Status.URL, want)
@@ -141,7 +141,7 @@ func TestDomainOutsideOfAnOrganization(t *testing.T) {
 	t.Parallel()
 	ns := namespace(t, nil)
 	domain := newDomain(t, ns, ns+".example.com", "web")
-	expect(t, domain, status.FailedStatus, map[string]condition{v1alpha1.ConditionReady: failing(v1alpha1.ReasonNoOrganization)})
+	expect(t, domain, status.FailedStatus, map[string]condition{v1alpha1.ConditionReady: failing(v1alpha1.ReasonNotInOrganization)})
 	label(t, ns)
 	expect(t, domain, status.FailedStatus, map[string]condition{v1alpha1.ConditionReady: failing(v1alpha1.ReasonAppNotFound)})
 }
@@ -161,7 +161,7 @@ func TestHostOfTwoDomains(t *testing.T) {
 
 	// A sibling in the organization that had the host takes it.
 	heir := newDomain(t, first, host, "app-"+first[len(first)-5:])
-	expect(t, heir, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouted: succeeded})
+	expect(t, heir, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouteReady: succeeded})
 }
 
 // A Domain for its own App's default host is served by the App and says what the App says.
@@ -172,8 +172,8 @@ func TestDomainOfTheDefaultHost(t *testing.T) {
 	domain := newDomain(t, ns, app.Name+"."+baseDomain, app.Name)
 	expect(t, domain, status.InProgressStatus, map[string]condition{
 		v1alpha1.ConditionReady:            working,
-		v1alpha1.ConditionCertified: working,
-		v1alpha1.ConditionRouted:       succeeded,
+		v1alpha1.ConditionCertificateReady: working,
+		v1alpha1.ConditionRouteReady:       succeeded,
 	})
 	certify(t, ns, app.Name)
 	expect(t, domain, status.CurrentStatus, map[string]condition{v1alpha1.ConditionReady: succeeded})
@@ -211,12 +211,12 @@ func TestCertificateThatFails(t *testing.T) {
 		if err := api.Get(ctx, key(app), app); err != nil {
 			return err
 		}
-		if !strings.Contains(message(app, v1alpha1.ConditionCertified), "the order is invalid") {
+		if !strings.Contains(message(app, v1alpha1.ConditionCertificateReady), "the order is invalid") {
 			return errNotYet
 		}
 		return nil
 	})
-	expect(t, app, status.InProgressStatus, map[string]condition{v1alpha1.ConditionCertified: working})
+	expect(t, app, status.InProgressStatus, map[string]condition{v1alpha1.ConditionCertificateReady: working})
 }
 
 // The Secret that cert-manager leaves behind goes with the App or the Domain, also if it is seen after all else.
@@ -236,7 +236,7 @@ func TestCertificateSecretHasAnOwner(t *testing.T) {
 			if err := api.Get(ctx, key(owner), owner); err != nil {
 				return err
 			}
-			if !strings.Contains(message(owner, v1alpha1.ConditionCertified), "does not hold a certificate") {
+			if !strings.Contains(message(owner, v1alpha1.ConditionCertificateReady), "does not hold a certificate") {
 				return errNotYet
 			}
 			return nil

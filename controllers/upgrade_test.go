@@ -80,8 +80,8 @@ func TestUpgradeKeepsHosts(t *testing.T) {
 	expect(t, rivalDomain, status.FailedStatus, conflict)
 
 	mark(t, has.Name)
-	expect(t, app, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouted: succeeded})
-	expect(t, domain, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouted: succeeded})
+	expect(t, app, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouteReady: succeeded})
+	expect(t, domain, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouteReady: succeeded})
 	for name, kind := range map[string]v1alpha1.HostHolderKind{
 		host.Default(app.Name, baseDomain): v1alpha1.HostHolderApp, domain.Spec.Host: v1alpha1.HostHolderDomain,
 	} {
@@ -99,13 +99,13 @@ func TestRefusalIsKept(t *testing.T) {
 	t.Parallel()
 	has, wants := organization(t), organization(t)
 	app := newApp(t, has)
-	expect(t, app, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouted: succeeded})
+	expect(t, app, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouteReady: succeeded})
 	rival := newApp(t, wants, func(a *v1alpha1.App) { a.Name = app.Name })
 	expect(t, rival, status.FailedStatus, conflict)
 	patch(t, nsNamed(wants), func(o client.Object) { o.SetLabels(nil) })
 	expect(t, rival, status.FailedStatus, map[string]condition{
-		v1alpha1.ConditionReady:      failing(v1alpha1.ReasonNoOrganization),
-		v1alpha1.ConditionRouted: failing(v1alpha1.ReasonHostConflict),
+		v1alpha1.ConditionReady:      failing(v1alpha1.ReasonNotInOrganization),
+		v1alpha1.ConditionRouteReady: failing(v1alpha1.ReasonHostConflict),
 	})
 	remove(t, app)
 	claim := &v1alpha1.HostClaim{ObjectMeta: metav1.ObjectMeta{Name: host.Default(app.Name, baseDomain)}}
@@ -130,7 +130,7 @@ func TestHostInANamespaceOfThePlatform(t *testing.T) {
 	}
 	mark(t, ns.Name)
 	expect(t, platforms, status.FailedStatus, hostReserved)
-	expect(t, others, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouted: succeeded})
+	expect(t, others, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouteReady: succeeded})
 }
 
 // A host with invalid punycode stays with the Domain that an earlier version gave it to. No other Domain gets such a host.
@@ -142,17 +142,17 @@ func TestHostWithInvalidPunycode(t *testing.T) {
 	domainStatus(t, served, func(s *v1alpha1.DomainStatus) { s.URL = host.URL(served.Spec.Host) })
 	awaitCached(t, served, func(client.Object) bool { return served.Status.URL != "" })
 	mark(t, ns.Name)
-	expect(t, served, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouted: succeeded})
+	expect(t, served, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouteReady: succeeded})
 
 	other := newDomain(t, ns.Name, "xn--abc."+ns.Name+".example.net", app.Name)
 	expect(t, other, status.FailedStatus, map[string]condition{
-		v1alpha1.ConditionReady: failing(v1alpha1.ReasonHostInvalid), v1alpha1.ConditionRouted: failing(v1alpha1.ReasonHostInvalid),
+		v1alpha1.ConditionReady: failing(v1alpha1.ReasonHostInvalid), v1alpha1.ConditionRouteReady: failing(v1alpha1.ReasonHostInvalid),
 	})
 	says(t, other, "xn--abc."+ns.Name+".example.net")
 	absent(t, &v1alpha1.HostClaim{ObjectMeta: metav1.ObjectMeta{Name: other.Spec.Host}})
 	absent(t, routeOf(other))
 	patch(t, other, func(client.Object) { other.Spec.Host = "xn--mnchen-3ya." + ns.Name + ".example.net" })
-	expect(t, other, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouted: succeeded})
+	expect(t, other, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouteReady: succeeded})
 }
 
 // Organizations that had to prove that they own their hosts still have to.

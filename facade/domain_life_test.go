@@ -262,7 +262,7 @@ func TestIssuedCertificate(t *testing.T) {
 		})
 	}
 	app := appOf(t, org, slug)
-	app.Status.Conditions = conditions(app.Generation, v1alpha1.ConditionCertified, v1alpha1.ConditionRouted)
+	app.Status.Conditions = conditions(app.Generation, v1alpha1.ConditionCertificateReady, v1alpha1.ConditionRouteReady)
 	if err := suite.cluster.Status().Update(t.Context(), app); err != nil {
 		t.Fatal(err)
 	}

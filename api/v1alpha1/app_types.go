@@ -227,8 +227,8 @@ type RegistryAccess struct {
 
 // AppStatus is what was last seen of an App.
 type AppStatus struct {
-	// conditions say how the App is doing: Ready, Reconciling and Stalled as kstatus defines them, and Configured, Available,
-	// Certified and Routed for its parts.
+	// conditions say how the App is doing: Ready, Reconciling and Stalled as kstatus defines them, and ReferencesResolved, Available,
+	// CertificateReady and RouteReady for its parts.
 	// +listType=map
 	// +listMapKey=type
 	// +kubebuilder:validation:MaxItems=32

@@ -12,15 +12,15 @@ const (
 	// ConditionStalled is True when the object can't become Ready before a person acts.
 	ConditionStalled = "Stalled"
 
-	// ConditionConfigured says whether what the object names is there: on an App, the credentials for its registry and the Secrets and
+	// ConditionReferencesResolved says whether what the object names is there: on an App, the credentials for its registry and the Secrets and
 	// ConfigMaps of its environment, on a Domain, the Secret with the password of its mail server.
-	ConditionConfigured = "Configured"
+	ConditionReferencesResolved = "ReferencesResolved"
 	// ConditionAvailable, on an App, says whether the Pods of its current spec run and are ready.
 	ConditionAvailable = "Available"
-	// ConditionRouted, on an App or a Domain, says whether its host name leads to the App.
-	ConditionRouted = "Routed"
-	// ConditionCertified, on an App or a Domain, says whether there is a valid certificate for its host name.
-	ConditionCertified = "Certified"
+	// ConditionRouteReady, on an App or a Domain, says whether its host name leads to the App.
+	ConditionRouteReady = "RouteReady"
+	// ConditionCertificateReady, on an App or a Domain, says whether there is a valid certificate for its host name.
+	ConditionCertificateReady = "CertificateReady"
 	// ConditionVerified, on a Domain, says whether the organization has proven that it owns the host. It is present only if the organization
 	// needs a proof (spec.hostVerification of the Organization).
 	ConditionVerified = "Verified"
@@ -50,8 +50,8 @@ const (
 	// ReasonPending is the reason of a condition whose turn has not come, since one before it is not True.
 	ReasonPending = "Pending"
 
-	// ReasonNoOrganization means that the object lies in a Namespace that is not an organization.
-	ReasonNoOrganization = "NoOrganization"
+	// ReasonNotInOrganization means that the object lies in a Namespace that is not an organization.
+	ReasonNotInOrganization = "NotInOrganization"
 	// ReasonNotOwned means that an object that Berth has to write exists already and belongs to somebody else. Berth never takes one over.
 	ReasonNotOwned = "NotOwned"
 	// ReasonHostConflict means that the host is already claimed by another App or Domain. If that was another organization's when Berth
@@ -73,8 +73,8 @@ const (
 	ReasonThrottled = "Throttled"
 	// ReasonRecordNotFound means that the TXT record that is to prove whose a host is isn't there, or not yet. It is looked up again.
 	ReasonRecordNotFound = "RecordNotFound"
-	// ReasonRecordDifferent means that the TXT record doesn't hold the organization's token. It is looked up again.
-	ReasonRecordDifferent = "RecordDifferent"
+	// ReasonRecordMismatch means that the TXT record doesn't hold the organization's token. It is looked up again.
+	ReasonRecordMismatch = "RecordMismatch"
 	// ReasonLookupFailed means that DNS doesn't say whether there is the TXT record. It is looked up again.
 	ReasonLookupFailed = "LookupFailed"
 	// ReasonServedBefore is the reason of Verified=True for a host that was served before the platform asked for proof.
@@ -117,10 +117,10 @@ const (
 	ReasonImagePullDenied = "ImagePullDenied"
 	// ReasonImageNotFound means that the registry doesn't have the image.
 	ReasonImageNotFound = "ImageNotFound"
-	// ReasonWrongArchitecture means that the image isn't made for the processors of the nodes.
-	ReasonWrongArchitecture = "WrongArchitecture"
-	// ReasonCrashed means that the container started and ended, and is started again with growing pauses.
-	ReasonCrashed = "Crashed"
+	// ReasonExecFormatError means that the image isn't made for the processors of the nodes.
+	ReasonExecFormatError = "ExecFormatError"
+	// ReasonCrashLoopBackOff means that the container started and ended, and is started again with growing pauses.
+	ReasonCrashLoopBackOff = "CrashLoopBackOff"
 	// ReasonRunsAsRoot means that the image runs as root, or as a user of whom that is not known, in an organization whose Pod Security level is
 	// restricted.
 	ReasonRunsAsRoot = "RunsAsRoot"
@@ -128,8 +128,8 @@ const (
 	ReasonEvicted = "Evicted"
 	// ReasonUnschedulable means that no node has room for the Pods.
 	ReasonUnschedulable = "Unschedulable"
-	// ReasonUnready means that the container runs and its readiness probe fails.
-	ReasonUnready = "Unready"
+	// ReasonReadinessProbeFailed means that the container runs and its readiness probe fails.
+	ReasonReadinessProbeFailed = "ReadinessProbeFailed"
 	// ReasonDeadlineExceeded means that a rollout made no progress for longer than its deadline, and nothing more is known of the cause.
 	ReasonDeadlineExceeded = "DeadlineExceeded"
 	// ReasonExpiresWithin30Days, and the two below, are the reasons of CertificateExpiring=True while there is still time.
@@ -140,7 +140,7 @@ const (
 	ReasonExpiresWithin1Day = "ExpiresWithin1Day"
 	// ReasonRenewalOverdue means that the renewal of an issued certificate is overdue, with more than 30 days left.
 	ReasonRenewalOverdue = "RenewalOverdue"
-	// ReasonExpired is the reason of CertificateExpiring=True when no time is left, and of Certified=False if the certificate is an issued one.
+	// ReasonExpired is the reason of CertificateExpiring=True when no time is left, and of CertificateReady=False if the certificate is an issued one.
 	ReasonExpired = "Expired"
 
 	// ReasonNamespaceCreated, and those below, are the reasons of events, not of conditions. It means that Berth has created the Namespace of

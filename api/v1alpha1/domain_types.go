@@ -212,7 +212,7 @@ type DomainMail struct {
 
 // DomainStatus is what was last seen of a Domain.
 type DomainStatus struct {
-	// conditions say how the Domain is doing: Ready, Reconciling and Stalled as kstatus defines them, Certified, Routed, Configured and, if
+	// conditions say how the Domain is doing: Ready, Reconciling and Stalled as kstatus defines them, CertificateReady, RouteReady, ReferencesResolved and, if
 	// the platform asks for proof of who owns a host, Verified for its parts, and CertificateExpiring as a warning.
 	// +listType=map
 	// +listMapKey=type

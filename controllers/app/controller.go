@@ -114,17 +114,17 @@ func (r *Reconciler) Reconcile(ctx context.Context, app *v1alpha1.App) (reconcil
 	s := &Scope{App: app, site: site, hasHost: app.Status.URL == host.URL(site.Host)}
 	outcome := phase.Run(ctx, s,
 		phase.Phase[*Scope]{Name: reconciler.PhaseOrganization, Gate: true, Run: r.organization},
-		phase.Phase[*Scope]{Name: "pull credentials", Condition: v1alpha1.ConditionConfigured, Run: r.PullCredentials},
-		phase.Phase[*Scope]{Name: "environment", Condition: v1alpha1.ConditionConfigured, Run: r.environment},
-		phase.Phase[*Scope]{Name: "port", Condition: v1alpha1.ConditionConfigured, Run: r.NamedPort},
+		phase.Phase[*Scope]{Name: "pull credentials", Condition: v1alpha1.ConditionReferencesResolved, Run: r.PullCredentials},
+		phase.Phase[*Scope]{Name: "environment", Condition: v1alpha1.ConditionReferencesResolved, Run: r.environment},
+		phase.Phase[*Scope]{Name: "port", Condition: v1alpha1.ConditionReferencesResolved, Run: r.NamedPort},
 		phase.Phase[*Scope]{Name: "deployment", Condition: v1alpha1.ConditionAvailable, Run: r.deployment},
 		phase.Phase[*Scope]{Name: "pods", Condition: v1alpha1.ConditionAvailable, Run: r.pods},
-		phase.Phase[*Scope]{Name: "service", Condition: v1alpha1.ConditionRouted, Run: r.service},
-		phase.Phase[*Scope]{Name: "host", Condition: v1alpha1.ConditionRouted, Gate: true, Run: r.host},
-		phase.Phase[*Scope]{Name: "served", Condition: v1alpha1.ConditionCertified, Gate: true, Run: r.served},
-		phase.Phase[*Scope]{Name: "certificate", Condition: v1alpha1.ConditionCertified, Run: r.certificate},
-		phase.Phase[*Scope]{Name: "route", Condition: v1alpha1.ConditionRouted, Run: r.route},
-		phase.Phase[*Scope]{Name: "leftovers", Condition: v1alpha1.ConditionCertified, Run: r.leftovers},
+		phase.Phase[*Scope]{Name: "service", Condition: v1alpha1.ConditionRouteReady, Run: r.service},
+		phase.Phase[*Scope]{Name: "host", Condition: v1alpha1.ConditionRouteReady, Gate: true, Run: r.host},
+		phase.Phase[*Scope]{Name: "served", Condition: v1alpha1.ConditionCertificateReady, Gate: true, Run: r.served},
+		phase.Phase[*Scope]{Name: "certificate", Condition: v1alpha1.ConditionCertificateReady, Run: r.certificate},
+		phase.Phase[*Scope]{Name: "route", Condition: v1alpha1.ConditionRouteReady, Run: r.route},
+		phase.Phase[*Scope]{Name: "leftovers", Condition: v1alpha1.ConditionCertificateReady, Run: r.leftovers},
 	)
 	recheck, statusErr := r.writeStatus(ctx, s, outcome)
 	return r.Result(app, outcome, statusErr, recheck, s.serving.Recheck, s.Pull.Recheck, s.AskAgain())

@@ -56,7 +56,7 @@ func TestDiagnoseEnded(t *testing.T) {
 		"BeingEvicted":         {pods{byKubelet(terminated(2)), evicted}, disk, 4 * time.Minute},
 		"FirstEndAmongEvicted": {pods{terminated(2), evicted}, disk, 4 * time.Minute},
 		"FirstEnd": {
-			pods{terminated(2)}, want{reason: v1alpha1.ReasonCrashed, message: "The container ended with exit code 2; its logs may say why."}, 0,
+			pods{terminated(2)}, want{reason: v1alpha1.ReasonCrashLoopBackOff, message: "The container ended with exit code 2; its logs may say why."}, 0,
 		},
 		"FirstSuccess":        {pods{terminated(0)}, want{}, 0},
 		"Drained":             {pods{testobjects.Disrupted(terminated(2), "EvictionByEvictionAPI", "Eviction API: evicting")}, want{}, 0},

@@ -45,7 +45,7 @@ func pullSymptom(app *v1alpha1.App, w *corev1.ContainerStateWaiting) *symptom {
 	s := &symptom{rank: rankPull, reason: v1alpha1.ReasonImagePullFailed, message: failed.Error()}
 	switch failed.Class {
 	case pullerror.WrongPlatform:
-		s.reason = v1alpha1.ReasonWrongArchitecture
+		s.reason = v1alpha1.ReasonExecFormatError
 	case pullerror.Denied:
 		s.reason, s.message = v1alpha1.ReasonImagePullDenied, s.message+" "+advice(app)
 	case pullerror.NotFound:

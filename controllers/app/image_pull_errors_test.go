@@ -23,7 +23,7 @@ func TestWhyAnImageIsNotPulled(t *testing.T) {
 			said: `failed to resolve reference "a/b:c": a/b:c: not found`, reason: v1alpha1.ReasonImageNotFound, message: "The registry does not have the image.",
 		},
 		"Platform": {
-			said: `no match for platform in manifest: not found`, reason: v1alpha1.ReasonWrongArchitecture,
+			said: `no match for platform in manifest: not found`, reason: v1alpha1.ReasonExecFormatError,
 			message: "The image is not made for the processors of the nodes.",
 		},
 		"Refused":  {said: `dial tcp 192.0.2.1:443: connect: connection refused`, reason: v1alpha1.ReasonImagePullFailed, message: testobjects.Unreachable},

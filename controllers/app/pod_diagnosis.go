@@ -129,7 +129,7 @@ func runs(container *corev1.ContainerStatus, now time.Time) (*symptom, time.Dura
 	if age < startGrace {
 		return nil, startGrace - age
 	}
-	return &symptom{rank: rankUnready, reason: v1alpha1.ReasonUnready, message: "The container runs, but its readiness probe fails."}, 0
+	return &symptom{rank: rankUnready, reason: v1alpha1.ReasonReadinessProbeFailed, message: "The container runs, but its readiness probe fails."}, 0
 }
 
 // endedBefore returns how a container that runs has ended before, and for how long that still counts, or nil. It counts only until the container has
@@ -175,13 +175,13 @@ func waiting(app *v1alpha1.App, w *corev1.ContainerStateWaiting) *symptom {
 		if strings.Contains(w.Message, runsAsRoot) {
 			return &symptom{rank: rankCrash, reason: v1alpha1.ReasonRunsAsRoot, message: rootAdvice + w.Message}
 		}
-		return &symptom{rank: rankCrash, reason: v1alpha1.ReasonCrashed, message: "The container can't be made: " + w.Message}
+		return &symptom{rank: rankCrash, reason: v1alpha1.ReasonCrashLoopBackOff, message: "The container can't be made: " + w.Message}
 	case (w.Reason == "CreateContainerError" || w.Reason == "RunContainerError") && strings.Contains(w.Message, execFormat):
 		return &symptom{
-			rank: rankCrash, reason: v1alpha1.ReasonWrongArchitecture, message: wrongProgram + " The container can't be started: " + w.Message,
+			rank: rankCrash, reason: v1alpha1.ReasonExecFormatError, message: wrongProgram + " The container can't be started: " + w.Message,
 		}
 	case w.Reason == "CreateContainerError", w.Reason == "RunContainerError":
-		return &symptom{rank: rankCrash, reason: v1alpha1.ReasonCrashed, message: "The container can't be started: " + w.Message}
+		return &symptom{rank: rankCrash, reason: v1alpha1.ReasonCrashLoopBackOff, message: "The container can't be started: " + w.Message}
 	}
 	return nil
 }
@@ -213,10 +213,10 @@ func mentions(message, kind, name string) bool {
 func ending(t *corev1.ContainerStateTerminated) *symptom {
 	if said := execError(t); said != "" {
 		return &symptom{
-			rank: rankCrash, reason: v1alpha1.ReasonWrongArchitecture, message: wrongProgram + " The container can't be started: " + said,
+			rank: rankCrash, reason: v1alpha1.ReasonExecFormatError, message: wrongProgram + " The container can't be started: " + said,
 		}
 	}
-	return &symptom{rank: rankCrash, reason: v1alpha1.ReasonCrashed, message: crash(t)}
+	return &symptom{rank: rankCrash, reason: v1alpha1.ReasonCrashLoopBackOff, message: crash(t)}
 }
 
 func crash(t *corev1.ContainerStateTerminated) string {

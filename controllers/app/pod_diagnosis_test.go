@@ -55,24 +55,24 @@ func TestDiagnose(t *testing.T) {
 		"ForOtherProcessors": {
 			pods: []corev1.PodStatus{crashed("StartError", "exec /web: exec format error", 128)},
 			want: want{
-				reason:  v1alpha1.ReasonWrongArchitecture,
+				reason:  v1alpha1.ReasonExecFormatError,
 				message: wrongProgram + " The container can't be started: exec /web: exec format error",
 			},
 		},
 		"ForOtherProcessorsByLog": {
 			pods: []corev1.PodStatus{crashed("Error", "exec /web: exec format error\n", 255)},
 			want: want{
-				reason:  v1alpha1.ReasonWrongArchitecture,
+				reason:  v1alpha1.ReasonExecFormatError,
 				message: wrongProgram + " The container can't be started: exec /web: exec format error",
 			},
 		},
 		"ProgramOfProgram": {
 			pods: []corev1.PodStatus{crashed("Error", "exec /tool: exec format error\npassword=x\n", 255)},
-			want: want{reason: v1alpha1.ReasonCrashed, message: "The container ended with exit code 255; its logs may say why."},
+			want: want{reason: v1alpha1.ReasonCrashLoopBackOff, message: "The container ended with exit code 255; its logs may say why."},
 		},
 		"ProgramOfScript": {
 			pods: []corev1.PodStatus{crashed("Error", "exec /tool: exec format error\n", 126)},
-			want: want{reason: v1alpha1.ReasonCrashed, message: "The container ended with exit code 126; its logs may say why."},
+			want: want{reason: v1alpha1.ReasonCrashLoopBackOff, message: "The container ended with exit code 126; its logs may say why."},
 		},
 		"NoSecret": {
 			pods: []corev1.PodStatus{testobjects.PodWaiting(config, `secret "db" not found`)},
@@ -88,7 +88,7 @@ func TestDiagnose(t *testing.T) {
 		},
 		"OtherConfig": {
 			pods: []corev1.PodStatus{testobjects.PodWaiting(config, "failed to prepare subPath")},
-			want: want{reason: v1alpha1.ReasonCrashed, message: "The container can't be made: failed to prepare subPath"},
+			want: want{reason: v1alpha1.ReasonCrashLoopBackOff, message: "The container can't be made: failed to prepare subPath"},
 		},
 		"RunsAsRoot": {
 			pods: []corev1.PodStatus{testobjects.PodWaiting(config, "container has runAsNonRoot and image will run as root")},
@@ -106,33 +106,33 @@ func TestDiagnose(t *testing.T) {
 		"ReadyAgain": {
 			pods: []corev1.PodStatus{testobjects.ReadyAgain(now.Add(-4 * time.Second))},
 			want: want{
-				reason: v1alpha1.ReasonCrashed, message: "The container ended with exit code 1; its logs may say why.", recheck: 6 * time.Second,
+				reason: v1alpha1.ReasonCrashLoopBackOff, message: "The container ended with exit code 1; its logs may say why.", recheck: 6 * time.Second,
 			},
 		},
 		"ReadyAgainForLong": {pods: []corev1.PodStatus{testobjects.ReadyAgain(now.Add(-10 * time.Second))}},
 		"UnreadyForAMoment": {pods: []corev1.PodStatus{unreadyForAMoment(now)}},
 		"RunError": {
 			pods: []corev1.PodStatus{testobjects.PodWaiting("RunContainerError", "no such file")},
-			want: want{reason: v1alpha1.ReasonCrashed, message: "The container can't be started: no such file"},
+			want: want{reason: v1alpha1.ReasonCrashLoopBackOff, message: "The container can't be started: no such file"},
 		},
 		"Crashed": {
 			pods: []corev1.PodStatus{crashed("Error", "", 137)},
-			want: want{reason: v1alpha1.ReasonCrashed, message: "The container ended with exit code 137; its logs may say why."},
+			want: want{reason: v1alpha1.ReasonCrashLoopBackOff, message: "The container ended with exit code 137; its logs may say why."},
 		},
 		"Completed": {
 			pods: []corev1.PodStatus{crashed("Completed", "", 0)},
-			want: want{reason: v1alpha1.ReasonCrashed, message: "The container ended with exit code 0 (Completed); its logs may say why."},
+			want: want{reason: v1alpha1.ReasonCrashLoopBackOff, message: "The container ended with exit code 0 (Completed); its logs may say why."},
 		},
 		"OutOfMemory": {
 			pods: []corev1.PodStatus{crashed("OOMKilled", "", 137)},
 			want: want{
-				reason:  v1alpha1.ReasonCrashed,
+				reason:  v1alpha1.ReasonCrashLoopBackOff,
 				message: "The container was killed since it used more memory than its limit (OOMKilled).",
 			},
 		},
 		"NoProgram": {
 			pods: []corev1.PodStatus{crashed("StartError", `exec: "web": not found`, 128)},
-			want: want{reason: v1alpha1.ReasonCrashed, message: `The container can't be started: exec: "web": not found`},
+			want: want{reason: v1alpha1.ReasonCrashLoopBackOff, message: `The container can't be started: exec: "web": not found`},
 		},
 		"Unschedulable": {
 			pods: []corev1.PodStatus{testobjects.PodUnschedulable("too little memory")},
@@ -141,7 +141,7 @@ func TestDiagnose(t *testing.T) {
 		"Starting": {pods: []corev1.PodStatus{testobjects.PodRunningFor(4*time.Second, now)}, want: want{recheck: 6 * time.Second}},
 		"Unready": {
 			pods: []corev1.PodStatus{testobjects.PodRunningFor(startGrace, now)},
-			want: want{reason: v1alpha1.ReasonUnready, message: "The container runs, but its readiness probe fails."},
+			want: want{reason: v1alpha1.ReasonReadinessProbeFailed, message: "The container runs, but its readiness probe fails."},
 		},
 		"GravestFirst": {
 			pods: []corev1.PodStatus{testobjects.PodUnschedulable("full"), crashed("Error", "", 1), testobjects.PodWaiting(pull, "no")},
@@ -149,7 +149,7 @@ func TestDiagnose(t *testing.T) {
 		},
 		"SameInAnyOrder": {
 			pods: []corev1.PodStatus{crashed("Error", "", 2), crashed("Error", "", 1)},
-			want: want{reason: v1alpha1.ReasonCrashed, message: "The container ended with exit code 1; its logs may say why."},
+			want: want{reason: v1alpha1.ReasonCrashLoopBackOff, message: "The container ended with exit code 1; its logs may say why."},
 		},
 	}
 	for name, tc := range cases {

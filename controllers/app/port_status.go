@@ -12,7 +12,7 @@ import (
 
 // explainPort adds to a symptom of Pods that are not ready which port they are asked at, and why.
 func (s *Scope) explainPort(found *symptom) {
-	if found == nil || found.reason != v1alpha1.ReasonUnready || s.Port.Number == 0 {
+	if found == nil || found.reason != v1alpha1.ReasonReadinessProbeFailed || s.Port.Number == 0 {
 		return
 	}
 	at := fmt.Sprintf("port %d (%s)", s.Port.Number, s.PortOrigin())

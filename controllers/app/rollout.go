@@ -121,7 +121,7 @@ func saysAny(message string, phrases []string) bool {
 func (s *Scope) servesOn(o *phase.Outcome, parts []conditions.Part) []conditions.Part {
 	for i := range parts {
 		p := &parts[i]
-		ofPods := p.Type == v1alpha1.ConditionConfigured || p.Type == v1alpha1.ConditionAvailable
+		ofPods := p.Type == v1alpha1.ConditionReferencesResolved || p.Type == v1alpha1.ConditionAvailable
 		if !ofPods || p.Status != metav1.ConditionFalse || p.Reason == v1alpha1.ReasonProgressing {
 			continue
 		}

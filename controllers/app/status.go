@@ -27,10 +27,10 @@ func (r *Reconciler) writeStatus(ctx context.Context, s *Scope, o *phase.Outcome
 	symptom, recheck := diagnose(s.App, s.current(), now)
 	s.explainPort(symptom)
 	parts := s.servesOn(o, exposure.KeepRefusal(s.App, o, conditions.Parts(o,
-		conditions.Observer{Type: v1alpha1.ConditionConfigured, Part: func() conditions.Part { return configured(symptom, s.Pull.Note) }},
+		conditions.Observer{Type: v1alpha1.ConditionReferencesResolved, Part: func() conditions.Part { return configured(symptom, s.Pull.Note) }},
 		conditions.Observer{Type: v1alpha1.ConditionAvailable, Part: func() conditions.Part { return s.available(symptom) }},
-		conditions.Observer{Type: v1alpha1.ConditionCertified, Part: func() conditions.Part { return s.serving.Certified(now) }},
-		conditions.Observer{Type: v1alpha1.ConditionRouted, Part: func() conditions.Part { return exposure.Routed(s.site.Host) }},
+		conditions.Observer{Type: v1alpha1.ConditionCertificateReady, Part: func() conditions.Part { return s.serving.Certified(now) }},
+		conditions.Observer{Type: v1alpha1.ConditionRouteReady, Part: func() conditions.Part { return exposure.Routed(s.site.Host) }},
 		conditions.Observer{Type: v1alpha1.ConditionCertificateExpiring, Part: func() conditions.Part { return s.serving.Expiring(now) }},
 	)))
 	parts = append(parts, r.contested(s)...)
@@ -83,8 +83,8 @@ func (s *Scope) current() []corev1.Pod {
 func configured(found *symptom, note string) conditions.Part {
 	if found != nil && found.config {
 		return conditions.Part{
-			Type: v1alpha1.ConditionConfigured, Status: metav1.ConditionFalse, Reason: found.reason, Message: found.message,
+			Type: v1alpha1.ConditionReferencesResolved, Status: metav1.ConditionFalse, Reason: found.reason, Message: found.message,
 		}
 	}
-	return conditions.Succeeded(v1alpha1.ConditionConfigured, strings.TrimSpace("Nothing that the spec names is known to be missing. "+note))
+	return conditions.Succeeded(v1alpha1.ConditionReferencesResolved, strings.TrimSpace("Nothing that the spec names is known to be missing. "+note))
 }

@@ -116,15 +116,15 @@ func (r *Reconciler) Reconcile(ctx context.Context, domain *v1alpha1.Domain) (re
 	}
 	outcome := phase.Run(ctx, s,
 		phase.Phase[*scope]{Name: reconciler.PhaseOrganization, Gate: true, Run: r.organization},
-		phase.Phase[*scope]{Name: "secrets", Condition: v1alpha1.ConditionConfigured, Run: r.secrets},
+		phase.Phase[*scope]{Name: "secrets", Condition: v1alpha1.ConditionReferencesResolved, Run: r.secrets},
 		phase.Phase[*scope]{Name: "owner", Condition: v1alpha1.ConditionVerified, Gate: true, Run: r.owner},
-		phase.Phase[*scope]{Name: "host", Condition: v1alpha1.ConditionRouted, Gate: true, Run: r.host},
-		phase.Phase[*scope]{Name: "served", Condition: v1alpha1.ConditionCertified, Gate: true, Run: r.served},
+		phase.Phase[*scope]{Name: "host", Condition: v1alpha1.ConditionRouteReady, Gate: true, Run: r.host},
+		phase.Phase[*scope]{Name: "served", Condition: v1alpha1.ConditionCertificateReady, Gate: true, Run: r.served},
 		// A Domain keeps its host, and what that serves, while its App is away.
 		phase.Phase[*scope]{Name: "app", Gate: true, Run: r.namedApp},
-		phase.Phase[*scope]{Name: "certificate", Condition: v1alpha1.ConditionCertified, Run: r.certificate},
-		phase.Phase[*scope]{Name: "route", Condition: v1alpha1.ConditionRouted, Run: r.route},
-		phase.Phase[*scope]{Name: "leftovers", Condition: v1alpha1.ConditionCertified, Run: r.leftovers},
+		phase.Phase[*scope]{Name: "certificate", Condition: v1alpha1.ConditionCertificateReady, Run: r.certificate},
+		phase.Phase[*scope]{Name: "route", Condition: v1alpha1.ConditionRouteReady, Run: r.route},
+		phase.Phase[*scope]{Name: "leftovers", Condition: v1alpha1.ConditionCertificateReady, Run: r.leftovers},
 	)
 	if outcome.Gate() == nil && !r.IsInOrganization(ctx, domain) {
 		// That has ended, and the Secrets have gone from the cache meanwhile: nobody knows what is true of them.

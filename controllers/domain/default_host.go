@@ -32,7 +32,7 @@ func (r *Reconciler) follow(ctx context.Context, s *scope) error {
 
 // behind says why the App has not done its part for the certificate of a Domain that mirrors it.
 func (s *scope) behind() error {
-	told := meta.FindStatusCondition(s.app.Status.Conditions, v1alpha1.ConditionCertified)
+	told := meta.FindStatusCondition(s.app.Status.Conditions, v1alpha1.ConditionCertificateReady)
 	switch {
 	case told != nil && (told.Reason == v1alpha1.ReasonInvalid || told.Reason == v1alpha1.ReasonExpired): // Only who was refused knows.
 		return phase.Stall(told.Reason, "%s", told.Message)

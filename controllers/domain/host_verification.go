@@ -83,7 +83,7 @@ func (r *Reconciler) prove(ctx context.Context, s *scope) error {
 	case verification.Missing:
 		return phase.Wait(again, v1alpha1.ReasonRecordNotFound, "%s: there is none yet.", wanted)
 	case verification.Different:
-		return phase.Wait(again, v1alpha1.ReasonRecordDifferent, "%s: it is %s.", wanted, quoted(found.Values))
+		return phase.Wait(again, v1alpha1.ReasonRecordMismatch, "%s: it is %s.", wanted, quoted(found.Values))
 	case verification.Failed:
 		return phase.Wait(again, v1alpha1.ReasonLookupFailed, "%s. Its lookup failed: %s.", wanted, found.Problem)
 	case verification.Crowded:

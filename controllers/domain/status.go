@@ -30,7 +30,7 @@ func (r *Reconciler) writeStatus(ctx context.Context, s *scope, o *phase.Outcome
 	if s.hasHost {
 		st.URL = host.URL(s.domain.Spec.Host)
 	}
-	if s.hasHost && o.Skipped(v1alpha1.ConditionCertified) && st.Certificate == nil {
+	if s.hasHost && o.Skipped(v1alpha1.ConditionCertificateReady) && st.Certificate == nil {
 		st.Certificate = s.domain.Status.Certificate // Nobody has looked, so it is as it was.
 	}
 	want, err := conditions.Convert[apiac.DomainStatusApplyConfiguration](st)
@@ -49,13 +49,13 @@ func (r *Reconciler) writeStatus(ctx context.Context, s *scope, o *phase.Outcome
 
 // observers say what was seen of the parts of a Domain, in the order in which they speak for it.
 func (r *Reconciler) observers(s *scope) []conditions.Observer {
-	all := []conditions.Observer{{Type: v1alpha1.ConditionConfigured, Part: s.configured}}
+	all := []conditions.Observer{{Type: v1alpha1.ConditionReferencesResolved, Part: s.configured}}
 	if s.needsProof {
 		all = append(all, conditions.Observer{Type: v1alpha1.ConditionVerified, Part: func() conditions.Part { return r.verified(s) }})
 	}
 	return append(all,
-		conditions.Observer{Type: v1alpha1.ConditionCertified, Part: func() conditions.Part { return s.serving.Certified(r.Clock.Now()) }},
-		conditions.Observer{Type: v1alpha1.ConditionRouted, Part: s.routed},
+		conditions.Observer{Type: v1alpha1.ConditionCertificateReady, Part: func() conditions.Part { return s.serving.Certified(r.Clock.Now()) }},
+		conditions.Observer{Type: v1alpha1.ConditionRouteReady, Part: s.routed},
 		conditions.Observer{
 			Type: v1alpha1.ConditionCertificateExpiring, Part: func() conditions.Part { return s.serving.Expiring(r.Clock.Now()) },
 		},
@@ -64,9 +64,9 @@ func (r *Reconciler) observers(s *scope) []conditions.Observer {
 
 func (s *scope) configured() conditions.Part {
 	if s.domain.Spec.Mail == nil || s.domain.Spec.Mail.PasswordSecretRef == nil {
-		return conditions.Succeeded(v1alpha1.ConditionConfigured, "The Domain names no Secret that its mail needs.")
+		return conditions.Succeeded(v1alpha1.ConditionReferencesResolved, "The Domain names no Secret that its mail needs.")
 	}
-	return conditions.Succeeded(v1alpha1.ConditionConfigured, "The password of the mail server is there.")
+	return conditions.Succeeded(v1alpha1.ConditionReferencesResolved, "The password of the mail server is there.")
 }
 
 func (s *scope) routed() conditions.Part {

@@ -30,19 +30,19 @@ func unproven(reason string) map[string]condition {
 		v1alpha1.ConditionReconciling:      {metav1.ConditionTrue, reason},
 		v1alpha1.ConditionStalled:          {metav1.ConditionFalse, reason},
 		v1alpha1.ConditionVerified:         failing(reason),
-		v1alpha1.ConditionRouted:       pending,
-		v1alpha1.ConditionCertified: pending,
+		v1alpha1.ConditionRouteReady:       pending,
+		v1alpha1.ConditionCertificateReady: pending,
 	}
 }
 
 var (
 	// served is a Domain that has proven whose its host is.
-	served = map[string]condition{v1alpha1.ConditionVerified: succeeded, v1alpha1.ConditionRouted: succeeded}
+	served = map[string]condition{v1alpha1.ConditionVerified: succeeded, v1alpha1.ConditionRouteReady: succeeded}
 	// lost is a Domain whose host another one has proven to own.
 	lost = map[string]condition{
 		v1alpha1.ConditionReady:      failing(v1alpha1.ReasonHostConflict),
 		v1alpha1.ConditionVerified:   pending,
-		v1alpha1.ConditionRouted: failing(v1alpha1.ReasonHostConflict),
+		v1alpha1.ConditionRouteReady: failing(v1alpha1.ReasonHostConflict),
 	}
 )
 
@@ -105,7 +105,7 @@ func TestProof(t *testing.T) {
 
 	dns.Set(challenge(host), testdns.Text("v=other", `"odd"`))
 	touch(t, d)
-	expect(t, d, status.InProgressStatus, unproven(v1alpha1.ReasonRecordDifferent))
+	expect(t, d, status.InProgressStatus, unproven(v1alpha1.ReasonRecordMismatch))
 	wantsRecord(t, d, token, `it is "\"odd\"", "v=other"`)
 
 	dns.Set(challenge(host), testdns.Record{Code: dnsmessage.RCodeServerFailure})
@@ -134,7 +134,7 @@ func TestProof(t *testing.T) {
 	expect(t, d, status.InProgressStatus, unproven(v1alpha1.ReasonRecordNotFound))
 	wantsRecord(t, d, token, "there is none yet")
 	change(t, d, func() { d.Spec.Host = host })
-	expect(t, d, status.InProgressStatus, unproven(v1alpha1.ReasonRecordDifferent))
+	expect(t, d, status.InProgressStatus, unproven(v1alpha1.ReasonRecordMismatch))
 }
 
 // The record is found without anybody's doing anything else.
@@ -171,7 +171,7 @@ func TestHostIsWhoseProofThereIs(t *testing.T) {
 	if err := api.DeleteAllOf(t.Context(), &networkingv1.Ingress{}, client.InNamespace(other)); err != nil {
 		t.Fatal(err)
 	}
-	expect(t, older, status.InProgressStatus, unproven(v1alpha1.ReasonRecordDifferent))
+	expect(t, older, status.InProgressStatus, unproven(v1alpha1.ReasonRecordMismatch))
 }
 
 // What was served before proof was asked for goes on being served, until somebody proves to own it.
@@ -180,7 +180,7 @@ func TestServedBefore(t *testing.T) {
 	ns, _ := organization(t)
 	host := "www." + ns + ".example.org"
 	d := newDomain(t, ns, host)
-	expect(t, d, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouted: succeeded})
+	expect(t, d, status.InProgressStatus, map[string]condition{v1alpha1.ConditionRouteReady: succeeded})
 	if c := meta.FindStatusCondition(d.Status.Conditions, v1alpha1.ConditionVerified); c != nil {
 		t.Errorf("there is the condition %+v though no proof is asked for", c)
 	}
@@ -188,7 +188,7 @@ func TestServedBefore(t *testing.T) {
 
 	start(t, true)
 	touch(t, d)
-	expect(t, d, status.InProgressStatus, map[string]condition{v1alpha1.ConditionVerified: servedBefore, v1alpha1.ConditionRouted: succeeded})
+	expect(t, d, status.InProgressStatus, map[string]condition{v1alpha1.ConditionVerified: servedBefore, v1alpha1.ConditionRouteReady: succeeded})
 	if d.Status.Verification != nil || dns.Asked(challenge(host)) > 0 {
 		t.Errorf("proof was asked for: %+v", d.Status.Verification)
 	}
@@ -196,7 +196,7 @@ func TestServedBefore(t *testing.T) {
 	owner := newDomain(t, other, host)
 	expect(t, owner, status.InProgressStatus, unproven(v1alpha1.ReasonRecordNotFound))
 	touch(t, d)
-	expect(t, d, status.InProgressStatus, map[string]condition{v1alpha1.ConditionVerified: servedBefore, v1alpha1.ConditionRouted: succeeded})
+	expect(t, d, status.InProgressStatus, map[string]condition{v1alpha1.ConditionVerified: servedBefore, v1alpha1.ConditionRouteReady: succeeded})
 	dns.Set(challenge(host), testdns.Text(token))
 	touch(t, owner)
 	expect(t, owner, status.InProgressStatus, served)
@@ -231,7 +231,7 @@ func TestPlatformsHosts(t *testing.T) {
 	expect(t, mirror, status.InProgressStatus, served)
 	reserved := newDomain(t, ns, "www."+baseDomain)
 	expect(t, reserved, status.FailedStatus, map[string]condition{
-		v1alpha1.ConditionVerified: succeeded, v1alpha1.ConditionRouted: failing(v1alpha1.ReasonHostReserved),
+		v1alpha1.ConditionVerified: succeeded, v1alpha1.ConditionRouteReady: failing(v1alpha1.ReasonHostReserved),
 	})
 	for _, d := range []*v1alpha1.Domain{mirror, reserved} {
 		if got := dns.Asked(challenge(d.Spec.Host)); got > 0 {

@@ -79,8 +79,8 @@ func TestCustomCertificateBesideTheWildcard(t *testing.T) {
 	newCustomSecret(t, ns, "own", app.Name+"."+baseDomain)
 	domain := newDomain(t, ns, app.Name+"."+baseDomain)
 	change(t, domain, func() { domain.Spec.TLS = &v1alpha1.DomainTLS{SecretRef: &v1alpha1.SecretRef{Name: "all"}} })
-	expect(t, domain, status.FailedStatus, map[string]condition{v1alpha1.ConditionCertified: failing(v1alpha1.ReasonCertificateInvalid)})
-	expect(t, app, status.FailedStatus, map[string]condition{v1alpha1.ConditionCertified: failing(v1alpha1.ReasonCertificateInvalid)})
+	expect(t, domain, status.FailedStatus, map[string]condition{v1alpha1.ConditionCertificateReady: failing(v1alpha1.ReasonCertificateInvalid)})
+	expect(t, app, status.FailedStatus, map[string]condition{v1alpha1.ConditionCertificateReady: failing(v1alpha1.ReasonCertificateInvalid)})
 	if got, err := namedSecret(t.Context(), app); err != nil || got != "" {
 		t.Errorf("the route names the Secret %q, %v; want none", got, err)
 	}
@@ -169,7 +169,7 @@ func awaitCertified(t *testing.T, app *v1alpha1.App, secret string) {
 		if got, err := namedSecret(ctx, app); err != nil || got != secret {
 			return fmt.Errorf("the route names the Secret %q, want %q: %w", got, secret, err)
 		}
-		if !meta.IsStatusConditionTrue(app.Status.Conditions, v1alpha1.ConditionCertified) {
+		if !meta.IsStatusConditionTrue(app.Status.Conditions, v1alpha1.ConditionCertificateReady) {
 			return fmt.Errorf("the App is not certified: %v", app.Status.Conditions)
 		}
 		return nil
@@ -182,7 +182,7 @@ func awaitDomainCertified(t *testing.T, d *v1alpha1.Domain) {
 		if err := api.Get(ctx, client.ObjectKeyFromObject(d), d); err != nil {
 			return err
 		}
-		if !meta.IsStatusConditionTrue(d.Status.Conditions, v1alpha1.ConditionCertified) {
+		if !meta.IsStatusConditionTrue(d.Status.Conditions, v1alpha1.ConditionCertificateReady) {
 			return fmt.Errorf("the Domain is not certified: %v", d.Status.Conditions)
 		}
 		return nil

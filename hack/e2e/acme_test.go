@@ -50,7 +50,7 @@ func TestCertificateOverACME(t *testing.T) {
 
 	applyDomain(t, org, "www", host, "acme-app", "tls: {issuerRef: {name: "+berth.Env.ACMEIssuer+"}}")
 	// Nobody can prove a name that does not exist.
-	waitForWords(t, org, "www", berthv1alpha1.ConditionCertified, "False", "no such host")
+	waitForWords(t, org, "www", berthv1alpha1.ConditionCertificateReady, "False", "no such host")
 	mustAddHost(t, host)
 	d := waitForDomain(t, org, "www")
 

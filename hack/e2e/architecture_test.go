@@ -123,6 +123,6 @@ func TestImageForOtherProcessors(t *testing.T) {
 	for slug, tag := range map[string]string{"foreign-list": "list", "foreign-single": "single"} {
 		manager.call(t, http.MethodPost, "", map[string]any{"slug": slug, "location": image + ":" + tag}, http.StatusCreated, nil)
 	}
-	mustSayWhy(t, org, "foreign-list", berthv1alpha1.ReasonWrongArchitecture, "is not made for the processors")
-	mustSayWhy(t, org, "foreign-single", berthv1alpha1.ReasonWrongArchitecture, "is not made for the processors")
+	mustSayWhy(t, org, "foreign-list", berthv1alpha1.ReasonExecFormatError, "is not made for the processors")
+	mustSayWhy(t, org, "foreign-single", berthv1alpha1.ReasonExecFormatError, "is not made for the processors")
 }

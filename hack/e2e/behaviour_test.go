@@ -88,7 +88,7 @@ func TestCrashShowsWhy(t *testing.T) {
 		saw := manager.logs(t, "crash-app")
 		return strings.Contains(saw, "was told to end with status 3") && strings.Contains(saw, "exit code 3"), saw
 	})
-	mustSayWhy(t, "crash-org", "crash-app", berthv1alpha1.ReasonCrashed, "3")
+	mustSayWhy(t, "crash-org", "crash-app", berthv1alpha1.ReasonCrashLoopBackOff, "3")
 }
 
 func TestMissingImageSaysSo(t *testing.T) {

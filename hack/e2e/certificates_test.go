@@ -140,7 +140,7 @@ func TestCertificateFromASecret(t *testing.T) {
 	visitor := visitWith(t, browser(t, own.file), host, 10*time.Millisecond)
 
 	replaceTLSSecret(t, org, own.issue(t, host, second.Public(), nil), keyPEM(t, first))
-	waitForWords(t, org, "www", berthv1alpha1.ConditionCertified, "False", berthv1alpha1.ReasonCertificateInvalid+": ")
+	waitForWords(t, org, "www", berthv1alpha1.ConditionCertificateReady, "False", berthv1alpha1.ReasonCertificateInvalid+": ")
 	mustStay(t, host, own.file, leaf)
 
 	replaceTLSSecret(t, org, own.issue(t, host, second.Public(), nil), keyPEM(t, second))

@@ -47,8 +47,8 @@ func TestHostileCertificates(t *testing.T) {
 			createTLSSecret(t, org, chain, keyPEM(t, key))
 		}
 		replaceTLSSecret(t, org, chain, keyPEM(t, key)) // Which also labels it.
-		waitForWords(t, org, "evil", berthv1alpha1.ConditionCertified, "False", berthv1alpha1.ReasonCertificateInvalid)
-		waitForWords(t, org, "evil", berthv1alpha1.ConditionCertified, "False", name)
+		waitForWords(t, org, "evil", berthv1alpha1.ConditionCertificateReady, "False", berthv1alpha1.ReasonCertificateInvalid)
+		waitForWords(t, org, "evil", berthv1alpha1.ConditionCertificateReady, "False", name)
 		for _, host := range []string{"www.certvictim.test", "cert-victim-app" + base} {
 			mustServe(t, host, berth.Env.CAIngress)
 		}
@@ -72,7 +72,7 @@ func TestHostileCertificateIsWithdrawn(t *testing.T) {
 	waitForCertificate(t, time.Minute, host, ca.file, "the custom certificate", hasKey(key.Public()))
 
 	victim.callDomains(t, http.MethodPost, "", map[string]any{"slug": "withdrawn-victim-app", "domain": wanted}, http.StatusCreated, nil)
-	waitForWords(t, org, "shop", berthv1alpha1.ConditionCertified, "False", berthv1alpha1.ReasonCertificateInvalid)
+	waitForWords(t, org, "shop", berthv1alpha1.ConditionCertificateReady, "False", berthv1alpha1.ReasonCertificateInvalid)
 	waitForPage(t, wanted, "Victim") // Over TLS that is verified by the platform's authority.
 	waitForPage(t, host, "Attacker") // So is the attacker's own host.
 	mustNeverShow(t, wanted, "Victim", func(n int) {
@@ -98,7 +98,7 @@ func TestHostileWildcardMode(t *testing.T) {
 	createTLSSecret(t, org, chain, keyPEM(t, key))
 	replaceTLSSecret(t, org, chain, keyPEM(t, key)) // Which also labels it.
 	applyDomain(t, org, slug, slug+base, slug, "tls: {secretRef: {name: own}}")
-	waitForWords(t, org, slug, berthv1alpha1.ConditionCertified, "False", berthv1alpha1.ReasonCertificateInvalid)
+	waitForWords(t, org, slug, berthv1alpha1.ConditionCertificateReady, "False", berthv1alpha1.ReasonCertificateInvalid)
 	mustNeverShow(t, "wild-victim-app"+base, "Victim", func(n int) {
 		kubectl(t, "", "annotate", "app", slug, "-n", org, fmt.Sprintf("berth.dev/restartedAt=%d", n), "--overwrite")
 	})
@@ -165,7 +165,7 @@ metadata: {name: internal-ca}
 spec: {selfSigned: {}}
 `, "apply", "-f", "-")
 	kubectl(t, domainManifest(org, "db", host, slug, "tls: {issuerRef: {name: internal-ca}}"), append(asManager(org), "apply", "-f", "-")...)
-	waitForWords(t, org, "db", berthv1alpha1.ConditionCertified, "False", berthv1alpha1.ReasonIssuerNotAllowed)
+	waitForWords(t, org, "db", berthv1alpha1.ConditionCertificateReady, "False", berthv1alpha1.ReasonIssuerNotAllowed)
 	if got := kubectl(t, "", "get", "certificate", "-n", org, "-o", "jsonpath={.items[*].spec.issuerRef.name}"); strings.Contains(got, "internal-ca") {
 		t.Errorf("there are certificates of %s", got)
 	}
@@ -189,7 +189,7 @@ func TestHostileCertificateBudget(t *testing.T) {
 		slug = fmt.Sprintf("budget-app-%d", i)
 		attacker.call(t, http.MethodPost, "", map[string]any{"slug": slug, "location": image}, http.StatusCreated, nil)
 		eventually(t, time.Minute, "the App has a certificate or waits for one", func() (bool, string) {
-			words := kubectl(t, "", "get", "app", slug, "-n", org, "-o", "jsonpath={.status.conditions[?(@.type=='Certified')]}")
+			words := kubectl(t, "", "get", "app", slug, "-n", org, "-o", "jsonpath={.status.conditions[?(@.type=='CertificateReady')]}")
 			return strings.Contains(words, `"True"`) || strings.Contains(words, berthv1alpha1.ReasonThrottled), words
 		})
 		for _, uid := range certificates() {

@@ -69,7 +69,7 @@ func TestVersionThatDies(t *testing.T) {
 
 	dying := push(t, "dying:v2", "-version=v2", "-die-after=5s")
 	manager.call(t, http.MethodPut, slug+"/", map[string]any{"location": dying}, http.StatusOK, nil)
-	mustSayWhy(t, org, slug, berthv1alpha1.ReasonCrashed, "The previous version keeps serving.")
+	mustSayWhy(t, org, slug, berthv1alpha1.ReasonCrashLoopBackOff, "The previous version keeps serving.")
 	eventually(t, 2*time.Minute, "the new version has died three times", func() (bool, string) {
 		n := restarts(t, org, slug)
 		return n >= 3, fmt.Sprint(n)

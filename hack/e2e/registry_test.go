@@ -107,7 +107,7 @@ func TestAmazonFails(t *testing.T) {
 		if err := berth.Client.Get(t.Context(), client.ObjectKey{Namespace: org, Name: app}, &a); err != nil {
 			t.Fatal(err)
 		}
-		configured := meta.FindStatusCondition(a.Status.Conditions, berthv1alpha1.ConditionConfigured)
+		configured := meta.FindStatusCondition(a.Status.Conditions, berthv1alpha1.ConditionReferencesResolved)
 		ready := meta.IsStatusConditionTrue(a.Status.Conditions, berthv1alpha1.ConditionReady)
 		return configured != nil && strings.Contains(configured.Message, "can't be renewed") && ready, configured.String()
 	})

@@ -112,7 +112,7 @@ func (v *Rotation) renewing(it candidate, now time.Time) conditions.Part {
 func (v *Rotation) ended() conditions.Part {
 	it, _ := v.served()
 	return conditions.Part{
-		Type: v1alpha1.ConditionCertified, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonExpired, Stalled: true,
+		Type: v1alpha1.ConditionCertificateReady, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonExpired, Stalled: true,
 		Message: v.endedMessage(it.chain.Leaf().NotAfter),
 	}
 }
@@ -123,7 +123,7 @@ func (v *Rotation) endedMessage(end time.Time) string {
 
 // useless says that what lies in the Secret that is served cannot be served for the host, though cert-manager has issued the certificate.
 func (v *Rotation) useless(it candidate, now time.Time) conditions.Part {
-	const condition = v1alpha1.ConditionCertified
+	const condition = v1alpha1.ConditionCertificateReady
 	if len(it.chain) > 0 {
 		if begin := it.chain.Leaf().NotBefore; now.Before(begin) {
 			v.Recheck = phase.Sooner(v.Recheck, begin.Sub(now)+time.Second)

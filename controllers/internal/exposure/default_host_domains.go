@@ -69,9 +69,9 @@ func (s Exposures) WakeMirrored(ctx context.Context, secret client.Object) []rec
 
 // MirroredRoute returns what an App says of its route. The part is stalled if it is what stalls the App.
 func MirroredRoute(app *v1alpha1.App) conditions.Part {
-	c := meta.FindStatusCondition(app.Status.Conditions, v1alpha1.ConditionRouted)
+	c := meta.FindStatusCondition(app.Status.Conditions, v1alpha1.ConditionRouteReady)
 	if c == nil {
-		return conditions.Pending(v1alpha1.ConditionRouted, "Nothing is known of the App yet.")
+		return conditions.Pending(v1alpha1.ConditionRouteReady, "Nothing is known of the App yet.")
 	}
 	stalled := meta.FindStatusCondition(app.Status.Conditions, v1alpha1.ConditionStalled)
 	return conditions.Part{

@@ -114,5 +114,5 @@ func customObjects(site resources.Site) []client.Object {
 
 // Routed says that a host leads to its App.
 func Routed(host string) conditions.Part {
-	return conditions.Succeeded(v1alpha1.ConditionRouted, host+" leads to the App.")
+	return conditions.Succeeded(v1alpha1.ConditionRouteReady, host+" leads to the App.")
 }

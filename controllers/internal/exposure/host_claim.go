@@ -48,7 +48,7 @@ func ClaimantOfDomain(d *v1alpha1.Domain, hasHost, proven bool) hostclaim.Claima
 
 // wasRefused reports whether another object had the host of an App or Domain when its present spec was tried.
 func wasRefused(o conditions.Object) bool {
-	c := meta.FindStatusCondition(o.GetConditions(), v1alpha1.ConditionRouted)
+	c := meta.FindStatusCondition(o.GetConditions(), v1alpha1.ConditionRouteReady)
 	return c != nil && c.Reason == v1alpha1.ReasonHostConflict && c.ObservedGeneration == o.GetGeneration()
 }
 
@@ -58,9 +58,9 @@ func KeepRefusal(o conditions.Object, outcome *phase.Outcome, parts []conditions
 	if gate := outcome.Gate(); gate == nil || gate.Phase != reconciler.PhaseOrganization || !wasRefused(o) {
 		return parts
 	}
-	refused := meta.FindStatusCondition(o.GetConditions(), v1alpha1.ConditionRouted)
+	refused := meta.FindStatusCondition(o.GetConditions(), v1alpha1.ConditionRouteReady)
 	for i := range parts {
-		if p := &parts[i]; p.Type == v1alpha1.ConditionRouted && p.Reason == v1alpha1.ReasonPending {
+		if p := &parts[i]; p.Type == v1alpha1.ConditionRouteReady && p.Reason == v1alpha1.ReasonPending {
 			p.Status, p.Reason, p.Message = refused.Status, refused.Reason, refused.Message
 		}
 	}

@@ -133,7 +133,7 @@ func IsIssued(c *cmv1.Certificate) bool {
 
 // Certified says how far the certificate that a site wants is.
 func (v *Rotation) Certified(now time.Time) conditions.Part {
-	const condition = v1alpha1.ConditionCertified
+	const condition = v1alpha1.ConditionCertificateReady
 	wanted, it, _ := v.wanted()
 	switch {
 	case v.Site.Source == "" && v.expired(now):

@@ -35,14 +35,14 @@ func (b Base) RequireOrganization(ctx context.Context, o conditions.Object) erro
 		return phase.Wait(0, v1alpha1.ReasonProgressing, "Organization %s is being set up.", name)
 	}
 	if apierrors.IsNotFound(err) {
-		return b.MissingDependency(o, v1alpha1.ReasonNoOrganization,
+		return b.MissingDependency(o, v1alpha1.ReasonNotInOrganization,
 			"Namespace %[1]s is not an organization: there is no Organization %[1]s. Ask the platform's administrators to create it.", name)
 	}
 	if err != nil {
 		return err
 	}
 	if message := namespaceRefused(&org); message != "" {
-		return b.MissingDependency(o, v1alpha1.ReasonNoOrganization, "Namespace %s is not an organization: %s", name, message)
+		return b.MissingDependency(o, v1alpha1.ReasonNotInOrganization, "Namespace %s is not an organization: %s", name, message)
 	}
 	var ns corev1.Namespace
 	err = b.Client.Get(ctx, client.ObjectKey{Name: name}, &ns)
@@ -52,7 +52,7 @@ func (b Base) RequireOrganization(ctx context.Context, o conditions.Object) erro
 	case err != nil:
 		return err
 	case !objects.IsLabelled(&ns):
-		return b.MissingDependency(o, v1alpha1.ReasonNoOrganization,
+		return b.MissingDependency(o, v1alpha1.ReasonNotInOrganization,
 			"Namespace %s is not an organization: it lacks the label %s.", name, v1alpha1.LabelOrganization)
 	case !ns.GetDeletionTimestamp().IsZero(), !org.GetDeletionTimestamp().IsZero():
 		return phase.Wait(0, v1alpha1.ReasonProgressing, "Organization %s is being deleted.", name)
@@ -91,7 +91,7 @@ func (b Base) RequireWritable(ctx context.Context, name string) error {
 	var ns corev1.Namespace
 	err := cmp.Or(b.Client.Get(ctx, org, &v1alpha1.Organization{}), b.Client.Get(ctx, org, &ns))
 	if apierrors.IsNotFound(err) {
-		return phase.Wait(0, v1alpha1.ReasonNoOrganization, "Namespace %s is not an organization.", name)
+		return phase.Wait(0, v1alpha1.ReasonNotInOrganization, "Namespace %s is not an organization.", name)
 	}
 	if err != nil {
 		return err

@@ -142,8 +142,8 @@ func noPods(app *v1alpha1.App) line {
 
 // told are the reasons why an App isn't available that either pass or are in the notes about its Pods.
 var told = map[string]bool{
-	v1alpha1.ReasonProgressing: true, v1alpha1.ReasonPending: true, v1alpha1.ReasonUnready: true, v1alpha1.ReasonCrashed: true,
-	v1alpha1.ReasonUnschedulable: true, v1alpha1.ReasonWrongArchitecture: true, v1alpha1.ReasonImagePullFailed: true,
+	v1alpha1.ReasonProgressing: true, v1alpha1.ReasonPending: true, v1alpha1.ReasonReadinessProbeFailed: true, v1alpha1.ReasonCrashLoopBackOff: true,
+	v1alpha1.ReasonUnschedulable: true, v1alpha1.ReasonExecFormatError: true, v1alpha1.ReasonImagePullFailed: true,
 	v1alpha1.ReasonImagePullDenied: true, v1alpha1.ReasonImageNotFound: true, v1alpha1.ReasonRunsAsRoot: true, v1alpha1.ReasonEvicted: true,
 }
 

@@ -147,7 +147,7 @@ func stateOf(o Observed) string {
 func stateOfDefaultHost(app *v1alpha1.App) string {
 	state := wire.StateReady
 	stalled := meta.FindStatusCondition(app.Status.Conditions, v1alpha1.ConditionStalled)
-	for _, part := range []string{v1alpha1.ConditionCertified, v1alpha1.ConditionRouted} {
+	for _, part := range []string{v1alpha1.ConditionCertificateReady, v1alpha1.ConditionRouteReady} {
 		c := meta.FindStatusCondition(app.Status.Conditions, part)
 		switch {
 		case c != nil && c.Status == metav1.ConditionTrue:

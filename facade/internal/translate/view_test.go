@@ -97,7 +97,7 @@ func TestToDomain(t *testing.T) {
 }
 
 func TestState(t *testing.T) {
-	const ready, stalled, certified, routed = v1alpha1.ConditionReady, v1alpha1.ConditionStalled, v1alpha1.ConditionCertified, v1alpha1.ConditionRouted
+	const ready, stalled, certified, routed = v1alpha1.ConditionReady, v1alpha1.ConditionStalled, v1alpha1.ConditionCertificateReady, v1alpha1.ConditionRouteReady
 	condition := func(conditionType string, status metav1.ConditionStatus, generation int64, reason string) metav1.Condition {
 		return metav1.Condition{Type: conditionType, Status: status, ObservedGeneration: generation, Reason: reason}
 	}
@@ -117,7 +117,7 @@ func TestState(t *testing.T) {
 		},
 		"DefaultHost": {
 			reason: "Pods don't matter, nor does a new spec.",
-			app:    []metav1.Condition{condition(ready, no, 2, "Crashed"), condition(certified, yes, 1, "a"), condition(routed, yes, 1, "a")},
+			app:    []metav1.Condition{condition(ready, no, 2, "CrashLoopBackOff"), condition(certified, yes, 1, "a"), condition(routed, yes, 1, "a")},
 			want:   "ready",
 		},
 		"DefaultHostHalf": {app: []metav1.Condition{condition(certified, yes, 2, "a"), condition(routed, no, 2, "Progressing")}, want: "pending"},
@@ -133,7 +133,7 @@ func TestState(t *testing.T) {
 		},
 		"DefaultHostStalledElse": {
 			reason: "What stalls the App has nothing to do with its host.",
-			app:    []metav1.Condition{condition(certified, no, 2, "Progressing"), condition(routed, yes, 2, "a"), condition(stalled, yes, 2, "Crashed")},
+			app:    []metav1.Condition{condition(certified, no, 2, "Progressing"), condition(routed, yes, 2, "a"), condition(stalled, yes, 2, "CrashLoopBackOff")},
 			want:   "pending",
 		},
 	}

@@ -16,22 +16,22 @@ import (
 var (
 	onlyApp = []string{
 		"ConfigMapNotFound", "RegistryMismatch", "CredentialsInvalid", "RoleRefused", "TokenRefused", "NoPlatformIdentity", "AWSUnavailable",
-		"ImagePullFailed", "ImagePullDenied", "ImageNotFound", "WrongArchitecture", "Crashed", "Evicted", "Unschedulable",
-		"Unready", "DeadlineExceeded", "ScaledToZero", "RegistryNotAllowed", "RunsAsRoot", "ForeignFields", "InvalidPort",
+		"ImagePullFailed", "ImagePullDenied", "ImageNotFound", "ExecFormatError", "CrashLoopBackOff", "Evicted", "Unschedulable",
+		"ReadinessProbeFailed", "DeadlineExceeded", "ScaledToZero", "RegistryNotAllowed", "RunsAsRoot", "ForeignFields", "InvalidPort",
 	}
 	onlyDomain = []string{
-		"HostInvalid", "RecordNotFound", "RecordDifferent", "LookupFailed", "ServedBefore", "AppNotFound",
+		"HostInvalid", "RecordNotFound", "RecordMismatch", "LookupFailed", "ServedBefore", "AppNotFound",
 	}
 	onlyOrganization = []string{
 		"NamespaceReserved", "NamespaceCreated", "NamespaceAdopted", "OrganizationCreated", "AccessRemoved", "BoundRemoved", "ProofForgotten",
 	}
 	// onlyRoutes are those of Apps and Domains.
 	onlyRoutes = []string{
-		"NoOrganization", "HostConflict", "HostReserved", "SecretNotFound", "CertificateInvalid", "IssuerNotAllowed", "Throttled", "Renamed", "Deleted", "Adopted",
+		"NotInOrganization", "HostConflict", "HostReserved", "SecretNotFound", "CertificateInvalid", "IssuerNotAllowed", "Throttled", "Renamed", "Deleted", "Adopted",
 		"RenewalOverdue", "ExpiresWithin30Days", "ExpiresWithin7Days", "ExpiresWithin1Day", "Expired",
 	}
 	ofOrganizations  = []string{"NamespaceReady", "Authorized", "Bounded"}
-	ofAppsAndDomains = []string{"Configured", "Available", "Routed", "Certified", "Verified", "CertificateExpiring"}
+	ofAppsAndDomains = []string{"ReferencesResolved", "Available", "RouteReady", "CertificateReady", "Verified", "CertificateExpiring"}
 )
 
 // TestReasons looks for every condition and every reason on the page of each kind that can have it.

@@ -13,8 +13,8 @@ import (
 //
 // AppStatus is what was last seen of an App.
 type AppStatusApplyConfiguration struct {
-	// conditions say how the App is doing: Ready, Reconciling and Stalled as kstatus defines them, and Configured, Available,
-	// Certified and Routed for its parts.
+	// conditions say how the App is doing: Ready, Reconciling and Stalled as kstatus defines them, and ReferencesResolved, Available,
+	// CertificateReady and RouteReady for its parts.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
 	// observedGeneration is the metadata.generation that the rest of the status speaks of. It is -1 until Berth has seen the App.
 	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`

@@ -13,7 +13,7 @@ import (
 //
 // DomainStatus is what was last seen of a Domain.
 type DomainStatusApplyConfiguration struct {
-	// conditions say how the Domain is doing: Ready, Reconciling and Stalled as kstatus defines them, Certified, Routed, Configured and, if
+	// conditions say how the Domain is doing: Ready, Reconciling and Stalled as kstatus defines them, CertificateReady, RouteReady, ReferencesResolved and, if
 	// the platform asks for proof of who owns a host, Verified for its parts, and CertificateExpiring as a warning.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
 	// observedGeneration is the metadata.generation that the rest of the status speaks of. It is -1 until Berth has seen the Domain.
