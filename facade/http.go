@@ -15,9 +15,12 @@ const (
 	idleTimeout       = 2 * time.Minute
 	maxHeaderBytes    = 32 << 10
 	// maxStreams is how many requests a client may have under way over one connection of HTTP/2; for more it opens others.
-	maxStreams     = 50
-	probeTimeout   = 5 * time.Second
-	metricsTimeout = 30 * time.Second
+	maxStreams = 50
+	// writeByteTimeout is how long a connection of HTTP/2 may take no byte. Without it, a client that stops reading keeps its streams for ever: their own
+	// deadlines end them by a frame that waits behind what cannot be written.
+	writeByteTimeout = 15 * time.Second
+	probeTimeout     = 5 * time.Second
+	metricsTimeout   = 30 * time.Second
 	// shutdownTimeout is how long requests that are being served may take to finish when the server stops: a write, if the API server is slow,
 	// up to half a minute.
 	shutdownTimeout = 35 * time.Second
@@ -32,7 +35,7 @@ func (s *Server) apiServer() *http.Server {
 		WriteTimeout:      writeTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
-		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams, WriteByteTimeout: writeByteTimeout},
 		ConnState:         s.noteConnection,
 		// What a client does wrong below HTTP, such as a broken handshake, is no error of the server's.
 		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),

@@ -1,11 +1,15 @@
 package facade
 
 import (
+	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/berth-dev/berth/api/v1alpha1"
 	"github.com/berth-dev/berth/internal/apikey"
 )
 
@@ -52,5 +56,32 @@ func TestReplicaShowsCurrentValues(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// TestEnvironmentsThatAreNotThere says that an App which names Secrets as the facade names its own, but which aren't there, is shown and changed, and that
+// it costs the API server no request for each of them.
+func TestEnvironmentsThatAreNotThere(t *testing.T) {
+	org, key := organization(t)
+	slug := "absent-" + strings.TrimPrefix(org, "org-")
+	app := &v1alpha1.App{ObjectMeta: metav1.ObjectMeta{Namespace: org, Name: slug}, Spec: v1alpha1.AppSpec{Image: "example.com/a"}}
+	for i := range 100 {
+		ref := &v1alpha1.KeyRef{Name: fmt.Sprintf("%s-env-%010d", slug, i/2), Key: "K"}
+		app.Spec.Env = append(app.Spec.Env, v1alpha1.EnvVar{Name: fmt.Sprint("V", i), ValueFrom: &v1alpha1.EnvVarSource{SecretKeyRef: ref}})
+	}
+	create(t, app)
+	eventually(t, "the server knows the App", func() bool {
+		return call(t, key, http.MethodGet, appPath(org, slug), nil).status == http.StatusOK
+	})
+	for name, ask := range map[string]func(){
+		"Get":  func() { call(t, key, http.MethodGet, appPath(org, slug), nil).want(t, http.StatusOK) },
+		"List": func() { call(t, key, http.MethodGet, appsPath(org), nil).want(t, http.StatusOK) },
+		"Put": func() {
+			call(t, key, http.MethodPut, appPath(org, slug)+"?force=true", map[string]any{"dataset": "testing"}).want(t, http.StatusOK)
+		},
+	} {
+		if asked := suite.requests.during(org, ask); len(asked) > 12 {
+			t.Errorf("%s costs %d requests: %q", name, len(asked), asked)
+		}
 	}
 }

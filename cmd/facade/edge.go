@@ -35,5 +35,9 @@ func checkEdge(edge facade.Edge) error {
 	if edge.Connections < 0 || edge.ConnectionsPerAddress < 0 || edge.Requests < 0 || edge.AnonymousLines < 0 {
 		return errors.New("--max-connections, --max-connections-per-address, --max-requests and --anonymous-log-rate must not be negative")
 	}
+	// One address has a third of them.
+	if edge.Requests == 1 || edge.Requests == 2 {
+		return errors.New("--max-requests must be 0 or at least 3")
+	}
 	return nil
 }

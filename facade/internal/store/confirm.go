@@ -51,11 +51,18 @@ func (s *Store) outdated(ctx context.Context, observed translate.Observed, refus
 	if !errors.As(refusal, &refused) || refused.Status != http.StatusConflict {
 		return false
 	}
-	changed := func(kind string, o client.Object) bool {
-		found, err := s.lookUp(ctx, kind, client.ObjectKeyFromObject(o))
-		return err == nil && found.ResourceVersion != o.GetResourceVersion()
+	behind, err := s.isBehind(ctx, observed)
+	return err == nil && behind
+}
+
+// isBehind reports whether the API server has another version of an App or its Domain than was observed.
+func (s *Store) isBehind(ctx context.Context, observed translate.Observed) (bool, error) {
+	now, err := s.lookUp(ctx, "App", client.ObjectKeyFromObject(observed.App))
+	if err != nil || now.ResourceVersion != observed.App.ResourceVersion || observed.Domain == nil {
+		return err == nil && now.ResourceVersion != observed.App.ResourceVersion, err
 	}
-	return changed("App", observed.App) || observed.Domain != nil && changed("Domain", observed.Domain)
+	now, err = s.lookUp(ctx, "Domain", client.ObjectKeyFromObject(observed.Domain))
+	return err == nil && now.ResourceVersion != observed.Domain.ResourceVersion, err
 }
 
 // lookUp returns the metadata of an object as the API server has it; without a UID if there is none. The facade asks as itself. It doesn't list, which

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 
@@ -82,9 +83,13 @@ func (s *Store) MailPasswordOf(ctx context.Context, organization, name string) (
 	})
 }
 
+// maxUnseen is how many Secrets of an app are read that the cache does not have. The facade puts all values of a change into one Secret, so there is
+// rarely more than one; a user could name any number.
+const maxUnseen = 4
+
 // withValues returns what find finds, with the values of its Secrets of some purposes. A Secret that is gone may have been replaced by another replica:
-// then the cache is about to have the next version of the App, which is waited for. Otherwise values that there are would be shown as empty, and come
-// back as such.
+// then the cache is about to have the next version of what names it, which is waited for. Otherwise values that there are would be shown as empty, and
+// come back as such.
 func (s *Store) withValues(ctx context.Context, wanted purposes, find finder) (translate.Observed, error) {
 	ctx, cancel := context.WithTimeout(ctx, seenTimeout)
 	defer cancel()
@@ -93,49 +98,42 @@ func (s *Store) withValues(ctx context.Context, wanted purposes, find finder) (t
 		if err != nil {
 			return observed, err
 		}
-		missing, err := s.addValues(ctx, wanted, &observed)
-		if err != nil || !missing {
+		complete, err := s.addValues(ctx, wanted, &observed)
+		if err != nil || complete {
 			return observed, err
 		}
-		app := client.ObjectKeyFromObject(observed.App)
-		now, err := s.lookUp(ctx, "App", app)
-		if err != nil || now.ResourceVersion == observed.App.ResourceVersion {
-			return observed, err
+		behind, err := s.isBehind(ctx, observed)
+		if err != nil {
+			return observed, apierr.Unavailable(err)
 		}
-		if !s.changes.await(ctx, func() bool {
-			found := s.apps.get(app.Namespace, app.Name)
-			return found == nil || found.ResourceVersion != observed.App.ResourceVersion
-		}) {
-			return observed, apierr.Unavailable(stale("App", app.Name))
+		if !behind {
+			return observed, s.addUnseen(ctx, wanted, &observed)
+		}
+		if !s.awaitNewer(ctx, observed, translate.Plan{}, find) {
+			return observed, apierr.Unavailable(stale("App", observed.App.Name))
 		}
 	}
 }
 
 // written is what was written with what belongs to it now, and values of the same purposes that were looked at. What the write has read or made of them
-// isn't read again.
+// isn't read again. What is gone by now is left out: the write has succeeded.
 func (s *Store) written(w *writer, after translate.Observed, wanted purposes) (translate.Observed, error) {
-	find := func(ctx context.Context) (translate.Observed, error) {
-		observed := observe(after.App, after.Domain, after.ExternalID)
-		return observed, s.addSecrets(ctx, observed, translate.SecretNames(s.platform, observed))
-	}
-	observed, err := find(w.ctx)
-	if err != nil {
+	observed := observe(after.App, after.Domain, after.ExternalID)
+	if err := s.addSecrets(w.ctx, observed, translate.SecretNames(s.platform, observed)); err != nil {
 		return observed, err
 	}
-	known := map[string]*corev1.Secret{}
-	maps.Copy(known, after.Secrets)
+	// Of environments, the cache has no values.
+	maps.DeleteFunc(observed.Secrets, func(_ string, secret *corev1.Secret) bool { return ofApp.include(secret) })
+	maps.Copy(observed.Secrets, after.Secrets)
 	for _, secret := range w.made {
-		known[secret.Name] = secret
+		observed.Secrets[secret.Name] = secret
 	}
-	maps.Copy(observed.Secrets, known)
-	if slices.Contains(wanted, v1alpha1.SecretEnv) && slices.ContainsFunc(translate.MadeEnvNames(observed), func(name string) bool { return known[name] == nil }) {
-		return s.withValues(w.ctx, wanted, find)
-	}
-	return observed, nil
+	return observed, s.addUnseen(w.ctx, wanted, &observed)
 }
 
-// addValues puts Secrets with their values in the place of those of the cache, and reports whether one is gone.
-func (s *Store) addValues(ctx context.Context, wanted purposes, observed *translate.Observed) (missing bool, err error) {
+// addValues puts Secrets with their values in the place of those of the cache, and reports whether all are there that the facade has made.
+func (s *Store) addValues(ctx context.Context, wanted purposes, observed *translate.Observed) (complete bool, err error) {
+	complete = true
 	secrets := map[string]*corev1.Secret{}
 	for name, secret := range observed.Secrets {
 		if wanted.include(secret) {
@@ -144,32 +142,45 @@ func (s *Store) addValues(ctx context.Context, wanted purposes, observed *transl
 			}
 		}
 		if secret == nil {
-			missing = true
+			complete = false
 			continue
 		}
 		secrets[name] = secret
 	}
-	if slices.Contains(wanted, v1alpha1.SecretEnv) {
-		for _, name := range translate.MadeEnvNames(*observed) {
-			if secrets[name] != nil {
-				continue
-			}
-			// Another replica has made it a moment ago, or it is gone.
-			made := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{
-				Namespace: observed.App.Namespace, Name: name, Labels: map[string]string{v1alpha1.LabelSecret: v1alpha1.SecretEnv},
-			}}
-			if made, err = s.readSecret(ctx, made); err != nil {
-				return false, err
-			}
-			if made == nil {
-				missing = true
-				continue
-			}
-			secrets[name] = made
+	observed.Secrets = secrets
+	complete = complete && len(unseen(wanted, *observed)) == 0
+	return complete, s.addKeyValues(ctx, wanted, observed)
+}
+
+// unseen returns the names of the Secrets with values of an app that the facade has made and that were not found.
+func unseen(wanted purposes, observed translate.Observed) []string {
+	if !slices.Contains(wanted, v1alpha1.SecretEnv) {
+		return nil
+	}
+	var names []string
+	for _, name := range translate.MadeEnvNames(observed) {
+		if observed.Secrets[name] == nil && !slices.Contains(names, name) {
+			names = append(names, name)
 		}
 	}
-	observed.Secrets = secrets
-	return missing, s.addKeyValues(ctx, wanted, observed)
+	return names
+}
+
+// addUnseen adds Secrets that another replica has made a moment ago, if they are there.
+func (s *Store) addUnseen(ctx context.Context, wanted purposes, observed *translate.Observed) error {
+	names := unseen(wanted, *observed)
+	for _, name := range names[:min(len(names), maxUnseen)] {
+		secret, err := s.readSecret(ctx, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{
+			Namespace: observed.App.Namespace, Name: name, Labels: map[string]string{v1alpha1.LabelSecret: v1alpha1.SecretEnv},
+		}})
+		if err != nil {
+			return err
+		}
+		if secret != nil {
+			observed.Secrets[name] = secret
+		}
+	}
+	return nil
 }
 
 // addKeyValues does so with private keys. Of one that is gone, what the cache has stays, which fits no certificate.
@@ -203,7 +214,8 @@ func (s *Store) readSecret(ctx context.Context, cached *corev1.Secret) (*corev1.
 		return nil, nil
 	}
 	if err != nil {
-		return nil, err
+		// It is the facade's own request: what it may not do is not the caller's concern.
+		return nil, apierr.Unavailable(fmt.Errorf("read Secret %s/%s: %w", cached.Namespace, cached.Name, err))
 	}
 	if ofApp.include(secret) {
 		s.recent.Set(secretVersionOf(secret), secret)

@@ -30,8 +30,6 @@ const (
 	// attempts is how often a change is planned if others change the same objects in between, which can be many times a second. writeTimeout ends it
 	// before that if the API server is slow.
 	attempts = 100
-	// suffixLength is that of the chance part of a Secret's name.
-	suffixLength = 10
 )
 
 // Create makes an app. The error is a 400 that names the slug or the domain if it is taken. All of the app is made, or nothing, but for what
@@ -283,5 +281,5 @@ func (s *Store) deleteDomains(w *writer, app *v1alpha1.App) {
 }
 
 func (s *Store) fresh() translate.Fresh {
-	return translate.Fresh{Now: s.now(), Suffix: rand.String(suffixLength)}
+	return translate.Fresh{Now: s.now(), Suffix: rand.String(translate.SuffixLength)}
 }

@@ -12,11 +12,14 @@ import (
 	"github.com/berth-dev/berth/facade/internal/wire"
 )
 
+// SuffixLength is the number of characters in Fresh.Suffix.
+const SuffixLength = 10
+
 // Fresh is what one change must have of its own, drawn by the caller since this package is pure.
 type Fresh struct {
 	// Now is the time of the change.
 	Now time.Time
-	// Suffix makes the name of a Secret unique in its Namespace: lower-case letters and digits.
+	// Suffix makes the name of a Secret unique in its Namespace: SuffixLength lower-case letters and digits.
 	//
 	// It is chance and not a hash of the values: whoever may read an App, and not its Secrets, could try likely values against a hash.
 	// What is in the cluster already is told by comparing values, not names.

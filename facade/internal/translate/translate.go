@@ -100,12 +100,14 @@ func AppSecretNames(o Observed) []string {
 	return all
 }
 
-// MadeEnvNames are the names of the Secrets in which the facade has put values of an App's variables, whether they are there or not. A name can be there
-// twice.
+// MadeEnvNames are the names of the Secrets in which the facade has put values of an App's variables, as far as their form says so, whether they are
+// there or not. A name can be there twice.
 func MadeEnvNames(o Observed) []string {
+	prefix := envSecretPrefix(o.App)
 	var all []string
 	for i := range o.App.Spec.Env {
-		if ref := secretRef(&o.App.Spec.Env[i]); ref != nil && strings.HasPrefix(ref.Name, envSecretPrefix(o.App)) {
+		ref := secretRef(&o.App.Spec.Env[i])
+		if ref != nil && len(ref.Name) == len(prefix)+SuffixLength && strings.HasPrefix(ref.Name, prefix) {
 			all = append(all, ref.Name)
 		}
 	}
